@@ -1,0 +1,55 @@
+# `make` alone lists what there is. PYTHON= chooses the interpreter that .venv is made from.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+.PHONY: help demo test test-quick check format bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
+
+demo: $(VENV)/.redraft-base ## set up, then complete real code with the embedded model
+	@$(BIN)/python -m benchmarks.demo
+
+test: $(VENV)/.redraft-dev ## set up, then pass every test
+	@$(BIN)/python -m pytest
+
+test-quick: $(VENV)/.redraft-dev ## the tests that take few seconds each
+	@$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.redraft-dev ## linter, formatting, types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+format: $(VENV)/.redraft-dev ## put imports and layout in order
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(VENV)/.redraft-dev ## latency, memory, keystroke cost: a table, a plot, one JSON line
+	@$(BIN)/python -m benchmarks.latency
+
+clean: ## remove .venv and caches
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+
+# Stamps: installing happens again only when pyproject.toml changed. The development set-up includes the base one.
+$(VENV)/.redraft-base: pyproject.toml $(VENV)/pyvenv.cfg
+	@echo "Installing redraft into $(VENV) (without torch; about a minute the first time) ..."
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.redraft-dev: pyproject.toml $(VENV)/pyvenv.cfg
+	@echo "Installing redraft and its development extras into $(VENV) (a few minutes the first time) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.redraft-base
+
+$(VENV)/pyvenv.cfg:
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no $(PYTHON): install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv), or name one with PYTHON=." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "redraft needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1): name a newer one, for example make PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
