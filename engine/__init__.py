@@ -1,0 +1,36 @@
+"""redraft's engine: canvas in, canvas out. It knows no text, no editor and no files but the model's."""
+
+from engine.canvas import Canvas, ControlIds
+from engine.decode import Candidate, Cost, Generation, Step, Task, Vocabulary
+from engine.denoiser import Context, Denoiser, Draft, Prediction, Stream
+from engine.engine import Engine, Statistics
+from engine.mode import CAUSAL, QUALITY, SPEEDY, Mode, Modes
+from engine.refine import Change
+from engine.scheduler import Priority
+from engine.scripted import ScriptedDenoiser
+
+__all__ = [
+    "CAUSAL",
+    "QUALITY",
+    "SPEEDY",
+    "Candidate",
+    "Canvas",
+    "Change",
+    "Context",
+    "ControlIds",
+    "Cost",
+    "Denoiser",
+    "Draft",
+    "Engine",
+    "Generation",
+    "Mode",
+    "Modes",
+    "Prediction",
+    "Priority",
+    "ScriptedDenoiser",
+    "Statistics",
+    "Step",
+    "Stream",
+    "Task",
+    "Vocabulary",
+]

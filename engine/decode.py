@@ -1,0 +1,389 @@
+"""The generator: prefill in chunks -> (predict -> refine)* -> the next canvas; one `next()` is one forward.
+
+Whoever drives it may stop between any two forwards: cancelling is not asking for the next, and a deadline is looked at
+in the same places. It knows only token ids.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import indel
+from engine.canvas import Canvas
+from engine.denoiser import Context, Denoiser, Draft, Lease, Prediction
+from engine.mode import Mode, Modes
+from engine.refine import Change, Rules, refine
+
+CHUNK = 64
+"""Context tokens a forward may encode: what a cancellation waits for at most."""
+OVERLAP = 8
+"""Committed tokens that the next canvas takes back as drafts, so that both sides of the seam are edited together."""
+SMALL_CANVAS = 8
+COLD = 320
+"""Pending context tokens above which a request with a `nearby` context is answered from that one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What decoding has to know of token ids, and no more.
+
+    line_breaks: int64 (V,), how many lines a token ends. reserved: ids that are never text.
+    """
+
+    line_breaks: NDArray[np.int64]
+    reserved: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One request. canvases: what to start with, all decoded in the same forwards; committed: middle tokens left of
+    them.
+
+    mode: a mode's name or `auto`. alternatives: candidates wanted. max_tokens counts the middle's tokens right of
+    `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. first: ids the first token
+    of a causal answer is chosen among (token healing), or None. nearby: a small context to answer from when more than
+    COLD tokens of `context` would have to be encoded first, or None.
+    """
+
+    context: Context
+    canvases: tuple[Canvas, ...]
+    committed: tuple[int, ...] = ()
+    mode: str = "speedy"
+    alternatives: int = 1
+    max_tokens: int = 64
+    max_lines: int = 0
+    deadline: float | None = None
+    first: NDArray[np.int64] | None = None
+    nearby: Context | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One forward. kind: prefill, denoise or token. seconds: since the job was submitted."""
+
+    kind: str
+    seconds: float
+    candidate: int = 0
+    committed: tuple[int, ...] = ()
+    canvas: Canvas | None = None
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A middle, without `committed` and without its end. probs: the probability of each token when it was written.
+
+    ended: whether the model itself ended it (EOM or, in a request of few lines, a line end).
+    """
+
+    ids: tuple[int, ...]
+    probs: tuple[float, ...]
+    ended: bool
+
+
+@dataclass(slots=True)
+class Cost:
+    """forwards: denoising or causal ones; a prefill forward counts in `context_forwards`."""
+
+    forwards: int = 0
+    context_forwards: int = 0
+    context_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """Candidates in the order in which they were started, the greedy one first, and what they cost.
+
+    note: what `auto` chose and why. cold: whether only the nearby context was used.
+    """
+
+    candidates: tuple[Candidate, ...]
+    mode: str
+    note: str
+    cost: Cost
+    cold: bool = False
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time since submission, and the median forward of the recent past by canvas size (`auto` plans with it)."""
+
+    recent: dict[int, list[float]] = field(default_factory=dict)
+
+    def note(self, size: int, seconds: float) -> None:
+        self.recent.setdefault(size, []).append(seconds)
+        del self.recent[size][:-32]
+
+    def expected(self, size: int) -> float:
+        """Seconds a forward of this size takes, 0 when none was seen yet."""
+        near = min(self.recent, key=lambda known: abs(known - size), default=None)
+        return float(np.median(self.recent[near])) if near is not None else 0.0
+
+
+Decoding = Generator[Step, None, Generation]
+
+
+def decode(
+    denoiser: Denoiser, task: Task, modes: Modes, vocabulary: Vocabulary, clock: Clock, submitted: float
+) -> Decoding:
+    """Run one task. Yields after each forward; its return value is the Generation."""
+    run = _Run(denoiser, task, vocabulary, clock, submitted)
+    lease = denoiser.open(task.context)
+    cold = task.nearby is not None and lease.pending > COLD
+    if cold and task.nearby is not None:
+        lease.close()
+        lease = denoiser.open(task.nearby)
+    try:
+        while lease.pending > CHUNK and not run.late():
+            yield run.prefill(lease)
+        mode, note, canvases = _choose(task, modes, clock, run.left(), lease.pending)
+        walk = run.causal(lease) if mode.causal else run.denoise(lease, mode, canvases)
+        candidates = () if run.late() and lease.pending > CHUNK else (yield from walk)
+    finally:
+        lease.close()
+    run.cost.seconds = run.elapsed()
+    return Generation(tuple(candidates), mode.name, note, run.cost, cold)
+
+
+def prefill_only(denoiser: Denoiser, context: Context, submitted: float) -> Generator[Step, None, None]:
+    """Encode a context ahead of time, so that the request that comes finds it cached."""
+    lease = denoiser.open(context)
+    try:
+        while lease.pending:
+            denoiser.prefill(lease, CHUNK)
+            yield Step("prefill", time.monotonic() - submitted)
+    finally:
+        lease.close()
+
+
+def score(
+    denoiser: Denoiser, context: Context, middles: Sequence[tuple[int, ...]]
+) -> Generator[Step, None, list[NDArray[np.float32]]]:
+    """log p of each token of each middle, left to right, both sides seen (DECODING: Score)."""
+    started, lease = time.monotonic(), denoiser.open(context)
+    try:
+        while lease.pending > CHUNK:
+            denoiser.prefill(lease, CHUNK)
+            yield Step("prefill", time.monotonic() - started)
+        return denoiser.score(lease, middles)
+    finally:
+        lease.close()
+
+
+def _choose(task: Task, modes: Modes, clock: Clock, left: float, pending: int) -> tuple[Mode, str, tuple[Canvas, ...]]:
+    """The mode of this request, why, and its canvases: `auto` counts the steps that fit before the deadline."""
+    if task.mode != "auto":
+        return modes.named(task.mode), "", task.canvases
+    size = sum(map(len, task.canvases))
+    step = clock.expected(size)
+    steps = (left - step * (pending > 0)) / step if step and np.isfinite(left) else 6.0
+    mode, canvases = modes.within(steps), task.canvases
+    if steps < 2 and all(_only_masks(canvas) for canvas in canvases):
+        canvases = tuple(canvas.first(SMALL_CANVAS) for canvas in canvases)
+    fit = "any number of steps" if np.isinf(left) else f"{steps:.1f} steps of {1000 * step:.0f} ms"
+    return mode, f"auto: {fit} fit, {mode.name}, canvas {sum(map(len, canvases))}", canvases
+
+
+def _only_masks(canvas: Canvas) -> bool:
+    return len(set(canvas.ids.tolist())) == 1
+
+
+class _Run:
+    """What the two walks, over canvases and left to right, share: the task, its clock and its cost."""
+
+    def __init__(self, denoiser: Denoiser, task: Task, vocabulary: Vocabulary, clock: Clock, submitted: float) -> None:
+        self.denoiser, self.task, self.vocabulary = denoiser, task, vocabulary
+        self.clock, self.submitted, self.cost = clock, submitted, Cost()
+        control = denoiser.control
+        one_line = np.flatnonzero(vocabulary.line_breaks) if task.max_lines == 1 else ()
+        self.rules = Rules(
+            control,
+            ends=frozenset((control.eom, *(vocabulary.reserved - control.never_text), *map(int, one_line))),
+            barred=control.never_text - {control.eom, control.insert, control.delete},
+        )
+
+    def elapsed(self) -> float:
+        return time.monotonic() - self.submitted
+
+    def left(self) -> float:
+        return np.inf if self.task.deadline is None else self.task.deadline - self.elapsed()
+
+    def late(self) -> bool:
+        return self.left() <= 0
+
+    def prefill(self, lease: Lease) -> Step:
+        self._encode(lease, CHUNK)
+        return Step("prefill", self.elapsed())
+
+    def _encode(self, lease: Lease, limit: int) -> None:
+        before = lease.pending
+        self.denoiser.prefill(lease, limit)
+        self.cost.context_forwards += 1
+        self.cost.context_tokens += before - lease.pending
+
+    def denoise(self, lease: Lease, mode: Mode, canvases: Sequence[Canvas]) -> Generator[Step, None, list[Candidate]]:
+        """Mask-to-Token and Token-to-Token on canvases; all candidates share each forward."""
+        sketches = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases]
+        while live := [sketch for sketch in sketches if not sketch.done]:
+            if self.late():
+                break
+            predictions = self._timed(lease, live)
+            if self.cost.forwards == 1:
+                sketches += self._alternatives(live[0], predictions[0])
+            for sketch, prediction in zip(live, predictions, strict=True):
+                changes = sketch.step(prediction)
+                yield Step(
+                    "denoise", self.elapsed(), sketches.index(sketch), sketch.committed, sketch.canvas, tuple(changes)
+                )
+                if sketch.done:
+                    self._extend(sketch)
+        return [self._candidate(sketch) for sketch in sketches]
+
+    def _timed(self, lease: Lease, live: Sequence[Sketch]) -> list[Prediction]:
+        before, began = lease.pending, time.monotonic()
+        predictions = self.denoiser.predict(lease, [Draft(sketch.committed, sketch.canvas) for sketch in live])
+        if not before:
+            self.clock.note(sum(len(sketch.canvas) for sketch in live), time.monotonic() - began)
+        self.cost.forwards += 1
+        self.cost.context_tokens += before
+        return predictions
+
+    def _alternatives(self, first: Sketch, prediction: Prediction) -> list[Sketch]:
+        """Candidate j starts with its leftmost slot frozen to the j-th best token (DECODING: alternatives)."""
+        open_slots = np.flatnonzero(first.canvas.ids == self.rules.control.mask)
+        if self.task.alternatives < 2 or not len(open_slots):
+            return []
+        slot, starts = int(open_slots[0]), []
+        for token, p in _branches(prediction, slot, self.rules, self.task.alternatives):
+            canvas = first.canvas.copy()
+            canvas.ids[slot], canvas.frozen[slot], canvas.probs[slot] = token, True, p
+            starts.append(Sketch(first.committed, canvas, first.mode, self.rules))
+        return starts
+
+    def _extend(self, sketch: Sketch) -> None:
+        """A canvas that stands without an end continues on the next one, which takes its last tokens back as drafts."""
+        used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
+        written = len(sketch.committed) - len(self.task.committed) + used
+        lines = int(self.vocabulary.line_breaks[list(sketch.committed[len(self.task.committed) :] + ids)].sum())
+        full = self.task.max_lines and lines >= self.task.max_lines
+        if (
+            used == len(sketch.canvas)
+            and ids[-1] not in self.rules.ends
+            and written < self.task.max_tokens
+            and not full
+        ):
+            sketch.advance(OVERLAP)
+
+    def _candidate(self, sketch: Sketch) -> Candidate:
+        used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
+        settled = indel.settled_end(sketch.canvas, self.rules.ends, self.rules.control)
+        ended = bool(np.isin(sketch.canvas.ids[:settled], list(self.rules.ends)).any())
+        old = sketch.committed[len(self.task.committed) :]
+        probs = (*sketch.probs, *map(float, sketch.canvas.probs[:used]))
+        return self._bounded(Candidate(old + ids, probs, ended and sketch.done))
+
+    def causal(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
+        """Left to right on the middle stream: one token a forward, all candidates in the same forward."""
+        beams = [Candidate((), (), False)]
+        first = self.task.first
+        while live := [beam for beam in beams if not beam.ended and len(beam.ids) < self.task.max_tokens]:
+            if self.late():
+                break
+            before, began = lease.pending, time.monotonic()
+            middles = [self.task.committed + beam.ids for beam in live]
+            predictions = self.denoiser.next_token(lease, middles, first if not live[0].ids else None)
+            if not before:
+                self.clock.note(1, time.monotonic() - began)
+            self.cost.forwards += 1
+            self.cost.context_tokens += before
+            grown = [
+                self._grown(beam, *_ranked(prediction, 0, self.rules)[0])
+                for beam, prediction in zip(live, predictions, strict=True)
+            ]
+            if self.cost.forwards == 1:
+                branches = _branches(predictions[0], 0, self.rules, self.task.alternatives)
+                grown += [self._grown(beams[0], *branch) for branch in branches]
+            beams = [beam for beam in beams if beam not in live] + grown
+            yield Step("token", self.elapsed(), 0, beams[0].ids)
+        return [self._bounded(beam) for beam in beams]
+
+    def _grown(self, beam: Candidate, token: int, p: float) -> Candidate:
+        if token in self.vocabulary.reserved:
+            return replace(beam, ended=True)
+        ids = (*beam.ids, token)
+        lines = int(self.vocabulary.line_breaks[list(ids)].sum())
+        return Candidate(ids, (*beam.probs, p), 0 < self.task.max_lines <= lines)
+
+    def _bounded(self, candidate: Candidate) -> Candidate:
+        """Cut a middle that outgrew the request back to the tokens asked for."""
+        keep = self.task.max_tokens
+        if len(candidate.ids) <= keep:
+            return candidate
+        return Candidate(candidate.ids[:keep], candidate.probs[:keep], False)
+
+
+def _ranked(prediction: Prediction, slot: int, rules: Rules) -> list[tuple[int, float]]:
+    """A slot's possible answers, best first: never empty, because an end is always possible."""
+    barred = rules.barred | {rules.control.insert, rules.control.delete}
+    pairs = zip(prediction.ids[slot].tolist(), prediction.probs[slot].tolist(), strict=True)
+    return [(token, p) for token, p in pairs if token not in barred] or [(rules.control.eom, 0.0)]
+
+
+def _branches(prediction: Prediction, slot: int, rules: Rules, count: int) -> list[tuple[int, float]]:
+    """The second to the `count`-th best answer of a slot, without those under a tenth of the best."""
+    (_, best), *others = _ranked(prediction, slot, rules)
+    return [(token, p) for token, p in others[: count - 1] if 10 * p >= best]
+
+
+class Sketch:
+    """One canvas on its way: counts what DECODING's *Ends* counts, so that every canvas ends in bounded time."""
+
+    def __init__(self, committed: tuple[int, ...], canvas: Canvas, mode: Mode, rules: Rules) -> None:
+        self.mode, self.rules = mode, rules
+        self.committed, self.probs = committed, ()  # type: tuple[int, ...], tuple[float, ...]
+        self._begin(canvas)
+
+    def _begin(self, canvas: Canvas) -> None:
+        self.canvas, self.done, self.post_steps = canvas, False, 0
+        self.seen = {canvas.state()}
+
+    def step(self, prediction: Prediction) -> list[Change]:
+        """Refine once. At most original masks + max_post_steps + 1 steps, whatever the model answers."""
+        mask, before = self.rules.control.mask, self.canvas
+        posting = not self._originals(before)
+        last = posting and self.post_steps >= self.mode.max_post_steps
+        after, changes = refine(before, prediction, self.mode, self.rules, last=last)
+        if changes and not last and after.state() in self.seen:
+            after, changes = refine(before, prediction, self.mode, self.rules, repeat=True)
+        self.seen.add(after.state())
+        self.canvas, self.post_steps = after, self.post_steps + posting
+        still_open = bool((after.ids == mask).any())
+        spent = posting and self.post_steps >= self.mode.max_post_steps and not still_open
+        quiet = posting and not changes and not still_open
+        self.done = last or spent or quiet or (not still_open and self._certain(before, changes))
+        return changes
+
+    def _originals(self, canvas: Canvas) -> bool:
+        return bool(((canvas.ids == self.rules.control.mask) & ~canvas.new).any())
+
+    def _certain(self, before: Canvas, changes: Sequence[Change]) -> bool:
+        """No verifying step when it could change nothing, or when one step filled all slots with great certainty."""
+        if self.mode.edit_threshold is None and not self.mode.indel:
+            return True
+        started_open = bool((before.ids[~before.frozen] == self.rules.control.mask).all())
+        return started_open and all(c.kind == "filled" and c.prob >= self.mode.sure for c in changes)
+
+    def advance(self, overlap: int) -> None:
+        """Commit all but the last tokens and open the next canvas with those as drafts."""
+        keep = len(self.canvas) - overlap
+        self.committed += tuple(int(i) for i in self.canvas.ids[:keep])
+        self.probs += tuple(float(p) for p in self.canvas.probs[:keep])
+        fresh = Canvas.masks(len(self.canvas), self.rules.control.mask)
+        fresh.ids[:overlap], fresh.probs[:overlap] = self.canvas.ids[keep:], self.canvas.probs[keep:]
+        self._begin(fresh)

@@ -1,0 +1,96 @@
+"""The seam inside the loop: what does the model predict for this canvas, given what it has cached?
+
+Whoever implements `Denoiser` can be decoded with: the compact model (`stream_denoiser.py` over onnx or torch), and
+`ScriptedDenoiser` (`scripted.py`), which answers from a script and is public so that everybody can test like us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.canvas import Canvas, ControlIds
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One strictly causal piece of context, blind to the others but for those it `sees`.
+
+    ids: its tokens. start: the position (RoPE) of the first one. sees: indices of earlier streams of the same context
+    that every token of this one attends to in full. name: for traces only.
+    """
+
+    name: str
+    ids: tuple[int, ...]
+    start: int
+    sees: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the middle and the canvas see: every stream in full. The [MID] token stands at position `middle`."""
+
+    streams: tuple[Stream, ...]
+    middle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A canvas and the middle tokens committed before it (without [MID]). Slot i predicts slot i: no shift."""
+
+    committed: tuple[int, ...]
+    canvas: Canvas
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """The model's best tokens per slot, most probable first.
+
+    ids: int64 (B, K). probs: float32 (B, K), softmax over the whole vocabulary. Slots that nobody asked about
+    (frozen ones) hold their own token with probability 1.
+    """
+
+    ids: NDArray[np.int64]
+    probs: NDArray[np.float32]
+
+
+class Lease(Protocol):
+    """One job's hold on the cache: its context and the middle tokens encoded for it. Closing it keeps the cache valid."""
+
+    @property
+    def pending(self) -> int:
+        """Context tokens not yet encoded."""
+
+    def close(self) -> None:
+        """Release the job's own keys and values; what was encoded of the context stays cached."""
+
+
+class Denoiser(Protocol):
+    """A model and its cache. Not thread-safe: the scheduler's worker is the only caller."""
+
+    control: ControlIds
+
+    def open(self, context: Context) -> Lease:
+        """Find out how much of the context is cached already. Runs no model."""
+
+    def prefill(self, lease: Lease, limit: int) -> None:
+        """Encode at most `limit` pending context tokens: one forward."""
+
+    def predict(self, lease: Lease, drafts: Sequence[Draft]) -> list[Prediction]:
+        """One forward over every draft's canvas; pending context and committed tokens travel along."""
+
+    def next_token(
+        self, lease: Lease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction]:
+        """The token after [MID] and each middle, left to right: a Prediction of one slot each, one forward.
+
+        `among` restricts the answer to these ids (token healing); their probabilities stay those of the whole
+        vocabulary.
+        """
+
+    def score(self, lease: Lease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+        """log p of each token of each middle, left to right: float32 (len(middle),) each, one forward."""

@@ -1,0 +1,73 @@
+"""The front door: `generate`, `score` and `warm` hand a generator to the scheduler and return its Future at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import decode
+from engine.denoiser import Context, Denoiser
+from engine.mode import Modes
+from engine.scheduler import Priority, Scheduler
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Sums since the start. jobs: requests that ran to their end; forwards and context_* as in `decode.Cost`."""
+
+    jobs: int = 0
+    forwards: int = 0
+    context_forwards: int = 0
+    context_tokens: int = 0
+
+
+class Engine:
+    """Canvas in, canvas out, on a worker thread of its own. Cancelling a returned Future stops its job within a step."""
+
+    def __init__(self, denoiser: Denoiser, modes: Modes, vocabulary: decode.Vocabulary) -> None:
+        self.control, self.modes, self.statistics = denoiser.control, modes, Statistics()
+        self._denoiser, self._vocabulary = denoiser, vocabulary
+        self._clock = decode.Clock()
+        self._scheduler = Scheduler()
+
+    def generate(
+        self, task: decode.Task, priority: Priority, on_step: Callable[[decode.Step], None] | None = None
+    ) -> Future[decode.Generation]:
+        """Decode a task. `on_step` is called on the worker's thread after each forward.
+
+        Raises RuntimeError when the engine is closed, ValueError for an unknown mode.
+        """
+        if task.mode != "auto":
+            self.modes.named(task.mode)
+        steps = decode.decode(self._denoiser, task, self.modes, self._vocabulary, self._clock, time.monotonic())
+        future = self._scheduler.submit(steps, priority, on_step)
+        future.add_done_callback(self._count)
+        return future
+
+    def score(
+        self, context: Context, middles: Sequence[tuple[int, ...]], priority: Priority
+    ) -> Future[list[NDArray[np.float32]]]:
+        """log p of each token of each middle: float32 (len(middle),) each (DECODING: Score)."""
+        return self._scheduler.submit(decode.score(self._denoiser, context, middles), priority)
+
+    def warm(self, context: Context) -> Future[None]:
+        """Encode a context when nothing else is to be done."""
+        return self._scheduler.submit(decode.prefill_only(self._denoiser, context, time.monotonic()), Priority.IDLE)
+
+    def close(self) -> None:
+        """Cancel what is queued and wait for the step under way."""
+        self._scheduler.close()
+
+    def _count(self, future: Future[decode.Generation]) -> None:
+        if future.cancelled() or future.exception() is not None:
+            return
+        cost = future.result().cost
+        self.statistics.jobs += 1
+        self.statistics.forwards += cost.forwards
+        self.statistics.context_forwards += cost.context_forwards
+        self.statistics.context_tokens += cost.context_tokens

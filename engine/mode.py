@@ -1,0 +1,63 @@
+"""How a canvas is decoded: one loop, and a value that says how bold it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Decoding thresholds (LLaDA2.1 report, eq. 1-3; DECODING: Modes).
+
+    fill_threshold: a mask becomes its most probable token when that token's probability is above this.
+    edit_threshold: a draft token changes when another token is best with a probability above this; 0 edits whenever the
+        best token differs, None never edits.
+    max_post_steps: denoising steps allowed after the last original mask is gone.
+    indel: whether INSERT and DELETE are listened to.
+    sure: no verifying step when every slot was filled in one step with at least this probability.
+    causal: left to right, one token a forward, on the middle stream; the canvas is not used.
+    """
+
+    name: str
+    fill_threshold: float = 0.5
+    edit_threshold: float | None = 0.0
+    max_post_steps: int = 16
+    indel: bool = True
+    sure: float = 0.9
+    causal: bool = False
+
+
+SPEEDY = Mode("speedy", fill_threshold=0.5, edit_threshold=0.0)
+QUALITY = Mode("quality", fill_threshold=0.7, edit_threshold=0.5)
+CAUSAL = Mode("causal", edit_threshold=None, indel=False, causal=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The modes of one checkpoint: LLaDA2.1's published settings unless its `config.json` says otherwise."""
+
+    speedy: Mode = SPEEDY
+    quality: Mode = QUALITY
+    causal: Mode = CAUSAL
+
+    @classmethod
+    def of(cls, *, canvas_trained: bool, editing_trained: bool, overrides: Mapping[str, Mapping[str, float]]) -> Modes:
+        """What these weights can do: an untrained canvas decodes left to right, untrained editing never edits."""
+        if not canvas_trained:
+            return cls(CAUSAL, CAUSAL, CAUSAL)
+        speedy, quality = (replace(mode, **overrides.get(mode.name, {})) for mode in (SPEEDY, QUALITY))  # type: ignore[arg-type]
+        if not editing_trained:
+            speedy, quality = (replace(mode, edit_threshold=None, indel=False) for mode in (speedy, quality))
+        return cls(speedy, quality, CAUSAL)
+
+    def named(self, name: str) -> Mode:
+        """The mode of that name. Raises ValueError for a name that is none of speedy, quality, causal."""
+        if name not in ("speedy", "quality", "causal"):
+            raise ValueError(f"no mode is called {name!r}: use speedy, quality, auto or causal")
+        mode: Mode = getattr(self, name)
+        return mode
+
+    def within(self, steps: float) -> Mode:
+        """What `auto` uses when this many denoising steps fit before the deadline (DECODING: Modes)."""
+        return self.quality if steps >= 6 else self.speedy

@@ -1,0 +1,94 @@
+"""A denoiser that answers from a script: for tests, examples and people who build editors.
+
+It is a real `Denoiser`: the decoding loop, the scheduler and everything above cannot tell it from a model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.canvas import Canvas, ControlIds
+from engine.denoiser import Context, Draft, Prediction
+
+Answer = Callable[[Context, tuple[int, ...], Canvas], Prediction]
+"""What the script predicts for a canvas, given the context and the tokens committed before it."""
+
+
+@dataclass(slots=True)
+class ScriptedLease:
+    """Remembers its context and how much of it nobody has encoded yet."""
+
+    context: Context
+    pending: int
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@dataclass(slots=True)
+class ScriptedDenoiser:
+    """Predicts what `answer` says. seconds: how long each forward sleeps. calls: every draft asked about, in order."""
+
+    control: ControlIds
+    answer: Answer
+    seconds: float = 0.0
+    calls: list[Draft] = field(default_factory=list)
+    opened: list[Context] = field(default_factory=list)
+
+    @classmethod
+    def saying(
+        cls, control: ControlIds, middles: Sequence[Sequence[int]], *, prob: float = 0.95, seconds: float = 0.0
+    ) -> ScriptedDenoiser:
+        """A model that fills the holes with these middles in turn, one per context; the last one stays."""
+        script, order = [list(middle) for middle in middles], {}  # type: list[list[int]], dict[Context, int]
+
+        def answer(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            middle = script[min(order.setdefault(context, len(order)), len(script) - 1)]
+            target = (middle + [control.eom] * (len(committed) + len(canvas)))[len(committed) :][: len(canvas)]
+            return sure_of(target, control, prob)
+
+        return cls(control, answer, seconds)
+
+    def open(self, context: Context) -> ScriptedLease:
+        self.opened.append(context)
+        return ScriptedLease(context, sum(len(stream.ids) for stream in context.streams))
+
+    def prefill(self, lease: ScriptedLease, limit: int) -> None:
+        time.sleep(self.seconds)
+        lease.pending = max(0, lease.pending - limit)
+
+    def predict(self, lease: ScriptedLease, drafts: Sequence[Draft]) -> list[Prediction]:
+        time.sleep(self.seconds)
+        lease.pending = 0
+        self.calls += drafts
+        return [self.answer(lease.context, draft.committed, draft.canvas) for draft in drafts]
+
+    def next_token(
+        self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction]:
+        one = Canvas.masks(1, self.control.mask)
+        return self.predict(lease, [Draft(tuple(middle), one) for middle in middles])
+
+    def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+        """log p under the script: a token it would not have said has a thousandth."""
+        scores = []
+        for middle in middles:
+            said = [
+                self.answer(lease.context, middle[:i], Canvas.masks(1, self.control.mask)) for i in range(len(middle))
+            ]
+            scores.append(
+                np.log([np.where(p.ids[0] == t, p.probs[0], 1e-3).max() for p, t in zip(said, middle, strict=True)])
+            )
+        return [row.astype(np.float32) for row in scores]
+
+
+def sure_of(tokens: Sequence[int], control: ControlIds, prob: float) -> Prediction:
+    """A prediction of these tokens with this probability, EOM second."""
+    ids = np.array([[token, control.eom if token != control.eom else control.mask] for token in tokens], np.int64)
+    probs = np.tile(np.array([prob, 1 - prob], np.float32), (len(tokens), 1))
+    return Prediction(ids.reshape(-1, 2), probs)

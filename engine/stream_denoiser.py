@@ -1,0 +1,322 @@
+"""The compact model behind the `Denoiser` seam: blind causal streams, a causal middle, bidirectional canvases.
+
+Everything that one forward computes is a row of one matrix: pending context tokens, middle tokens and the slots of
+every canvas travel together and differ only in position and in what the additive bias lets them see (MODEL.md, *Shape
+of the computation*). The backend (`forward.py`) knows nothing of streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.canvas import Canvas, ControlIds
+from engine.context_cache import KV, ContextCache, Hold, common, roomy
+from engine.denoiser import Context, Draft, Prediction
+from engine.forward import Forward, Output, Rows
+
+HIDDEN = np.float32(-1e9)
+"""Added to the attention scores of what a row must not see: exp() of it is exactly 0."""
+REGION = 32
+"""Slots by which the region of a stream grows that another one follows."""
+MIDDLE_ROOM = 64
+"""Slots kept free for middle tokens when a working set is laid out."""
+NO_TARGETS = np.empty(0, np.int64)
+
+
+class StreamDenoiser:
+    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy beside the working set."""
+
+    def __init__(self, forward: Forward, control: ControlIds, cache_bytes: int = 128 << 20) -> None:
+        self.control = control
+        self._forward = forward
+        self._cache = ContextCache(forward.new_kv, cache_bytes)
+        self._working = WorkingSet(forward)
+
+    def open(self, context: Context) -> StreamLease:
+        return StreamLease(context, self._cache.open(context), self)
+
+    def release(self, lease: StreamLease) -> None:
+        """Give up a lease; what was encoded of its context stays cached, its middle does not."""
+        self._working.forget(lease)
+        self._cache.close(lease.holds)
+
+    def close(self) -> None:
+        self._forward.close()
+
+    def prefill(self, lease: StreamLease, limit: int) -> None:
+        if lease.pending:
+            self._run(self._start(lease, limit))
+
+    def predict(self, lease: StreamLease, drafts: Sequence[Draft]) -> list[Prediction]:
+        one = self._start(lease, lease.pending)
+        for draft in drafts:
+            one.add_canvas(self._middle(draft.committed), draft.canvas)
+        return _by_canvas(self._run(one), [draft.canvas for draft in drafts])
+
+    def next_token(
+        self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction]:
+        one = self._start(lease, lease.pending)
+        for middle in middles:
+            one.ask(
+                one.add_middle(self._middle(middle), recompute_last=True)[-1], NO_TARGETS if among is None else among
+            )
+        output = self._run(one)
+        if among is None:
+            return [Prediction(output.top_ids[i : i + 1], output.top_probs[i : i + 1]) for i in range(len(middles))]
+        best = np.argsort(-output.target_logprobs, axis=1, kind="stable")[:, : output.top_ids.shape[1]]
+        probs = np.exp(np.take_along_axis(output.target_logprobs, best, axis=1))
+        return [Prediction(among[best[i]][None], probs[i : i + 1]) for i in range(len(middles))]
+
+    def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+        one = self._start(lease, lease.pending)
+        for middle in middles:
+            rows = one.causal(self._middle(middle)[:-1], lease.context.middle, one.context_slots, one.context_rows)
+            for row, target in zip(rows, middle, strict=True):
+                one.ask(row, np.array([target], np.int64))
+        logprobs = self._run(one).target_logprobs[:, 0]
+        return np.split(logprobs, np.cumsum([len(middle) for middle in middles])[:-1])
+
+    def _start(self, lease: StreamLease, limit: int) -> OneForward:
+        self._working.show(lease)
+        one = OneForward(self._working, lease)
+        one.add_context(limit)
+        return one
+
+    def _run(self, one: OneForward) -> Output:
+        """The forward itself, then what it encoded is kept: context in cache and working set, middle in the latter."""
+        output = self._forward(one.build(), self._working.kv)
+        for index, rows in one.stream_rows.items():
+            if rows:
+                kv = output.kv[..., rows.start : rows.stop, :]
+                self._working.extend(index, kv)
+                self._cache.append(one.lease.holds[index], kv)
+        for middle, row in one.middle_rows.items():
+            self._working.keep_middle(middle, output.kv[..., row : row + 1, :])
+        return output
+
+    def _middle(self, ids: tuple[int, ...]) -> tuple[int, ...]:
+        return (self.control.middle, *ids)
+
+
+@dataclass(eq=False)
+class StreamLease:
+    """One job's hold: its context and the streams' cached parts."""
+
+    context: Context
+    holds: list[Hold]
+    denoiser: StreamDenoiser
+
+    @property
+    def pending(self) -> int:
+        return sum(len(hold.ids) - hold.length for hold in self.holds)
+
+    def close(self) -> None:
+        self.denoiser.release(self)
+
+
+@dataclass(eq=False)
+class Region:
+    """Where a stream stands in the working set: the tokens encoded, from slot `at` on; room for `size`."""
+
+    key: object
+    ids: NDArray[np.int64]
+    at: int
+    size: int
+
+    @property
+    def slots(self) -> NDArray[np.int64]:
+        return np.arange(self.at, self.at + len(self.ids))
+
+
+class WorkingSet:
+    """The keys and values that the next forward sees, in one preallocated array, and whose they are.
+
+    Attention does not care for the order of slots (positions are in the keys), so every stream has a region of its
+    own with some room, and the middle's tokens take the free slots behind. Typing copies nothing: new tokens are
+    written behind the old ones; a stream that changed is copied from where it differs.
+    """
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward = forward
+        self.kv: KV = forward.new_kv(0)
+        self.regions: list[Region] = []
+        self.middles: dict[tuple[int, ...], int] = {}
+        self._free = 0
+        self._lease: StreamLease | None = None
+
+    def show(self, lease: StreamLease) -> None:
+        """Lay out the cached part of every stream of this job; nothing to do while the same job goes on."""
+        if self._lease is lease:
+            return
+        self._lease, self.middles = lease, {}
+        self.regions = self._placed(lease.holds)
+        self._free = sum(region.size for region in self.regions)
+        self._reserve(self._free + MIDDLE_ROOM)
+        for index, hold in enumerate(lease.holds):
+            known = len(self.regions[index].ids)
+            if hold.entry is not None and known < hold.length:
+                self.extend(index, hold.entry.kv[..., known : hold.length, :], hold)
+
+    def _placed(self, holds: Sequence[Hold]) -> list[Region]:
+        """A region a stream; as long as the old regions fit, they stay where they are with what still holds of them."""
+        regions: list[Region] = []
+        at, moved = 0, False
+        for index, hold in enumerate(holds):
+            last = index == len(holds) - 1
+            need = roomy(len(hold.ids)) if last else -(-len(hold.ids) // REGION) * REGION
+            old = self.regions[index] if index < len(self.regions) else None
+            moved = moved or old is None or old.at != at or (not last and old.size != need)
+            same = old is not None and not moved and old.key == hold.key
+            ids = hold.ids[: common(old.ids, hold.ids[: hold.length])] if same and old else hold.ids[:0]
+            regions.append(Region(hold.key, ids, at, need))
+            at += need
+        return regions
+
+    def extend(self, index: int, kv: KV, hold: Hold | None = None) -> None:
+        """Write the keys and values of a region's next tokens."""
+        region, hold = self.regions[index], hold or self._lease.holds[index]  # type: ignore[union-attr]
+        n = len(region.ids)
+        self.kv[..., region.at + n : region.at + n + kv.shape[-2], :] = kv
+        region.ids = hold.ids[: n + kv.shape[-2]]
+
+    def keep_middle(self, middle: tuple[int, ...], kv: KV) -> None:
+        """Keep the keys and values of this middle's last token; middles share what they have in common."""
+        if middle in self.middles:
+            return
+        self._reserve(self._free + 1)
+        self.kv[..., self._free : self._free + 1, :] = kv
+        self.middles[middle] = self._free
+        self._free += 1
+
+    def forget(self, lease: StreamLease) -> None:
+        if self._lease is lease:
+            self._lease, self.middles = None, {}
+
+    def _reserve(self, slots: int) -> None:
+        """Room for so many slots; growing, or leaving a much too large array, copies what is used once."""
+        have = self.kv.shape[-2]
+        if slots <= have <= roomy(slots) + 2 * MIDDLE_ROOM:
+            return
+        fresh = self._forward.new_kv(roomy(slots))
+        keep = min(have, self._free)
+        fresh[..., :keep, :] = self.kv[..., :keep, :]
+        self.kv = fresh
+
+
+class OneForward:
+    """The rows of one forward and what each sees: `_slots` of the working set and `_rows` of this forward."""
+
+    def __init__(self, working: WorkingSet, lease: StreamLease) -> None:
+        self.lease = lease
+        self._working = working
+        self.ids: list[int] = []
+        self._positions: list[int] = []
+        self._is_canvas: list[bool] = []
+        self._slots: list[NDArray[np.int64]] = []
+        self._rows: list[list[int]] = []
+        self._heads: list[int] = []
+        self._targets: list[NDArray[np.int64]] = []
+        self.context_slots = np.concatenate([NO_TARGETS, *(region.slots for region in working.regions)])
+        self.context_rows: list[int] = []
+        self.stream_rows: dict[int, range] = {}
+        self.middle_rows: dict[tuple[int, ...], int] = {}
+
+    def add_context(self, limit: int) -> None:
+        """At most `limit` pending context tokens, in the order of the streams."""
+        for index, (stream, hold) in enumerate(zip(self.lease.context.streams, self.lease.holds, strict=True)):
+            ids = hold.ids[hold.length : hold.length + limit]
+            limit -= len(ids)
+            seen = [self._working.regions[i].slots for i in (*stream.sees, index)]
+            rows = [row for i in stream.sees for row in self.stream_rows[i]]
+            start = stream.start + hold.length
+            self.stream_rows[index] = self.causal(ids.tolist(), start, np.concatenate(seen), rows)
+            self.context_rows += self.stream_rows[index]
+
+    def add_middle(self, middle: tuple[int, ...], *, recompute_last: bool = False) -> list[int]:
+        """Rows for the tokens of a middle that are not encoded yet; returns the rows that stand for it."""
+        known = self._known(middle)
+        if recompute_last:
+            known = min(known, len(middle) - 1)
+        slots = np.concatenate((self.context_slots, self._middle_slots(middle[:known])))
+        rows: list[int] = []
+        for n in range(known + 1, len(middle) + 1):
+            if middle[:n] not in self.middle_rows:
+                position = self.lease.context.middle + n - 1
+                added = self.causal(middle[n - 1 : n], position, slots, [*self.context_rows, *rows])
+                self.middle_rows[middle[:n]] = added.start
+            rows.append(self.middle_rows[middle[:n]])
+        return rows
+
+    def add_canvas(self, middle: tuple[int, ...], canvas: Canvas) -> None:
+        """Slots that see the context, their middle and each other; predictions are asked for those not frozen."""
+        rows = self.add_middle(middle)
+        slots = np.concatenate((self.context_slots, self._middle_slots(middle[: len(middle) - len(rows)])))
+        first, start = len(self.ids), self.lease.context.middle + len(middle)
+        seen = [*self.context_rows, *rows, *range(first, first + len(canvas))]
+        for i, token in enumerate(canvas.ids.tolist()):
+            self._add(token, start + i, True, slots, seen)
+            if not canvas.frozen[i]:
+                self.ask(first + i, NO_TARGETS)
+
+    def causal(self, ids: Sequence[int], start: int, slots: NDArray[np.int64], rows: Sequence[int]) -> range:
+        """Tokens that see `slots`, `rows`, themselves and each other leftwards."""
+        first = len(self.ids)
+        for i, token in enumerate(ids):
+            self._add(token, start + i, False, slots, [*rows, *range(first, first + i + 1)])
+        return range(first, len(self.ids))
+
+    def ask(self, row: int, targets: NDArray[np.int64]) -> None:
+        """A prediction is wanted for this row, and the log-probabilities of `targets` (as many in every ask)."""
+        self._heads.append(row)
+        self._targets.append(targets)
+
+    def build(self) -> Rows:
+        """The arrays of the forward."""
+        capacity = self._working.kv.shape[-2]
+        bias = np.full((len(self.ids), capacity + len(self.ids)), HIDDEN, dtype=np.float32)
+        for row, (slots, rows) in enumerate(zip(self._slots, self._rows, strict=True)):
+            bias[row, slots] = 0
+            bias[row, capacity + np.asarray(rows)] = 0
+        width = len(self._targets[0]) if self._targets else 0
+        return Rows(
+            ids=np.asarray(self.ids, np.int64),
+            positions=np.asarray(self._positions, np.int64),
+            canvas=np.asarray(self._is_canvas, np.bool_),
+            bias=bias,
+            head_rows=np.asarray(self._heads, np.int64),
+            targets=np.asarray(self._targets, np.int64).reshape(len(self._heads), width),
+        )
+
+    def _known(self, middle: tuple[int, ...]) -> int:
+        """How many leading tokens of this middle are encoded in the working set."""
+        return next((n for n in range(len(middle), 0, -1) if middle[:n] in self._working.middles), 0)
+
+    def _middle_slots(self, middle: tuple[int, ...]) -> NDArray[np.int64]:
+        return np.asarray([self._working.middles[middle[:n]] for n in range(1, len(middle) + 1)], np.int64)
+
+    def _add(self, token: int, position: int, canvas: bool, slots: NDArray[np.int64], rows: list[int]) -> None:
+        self.ids.append(token)
+        self._positions.append(position)
+        self._is_canvas.append(canvas)
+        self._slots.append(slots)
+        self._rows.append(rows)
+
+
+def _by_canvas(output: Output, canvases: Sequence[Canvas]) -> list[Prediction]:
+    """Hand the rows that were asked about back to their slots; a frozen slot predicts its own token."""
+    predictions, at = [], 0
+    for canvas in canvases:
+        asked = ~canvas.frozen
+        ids = np.repeat(canvas.ids[:, None], output.top_ids.shape[1], axis=1)
+        probs = np.zeros(ids.shape, np.float32)
+        probs[:, 0] = 1.0
+        n = int(asked.sum())
+        ids[asked], probs[asked] = output.top_ids[at : at + n], output.top_probs[at : at + n]
+        predictions.append(Prediction(ids, probs))
+        at += n
+    return predictions

@@ -1,0 +1,133 @@
+"""The seam of `infill`: prefix, suffix, snippets, draft or none -> text, score or none.
+
+A filler may run the engine in this process (`LocalFiller`) or ask a serving engine (`remote.py`, another issue's
+work): token ids and logits stay on the filler's side of this line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A piece of another file. path: forward slashes, the last two parts. score: the higher, the more relevant."""
+
+    path: str
+    text: str
+    score: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """canvas: slots to start with. tokens: the middle's most tokens. lines: its most lines.
+
+    deadline: seconds from the call until the best text so far must be returned, or None.
+    """
+
+    canvas: int = 16
+    tokens: int = 64
+    lines: int = 1
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FillRequest:
+    """Text on both sides of a hole, LF line endings.
+
+    draft: text that stands in the hole now (repair), or None (complete). suspects: ranges of the draft (code points)
+    that are thought wrong.
+    alternatives: how many distinct texts are wanted at most. urgent: typing overtakes everything else.
+    """
+
+    prefix: str
+    suffix: str
+    path: str
+    language: str
+    snippets: tuple[Snippet, ...] = ()
+    draft: str | None = None
+    suspects: tuple[tuple[int, int], ...] = ()
+    limits: Limits = Limits()
+    mode: str = "speedy"
+    alternatives: int = 1
+    urgent: bool = True
+    on_step: Callable[[Step], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One slot of a canvas as text, for traces: state is one of mask, draft, frozen, filled, edited, inserted."""
+
+    text: str
+    state: str
+    prob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One forward of the decoding loop. kind: prefill, denoise or token; ms: milliseconds since the job began."""
+
+    kind: str
+    ms: float
+    slots: tuple[Slot, ...] = ()
+    candidate: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """One text for the hole.
+
+    score: S(text), the summed log-probability with both sides seen, or None when it was not computed.
+    confidence: calibrated probability that the text is right, or None on a model without calibration.
+    finished: False when the deadline or a limit cut it short.
+    """
+
+    text: str
+    score: float | None
+    confidence: float | None
+    finished: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """S(text) = total, the log-probability of the text and its end; pieces: (token's text, its log-probability)."""
+
+    total: float
+    pieces: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FillReport:
+    """What a request cost. tokens: kept tokens; forwards: denoising (or causal) forwards; context_tokens: encoded
+    for this request; ms: wall time in the engine."""
+
+    tokens: int = 0
+    forwards: int = 0
+    context_forwards: int = 0
+    context_tokens: int = 0
+    ms: float = 0.0
+    mode: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FillResult:
+    """Distinct texts, best first, and what they cost."""
+
+    texts: tuple[Filled, ...]
+    report: FillReport = field(default_factory=FillReport)
+
+
+class Filler(Protocol):
+    """Fills holes. Cancelling the awaiting task stops the work within one step."""
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        """Texts for the hole, best first; none when the model has nothing to say."""
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        """The score of each text in this hole, left to right with both sides seen (DECODING: Score)."""
+
+    def close(self) -> None:
+        """Stop the worker; waiting requests are cancelled."""

@@ -1,0 +1,163 @@
+"""The filler of this process: prompt + engine. Text becomes streams and canvases here, and tokens become text again."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from engine import Candidate, Canvas, Change, Engine, Generation, Priority, Step, Task
+from infill import prompt
+from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
+from infill.filler import Step as TextStep
+
+T = TypeVar("T")
+Calibration = Callable[[float], float]
+"""Joint probability of the shown tokens -> probability that the text is right, fitted on held-out code."""
+
+CANVAS_MOST = 32
+OPEN_AFTER_DRAFT = 8
+"""Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
+
+
+class TextTokens(prompt.Tokens):
+    """What traces need besides: each token by itself, readable."""
+
+    def pieces(self, ids: Sequence[int]) -> list[str]: ...
+
+
+class LocalFiller:
+    """`Filler` over the engine of this process.
+
+    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing).
+    """
+
+    def __init__(
+        self, engine: Engine, tokens: TextTokens, *, calibration: Calibration | None = None, heals: bool = False
+    ) -> None:
+        self.engine = engine
+        self._tokens, self._calibration, self._heals = tokens, calibration, heals
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        built = self._prompt(request)
+        task = self._task(request, built)
+        generation = await self._job(request, task)
+        if generation.cold:
+            self.engine.warm(built.context)
+        texts = {}
+        for candidate in generation.candidates:
+            filled = self._filled(candidate, generation, request, task, built.hole)
+            texts.setdefault(filled.text, filled)
+        cost = generation.cost
+        report = FillReport(
+            tokens=len(generation.candidates[0].ids) if generation.candidates else 0,
+            forwards=cost.forwards,
+            context_forwards=cost.context_forwards,
+            context_tokens=cost.context_tokens,
+            ms=1000 * cost.seconds,
+            mode=generation.mode,
+            note=generation.note,
+        )
+        return FillResult(tuple(texts.values()), report)
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        built = self._prompt(request)
+        ends = () if self._heals else (self.engine.control.eom,)
+        middles = [(*self._tokens.encode(built.hole.healed + text), *ends) for text in texts]
+        priority = Priority.TYPING if request.urgent else Priority.ACTION
+        rows = await asyncio.wrap_future(self.engine.score(built.context, middles, priority))
+        return [
+            Score(float(row.sum()), tuple(zip(self._tokens.pieces(middle), map(float, row), strict=True)))
+            for middle, row in zip(middles, rows, strict=True)
+        ]
+
+    def close(self) -> None:
+        self.engine.close()
+
+    def _prompt(self, request: FillRequest) -> prompt.Prompt:
+        control = self.engine.control
+        sides = (request.prefix, request.suffix, request.path, request.snippets)
+        return prompt.build(self._tokens, control, *sides, heal=self._heals)
+
+    def _task(self, request: FillRequest, built: prompt.Prompt) -> Task:
+        limits = request.limits
+        committed, canvases = self._starts(request, built.hole.healed)
+        return Task(
+            context=built.context,
+            canvases=canvases,
+            committed=committed,
+            mode=request.mode,
+            alternatives=request.alternatives,
+            max_tokens=limits.tokens,
+            max_lines=limits.lines,
+            deadline=limits.deadline,
+            first=None if committed else built.first,
+            nearby=built.nearby if request.urgent else None,
+        )
+
+    def _starts(self, request: FillRequest, healed: str) -> tuple[tuple[int, ...], tuple[Canvas, ...]]:
+        """Masks to complete. To repair, the draft itself, and the draft with its suspects masked; weights that only
+        write left to right keep what stands before the first suspect."""
+        mask, eom = self.engine.control.mask, self.engine.control.eom
+        if request.draft is None:
+            return (), (Canvas.masks(request.limits.canvas, mask),)
+        ids = self._tokens.encode(healed + request.draft)
+        doubted = self._doubted(ids, request.suspects, len(healed))
+        if self.engine.modes.named("quality").causal:
+            return tuple(ids[: doubted.index(True)] if True in doubted else ()), (Canvas.masks(1, mask),)
+        size = min(CANVAS_MOST, len(ids) + OPEN_AFTER_DRAFT)
+        masked = [mask if doubt else token for token, doubt in zip(ids, doubted, strict=True)]
+        starts = [(row + [eom] * size)[:size] for row in (ids, masked) if row is ids or True in doubted]
+        return (), tuple(Canvas.of(row) for row in starts)
+
+    def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:
+        """Which tokens touch a suspect range; the tokens' text starts `shift` characters before the draft."""
+        at, doubted = -shift, []
+        for piece in self._tokens.pieces(ids):
+            doubted.append(any(at < end and start < at + len(piece) for start, end in suspects))
+            at += len(piece)
+        return doubted
+
+    async def _job(self, request: FillRequest, task: Task) -> Generation:
+        on_step = request.on_step
+        tell = None if on_step is None else lambda step: on_step(self._told(step, request))
+        priority = Priority.TYPING if request.urgent else Priority.ACTION
+        return await asyncio.wrap_future(self.engine.generate(task, priority, tell))
+
+    def _filled(
+        self, candidate: Candidate, generation: Generation, request: FillRequest, task: Task, hole: prompt.Hole
+    ) -> Filled:
+        text = prompt.read(self._tokens, (*task.committed, *candidate.ids), hole)
+        lines = request.limits.lines
+        enough = 0 < lines <= text.count("\n")
+        if enough:
+            text = "\n".join(text.split("\n")[:lines])
+        confidence = self._calibration(math.prod(candidate.probs)) if self._calibration is not None else None
+        # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
+        score = sum(math.log(max(p, 1e-9)) for p in candidate.probs) if generation.mode == "causal" else None
+        return Filled(text, score, confidence, candidate.ended or enough)
+
+    def _told(self, step: Step, request: FillRequest) -> TextStep:
+        """A step of the engine as text, for traces and progress."""
+        if step.canvas is None:
+            slots = [Slot(piece, "filled", 1.0) for piece in self._tokens.pieces(step.committed)]
+            return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
+        canvas, kinds = step.canvas, {change.slot: change for change in step.changes}
+        drafted = request.draft is not None
+        slots = [Slot(piece, "frozen", 1.0) for piece in self._tokens.pieces(step.committed)]
+        for slot, piece in enumerate(self._tokens.pieces(canvas.ids.tolist())):
+            slots.append(
+                Slot(piece, _state(canvas, slot, kinds, self.engine.control.mask, drafted), float(canvas.probs[slot]))
+            )
+        return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
+
+
+def _state(canvas: Canvas, slot: int, kinds: dict[int, Change], mask: int, drafted: bool) -> str:
+    if canvas.ids[slot] == mask:
+        return "inserted" if canvas.new[slot] else "mask"
+    if canvas.frozen[slot]:
+        return "frozen"
+    if slot in kinds and kinds[slot].kind in ("filled", "edited"):
+        return kinds[slot].kind
+    return "draft" if drafted or canvas.probs[slot] < 1 else "filled"

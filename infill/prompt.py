@@ -1,0 +1,177 @@
+"""The prompt format, version 1: text on both sides of a hole <-> token streams. Training imports this module.
+
+ snippet   [FILE] path \\n text                    positions from 0, at most 512 tokens together
+ below     [SUF] whole lines after the cursor's    positions from 512, at most 192
+ rest      [SUF] rest of the cursor's line         positions from 704, at most 32; sees below
+ prefix    [PRE] path \\n text                     positions from 768, at most 768 and the tail
+ middle    [MID] ...                               positions after the prefix
+
+All text is LF. The prefix is tokenized in two parts, up to the last safe boundary and from there to the cursor (the
+tail), because only there tokenizing the parts and the whole agree; a keystroke then changes the tail alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine import Context, ControlIds, Stream
+from infill.filler import Snippet
+
+FORMAT = 1
+SNIPPETS_AT, BELOW_AT, REST_AT, PREFIX_AT = 0, 512, 704, 768
+SNIPPETS_MOST, BELOW_MOST, REST_MOST, PREFIX_MOST = 512, 192, 32, 768
+NEARBY = 256
+"""Prefix tokens of the small context that a cold file is first answered from."""
+HOP = 1024
+"""Characters by which the prefix window moves: large, so that typing rarely re-encodes it."""
+WINDOW = 3 * HOP
+CHARS_PER_TOKEN = 8
+"""More characters than this a token are never looked at: a bound on what is tokenized, not on what is kept."""
+
+
+class Tokens(Protocol):
+    """What the prompt needs of a tokenizer: text never becomes a control token, and comes back byte for byte."""
+
+    def encode(self, text: str) -> list[int]: ...
+
+    def decode(self, ids: Sequence[int]) -> str: ...
+
+    def starting_with(self, text: str) -> NDArray[np.int64]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """How to read a middle back. healed: the end of the prefix that the middle has to write again."""
+
+    healed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded.
+
+    first: ids the middle must start with one of (token healing), or None.
+    """
+
+    context: Context
+    nearby: Context
+    hole: Hole
+    first: NDArray[np.int64] | None = None
+
+
+def build(
+    tokens: Tokens,
+    control: ControlIds,
+    prefix: str,
+    suffix: str,
+    path: str,
+    snippets: Sequence[Snippet] = (),
+    *,
+    heal: bool = False,
+) -> Prompt:
+    """The streams around the hole between `prefix` and `suffix` (LF line endings).
+
+    heal: take the prefix's last token back and let the middle write it again; only weights whose canvas is untrained
+    need it, the others were taught to start inside a token.
+    """
+    context_tail, healed = heal_tail(tokens, prefix) if heal else (_encode_tail(tokens, prefix), "")
+    sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
+    head = [control.prefix, *tokens.encode(short_path(path) + "\n")]
+    body = prefix[: safe_boundary(prefix)]
+    room = PREFIX_MOST - len(head)
+    far = [*head, *window(tokens, body, room), *context_tail]
+    near = [*head, *tokens.encode(body[-4 * NEARBY :])[-NEARBY:], *context_tail]
+    return Prompt(
+        _context(sides, far),
+        _context([stream for stream in sides if stream.name != "snippet"], near),
+        Hole(healed),
+        tokens.starting_with(healed) if healed else None,
+    )
+
+
+def read(tokens: Tokens, ids: Sequence[int], hole: Hole) -> str:
+    """The text of a middle, without what it had to write again."""
+    text = tokens.decode(ids)
+    return text[len(hole.healed) :] if text.startswith(hole.healed) else ""
+
+
+def safe_boundary(text: str) -> int:
+    """The last place before a whitespace run that follows a non-space character, 0 when there is none.
+
+    Byte-level BPE splits there first, so tokenizing the two parts equals tokenizing the whole. (A line start is not
+    such a place: a line end merges with the indentation after it.)
+    """
+    word = len(text)
+    while word and not text[word - 1].isspace():
+        word -= 1
+    return len(text[:word].rstrip())
+
+
+def window(tokens: Tokens, body: str, room: int) -> list[int]:
+    """The tokens of the end of `body`, at most `room`. Its start moves in hops and stands at a line start."""
+    start = max(0, -(-(len(body) - WINDOW) // HOP) * HOP)
+    while True:
+        line = body.find("\n", start) + 1 if start else 0
+        ids = tokens.encode(body[line or start :])
+        if len(ids) <= room:
+            return ids
+        if len(body) - start <= HOP:
+            return ids[-room:]
+        start += HOP - start % HOP
+
+
+def suffix_streams(tokens: Tokens, control: ControlIds, suffix: str) -> list[Stream]:
+    """`below` and `rest`; a hole at the very end of a text has neither."""
+    end = suffix.find("\n") + 1 or len(suffix)
+    rest, below = suffix[:end], suffix[end : end + BELOW_MOST * CHARS_PER_TOKEN]
+    streams = []
+    if below:
+        ids = (control.suffix, *tokens.encode(below))[:BELOW_MOST]
+        streams.append(Stream("below", ids, BELOW_AT))
+    if rest:
+        ids = (control.suffix, *tokens.encode(rest[: REST_MOST * CHARS_PER_TOKEN]))[:REST_MOST]
+        streams.append(Stream("rest", ids, REST_AT, sees=(0,) if below else ()))
+    return streams
+
+
+def snippet_streams(tokens: Tokens, control: ControlIds, snippets: Sequence[Snippet]) -> list[Stream]:
+    """One stream a snippet, each from position 0; the last one that fits in part is cut."""
+    streams, room = [], SNIPPETS_MOST
+    for snippet in snippets:
+        ids = (control.file, *tokens.encode(f"{short_path(snippet.path)}\n{snippet.text}"))[:room]
+        if len(ids) > 1:
+            streams.append(Stream("snippet", ids, SNIPPETS_AT))
+        room -= len(ids)
+    return streams
+
+
+def heal_tail(tokens: Tokens, prefix: str) -> tuple[list[int], str]:
+    """The tail without its last token, and that token's text."""
+    tail = _encode_tail(tokens, prefix)
+    if not tail:
+        return tail, ""
+    healed = tokens.decode(tail[-1:])
+    return (tail[:-1], healed) if healed and prefix.endswith(healed) else (tail, "")
+
+
+def short_path(path: str) -> str:
+    """The last two parts, forward slashes."""
+    return "/".join(path.replace("\\", "/").rstrip("/").split("/")[-2:])
+
+
+def _encode_tail(tokens: Tokens, prefix: str) -> list[int]:
+    return tokens.encode(prefix[safe_boundary(prefix) :])[-PREFIX_MOST // 2 :]
+
+
+def _context(sides: Sequence[Stream], prefix: Sequence[int]) -> Context:
+    offset = sum(stream.name == "snippet" for stream in sides)
+    shifted = [
+        Stream(stream.name, stream.ids, stream.start, tuple(i + offset for i in stream.sees)) for stream in sides
+    ]
+    whole = Stream("prefix", tuple(prefix), PREFIX_AT)
+    return Context((*shifted, whole), PREFIX_AT + len(whole.ids))
