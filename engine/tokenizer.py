@@ -77,7 +77,7 @@ class Tokenizer:
 
 
 def byte_of_letter() -> dict[str, int]:
-    """Byte-level BPE (GPT-2) spells bytes in printable letters: printable Latin-1 as itself, the rest from U+0100 on."""
+    """Byte-level BPE (GPT-2) spells bytes in printable letters: printable Latin-1 as itself, the rest from U+0100."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in plain]
     return {chr(byte): byte for byte in plain} | {chr(0x100 + k): byte for k, byte in enumerate(others)}
