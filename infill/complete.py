@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+from infill import context, manners, rank, site, trim
 from infill.document import Snapshot
-from infill.filler import Filler, FillReport, FillResult, Step
+from infill.edits import edits
+from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Snippet, Step
+from infill.memo import Memo
+from infill.region import Region, damage, windows
+
+CHARS_PER_TOKEN = 3
+"""What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
+TOKENS_PER_LINE = 24
+ALTERNATIVES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +36,10 @@ class Preferences:
     max_distance: int = 64
 
 
+DEFAULTS = Preferences()
+NO_BETTER = "redraft found no better text here."
+
+
 @dataclass(frozen=True, slots=True)
 class Suggestion:
     """Replace [start, end) of the snapshot (code points, end = cursor, one line) by `text`."""
@@ -42,7 +56,7 @@ class Completion:
 
     suggestions: tuple[Suggestion, ...] = ()
     reason: str = ""
-    report: FillReport = FillReport()
+    report: FillReport = field(default_factory=FillReport)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +75,17 @@ class Repair:
     edits: tuple[Edit, ...] = ()
     reason: str = ""
     gain: float = 0.0
-    report: FillReport = FillReport()
+    report: FillReport = field(default_factory=FillReport)
 
 
 class Completer:
-    """One front door for editors, shell and HTTP: text in, text or edits out."""
+    """One front door for editors, shell and HTTP: text in, text or edits out.
 
-    def __init__(self, filler: Filler) -> None: ...
+    margin: how much better (nats) a repair must score than the code that stands (DECODING: Repair).
+    """
+
+    def __init__(self, filler: Filler, *, margin: float = 2.0) -> None:
+        self._filler, self._margin, self._memo = filler, margin, Memo()
 
     async def complete(
         self,
@@ -75,7 +93,7 @@ class Completer:
         cursor: int,
         *,
         others: Sequence[Snapshot] = (),
-        preferences: Preferences = Preferences(),
+        preferences: Preferences = DEFAULTS,
         invoked: bool = False,
         selected: tuple[int, str] | None = None,
         on_step: Callable[[Step], None] | None = None,
@@ -86,6 +104,35 @@ class Completer:
         alternatives, and `disabled_in` and eagerness do not apply. selected: the popup's chosen item as (offset where
         its text starts, its text): suggestions then start there and extend that text.
         """
+        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude):
+            return Completion(reason=reason)
+        start, chosen = selected or (cursor, "")
+        here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked or bool(selected))
+        if not here.ask:
+            return Completion(reason=here.reason)
+        if not selected and not invoked and (known := self._memo.recall(snapshot, cursor)):
+            return Completion((Suggestion(cursor, cursor, known),), reason="remembered")
+        request = self._request(snapshot, start, cursor, chosen, others, preferences)
+        lines = here.lines or preferences.max_lines
+        request = replace(
+            request,
+            limits=Limits(here.canvas, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline),
+            alternatives=ALTERNATIVES if invoked else 1,
+            on_step=on_step,
+        )
+        result = await self._filler.fill(request)
+        around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
+        kept = [one for text in result.texts if (one := self._shown(text, around, preferences, invoked)) is not None]
+        ranked = rank.candidates([(one.text, one.score) for one in kept])
+        trust = {one.text: one.confidence for one in kept}
+        suggestions = tuple(
+            Suggestion(start, cursor, chosen + text, trust[text])
+            for text in ranked
+            if not manners.puts_back(snapshot, start, cursor, chosen + text)
+        )
+        if suggestions:
+            self._memo.remember(snapshot, cursor, suggestions[0].text[len(chosen) :])
+        return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
 
     async def repair(
         self,
@@ -94,10 +141,20 @@ class Completer:
         end: int,
         *,
         others: Sequence[Snapshot] = (),
-        preferences: Preferences = Preferences(),
+        preferences: Preferences = DEFAULTS,
         on_step: Callable[[Step], None] | None = None,
     ) -> Repair:
         """A better text for the code around [start, end), or none."""
+        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude):
+            return Repair(reason=reason)
+        region = Region.around(snapshot, start, end)
+        whole = self._request(snapshot, region.start, region.end, "", others, preferences)
+        whole = replace(whole, urgent=False, on_step=on_step)
+        try:
+            async with asyncio.timeout(preferences.deadline):
+                return await self._better(snapshot, region, whole, preferences)
+        except TimeoutError:
+            return Repair(reason="redraft found no better text here in time.")
 
     async def fill(
         self,
@@ -113,6 +170,116 @@ class Completer:
         on_step: Callable[[Step], None] | None = None,
     ) -> FillResult:
         """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows."""
+        request = FillRequest(
+            prefix=_lf(prefix),
+            suffix=_lf(suffix),
+            path=path,
+            language=language,
+            limits=Limits(canvas=32 if max_lines != 1 else 16, tokens=max_tokens, lines=max_lines, deadline=deadline),
+            mode=mode,
+            urgent=False,
+            on_step=on_step,
+        )
+        result = await self._filler.fill(request)
+        return replace(result, texts=tuple(_joined(text, request) for text in result.texts))
+
+    def warm(
+        self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS
+    ) -> None:
+        """The cursor rests here: encode what surrounds it when nothing else is to be done."""
+        if manners.denied(snapshot.uri, snapshot.text, preferences.exclude) is None:
+            self._filler.warm(self._request(snapshot, cursor, cursor, "", others, preferences))
 
     def close(self) -> None:
         """Stop the filler."""
+        self._filler.close()
+
+    def _request(
+        self,
+        snapshot: Snapshot,
+        start: int,
+        end: int,
+        chosen: str,
+        others: Sequence[Snapshot],
+        preferences: Preferences,
+    ) -> FillRequest:
+        """The hole [start, end) of a snapshot, `chosen` already standing at its start, with its context."""
+        prefix = snapshot.lf(0, start) + chosen
+        return FillRequest(
+            prefix=prefix,
+            suffix=snapshot.lf(end, len(snapshot.text)),
+            path=snapshot.short_path,
+            language=snapshot.language,
+            snippets=self._snippets(snapshot, start, prefix, others, preferences),
+            mode=preferences.mode,
+        )
+
+    def _snippets(
+        self, snapshot: Snapshot, cursor: int, prefix: str, others: Sequence[Snapshot], preferences: Preferences
+    ) -> tuple[Snippet, ...]:
+        found = context.gather(
+            snapshot,
+            cursor,
+            others,
+            imports=preferences.imports,
+            recent_edits=preferences.recent_edits,
+            open_files=preferences.open_files,
+            exclude=preferences.exclude,
+        )
+        return rank.rank(found, prefix[-2000:], preferences.context_tokens, lambda text: len(text) // CHARS_PER_TOKEN)
+
+    def _shown(self, filled: Filled, around: trim.Around, preferences: Preferences, invoked: bool) -> Filled | None:
+        """A text as it would be shown, or None: trimmed to nothing, or less sure than the user wants to see."""
+        if not invoked and filled.confidence is not None and filled.confidence < (1 - preferences.eagerness) / 2:
+            return None
+        text = trim.trim(filled.text, replace(around, finished=filled.finished))
+        return None if text is None else replace(filled, text=text)
+
+    async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
+        """Score what stands, redraft its doubtful windows, score what came out, keep the best if it is good enough."""
+        (standing,) = await self._filler.score(whole, [region.text])
+        drafts: dict[str, None] = {}
+        for window in windows(region, standing.pieces):
+            request = replace(
+                whole,
+                prefix=whole.prefix + region.text[: window.start],
+                suffix=region.text[window.end :] + whole.suffix,
+                draft=region.text[window.start : window.end],
+                suspects=window.suspects,
+                limits=Limits(tokens=window.tokens + TOKENS_PER_LINE, lines=window.lines),
+                alternatives=2,
+            )
+            for text in (await self._filler.fill(request)).texts:
+                new = region.text[: window.start] + text.text.rstrip() + region.text[window.end :]
+                if new != region.text and _distance(region.text, new) <= preferences.max_distance:
+                    drafts[new] = None
+        broken = damage(snapshot, region, region.text)
+        sound = [new for new in drafts if damage(snapshot, region, new) <= broken]
+        if not sound:
+            return Repair(reason=NO_BETTER)
+        scores = await self._filler.score(whole, sound)
+        total, best = max(zip((score.total for score in scores), sound, strict=True))
+        gain = total - standing.total
+        if gain < self._margin:
+            return Repair(reason=NO_BETTER, gain=gain)
+        text = best.replace("\n", snapshot.newline)
+        old = snapshot.text[region.start : region.end]
+        moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
+        return Repair(moved, gain=gain)
+
+
+def _distance(old: str, new: str) -> int:
+    """Characters that an edit removes or adds."""
+    return sum(edit.end - edit.start + len(edit.text) for edit in edits(old, new))
+
+
+def _lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _joined(filled: Filled, request: FillRequest) -> Filled:
+    """A middle made of whole lines keeps the line end that the suffix, starting on a line of its own, needs."""
+    whole_lines = request.limits.lines and (not request.prefix or request.prefix.endswith("\n"))
+    if whole_lines and request.suffix and not request.suffix.startswith("\n") and filled.finished:
+        return replace(filled, text=filled.text.rstrip("\n") + "\n")
+    return filled

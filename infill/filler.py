@@ -129,5 +129,8 @@ class Filler(Protocol):
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         """The score of each text in this hole, left to right with both sides seen (DECODING: Score)."""
 
+    def warm(self, request: FillRequest) -> None:
+        """Prepare for this request when nothing else is to be done; may do nothing."""
+
     def close(self) -> None:
         """Stop the worker; waiting requests are cancelled."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from dataclasses import replace
 
 from engine import Candidate, Canvas, Change, Engine, Generation, Priority, Step, Task
 from infill import prompt
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
 from infill.filler import Step as TextStep
 
-T = TypeVar("T")
 Calibration = Callable[[float], float]
 """Joint probability of the shown tokens -> probability that the text is right, fitted on held-out code."""
 
@@ -41,36 +40,28 @@ class LocalFiller:
 
     async def fill(self, request: FillRequest) -> FillResult:
         built = self._prompt(request)
-        task = self._task(request, built)
-        generation = await self._job(request, task)
-        if generation.cold:
+        generations = await asyncio.gather(*(self._job(request, task) for task in self._tasks(request, built)))
+        if any(generation.cold for generation in generations):
             self.engine.warm(built.context)
-        texts = {}
-        for candidate in generation.candidates:
-            filled = self._filled(candidate, generation, request, task, built.hole)
-            texts.setdefault(filled.text, filled)
-        cost = generation.cost
-        report = FillReport(
-            tokens=len(generation.candidates[0].ids) if generation.candidates else 0,
-            forwards=cost.forwards,
-            context_forwards=cost.context_forwards,
-            context_tokens=cost.context_tokens,
-            ms=1000 * cost.seconds,
-            mode=generation.mode,
-            note=generation.note,
-        )
-        return FillResult(tuple(texts.values()), report)
+        texts: dict[str, Filled] = {}
+        for generation in generations:
+            for candidate in generation.candidates:
+                filled = self._filled(candidate, generation, request, built.hole)
+                texts.setdefault(filled.text, filled)
+        return FillResult(tuple(texts.values()), _report(generations))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         built = self._prompt(request)
         ends = () if self._heals else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text), *ends) for text in texts]
-        priority = Priority.TYPING if request.urgent else Priority.ACTION
-        rows = await asyncio.wrap_future(self.engine.score(built.context, middles, priority))
+        rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
             Score(float(row.sum()), tuple(zip(self._tokens.pieces(middle), map(float, row), strict=True)))
             for middle, row in zip(middles, rows, strict=True)
         ]
+
+    def warm(self, request: FillRequest) -> None:
+        self.engine.warm(self._prompt(request).context)
 
     def close(self) -> None:
         self.engine.close()
@@ -80,36 +71,43 @@ class LocalFiller:
         sides = (request.prefix, request.suffix, request.path, request.snippets)
         return prompt.build(self._tokens, control, *sides, heal=self._heals)
 
-    def _task(self, request: FillRequest, built: prompt.Prompt) -> Task:
-        limits = request.limits
-        committed, canvases = self._starts(request, built.hole.healed)
-        return Task(
-            context=built.context,
-            canvases=canvases,
-            committed=committed,
-            mode=request.mode,
-            alternatives=request.alternatives,
-            max_tokens=limits.tokens,
-            max_lines=limits.lines,
-            deadline=limits.deadline,
-            first=None if committed else built.first,
-            nearby=built.nearby if request.urgent else None,
-        )
+    def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
+        limits, healed = request.limits, built.hole.healed
+        return [
+            Task(
+                context=built.context,
+                canvases=canvases,
+                committed=committed,
+                mode=request.mode,
+                alternatives=request.alternatives,
+                max_tokens=limits.tokens,
+                max_lines=limits.lines and limits.lines + healed.count("\n") - self._lines(committed),
+                deadline=limits.deadline,
+                first=None if committed else built.first,
+                nearby=built.nearby if request.urgent else None,
+            )
+            for committed, canvases in self._starts(request, healed)
+        ]
 
-    def _starts(self, request: FillRequest, healed: str) -> tuple[tuple[int, ...], tuple[Canvas, ...]]:
-        """Masks to complete. To repair, the draft itself, and the draft with its suspects masked; weights that only
-        write left to right keep what stands before the first suspect."""
+    def _lines(self, ids: Sequence[int]) -> int:
+        return self._tokens.decode(ids).count("\n")
+
+    def _starts(self, request: FillRequest, healed: str) -> list[tuple[tuple[int, ...], tuple[Canvas, ...]]]:
+        """(committed tokens, canvases) of each task. Masks to complete. To repair, the draft itself, and the draft
+        with its suspects masked; weights that only write left to right start anew at each suspect."""
         mask, eom = self.engine.control.mask, self.engine.control.eom
         if request.draft is None:
-            return (), (Canvas.masks(request.limits.canvas, mask),)
+            return [((), (Canvas.masks(request.limits.canvas, mask),))]
         ids = self._tokens.encode(healed + request.draft)
-        doubted = self._doubted(ids, request.suspects, len(healed))
         if self.engine.modes.named("quality").causal:
-            return tuple(ids[: doubted.index(True)] if True in doubted else ()), (Canvas.masks(1, mask),)
+            doubts = [self._doubted(ids, (suspect,), len(healed)) for suspect in request.suspects]
+            starts = dict.fromkeys(tuple(ids[: doubt.index(True)]) for doubt in doubts if True in doubt)
+            return [(committed, (Canvas.masks(1, mask),)) for committed in starts]
+        doubted = self._doubted(ids, request.suspects, len(healed))
         size = min(CANVAS_MOST, len(ids) + OPEN_AFTER_DRAFT)
         masked = [mask if doubt else token for token, doubt in zip(ids, doubted, strict=True)]
-        starts = [(row + [eom] * size)[:size] for row in (ids, masked) if row is ids or True in doubted]
-        return (), tuple(Canvas.of(row) for row in starts)
+        rows = [ids, masked] if True in doubted else [ids]
+        return [((), tuple(Canvas.of((row + [eom] * size)[:size]) for row in rows))]
 
     def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:
         """Which tokens touch a suspect range; the tokens' text starts `shift` characters before the draft."""
@@ -122,13 +120,12 @@ class LocalFiller:
     async def _job(self, request: FillRequest, task: Task) -> Generation:
         on_step = request.on_step
         tell = None if on_step is None else lambda step: on_step(self._told(step, request))
-        priority = Priority.TYPING if request.urgent else Priority.ACTION
-        return await asyncio.wrap_future(self.engine.generate(task, priority, tell))
+        generation = await asyncio.wrap_future(self.engine.generate(task, _priority(request), tell))
+        kept = [replace(one, ids=(*task.committed, *one.ids)) for one in generation.candidates]
+        return replace(generation, candidates=tuple(kept))
 
-    def _filled(
-        self, candidate: Candidate, generation: Generation, request: FillRequest, task: Task, hole: prompt.Hole
-    ) -> Filled:
-        text = prompt.read(self._tokens, (*task.committed, *candidate.ids), hole)
+    def _filled(self, candidate: Candidate, generation: Generation, request: FillRequest, hole: prompt.Hole) -> Filled:
+        text = prompt.read(self._tokens, candidate.ids, hole)
         lines = request.limits.lines
         enough = 0 < lines <= text.count("\n")
         if enough:
@@ -151,6 +148,25 @@ class LocalFiller:
                 Slot(piece, _state(canvas, slot, kinds, self.engine.control.mask, drafted), float(canvas.probs[slot]))
             )
         return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
+
+
+def _priority(request: FillRequest) -> Priority:
+    return Priority.TYPING if request.urgent else Priority.ACTION
+
+
+def _report(generations: Sequence[Generation]) -> FillReport:
+    """The cost of all tasks of one request together; the note and mode of the first."""
+    costs = [generation.cost for generation in generations]
+    shown = [generation.candidates[0].ids for generation in generations if generation.candidates]
+    return FillReport(
+        tokens=len(shown[0]) if shown else 0,
+        forwards=sum(cost.forwards for cost in costs),
+        context_forwards=sum(cost.context_forwards for cost in costs),
+        context_tokens=sum(cost.context_tokens for cost in costs),
+        ms=1000 * max((cost.seconds for cost in costs), default=0.0),
+        mode=generations[0].mode if generations else "",
+        note=generations[0].note if generations else "",
+    )
 
 
 def _state(canvas: Canvas, slot: int, kinds: dict[int, Change], mask: int, drafted: bool) -> str:

@@ -1,0 +1,102 @@
+"""Repair's geometry: which lines are looked at, which windows of them are redrafted, and whether syntax got worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from infill.document import Change, Snapshot
+
+WINDOW_TOKENS = 24
+"""A canvas of 32 slots less the 8 that a repair may grow by (DECODING: Repair)."""
+MOST_LINES = 12
+SUSPECTS = 3
+DOUBT = -1.5
+"""Tokens with a log-probability under this may be what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Whole lines [start, end) of a snapshot, without the last line end; `text` is theirs with LF.
+
+    focus: what the diagnostic or selection covers, code points of `text`.
+    """
+
+    start: int
+    end: int
+    text: str
+    focus: tuple[int, int]
+
+    @classmethod
+    def around(cls, snapshot: Snapshot, start: int, end: int) -> Region:
+        """The lines that [start, end) touches, the first twelve of them at most."""
+        first = snapshot.line_of(start)
+        last = min(snapshot.line_of(max(start, end - 1)), first + MOST_LINES - 1)
+        begin, stop = snapshot.line_range(first)[0], snapshot.line_range(last)[1]
+        focus = (len(snapshot.lf(begin, max(start, begin))), len(snapshot.lf(begin, min(max(end, start), stop))))
+        return cls(begin, stop, snapshot.lf(begin, stop), focus)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Code points [start, end) of a region that one canvas redrafts; suspects: ranges within the window."""
+
+    start: int
+    end: int
+    tokens: int
+    lines: int
+    suspects: tuple[tuple[int, int], ...]
+
+
+def windows(region: Region, pieces: Sequence[tuple[str, float]]) -> Iterator[Window]:
+    """Where to redraft: at what the diagnostic covers, then at the least probable tokens outside of it.
+
+    pieces: the region's tokens as (text, log-probability), a healed beginning and the end token among them.
+    """
+    tokens = _placed(region, pieces)
+    inside = [t for t in tokens if t.start < region.focus[1] and region.focus[0] < t.end]
+    doubtful = sorted((t for t in tokens if t.log_p < DOUBT), key=lambda t: t.log_p)
+    near = sorted(inside, key=lambda t: t.log_p)[:SUSPECTS]
+    found = [_window(region, tokens, suspects) for suspects in (near, doubtful[:SUSPECTS]) if suspects]
+    yield from dict.fromkeys(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    start: int
+    end: int
+    log_p: float
+
+
+def _placed(region: Region, pieces: Sequence[tuple[str, float]]) -> list[_Token]:
+    """Tokens with their place in the region's text; what was healed lies before it, the end token behind it."""
+    written = "".join(text for text, _ in pieces)
+    at = -max(0, written.find(region.text))
+    tokens = []
+    for text, log_p in pieces:
+        if at + len(text) > 0 and at < len(region.text):
+            tokens.append(_Token(max(0, at), min(len(region.text), at + len(text)), log_p))
+        at += len(text)
+    return tokens
+
+
+def _window(region: Region, tokens: Sequence[_Token], suspects: Sequence[_Token]) -> Window:
+    """The worst suspect's line, as much of it as a canvas holds: from the line's start, or around the suspect."""
+    worst = min(suspects, key=lambda t: t.log_p)
+    begin = region.text.rfind("\n", 0, max(worst.end - 1, 0)) + 1
+    stop = region.text.find("\n", max(worst.end - 1, 0))
+    stop = len(region.text) if stop < 0 else stop
+    line = [t for t in tokens if t.start < stop and begin < t.end]
+    if len(line) > WINDOW_TOKENS:
+        at = line.index(worst) if worst in line else 0
+        line = line[max(0, at - WINDOW_TOKENS // 2) :][:WINDOW_TOKENS]
+        begin, stop = max(begin, line[0].start), min(stop, line[-1].end)
+    within = sorted((t.start, t.end) for t in suspects if begin < t.end and t.start < stop)
+    ranges = tuple((max(0, a - begin), min(stop, b) - begin) for a, b in within)
+    return Window(begin, stop, len(line), 1 + region.text.count("\n", begin, stop), ranges)
+
+
+def damage(snapshot: Snapshot, region: Region, text: str) -> int:
+    """Syntax errors around the region if it read `text`; 0 for languages without a grammar."""
+    changed = snapshot.edit([Change(region.start, region.end, text.replace("\n", snapshot.newline))], snapshot.version)
+    return changed.errors(0, len(changed.text))
