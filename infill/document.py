@@ -1,0 +1,316 @@
+"""Immutable snapshots of a document: exact client text, line starts, syntax tree.
+
+All offsets are code points into `Snapshot.text`; this module is the only home of UTF-8 byte offsets (tree-sitter's).
+Lines end with CRLF, CR or LF and nothing else (LSP 3.18, "Text Documents").
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import unquote
+
+import numpy as np
+import tree_sitter
+from numpy.typing import NDArray
+
+from infill.languages import grammar, language
+
+MAX_PARSED = 2_000_000
+"""Code points above which a text has no syntax tree."""
+
+MAX_LINE = 20_000
+"""Code points above which a line means that the file was not written by hand."""
+
+_HISTORY = 16
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Replace [start, end) of the text before it by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """One past edit: at `start`, `removed` gave way to `inserted`; start counts in the snapshot right after it.
+
+    A run of typed characters is one edit, and so is a run of deleted ones.
+    """
+
+    start: int
+    removed: str
+    inserted: str
+
+    def then(self, later: Edited) -> Edited | None:
+        """Both as one edit when `later` goes on where this one stopped and does the same thing, else None."""
+        if not self.removed and not later.removed and later.start == self.start + len(self.inserted):
+            return Edited(self.start, "", self.inserted + later.inserted)
+        if not self.inserted and not later.inserted:
+            if later.start + len(later.removed) == self.start:
+                return Edited(later.start, later.removed + self.removed, "")
+            if later.start == self.start:
+                return Edited(self.start, self.removed + later.removed, "")
+        return None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Snapshot:
+    """A document at one version. Never changes; `edit` makes the next one and leaves this one valid.
+
+    uri, version, language: as the client sent them. text: exactly the client's text, every line ending as it is.
+    history: the last edits, oldest first. line_starts: int64 (lines,), offset of each line's first code point.
+    """
+
+    uri: str
+    version: int
+    language: str
+    text: str
+    history: tuple[Edited, ...]
+    line_starts: NDArray[np.int64]
+    _seed: tree_sitter.Tree | None = None
+
+    @classmethod
+    def open(cls, uri: str, version: int, language: str, text: str) -> Snapshot:
+        """The document as `textDocument/didOpen` describes it."""
+        return cls(uri, version, language, text, (), _frozen([0, *(end.end() for end in _LINE_END.finditer(text))]))
+
+    def edit(self, changes: Iterable[Change], version: int) -> Snapshot:
+        """The next snapshot: changes applied in order, each to the result of the one before.
+
+        Raises ValueError, with this snapshot intact, when a change reaches outside its text.
+        """
+        latest = Snapshot(
+            self.uri, version, self.language, self.text, self.history, self.line_starts, self.__dict__.get("tree") or self._seed
+        )
+        for change in changes:
+            latest = latest._after(change)
+        return latest
+
+    def _after(self, change: Change) -> Snapshot:
+        if not 0 <= change.start <= change.end <= len(self.text):
+            raise ValueError(
+                f"change [{change.start}, {change.end}) reaches outside the {len(self.text)} characters of {self.uri}: "
+                "send the whole text again"
+            )
+        change = _narrowed(self.text, change)
+        if change.start == change.end and not change.text:
+            return self
+        text = self.text[: change.start] + change.text + self.text[change.end :]
+        done = Edited(change.start, self.text[change.start : change.end], change.text)
+        merged = self.history[-1].then(done) if self.history else None
+        history = (*self.history[:-1], merged) if merged else (*self.history, done)[-_HISTORY:]
+        starts = _moved_line_starts(self.line_starts, change, text)
+        after = Snapshot(self.uri, self.version, self.language, text, history, starts)
+        if self._seed is not None:
+            object.__setattr__(after, "_seed", _moved_tree(self._seed, self, after, change))
+        return after
+
+    # ---- names
+
+    @cached_property
+    def path(self) -> str:
+        """A path with forward slashes made from the URI, whatever its scheme: percent-decoded, no query, no fragment."""
+        return path_of(self.uri)
+
+    @property
+    def short_path(self) -> str:
+        """The last two parts of the path."""
+        return "/".join([part for part in self.path.split("/") if part][-2:])
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit("/", 1)[-1]
+
+    # ---- lines
+
+    @property
+    def line_count(self) -> int:
+        """Number of lines; an empty text has one."""
+        return len(self.line_starts)
+
+    def line_of(self, offset: int) -> int:
+        """The line an offset stands on, from 0; an offset between CR and LF stands on the line they end."""
+        return int(np.searchsorted(self.line_starts, offset, side="right")) - 1
+
+    def line_range(self, line: int) -> tuple[int, int]:
+        """(start, end) of a line without its ending. Raises IndexError for a line that does not exist."""
+        if not 0 <= line < len(self.line_starts):
+            raise IndexError(f"{self.uri} has no line {line}: it has {len(self.line_starts)} lines")
+        start = int(self.line_starts[line])
+        if line + 1 == len(self.line_starts):
+            return start, len(self.text)
+        end = int(self.line_starts[line + 1]) - 1
+        if end > start and self.text[end] == "\n" and self.text[end - 1] == "\r":
+            end -= 1
+        return start, end
+
+    @cached_property
+    def longest_line(self) -> int:
+        """Code points of the longest line, its ending included."""
+        return int(np.diff(self.line_starts, append=len(self.text)).max())
+
+    @cached_property
+    def newline(self) -> str:
+        """The document's dominant line ending; LF when it has none."""
+        both = self.text.count("\r\n")
+        counts = {"\n": self.text.count("\n") - both, "\r\n": both, "\r": self.text.count("\r") - both}
+        return max(counts, key=lambda ending: counts[ending])
+
+    def settled(self, offset: int) -> int:
+        """The offset, or the one before CR where it stands between CR and LF (LSP knows no position there)."""
+        return offset - 1 if self.text[offset - 1 : offset + 1] == "\r\n" and offset > 0 else offset
+
+    def lf(self, start: int, end: int) -> str:
+        """Text of [start, end) with LF line endings. Both sides of any offset join to the whole."""
+        piece = self.text[self.settled(start) : self.settled(end)]
+        return _LINE_END.sub("\n", piece) if "\r" in piece else piece
+
+    # ---- syntax
+
+    @cached_property
+    def tree(self) -> tree_sitter.Tree | None:
+        """The syntax tree, from the predecessor's where there is one; None for plain text and for oversized texts."""
+        loaded = grammar(language(self.language))
+        if loaded is None or len(self.text) > MAX_PARSED or self.longest_line > MAX_LINE:
+            return None
+        parser = tree_sitter.Parser(loaded)
+        if self._seed is None:
+            return parser.parse(self._utf8)
+        parsed = parser.parse(self._utf8, self._seed)
+        object.__setattr__(self, "_seed", None)
+        return parsed
+
+    def node_at(self, offset: int) -> tree_sitter.Node | None:
+        """The smallest syntax node around an offset, or None without a tree."""
+        if self.tree is None:
+            return None
+        at = self.byte_of(offset)
+        return self.tree.root_node.descendant_for_byte_range(at, at)
+
+    def errors(self, start: int, end: int) -> int:
+        """Number of ERROR and MISSING nodes that touch [start, end]; 0 without a tree."""
+        if self.tree is None or not self.tree.root_node.has_error:
+            return 0
+        first, last = self.byte_of(start), self.byte_of(end)
+        cursor, found = self.tree.walk(), 0
+        descend = True
+        while True:
+            node = cursor.node
+            assert node is not None
+            touches = node.start_byte <= last and node.end_byte >= first
+            if descend and touches:
+                found += node.is_error or node.is_missing
+                if node.has_error and cursor.goto_first_child_for_byte(max(first - 1, 0)) is not None:
+                    continue
+            if node.start_byte <= last and cursor.goto_next_sibling():
+                descend = True
+            elif cursor.goto_parent():
+                descend = False
+            else:
+                return found
+
+    @property
+    def _utf8(self) -> bytes:
+        # A client may send half a surrogate pair while the other half is still being typed.
+        return self.text.encode("utf-8", "surrogatepass")
+
+    @cached_property
+    def _wide(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Offsets of the code points of more than one byte, and the bytes beyond one up to and with each."""
+        points = np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        where = np.flatnonzero(points >= 0x80)
+        wide = points[where]
+        return where, np.cumsum(1 + (wide >= 0x800) + (wide >= 0x10000), dtype=np.int64)
+
+    def byte_of(self, offset: int) -> int:
+        """UTF-8 bytes before an offset."""
+        if self.text.isascii():
+            return offset
+        where, extra = self._wide
+        before = int(np.searchsorted(where, offset))
+        return offset + (int(extra[before - 1]) if before else 0)
+
+    def offset_of(self, byte: int) -> int:
+        """Code points before a UTF-8 byte; a byte inside a code point counts as that code point's first."""
+        if self.text.isascii():
+            return byte
+        where, extra = self._wide
+        before = int(np.searchsorted(where + 1 + extra, byte, side="right"))
+        offset = byte - (int(extra[before - 1]) if before else 0)
+        return min(offset, int(where[before])) if before < len(where) else offset
+
+    def __repr__(self) -> str:
+        return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"
+
+
+def path_of(uri: str) -> str:
+    """A path with forward slashes made from a URI of any scheme, or from a bare path of any platform."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon or len(scheme) < 2 or "/" in scheme or "\\" in scheme:
+        return uri.replace("\\", "/")
+    rest = unquote(re.split(r"[?#]", rest, maxsplit=1)[0])
+    if rest.startswith("//"):
+        authority, _, path = rest[2:].partition("/")
+        rest = "/" + path if scheme != "file" or authority in ("", "localhost") else rest
+    return rest[1:] if re.match(r"/[A-Za-z]:(/|$)", rest) else rest
+
+
+def _frozen(starts: list[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    row = np.asarray(starts, dtype=np.int64)
+    row.setflags(write=False)
+    return row
+
+
+def _moved_line_starts(starts: NDArray[np.int64], change: Change, text: str) -> NDArray[np.int64]:
+    """Line starts of `text`, the text after the change. Only starts that touch the change are looked for again:
+    a line start depends on nothing but the character before it and the one after it."""
+    last = change.start + len(change.text)
+    base = max(change.start - 1, 0)
+    found = (base + end.end() for end in _LINE_END.finditer(text[base : last + 1]))
+    new = [start for start in found if change.start <= start <= last]
+    kept = max(int(np.searchsorted(starts, change.start)), 1)
+    beyond = max(int(np.searchsorted(starts, change.end, side="right")), 1)
+    return _frozen(np.concatenate((starts[:kept], np.asarray(new, np.int64), starts[beyond:] + (last - change.end))))
+
+
+def _moved_tree(tree: tree_sitter.Tree, before: Snapshot, after: Snapshot, change: Change) -> tree_sitter.Tree:
+    moved = tree.copy()
+    last = change.start + len(change.text)
+    moved.edit(
+        before.byte_of(change.start), before.byte_of(change.end), after.byte_of(last),
+        _point(before, change.start), _point(before, change.end), _point(after, last),
+    )  # fmt: skip
+    return moved
+
+
+def _point(snapshot: Snapshot, offset: int) -> tree_sitter.Point:
+    """Tree-sitter's row and column: rows end with LF only, columns are bytes."""
+    start = snapshot.text.rfind("\n", 0, offset) + 1
+    return tree_sitter.Point(
+        snapshot.text.count("\n", 0, offset), snapshot.byte_of(offset) - snapshot.byte_of(start)
+    )
+
+
+def _narrowed(text: str, change: Change) -> Change:
+    """The change without what it leaves as it was: clients that send whole texts edit incrementally all the same."""
+    room = min(change.end - change.start, len(change.text))
+    head = _longest(lambda n: text.startswith(change.text[:n], change.start), room)
+    tail = _longest(lambda n: text.endswith(change.text[len(change.text) - n :], change.start, change.end), room - head)
+    return Change(change.start + head, change.end - tail, change.text[head : len(change.text) - tail])
+
+
+def _longest(holds: Callable[[int], bool], limit: int) -> int:
+    """The largest n <= limit for which `holds`, true for 0 and false for all above the first failure."""
+    low, high = 0, limit
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+    return low

@@ -1,0 +1,88 @@
+"""One row per language: its grammar, its comment sign, its block style, its queries. Anything else is plain text."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import PurePosixPath
+from typing import Literal
+
+import tree_sitter
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """What the text side knows of a language.
+
+    id: the LSP language id. grammar: module of the grammar's wheel, empty for plain text. entry: the function there
+    that returns the grammar. queries: the file in `infill/queries` without its ending.
+    """
+
+    id: str
+    grammar: str = ""
+    entry: str = "language"
+    queries: str = ""
+    line_comment: str = ""
+    block: Literal["indent", "braces"] = "indent"
+    extensions: tuple[str, ...] = ()
+
+
+_ROWS = (
+    Language("python", "tree_sitter_python", queries="python", line_comment="#", extensions=(".py", ".pyi", ".pyw")),
+    Language(
+        "javascript", "tree_sitter_javascript", queries="javascript", line_comment="//", block="braces",
+        extensions=(".js", ".mjs", ".cjs"),
+    ),
+    Language(
+        "javascriptreact", "tree_sitter_javascript", queries="javascript", line_comment="//", block="braces",
+        extensions=(".jsx",),
+    ),
+    Language(
+        "typescript", "tree_sitter_typescript", "language_typescript", "typescript", "//", "braces",
+        (".ts", ".mts", ".cts"),
+    ),
+    Language("typescriptreact", "tree_sitter_typescript", "language_tsx", "typescript", "//", "braces", (".tsx",)),
+    Language("go", "tree_sitter_go", queries="go", line_comment="//", block="braces", extensions=(".go",)),
+    Language("rust", "tree_sitter_rust", queries="rust", line_comment="//", block="braces", extensions=(".rs",)),
+    Language("c", "tree_sitter_c", queries="c", line_comment="//", block="braces", extensions=(".c", ".h")),
+    Language(
+        "cpp", "tree_sitter_cpp", queries="cpp", line_comment="//", block="braces",
+        extensions=(".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx"),
+    ),
+    Language("java", "tree_sitter_java", queries="java", line_comment="//", block="braces", extensions=(".java",)),
+)  # fmt: skip
+_ALIASES = {"tsx": "typescriptreact", "jsx": "javascriptreact", "c++": "cpp", "py": "python", "js": "javascript",
+            "ts": "typescript", "golang": "go", "rs": "rust"}  # fmt: skip
+_BY_ID = {row.id: row for row in _ROWS}
+_BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensions}
+
+
+def language(language_id: str) -> Language:
+    """The row of an LSP language id; a row without grammar for every id that is not in the table."""
+    key = language_id.lower()
+    return _BY_ID.get(_ALIASES.get(key, key)) or Language(language_id)
+
+
+def language_of_path(path: str) -> str:
+    """The LSP language id that a file name suggests; `plaintext` when it suggests none."""
+    return _BY_EXTENSION.get(PurePosixPath(path.replace("\\", "/")).suffix.lower(), "plaintext")
+
+
+@cache
+def grammar(row: Language) -> tree_sitter.Language | None:
+    """The row's grammar, loaded once, or None for plain text."""
+    if not row.grammar:
+        return None
+    return tree_sitter.Language(getattr(importlib.import_module(row.grammar), row.entry)())
+
+
+@cache
+def query(row: Language) -> tree_sitter.Query | None:
+    """The row's query, compiled once for its grammar, or None for plain text."""
+    loaded = grammar(row)
+    if loaded is None:
+        return None
+    source = resources.files("infill").joinpath("queries", f"{row.queries}.scm").read_text(encoding="utf-8")
+    return tree_sitter.Query(loaded, source)
