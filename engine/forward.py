@@ -1,0 +1,68 @@
+"""One forward of a stream-and-canvas transformer: what every backend computes.
+
+A forward is a bag of rows. Rows of streams, middles and canvases travel together and differ only in position, in the
+canvas vector, and in what their bias lets them see; no row depends on a row or slot that its bias hides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.checkpoint import ModelConfig
+
+TOP_K = 16
+"""Most probable tokens that come back for each asked row."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """T rows over S cached slots.
+
+    ids, positions: int64 (T,). canvas: bool (T,), rows that add the learned canvas vector to their embedding.
+    bias: float32 (T, S + T), added to the scaled attention scores; 0, or a large negative number for what is hidden.
+    head_rows: int64 (H,), the rows a prediction is wanted for. targets: int64 (H, J), tokens whose log-probabilities
+    are wanted there. H, J and S may be 0.
+    """
+
+    ids: NDArray[np.int64]
+    positions: NDArray[np.int64]
+    canvas: NDArray[np.bool_]
+    bias: NDArray[np.float32]
+    head_rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output:
+    """What a forward says.
+
+    top_ids: int64 (H, TOP_K), most probable first; top_probs: float32 (H, TOP_K), softmax over the whole vocabulary.
+    target_logprobs: float32 (H, J). kv: (layers, 2, kv_heads, T, head_dim), the rows' keys (after rotation) and values.
+    """
+
+    top_ids: NDArray[np.int64]
+    top_probs: NDArray[np.float32]
+    target_logprobs: NDArray[np.float32]
+    kv: Any
+
+
+class Forward(Protocol):
+    """A backend. KV arrays are its own kind (numpy or torch); both are sliced as `a[..., i:j, :]`."""
+
+    config: ModelConfig
+
+    def new_kv(self, slots: int) -> Any:
+        """A zeroed array (layers, 2, kv_heads, slots, head_dim)."""
+
+    def __call__(self, rows: Rows, past: Any) -> Output:
+        """One forward over `past`, the caller's array with S slots, which is only read.
+
+        Unused slots must hold finite values and be hidden by the bias.
+        """
+
+    def close(self) -> None:
+        """Release the model."""
