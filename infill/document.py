@@ -1,6 +1,6 @@
 """Immutable snapshots of a document: exact client text, line starts, syntax tree.
 
-All offsets are code points into `Snapshot.text`; this module is the only home of UTF-8 byte offsets (tree-sitter's).
+All offsets are code points into `Snapshot.text`.
 Lines end with CRLF, CR or LF and nothing else (LSP 3.18, "Text Documents").
 """
 
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from urllib.parse import unquote
 
 import numpy as np
-import tree_sitter
 from numpy.typing import NDArray
 
-from infill.languages import grammar, language
+from infill.languages import language
+from infill.syntax import Syntax
 
-MAX_PARSED = 2_000_000
+MAX_PARSED = 4_000_000
 """Code points above which a text has no syntax tree."""
 
 MAX_LINE = 20_000
@@ -74,7 +74,7 @@ class Snapshot:
     text: str
     history: tuple[Edited, ...]
     line_starts: NDArray[np.int64]
-    _seed: tree_sitter.Tree | None = None
+    _syntax: Syntax | None = None
 
     @classmethod
     def open(cls, uri: str, version: int, language: str, text: str) -> Snapshot:
@@ -86,9 +86,7 @@ class Snapshot:
 
         Raises ValueError, with this snapshot intact, when a change reaches outside its text.
         """
-        latest = Snapshot(
-            self.uri, version, self.language, self.text, self.history, self.line_starts, self.__dict__.get("tree") or self._seed
-        )
+        latest = replace(self, version=version)
         for change in changes:
             latest = latest._after(change)
         return latest
@@ -107,16 +105,14 @@ class Snapshot:
         merged = self.history[-1].then(done) if self.history else None
         history = (*self.history[:-1], merged) if merged else (*self.history, done)[-_HISTORY:]
         starts = _moved_line_starts(self.line_starts, change, text)
-        after = Snapshot(self.uri, self.version, self.language, text, history, starts)
-        if self._seed is not None:
-            object.__setattr__(after, "_seed", _moved_tree(self._seed, self, after, change))
-        return after
+        syntax = self._syntax.edited(change.start, change.end, change.text) if self._syntax else None
+        return replace(self, text=text, history=history, line_starts=starts, _syntax=syntax)
 
     # ---- names
 
     @cached_property
     def path(self) -> str:
-        """A path with forward slashes made from the URI, whatever its scheme: percent-decoded, no query, no fragment."""
+        """A path with forward slashes made from the URI, whatever its scheme; percent-decoded, no query or fragment."""
         return path_of(self.uri)
 
     @property
@@ -175,77 +171,28 @@ class Snapshot:
 
     # ---- syntax
 
-    @cached_property
-    def tree(self) -> tree_sitter.Tree | None:
-        """The syntax tree, from the predecessor's where there is one; None for plain text and for oversized texts."""
-        loaded = grammar(language(self.language))
-        if loaded is None or len(self.text) > MAX_PARSED or self.longest_line > MAX_LINE:
-            return None
-        parser = tree_sitter.Parser(loaded)
-        if self._seed is None:
-            return parser.parse(self._utf8)
-        parsed = parser.parse(self._utf8, self._seed)
-        object.__setattr__(self, "_seed", None)
-        return parsed
+    def syntax(self, offset: int) -> Syntax | None:
+        """The syntax tree around an offset, from the predecessor's where there is one.
 
-    def node_at(self, offset: int) -> tree_sitter.Node | None:
-        """The smallest syntax node around an offset, or None without a tree."""
-        if self.tree is None:
+        None for plain text and for texts that are too large to be worth it.
+        """
+        row = language(self.language)
+        if not row.grammar or len(self.text) > MAX_PARSED or self.longest_line > MAX_LINE:
             return None
-        at = self.byte_of(offset)
-        return self.tree.root_node.descendant_for_byte_range(at, at)
+        if self._syntax is not None and self._syntax.covers(offset, len(self.text)):
+            current = self._syntax.reparsed()
+        else:
+            current = Syntax.around(row, self.text, offset)
+        # The tree is a cache of what follows from the text, so remembering it changes nothing anybody can see.
+        object.__setattr__(self, "_syntax", current)
+        return current
 
     def errors(self, start: int, end: int) -> int:
-        """Number of ERROR and MISSING nodes that touch [start, end]; 0 without a tree."""
-        if self.tree is None or not self.tree.root_node.has_error:
-            return 0
-        first, last = self.byte_of(start), self.byte_of(end)
-        cursor, found = self.tree.walk(), 0
-        descend = True
-        while True:
-            node = cursor.node
-            assert node is not None
-            touches = node.start_byte <= last and node.end_byte >= first
-            if descend and touches:
-                found += node.is_error or node.is_missing
-                if node.has_error and cursor.goto_first_child_for_byte(max(first - 1, 0)) is not None:
-                    continue
-            if node.start_byte <= last and cursor.goto_next_sibling():
-                descend = True
-            elif cursor.goto_parent():
-                descend = False
-            else:
-                return found
-
-    @property
-    def _utf8(self) -> bytes:
-        # A client may send half a surrogate pair while the other half is still being typed.
-        return self.text.encode("utf-8", "surrogatepass")
-
-    @cached_property
-    def _wide(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Offsets of the code points of more than one byte, and the bytes beyond one up to and with each."""
-        points = np.frombuffer(self.text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-        where = np.flatnonzero(points >= 0x80)
-        wide = points[where]
-        return where, np.cumsum(1 + (wide >= 0x800) + (wide >= 0x10000), dtype=np.int64)
-
-    def byte_of(self, offset: int) -> int:
-        """UTF-8 bytes before an offset."""
-        if self.text.isascii():
-            return offset
-        where, extra = self._wide
-        before = int(np.searchsorted(where, offset))
-        return offset + (int(extra[before - 1]) if before else 0)
-
-    def offset_of(self, byte: int) -> int:
-        """Code points before a UTF-8 byte; a byte inside a code point counts as that code point's first."""
-        if self.text.isascii():
-            return byte
-        where, extra = self._wide
-        before = int(np.searchsorted(where + 1 + extra, byte, side="right"))
-        offset = byte - (int(extra[before - 1]) if before else 0)
-        return min(offset, int(where[before])) if before < len(where) else offset
+        """Number of syntax errors that touch [start, end]; 0 without a tree. A long text is looked at around the last
+        edit only."""
+        edited = self.history[-1].start if self.history else 0
+        syntax = self.syntax(min(max(edited, start), end))
+        return syntax.errors(start, end) if syntax else 0
 
     def __repr__(self) -> str:
         return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"
@@ -279,24 +226,6 @@ def _moved_line_starts(starts: NDArray[np.int64], change: Change, text: str) -> 
     kept = max(int(np.searchsorted(starts, change.start)), 1)
     beyond = max(int(np.searchsorted(starts, change.end, side="right")), 1)
     return _frozen(np.concatenate((starts[:kept], np.asarray(new, np.int64), starts[beyond:] + (last - change.end))))
-
-
-def _moved_tree(tree: tree_sitter.Tree, before: Snapshot, after: Snapshot, change: Change) -> tree_sitter.Tree:
-    moved = tree.copy()
-    last = change.start + len(change.text)
-    moved.edit(
-        before.byte_of(change.start), before.byte_of(change.end), after.byte_of(last),
-        _point(before, change.start), _point(before, change.end), _point(after, last),
-    )  # fmt: skip
-    return moved
-
-
-def _point(snapshot: Snapshot, offset: int) -> tree_sitter.Point:
-    """Tree-sitter's row and column: rows end with LF only, columns are bytes."""
-    start = snapshot.text.rfind("\n", 0, offset) + 1
-    return tree_sitter.Point(
-        snapshot.text.count("\n", 0, offset), snapshot.byte_of(offset) - snapshot.byte_of(start)
-    )
 
 
 def _narrowed(text: str, change: Change) -> Change:
