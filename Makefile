@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# Another interpreter than last time makes a new environment.
+MADE := $(VENV)/.made-by-python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
 .PHONY: help demo test test-quick check format bench clean
 .DEFAULT_GOAL := help
@@ -35,21 +37,22 @@ clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
 
 # Stamps: installing happens again only when pyproject.toml changed. The development set-up includes the base one.
-$(VENV)/.redraft-base: pyproject.toml $(VENV)/pyvenv.cfg
+$(VENV)/.redraft-base: pyproject.toml $(MADE)
 	@echo "Installing redraft into $(VENV) (without torch; about a minute the first time) ..."
 	@$(PIP) --editable .
 	@touch $@
 
-$(VENV)/.redraft-dev: pyproject.toml $(VENV)/pyvenv.cfg
+$(VENV)/.redraft-dev: pyproject.toml $(MADE)
 	@echo "Installing redraft and its development extras into $(VENV) (a few minutes the first time) ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.redraft-base
 
-$(VENV)/pyvenv.cfg:
+$(MADE):
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "There is no $(PYTHON): install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv), or name one with PYTHON=." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "redraft needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1): name a newer one, for example make PYTHON=python3.12." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv) and run make again." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv --clear $(VENV)
+	@touch $@

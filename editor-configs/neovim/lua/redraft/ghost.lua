@@ -212,7 +212,7 @@ function M.setup(keys, group)
   end
   map(keys.accept, "accept ghost text")
   map(keys.accept_word, "accept its next word", "^%s*[^%s%w_]*[%w_]*")
-  map(keys.accept_line, "accept its next line", "^[^\n]*\n?[^\n]*")
+  map(keys.accept_line, "accept its next line", "^\n?[^\n]*")
   if keys.invoke then
     vim.keymap.set("i", keys.invoke, function()
       M.request(INVOKED)

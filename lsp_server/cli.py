@@ -1,0 +1,107 @@
+"""The command line: arguments, one sentence for each error, exit status. Each command is a module of `commands`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lsp_server.compose import Choice
+from lsp_server.errors import UserError
+
+COMMANDS = {
+    "lsp": "run the language server for an editor",
+    "complete": "complete the code at one place of a file",
+    "fix": "propose repairs of code in place",
+    "fill": "fill holes in bulk: JSON lines in, JSON lines out",
+    "doctor": "say what is there, how fast it is and what is wrong",
+}
+MODES = ("speedy", "quality", "auto", "causal")
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command. Returns 0, 1 when it failed (one sentence on stderr says why), 2 for wrong usage, 130 for ^C."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    given = parser(arguments).parse_args(arguments)
+    choice = Choice(given.model, given.backend, given.device, given.threads)
+    try:
+        status: int = given.run(given, choice)
+        sys.stdout.flush()
+        return status
+    except UserError as error:
+        print(f"redraft: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if given.debug:
+            raise
+        print(
+            f"redraft: internal error ({type(error).__name__}: {error}); please report it with what "
+            "`redraft doctor` says and the traceback that --debug shows.",
+            file=sys.stderr,
+        )
+    return 1
+
+
+def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
+    """All commands, and the arguments of the one that is asked for: the others are not even imported."""
+    top = argparse.ArgumentParser(prog="redraft", description="Local code completion that drafts and edits.")
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
+    menu = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
+    for name, summary in COMMANDS.items():
+        sub = menu.add_parser(name, help=summary)
+        if name == wanted:
+            command = importlib.import_module(f"lsp_server.commands.{name}")
+            sub.description, sub.formatter_class = command.__doc__, argparse.RawDescriptionHelpFormatter
+            command.add_arguments(sub)
+            _add_common(sub)
+            sub.set_defaults(run=command.run)
+    return top
+
+
+def _add_common(sub: argparse.ArgumentParser) -> None:
+    common = sub.add_argument_group("model")
+    common.add_argument(
+        "--model",
+        default="",
+        metavar="DIR|NAME|scripted:FILE",
+        help="a model folder, the name of an embedded model, or a script to answer from (default: the embedded model)",
+    )
+    common.add_argument("--backend", default="auto", choices=("auto", "onnx", "torch"), help="what runs the model")
+    common.add_argument("--device", default="auto", help="cpu, cuda, ... (default: what the backend finds)")
+    common.add_argument(
+        "--threads",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="cores to use (default: one fewer than there are, 4 at most)",
+    )
+    common.add_argument(
+        "--mode", choices=MODES, help="how boldly to decode (default: speedy; for fix and fill quality)"
+    )
+    common.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores: give 1 or more")
+    return int(text)
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(f"redraft {version('redraft')}")
+        except PackageNotFoundError:
+            print(f"redraft, not installed: run from {Path(__file__).parent.parent}")
+        parser.exit()

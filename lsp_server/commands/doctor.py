@@ -1,0 +1,127 @@
+"""Say what is there, how fast it is and what is wrong.
+
+Exit status 1, with a remedy, when something keeps redraft from completing code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import platform
+import shutil
+import statistics
+import sys
+import time
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+
+from infill.complete import Completer, Preferences
+from infill.document import Snapshot
+from infill.filler import Step
+from lsp_server import compose, terminal
+from lsp_server.compose import SCRIPTED, Choice
+from lsp_server.errors import UserError
+
+SAMPLE = '''def mean(values):
+    """The arithmetic mean of a list of numbers."""
+    total = 0
+    for value in values:
+        total +='''
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "torch")
+EDITORS = {
+    "nvim": "Neovim: editor-configs/neovim",
+    "hx": "Helix: editor-configs/README.md",
+    "emacs": "Emacs: editor-configs/README.md",
+    "code": "VS Code: editor-configs/README.md",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """None of its own."""
+
+
+def run(given: argparse.Namespace, choice: Choice) -> int:
+    """Print what was found, then measure."""
+    _say("redraft", f"{_version('redraft')} on Python {platform.python_version()}, {platform.platform(terse=True)}")
+    _say(
+        "runtimes", ", ".join(f"{name} {_version(name)}" for name in RUNTIMES if _version(name) != "missing") or "none"
+    )
+    _say("cores", f"{compose.physical_cores()} of {os.cpu_count()} logical; the model may use {choice.cores}")
+    try:
+        scripted = choice.model.startswith(SCRIPTED)
+        if not scripted:
+            _describe(choice)
+        started = time.perf_counter()
+        with terminal.waiting("loading the model"):
+            completer = Completer(compose.open_filler(choice))
+        _say("loaded in", f"{time.perf_counter() - started:.1f} s")
+        try:
+            asyncio.run(_measure(completer, given.mode or "speedy"))
+        finally:
+            completer.close()
+    except UserError as error:
+        _say("PROBLEM", str(error))
+        return 1
+    found = [hint for program, hint in EDITORS.items() if shutil.which(program)]
+    _say("editors", "; ".join(found) or "none found on PATH; every editor that starts `redraft lsp` will do")
+    return 0
+
+
+def _describe(choice: Choice) -> None:
+    checkpoint = choice.checkpoint()
+    try:
+        checkpoint.verify()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    config = checkpoint.config
+    size = sum(file.bytes for file in config.files.values())
+    _say("model", f"{config.name}, {size / 1e6:.0f} MB, {config.quantization}, in {checkpoint.folder}")
+    able = (
+        "drafts and edits" if config.editing_trained else "drafts" if config.canvas_trained else "writes left to right"
+    )
+    _say(
+        "weights", f"{able}" + ("" if config.canvas_trained else "; its canvas is not trained, so every mode is causal")
+    )
+
+
+async def _measure(completer: Completer, mode: str) -> None:
+    """Complete a sample twice: the first answer shows the cost of a new file, the second that of a keystroke."""
+    snapshot = Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
+    preferences = replace(Preferences(), mode=mode, deadline=None)
+    for title in ("new file", "again"):
+        steps: list[Step] = []
+        completion = await completer.complete(
+            snapshot, len(SAMPLE), preferences=preferences, invoked=True, on_step=steps.append
+        )
+        if not completion.suggestions:
+            raise UserError(
+                f"the model had nothing to say about the sample ({completion.reason}); try another --model."
+            )
+        snapshot = snapshot.edit([], 1)
+        report = completion.report
+        _say(title, f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards")
+        if title == "new file":
+            _plan(steps)
+
+
+def _plan(steps: list[Step]) -> None:
+    times = [after.ms - before.ms for before, after in zip(steps, steps[1:], strict=False) if after.kind != "prefill"]
+    if not times:
+        return
+    step = statistics.median(times)
+    fit = 1000 * (Preferences().deadline or 0) / max(step, 0.01)
+    choice = "quality" if fit >= 6 else "speedy" if fit >= 2 else "a smaller canvas"
+    _say("a step", f"{step:.1f} ms (median); {fit:.0f} fit the usual deadline, so `auto` means {choice}")
+
+
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def _say(what: str, told: str) -> None:
+    print(f"{what + ':':<12} {told}")
+    sys.stdout.flush()

@@ -1,0 +1,163 @@
+"""Fill holes in bulk: JSON lines in, JSON lines out, in the same order.
+
+In: {"id", "prefix", "suffix", "language"?, "path"?, "mode"?, "max_tokens"?}.
+Out: {"id", "completion", "ms", "forwards", "tokens", "score", "finished"}, or {"id", "error"} for a line that is wrong.
+With --fix, in: {"id", "text", "language"?, "path"?, "range": [start, end] or an LSP range of code points,
+"diagnostics"?}; out: {"id", "text", "edits", "score", ...}.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from infill.complete import Completer, Preferences
+from infill.document import Snapshot
+from infill.languages import language_of_path
+from lsp_server import compose, terminal
+from lsp_server.commands.fix import applied
+from lsp_server.compose import Choice
+
+MODES = ("speedy", "quality", "auto", "causal")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the lines are."""
+    parser.add_argument("--fix", action="store_true", help="repair texts instead of filling holes")
+
+
+def run(given: argparse.Namespace, choice: Choice) -> int:
+    """Answer every line of stdin; exit status 1 when one of them was wrong."""
+    with terminal.waiting("loading the model"):
+        completer = Completer(compose.open_filler(choice))
+    try:
+        return asyncio.run(_answer_all(completer, given.mode or "quality", given.fix))
+    finally:
+        completer.close()
+
+
+async def _answer_all(completer: Completer, mode: str, fix: bool) -> int:
+    wrong = 0
+    # Bytes, because a line that is not UTF-8 must not cost the others their answers.
+    with terminal.bar(None, "lines") as bar:
+        for line in iter(sys.stdin.buffer.readline, b""):
+            if not line.strip():
+                continue
+            answer = await _answer(completer, line, mode, fix)
+            wrong += "error" in answer
+            print(json.dumps(answer, ensure_ascii=False), flush=True)
+            bar.update()
+    return 1 if wrong else 0
+
+
+async def _answer(completer: Completer, line: bytes, mode: str, fix: bool) -> dict[str, Any]:
+    number: object = None
+    try:
+        asked = json.loads(line)
+        if not isinstance(asked, dict):
+            raise ValueError("the line is no JSON object")
+        number = asked.get("id")
+        mode = _field(asked, "mode", str, mode)
+        if mode not in MODES:
+            raise ValueError(f"no mode is called {mode!r}: use speedy, quality, auto or causal")
+        return {"id": number, **await (_fix(completer, asked, mode) if fix else _fill(completer, asked, mode))}
+    except (ValueError, RecursionError) as error:
+        return {"id": number, "error": str(error) or "the line is nested too deeply"}
+
+
+async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    path = _field(asked, "path", str, "")
+    most = _field(asked, "max_tokens", int, 64)
+    if most < 1:
+        raise ValueError(f"max_tokens is {most}: give 1 or more")
+    result = await completer.fill(
+        _text(_field(asked, "prefix", str)),
+        _text(_field(asked, "suffix", str, "")),
+        path=path,
+        language=_field(asked, "language", str, language_of_path(path)),
+        mode=mode,
+        max_tokens=most,
+        deadline=Preferences().deadline if mode == "auto" else None,
+    )
+    best = result.texts[0] if result.texts else None
+    return {
+        "completion": best.text if best else "",
+        "ms": round(result.report.ms, 1),
+        "forwards": result.report.forwards,
+        "tokens": result.report.tokens,
+        "score": best.score if best else None,
+        "finished": best.finished if best else True,
+    }
+
+
+async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    path = _field(asked, "path", str, "")
+    text = _text(_field(asked, "text", str))
+    snapshot = Snapshot.open(path or "untitled:", 0, _field(asked, "language", str, language_of_path(path)), text)
+    start, end = _region(snapshot, asked)
+    preferences = replace(Preferences(), mode=mode, deadline=None)
+    repair = await completer.repair(snapshot, start, end, preferences=preferences)
+    return {
+        "text": applied(text, repair.edits),
+        "edits": [{"start": edit.start, "end": edit.end, "text": edit.text} for edit in repair.edits],
+        "score": repair.gain,
+        "reason": repair.reason,
+        "ms": round(repair.report.ms, 1),
+        "forwards": repair.report.forwards,
+        "tokens": repair.report.tokens,
+    }
+
+
+def _region(snapshot: Snapshot, asked: Mapping[str, Any]) -> tuple[int, int]:
+    """The range to repair: the request's own, else what its diagnostics cover, else everything."""
+    if asked.get("range") is not None:
+        return _range(snapshot, asked["range"])
+    diagnostics = _field(asked, "diagnostics", list, [])
+    ranges = [_range(snapshot, each["range"]) for each in diagnostics if isinstance(each, dict) and "range" in each]
+    if not ranges:
+        return 0, len(snapshot.text)
+    return min(start for start, _ in ranges), max(end for _, end in ranges)
+
+
+def _range(snapshot: Snapshot, given: object) -> tuple[int, int]:
+    try:
+        if isinstance(given, dict):
+            start, end = (_offset(snapshot, given[side]) for side in ("start", "end"))
+        else:
+            start, end = given  # type: ignore[misc]
+        if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(snapshot.text):
+            return start, end
+    except (TypeError, KeyError, ValueError, IndexError):
+        pass
+    raise ValueError(
+        f"range must be [start, end] inside the text's {len(snapshot.text)} characters, "
+        "or an LSP range whose lines and characters (code points) count from 0"
+    )
+
+
+def _offset(snapshot: Snapshot, position: Mapping[str, int]) -> int:
+    start, end = snapshot.line_range(position["line"])
+    return min(start + position["character"], end)
+
+
+def _field(asked: Mapping[str, Any], name: str, kind: type, default: Any = None) -> Any:
+    value = asked.get(name)
+    if value is None:
+        value = default
+    if not isinstance(value, kind) or isinstance(value, bool):
+        problem = "is missing" if value is None else f"is {json.dumps(value)[:40]}"
+        raise ValueError(f"{name} {problem}: it must be {_NAMES[kind]}")
+    return value
+
+
+_NAMES = {str: "a text", int: "a whole number", list: "a list"}
+
+
+def _text(text: str) -> str:
+    """JSON can spell half a surrogate pair; no text can hold one."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

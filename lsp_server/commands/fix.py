@@ -1,0 +1,127 @@
+"""Propose repairs of code in place; nothing is written without --apply.
+
+LINE counts from 1. Without a line, every place with a syntax error is looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+from infill.complete import Completer, Edit, Preferences, Repair
+from infill.document import Snapshot
+from lsp_server import compose, terminal
+from lsp_server.compose import Choice
+from lsp_server.errors import UserError
+from lsp_server.files import SourceFile, line_span, place_of, split_place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where, and what to do with the edits."""
+    parser.add_argument("place", metavar="FILE[:LINE[-LINE]]", help="what to repair; lines count from 1")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--diff", action="store_true", help="print the edits as a diff (the default)")
+    how.add_argument("--apply", action="store_true", help="write them into the file")
+    parser.add_argument("--json", action="store_true", help="print the edits and figures as JSON")
+
+
+def run(given: argparse.Namespace, choice: Choice) -> int:
+    """Print or apply what was found, or say on stderr that nothing better was."""
+    source, regions = _regions(given.place)
+    if not regions:
+        raise UserError(
+            f"{source.path} has no syntax error to start from; name the lines, for example {source.path}:12."
+        )
+    with terminal.waiting("loading the model"):
+        completer = Completer(compose.open_filler(choice))
+    try:
+        repairs = asyncio.run(_repair(completer, source.snapshot, regions, given.mode or "quality"))
+    finally:
+        completer.close()
+    edits = sorted((edit for repair in repairs for edit in repair.edits), key=lambda edit: edit.start)
+    after = applied(source.snapshot.text, edits)
+    if given.apply and edits:
+        source.write(after)
+    if given.json:
+        print(json.dumps(_as_json(source.snapshot, repairs, edits, given.apply), ensure_ascii=False))
+    elif edits and not given.apply:
+        sys.stdout.write(_diff(source, after))
+    elif edits:
+        print(f"{len(edits)} edit{'s' * (len(edits) > 1)} applied to {source.path}.")
+    if not edits:
+        print(f"redraft: {repairs[0].reason or 'no better text found here'}.", file=sys.stderr)
+    return 0
+
+
+def applied(text: str, edits: Sequence[Edit]) -> str:
+    """The text with sorted, disjoint edits carried out."""
+    pieces, at = [], 0
+    for edit in edits:
+        pieces += [text[at : edit.start], edit.text]
+        at = edit.end
+    return "".join((*pieces, text[at:]))
+
+
+def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
+    name, numbers = split_place(place, ":LINES")
+    source = SourceFile.read(name)
+    if not numbers:
+        return source, _broken(source.snapshot)
+    first, _, last = numbers[0].partition("-")
+    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+        raise UserError(
+            f"{numbers[0]!r} names no lines; write FILE:LINE or FILE:FIRST-LAST, for example main.py:12-14."
+        )
+    return source, [(line_span(source, int(first))[0], line_span(source, int(last or first))[1])]
+
+
+def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
+    """The lines that syntax errors touch, neighbouring lines as one region."""
+    regions: list[tuple[int, int]] = []
+    if not snapshot.errors(0, len(snapshot.text)):
+        return regions
+    for line in range(snapshot.line_count):
+        start, end = snapshot.line_range(line)
+        if start == end or not snapshot.errors(start, end):
+            continue
+        if regions and snapshot.line_of(regions[-1][1]) == line - 1:
+            start = regions.pop()[0]
+        regions.append((start, end))
+    return regions
+
+
+async def _repair(
+    completer: Completer, snapshot: Snapshot, regions: Sequence[tuple[int, int]], mode: str
+) -> list[Repair]:
+    preferences = replace(Preferences(), mode=mode, deadline=None)
+    with terminal.bar(len(regions), "places") as bar:
+        repairs: list[Repair] = []
+        for start, end in regions:
+            repairs.append(await completer.repair(snapshot, start, end, preferences=preferences))
+            bar.update()
+    return repairs
+
+
+def _diff(source: SourceFile, after: str) -> str:
+    before = source.snapshot.text.splitlines(keepends=True)
+    lines = difflib.unified_diff(before, after.splitlines(keepends=True), str(source.path), str(source.path))
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+
+
+def _as_json(snapshot: Snapshot, repairs: Sequence[Repair], edits: Sequence[Edit], wrote: bool) -> dict[str, object]:
+    return {
+        "edits": [
+            {"start": place_of(snapshot, edit.start), "end": place_of(snapshot, edit.end), "text": edit.text}
+            for edit in edits
+        ],
+        "applied": bool(wrote and edits),
+        "places": [
+            {"edits": len(repair.edits), "gain": repair.gain, "reason": repair.reason, **asdict(repair.report)}
+            for repair in repairs
+        ],
+    }

@@ -1,0 +1,71 @@
+"""Run the language server for an editor, over stdin and stdout unless told otherwise.
+
+stdio is the protocol's: whatever else this process prints goes to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ipaddress
+import os
+import sys
+
+from lsp_server import compose
+from lsp_server.compose import Choice
+from lsp_server.errors import UserError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """How the editor connects."""
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the default)")
+    how.add_argument("--tcp", metavar="HOST:PORT", help="wait for one editor on this address, loopback only")
+    parser.add_argument(
+        "--any-host", action="store_true", help="let --tcp listen on an address other machines can reach"
+    )
+
+
+def run(given: argparse.Namespace, choice: Choice) -> int:
+    """Serve until the editor leaves."""
+    address = _address(given.tcp, given.any_host) if given.tcp else None
+    choice.check()
+    from lsp_server.server import build
+
+    server = build(compose.loader(choice, given.mode))
+    _step_back()
+    if address is not None:
+        try:
+            server.start_tcp(*address)
+        except OSError as error:
+            raise UserError(f"cannot listen on {given.tcp} ({error.strerror}); choose another port.") from None
+        return 0
+    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(BrokenPipeError):
+        server.start_io(sys.stdin.buffer, protocol)
+    return 0
+
+
+def _address(text: str, any_host: bool) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UserError(f"{text!r} is no address; write HOST:PORT, for example 127.0.0.1:8011.")
+    host = host.strip("[]")
+    if not any_host and host != "localhost" and not _loopback(host):
+        raise UserError(f"{host} can be reached by other machines; use 127.0.0.1, or add --any-host if you mean it.")
+    return host, int(port)
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _step_back() -> None:
+    """Below-normal priority: the editor and the compiler come first."""
+    if hasattr(os, "nice"):
+        with contextlib.suppress(OSError):
+            os.nice(5)

@@ -1,0 +1,188 @@
+"""The composition root: the one place that picks a model, a backend and a number of cores, and puts them together.
+
+Only here and in `settings` does this package know the engine, and only inside functions: importing it is cheap.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsp_server.errors import UserError
+
+if TYPE_CHECKING:
+    from engine import Canvas, Context, Prediction, ScriptedDenoiser
+    from engine.checkpoint import Checkpoint
+    from engine.tokenizer import Tokenizer
+    from infill.local import Calibration, LocalFiller
+
+SCRIPTED = "scripted:"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user wants to run.
+
+    model: a folder, the name of an embedded model, `scripted:FILE`, or empty for the embedded one. backend: onnx,
+    torch or auto. device: as the backend names it, or auto. threads: cores, 0 for the default.
+    """
+
+    model: str = ""
+    backend: str = "auto"
+    device: str = "auto"
+    threads: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where the model lies. Raises UserError for a name or folder that does not exist."""
+        from engine.checkpoint import EMBEDDED
+
+        if not self.model:
+            return EMBEDDED
+        named = EMBEDDED.parent / self.model
+        if Path(self.model).name == self.model and named.is_dir():
+            return named
+        folder = Path(self.model).expanduser()
+        if not folder.is_dir():
+            names = ", ".join(sorted(path.name for path in EMBEDDED.parent.iterdir() if path.is_dir()))
+            raise UserError(f"there is no model folder {self.model}; name one, or an embedded model ({names}).")
+        return folder
+
+    def checkpoint(self) -> Checkpoint:
+        """The model's description, without its weights. Raises UserError when it cannot be used."""
+        from engine.checkpoint import Checkpoint
+
+        try:
+            return Checkpoint.open(self.folder)
+        except (ValueError, OSError) as error:
+            raise UserError(f"{error}") from None
+
+    @property
+    def cores(self) -> int:
+        """Cores the model may use: as asked, else one fewer than there are, 1 at least and 4 at most."""
+        return self.threads or max(1, min(4, physical_cores() - 1))
+
+
+def open_filler(choice: Choice) -> LocalFiller:
+    """Load the model and start its engine. Raises UserError when it cannot be loaded."""
+    if choice.model.startswith(SCRIPTED):
+        return _scripted(choice.model.removeprefix(SCRIPTED))
+    from engine import Engine, Modes, Vocabulary, backends
+    from engine.stream_denoiser import StreamDenoiser
+    from engine.tokenizer import RESERVED, Tokenizer
+    from infill.local import LocalFiller
+
+    checkpoint = choice.checkpoint()
+    config = checkpoint.config
+    backend = "onnx" if choice.backend == "auto" else choice.backend
+    device = "cpu" if choice.device == "auto" else choice.device
+    try:
+        tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
+        forward = backends.load(checkpoint, backend, choice.cores, device)
+    except ImportError as error:
+        raise UserError(
+            f"the {backend} backend needs {error.name}; install it with pip install 'redraft[{backend}]'."
+        ) from None
+    except (ValueError, RuntimeError, OSError) as error:
+        raise UserError(f"the model in {checkpoint.folder} cannot be loaded: {error}") from None
+    modes = Modes.of(
+        canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
+    )
+    vocabulary = Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
+    engine = Engine(StreamDenoiser(forward, config.control), modes, vocabulary)
+    return LocalFiller(engine, tokenizer, calibration=_calibration(config.calibration), heals=not config.canvas_trained)
+
+
+def physical_cores() -> int:
+    """Physical cores this process may run on; logical ones where the system does not tell them apart."""
+    try:
+        allowed = os.sched_getaffinity(0)
+    except AttributeError:  # no such call outside Linux
+        return os.cpu_count() or 1
+    siblings = {_siblings(core) for core in allowed}
+    return len(siblings)
+
+
+def _siblings(core: int) -> str:
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
+    except OSError:
+        return str(core)
+
+
+def _calibration(parameters: Any) -> Calibration | None:
+    """Joint probability -> probability of being right: a logistic of its logarithm, as fitted on held-out code."""
+    return None
+
+
+# ---- a model that answers from a script
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What a scripted model writes: wherever the text before the hole ends with `after`, or with `after` and a
+    beginning of `write`, it writes the rest of `write`; elsewhere it has nothing to say.
+
+    seconds: how long each forward takes. probability: of each of its tokens.
+    """
+
+    rules: tuple[tuple[str, str], ...]
+    seconds: float = 0.0
+    probability: float = 0.95
+
+    @classmethod
+    def read(cls, name: str) -> Script:
+        """A JSON file `{"rules": [{"after": TEXT, "write": TEXT}, …], "seconds"?, "probability"?}`."""
+        try:
+            raw = json.loads(Path(name).read_text(encoding="utf-8"))
+            rules = tuple((str(rule["after"]), str(rule["write"])) for rule in raw["rules"])
+            return cls(rules, float(raw.get("seconds", 0.0)), float(raw.get("probability", 0.95)))
+        except OSError as error:
+            raise UserError(f"the script {name} cannot be read ({error.strerror}); check the path.") from None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise UserError(
+                f'{name} is no script; it must be JSON like {{"rules": [{{"after": "def add(", "write": "a, b):"}}]}}.'
+            ) from None
+
+    def middle(self, prefix: str) -> str:
+        """What comes after this prefix, by the rule that explains most of it."""
+        best = (0, "")
+        for after, write in self.rules:
+            for typed in range(len(write) + 1):
+                if prefix.endswith(after + write[:typed]):
+                    best = max(best, (len(after) + typed, write[typed:]), key=lambda found: found[0])
+        return best[1]
+
+
+def _scripted(name: str) -> LocalFiller:
+    from engine import Engine, Modes, Vocabulary
+    from engine.tokenizer import RESERVED, Tokenizer
+    from infill.local import LocalFiller
+
+    script = Script.read(name)
+    checkpoint = Choice().checkpoint()
+    tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
+    engine = Engine(
+        _denoiser(script, tokenizer, checkpoint), Modes(), Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
+    )
+    return LocalFiller(engine, tokenizer)
+
+
+def _denoiser(script: Script, tokenizer: Tokenizer, checkpoint: Checkpoint) -> ScriptedDenoiser:
+    from engine import ScriptedDenoiser
+    from engine.scripted import sure_of
+
+    control = checkpoint.config.control
+
+    def answer(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+        prefix = tokenizer.decode(
+            [token for stream in context.streams if stream.name == "prefix" for token in stream.ids]
+        )
+        middle = tokenizer.encode(script.middle(prefix))
+        rest = middle[len(committed) :] + [control.eom] * len(canvas)
+        return sure_of(rest[: len(canvas)], control, script.probability)
+
+    return ScriptedDenoiser(control, answer, script.seconds)

@@ -1,0 +1,110 @@
+"""Files on disk <-> snapshots, and places as the shell writes them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from infill.document import Snapshot
+from infill.languages import language_of_path
+from lsp_server.errors import UserError
+
+MOST_BYTES = 10_000_000
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A text file as read: its bytes, and the snapshot of its text without the byte order mark."""
+
+    path: Path
+    raw: bytes
+    snapshot: Snapshot
+
+    @classmethod
+    def read(cls, name: str) -> SourceFile:
+        """Raises UserError for whatever is no readable UTF-8 text file of at most 10 MB."""
+        path = Path(name)
+        try:
+            raw = path.read_bytes()
+        except FileNotFoundError:
+            raise UserError(f"there is no file {name}; check the path.") from None
+        except IsADirectoryError:
+            raise UserError(f"{name} is a folder; name a file in it.") from None
+        except OSError as error:
+            raise UserError(f"{name} cannot be read ({error.strerror}); check its permissions.") from None
+        if len(raw) > MOST_BYTES:
+            raise UserError(
+                f"{name} has {len(raw):,} bytes and redraft reads at most {MOST_BYTES:,}; use a smaller file."
+            )
+        if b"\0" in raw:
+            raise UserError(f"{name} is a binary file; name a text file.")
+        try:
+            text = raw.removeprefix(BOM).decode()
+        except UnicodeDecodeError as error:
+            raise UserError(f"{name} is not UTF-8 text (byte {error.start + 1}); convert it to UTF-8 first.") from None
+        snapshot = Snapshot.open(path.absolute().as_uri(), 0, language_of_path(name), text)
+        return cls(path, raw, snapshot)
+
+    def write(self, text: str) -> None:
+        """Replace the file's text, at once or not at all; a byte order mark stays.
+
+        Raises UserError when the file is no longer what was read, or cannot be written.
+        """
+        target = self.path.resolve()
+        try:
+            if target.read_bytes() != self.raw:
+                raise UserError(f"{self.path} was changed by another program meanwhile; run the command again.")
+            mark = BOM if self.raw.startswith(BOM) else b""
+            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+            try:
+                with os.fdopen(handle, "wb") as stream:
+                    stream.write(mark + text.encode())
+                os.chmod(temporary, target.stat().st_mode & 0o7777)
+                os.replace(temporary, target)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+                raise
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be written ({error.strerror}); check its permissions.") from None
+
+
+def split_place(place: str, what: str) -> tuple[str, list[str]]:
+    """`FILE:LINE:COL` -> FILE and what follows it, at most as many parts as `what` names. A drive letter is no part."""
+    parts = place.split(":")
+    numbers: list[str] = []
+    while len(parts) > 1 and len(numbers) < what.count(":") and parts[-1] and not set(parts[-1]) - set("0123456789-"):
+        numbers.insert(0, parts.pop())
+    return ":".join(parts), numbers
+
+
+def cursor_at(source: SourceFile, line: int, column: int) -> int:
+    """The offset of LINE:COL, both from 1, columns in code points; the column after the last character is the line's end.
+
+    Raises UserError for a place outside the file.
+    """
+    start, end = line_span(source, line)
+    if not 1 <= column <= end - start + 1:
+        raise UserError(
+            f"line {line} of {source.path} has columns 1 to {end - start + 1} and {column} is none of them; "
+            "columns count characters from 1."
+        )
+    return start + column - 1
+
+
+def line_span(source: SourceFile, line: int) -> tuple[int, int]:
+    """(start, end) of a line counted from 1, without its ending. Raises UserError for a line the file does not have."""
+    count = source.snapshot.line_count
+    if not 1 <= line <= count:
+        raise UserError(f"{source.path} has lines 1 to {count} and {line} is none of them; lines count from 1.")
+    return source.snapshot.line_range(line - 1)
+
+
+def place_of(snapshot: Snapshot, offset: int) -> dict[str, int]:
+    """An offset as people count: line and column from 1, columns in code points."""
+    line = snapshot.line_of(offset)
+    return {"line": line + 1, "column": offset - snapshot.line_range(line)[0] + 1}

@@ -1,0 +1,85 @@
+"""Denoising steps as lines of text: in colour on a terminal, plain in a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from infill.complete import Completion
+from infill.document import Snapshot
+from infill.filler import Slot, Step
+
+COLOURS = {"mask": "2", "frozen": "2", "draft": "0", "filled": "32", "edited": "33", "inserted": "36"}
+MASK = "▒▒"
+LINES_AROUND = 3
+
+
+class Paint:
+    """How a piece of text in some state is shown."""
+
+    def __call__(self, state: str, text: str) -> str:
+        return text
+
+
+class _Colours(Paint):
+    def __call__(self, state: str, text: str) -> str:
+        return f"\x1b[{COLOURS[state]}m{text}\x1b[0m"
+
+
+_plain, _colour = Paint(), _Colours()
+
+
+def show(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step]) -> None:
+    """Print each step, then the code around the cursor with the best suggestion in it."""
+    paint = _colour if sys.stdout.isatty() and "NO_COLOR" not in os.environ else _plain
+    for line in step_lines(steps, paint):
+        print(line)
+    if completion.suggestions:
+        print()
+        for line in _in_place(snapshot, cursor, completion, paint):
+            print(line)
+    print(_summary(completion))
+
+
+def step_lines(steps: Iterable[Step], paint: Paint) -> Iterable[str]:
+    """One line a step: its number, its time, its slots."""
+    for number, step in enumerate(steps, 1):
+        slots = "".join(paint(slot.state, slot_text(slot)) for slot in step.slots) or "reading the context"
+        yield f"  {number:>3}  {step.ms:>6.0f} ms  {slots}"
+
+
+def slot_text(slot: Slot) -> str:
+    """A slot on one line: masks as shade, line ends and whatever else does not print as signs."""
+    if slot.state == "mask" or (slot.state == "inserted" and not slot.text):
+        return MASK
+    return printable(slot.text.replace("\n", "⏎"))
+
+
+def printable(text: str) -> str:
+    """The text without control characters: a terminal must not obey what a file or a model wrote."""
+    return "".join("·" if unicodedata.category(letter).startswith("C") else letter for letter in text)
+
+
+def _in_place(snapshot: Snapshot, cursor: int, completion: Completion, paint: Paint) -> list[str]:
+    best = completion.suggestions[0]
+    line = snapshot.line_of(cursor)
+    first = snapshot.line_range(max(0, line - LINES_AROUND))[0]
+    last = snapshot.line_range(min(snapshot.line_count - 1, line + LINES_AROUND))[1]
+    before, after = snapshot.lf(first, best.start), snapshot.lf(best.end, last)
+    shown: list[str] = [""]
+    for state, text in (("draft", before), ("filled", best.text), ("draft", after)):
+        for number, piece in enumerate(text.split("\n")):
+            if number:
+                shown.append("")
+            shown[-1] += paint(state, printable(piece.expandtabs(4))) if piece else ""
+    return [f"  │ {text}" for text in shown]
+
+
+def _summary(completion: Completion) -> str:
+    report = completion.report
+    return (
+        f"  {report.mode}: {report.tokens} tokens in {report.forwards} forwards, {report.ms:.0f} ms; "
+        f"{report.context_tokens} context tokens encoded" + (f"; {report.note}" if report.note else "")
+    )
