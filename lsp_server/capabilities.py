@@ -1,0 +1,48 @@
+"""What this client can do, as named booleans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lsprotocol import types
+from pygls.capabilities import get_capability
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """Read once from `initialize`; a client that says nothing can do nothing."""
+
+    inline_completion: bool = False
+    work_done_progress: bool = False
+    pull_configuration: bool = False
+    register_configuration: bool = False
+    apply_edit: bool = False
+    document_changes: bool = False
+    action_literals: bool = False
+    action_resolve: bool = False
+    llm_generated_tag: bool = False
+    as_is_insert_mode: bool = False
+
+    @classmethod
+    def of(cls, client: types.ClientCapabilities) -> Capabilities:
+        """The booleans behind the client's capability tree."""
+
+        def says(path: str) -> Any:
+            return get_capability(client, path)
+
+        return cls(
+            inline_completion=says("text_document.inline_completion") is not None,
+            work_done_progress=bool(says("window.work_done_progress")),
+            pull_configuration=bool(says("workspace.configuration")),
+            register_configuration=bool(says("workspace.did_change_configuration.dynamic_registration")),
+            apply_edit=bool(says("workspace.apply_edit")),
+            document_changes=bool(says("workspace.workspace_edit.document_changes")),
+            action_literals=says("text_document.code_action.code_action_literal_support") is not None,
+            action_resolve="edit" in (says("text_document.code_action.resolve_support.properties") or ())
+            and bool(says("text_document.code_action.data_support")),
+            llm_generated_tag=types.CodeActionTag.LlmGenerated
+            in (says("text_document.code_action.tag_support.value_set") or ()),
+            as_is_insert_mode=types.InsertTextMode.AsIs
+            in (says("text_document.completion.completion_item.insert_text_mode_support.value_set") or ()),
+        )

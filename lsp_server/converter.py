@@ -1,0 +1,122 @@
+"""Lenient reading of what clients send: what they mean, where it is clear, instead of an error.
+
+Each hook below answers a client that was seen to deviate from LSP 3.18; whatever stays unreadable is answered with
+`InvalidParams` by `protocol.py`.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+from cattrs import Converter
+from lsprotocol import types
+from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
+
+Hook = Callable[[Any, Any], Any]
+
+_UINTEGER_MAX = 2**31 - 1
+
+
+def converter() -> Converter:
+    """A converter for one connection (it learns which trigger kinds its client uses)."""
+    lenient: Converter = default_converter()
+    lenient.register_structure_hook_func(_is_enum, _known_or_as_sent)
+    # Custom methods keep their parameters as plain JSON: pygls would make named tuples of them.
+    for message in (JsonRPCRequestMessage, JsonRPCNotification):
+        lenient.register_structure_hook(message, lambda sent, cls: cls(**{"params": None, **sent}))
+    _before(lenient, types.Position, _clamped)
+    _before(lenient, types.Range, lambda sent: {"start": sent[0], "end": sent[1]} if isinstance(sent, list) else sent)
+    _before(lenient, types.TextDocumentItem, _with(languageId="plaintext", version=0))
+    _before(lenient, types.VersionedTextDocumentIdentifier, _with(version=0))
+    _before(lenient, types.InlineCompletionParams, _with(context={}))
+    _before(lenient, types.InlineCompletionContext, _InlineContext(lenient))
+    _before(lenient, types.CodeActionParams, _with(context={}))
+    _before(lenient, types.CodeActionContext, lambda sent: {**sent, "diagnostics": _readable(lenient, sent)})
+    _or_else(lenient, types.InitializeParams, lambda sent: {**sent, "capabilities": {}})
+    return lenient
+
+
+def _before(lenient: Converter, cls: type, mend: Callable[[Any], Any]) -> None:
+    strict: Hook = lenient.get_structure_hook(cls)
+    lenient.register_structure_hook(cls, lambda sent, _: strict(mend(sent), cls))
+
+
+def _or_else(lenient: Converter, cls: type, fallback: Callable[[Any], Any]) -> None:
+    strict: Hook = lenient.get_structure_hook(cls)
+
+    def structure(sent: Any, _: Any) -> Any:
+        try:
+            return strict(sent, cls)
+        except Exception:
+            return strict(fallback(sent), cls)
+
+    lenient.register_structure_hook(cls, structure)
+
+
+def _with(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Fills in what is missing or null."""
+    return lambda sent: {**sent, **{name: value for name, value in values.items() if sent.get(name) is None}}
+
+
+def _is_enum(cls: Any) -> bool:
+    return isinstance(cls, type) and issubclass(cls, enum.Enum)
+
+
+def _known_or_as_sent(sent: Any, cls: type[enum.Enum]) -> Any:
+    """Newer protocols add values to old enumerations; one unknown value must not lose the whole message."""
+    try:
+        return cls(sent)
+    except ValueError:
+        return sent
+
+
+def _clamped(sent: dict[str, Any]) -> dict[str, int]:
+    """Some clients write "to the end" as a number beyond LSP's uinteger, others send floats."""
+    return {name: min(max(int(sent[name]), 0), _UINTEGER_MAX) for name in ("line", "character")}
+
+
+def _readable(lenient: Converter, context: dict[str, Any]) -> list[Any]:
+    """The diagnostics that can be read; an odd one of another server must not hide the rest."""
+
+    def readable(diagnostic: Any) -> bool:
+        try:
+            lenient.structure(diagnostic, types.Diagnostic)
+        except Exception:
+            return False
+        return True
+
+    return [diagnostic for diagnostic in context.get("diagnostics") or [] if readable(diagnostic)]
+
+
+class _InlineContext:
+    """vscode-languageclient 9 counts trigger kinds from 0 (0 invoked, 1 automatic) and sends ranges as arrays.
+
+    Nothing else tells it apart, so the first 0 or array decides how 1 is read, until a 2 says otherwise.
+    """
+
+    def __init__(self, lenient: Converter) -> None:
+        self._lenient = lenient
+        self._from_zero = False
+
+    def __call__(self, sent: dict[str, Any]) -> dict[str, Any]:
+        kind, selected = sent.get("triggerKind"), sent.get("selectedCompletionInfo")
+        if kind == 0 or (isinstance(selected, dict) and isinstance(selected.get("range"), list)):
+            self._from_zero = True
+        elif kind == types.InlineCompletionTriggerKind.Automatic.value:
+            self._from_zero = False
+        invoked = 0 if self._from_zero else types.InlineCompletionTriggerKind.Invoked.value
+        return {
+            "triggerKind": types.InlineCompletionTriggerKind.Invoked.value
+            if kind == invoked
+            else types.InlineCompletionTriggerKind.Automatic.value,
+            "selectedCompletionInfo": self._readable(selected),
+        }
+
+    def _readable(self, selected: Any) -> Any:
+        try:
+            self._lenient.structure(selected, types.SelectedCompletionInfo)
+        except Exception:
+            return None
+        return selected

@@ -1,0 +1,249 @@
+"""`textDocument/codeAction`, `codeAction/resolve` and `redraft.fix`: in-place repair as quick fix and as rewrite.
+
+Listing runs no model. The model runs in resolve, or in the command for clients that cannot resolve an edit; a click is
+always answered: by an edit, or by one sentence that says why there is none.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcContentModified
+
+from lsp_server import positions, progress
+from lsp_server.session import Session
+
+if TYPE_CHECKING:
+    from infill.complete import Completer, Repair
+    from infill.document import Snapshot
+
+FIX = "redraft.fix"
+KINDS = [types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite]
+OPTIONS = types.CodeActionOptions(code_action_kinds=KINDS, resolve_provider=True)
+
+DEADLINE = 2.0
+_PROGRESS_AFTER = 0.3
+_TITLE_MOST = 60
+_DIAGNOSTICS_MOST = 8
+
+Offer = types.CodeAction | types.Command
+
+
+# ---- list
+
+
+async def code_action(session: Session, params: types.CodeActionParams) -> list[Offer]:
+    """One title per diagnostic in the range, whichever server found it, and one for a selection."""
+    from infill import manners
+
+    snapshot = session.documents.get(params.text_document.uri)
+    if snapshot is None or not session.settings.fix:
+        return []
+    completer = session.completer_for(snapshot.language)
+    if completer is None or manners.denied(snapshot.uri, snapshot.text, session.settings.exclude):
+        return []
+    start, end = positions.to_span(snapshot, params.range, session.encoding)
+    if start == end:
+        preferences = session.settings.preferences
+        completer.warm(snapshot, start, others=session.documents.others(snapshot.uri), preferences=preferences)
+    offers: list[Offer] = []
+    if _wanted(types.CodeActionKind.QuickFix, params.context.only):
+        for one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
+            title = f"redraft: fix “{_short(one.message)}”"
+            offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, one.range, one))
+    if start < end and _wanted(types.CodeActionKind.RefactorRewrite, params.context.only):
+        title = "redraft: rewrite the selection"
+        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, params.range, None))
+    if offers:
+        session.remember(snapshot)
+    return offers
+
+
+def _wanted(kind: types.CodeActionKind, only: Sequence[types.CodeActionKind | str] | None) -> bool:
+    """Kinds are hierarchical: `refactor` asks for `refactor.rewrite` too."""
+    asked = [one.value if isinstance(one, types.CodeActionKind) else one for one in only or ()]
+    return not asked or any(one in ("", kind.value) or kind.value.startswith(f"{one}.") for one in asked)
+
+
+def _overlapping(
+    session: Session, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic], start: int, end: int
+) -> list[types.Diagnostic]:
+    found: dict[tuple[int, int, str], types.Diagnostic] = {}
+    for one in diagnostics:
+        first, last = positions.to_span(snapshot, one.range, session.encoding)
+        if first <= end and start <= last:
+            found.setdefault((first, last, one.message), one)
+    return list(found.values())[:_DIAGNOSTICS_MOST]
+
+
+def _short(message: str) -> str:
+    line = " ".join(message.split())
+    return line if len(line) <= _TITLE_MOST else line[: _TITLE_MOST - 1] + "…"
+
+
+def _offer(
+    session: Session,
+    snapshot: Snapshot,
+    title: str,
+    kind: types.CodeActionKind,
+    where: types.Range,
+    diagnostic: types.Diagnostic | None,
+) -> Offer:
+    """A literal to be resolved where the client can; else with a command that asks the client to apply the edit."""
+    data = Target(snapshot.uri, snapshot.version, where).wire()
+    able = session.capabilities
+    if not able.action_literals:
+        return types.Command(title=title, command=FIX, arguments=[data])
+    return types.CodeAction(
+        title=title,
+        kind=kind,
+        diagnostics=[diagnostic] if diagnostic else None,
+        tags=[types.CodeActionTag.LlmGenerated] if able.llm_generated_tag else None,
+        data=data if able.action_resolve else None,
+        command=None if able.action_resolve else types.Command(title=title, command=FIX, arguments=[data]),
+    )
+
+
+# ---- resolve
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an offered action is about: a range of one version of a document."""
+
+    uri: str
+    version: int
+    range: types.Range
+
+    def wire(self) -> dict[str, Any]:
+        """As JSON, for `CodeAction.data` and command arguments."""
+        ends = {"start": self.range.start, "end": self.range.end}
+        places = {name: {"line": at.line, "character": at.character} for name, at in ends.items()}
+        return {"uri": self.uri, "version": self.version, "range": places}
+
+    @classmethod
+    def of(cls, data: Any) -> Target | None:
+        """The target in the data of an action, or None when the data is not ours."""
+        try:
+            ends = [types.Position(int(at["line"]), int(at["character"])) for at in map(data["range"].get, _ENDS)]
+            return cls(str(data["uri"]), int(data["version"]), types.Range(*ends))
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
+
+
+_ENDS = ("start", "end")
+
+
+async def resolve(session: Session, action: types.CodeAction) -> types.CodeAction:
+    """The action with its edit; without one, and with a message to the user, when there is no better text."""
+    target = Target.of(action.data)
+    if target is None:
+        return action
+    edit = await _edit(session, target)
+    return action if edit is None else types.CodeAction(**{**_fields(action), "edit": edit})
+
+
+async def fix(session: Session, arguments: Sequence[Any]) -> None:
+    """The same as a command: the client is asked to apply the edit."""
+    target = Target.of(arguments[0] if arguments else None)
+    if target is None:
+        session.show("redraft: this fix is not understood; ask for code actions again.", types.MessageType.Warning)
+        return
+    edit = await _edit(session, target)
+    if edit is not None:
+        params = types.ApplyWorkspaceEditParams(edit=edit, label="redraft")
+        session.in_background(session.client.workspace_apply_edit_async(params))
+
+
+async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
+    snapshot, since = session.documents.get(target.uri), time.monotonic()
+    span = _carried(session, target, snapshot) if snapshot is not None else None
+    if snapshot is None or span is None:
+        _refuse(session)
+    completer = session.completer_for(snapshot.language)
+    if completer is None:
+        session.show("redraft is off or still loading its model; try again in a moment.")
+        return None
+    work = _repair(session, completer, snapshot, span, since)
+    repair = await session.newest(snapshot.uri, "fix", work, None)
+    if repair is None:
+        return None
+    if not repair.edits:
+        session.show(repair.reason or "redraft found no better text here.")
+        return None
+    if session.documents.get(target.uri) is not snapshot:
+        _refuse(session)
+    return _workspace_edit(session, snapshot, repair)
+
+
+async def _repair(
+    session: Session, completer: Completer, snapshot: Snapshot, span: tuple[int, int], since: float
+) -> Repair | None:
+    preferences = session.settings.preferences
+    others = session.documents.others(snapshot.uri)
+    with progress.shown(session, "redraft: looking for a better text", after=_PROGRESS_AFTER):
+        repair = await completer.repair(
+            snapshot,
+            *span,
+            others=others,
+            preferences=replace(preferences, deadline=min(preferences.deadline or DEADLINE, DEADLINE)),
+        )
+    session.count("fix", snapshot, since, repair.report, repair.reason)
+    return repair
+
+
+def _refuse(session: Session) -> NoReturn:
+    message = "redraft: the code has changed since this fix was offered; ask for code actions again."
+    session.show(message)
+    raise JsonRpcContentModified(message)
+
+
+def _carried(session: Session, target: Target, now: Snapshot) -> tuple[int, int] | None:
+    """The target's range in today's text, or None when the text in it may have changed.
+
+    Everything that changed since lies between what both versions begin and end with; a range outside of it has only
+    moved.
+    """
+    then = now if now.version == target.version else session.remembered(now.uri, target.version)
+    if then is None:
+        return None
+    start, end = positions.to_span(then, target.range, session.encoding)
+    if then is now:
+        return start, end
+    head = _common(then.text, now.text)
+    tail = _common(then.text[head:][::-1], now.text[head:][::-1])
+    if end < head:
+        return start, end
+    if start > len(then.text) - tail:
+        moved = len(now.text) - len(then.text)
+        return start + moved, end + moved
+    return None
+
+
+def _common(one: str, other: str) -> int:
+    """Length of the longest common beginning."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
+    return low
+
+
+def _workspace_edit(session: Session, snapshot: Snapshot, repair: Repair) -> types.WorkspaceEdit:
+    """Computed from the snapshot that was repaired; clients refuse it when their document is another version."""
+    edits = [
+        types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text)
+        for one in repair.edits
+    ]
+    if not session.capabilities.document_changes:
+        return types.WorkspaceEdit(changes={snapshot.uri: edits})
+    document = types.OptionalVersionedTextDocumentIdentifier(snapshot.uri, snapshot.version)
+    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, edits)])
+
+
+def _fields(action: types.CodeAction) -> dict[str, Any]:
+    return {name: getattr(action, name) for name in ("title", "kind", "diagnostics", "is_preferred", "tags", "data")}

@@ -1,0 +1,89 @@
+"""`textDocument/completion`: the same proposals as menu items, for clients without ghost text.
+
+A client that shows ghost text is not offered this (`server.py`): it would see everything twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from lsp_server import positions
+from lsp_server.session import Session
+
+if TYPE_CHECKING:
+    from infill.complete import Completer, Suggestion
+    from infill.document import Snapshot
+
+OPTIONS = types.CompletionOptions(trigger_characters=[".", "(", "=", " "], resolve_provider=False)
+
+_LABEL_MOST = 60
+_WORD = re.compile(r"\w*\Z")
+
+
+async def completion(session: Session, params: types.CompletionParams) -> types.CompletionList:
+    """Items that sort behind every other server's and are never preselected; incomplete, so that typing asks again.
+
+    Clients send "invoked" for typed letters too, so it does not count as asked for by hand; it is only what remains
+    when `trigger` is manual.
+    """
+    snapshot, since = session.documents.get(params.text_document.uri), time.monotonic()
+    if snapshot is None:
+        return _list([])
+    completer = session.completer_for(snapshot.language)
+    invoked = params.context is None or params.context.trigger_kind == types.CompletionTriggerKind.Invoked
+    if completer is None or (session.settings.trigger == "manual" and not invoked):
+        return _list([])
+    others = session.documents.others(snapshot.uri)
+    work = _propose(session, completer, snapshot, others, params.position, since)
+    return await session.newest(snapshot.uri, "menu", work, _list([]))
+
+
+async def _propose(
+    session: Session,
+    completer: Completer,
+    snapshot: Snapshot,
+    others: Sequence[Snapshot],
+    position: types.Position,
+    since: float,
+) -> types.CompletionList:
+    cursor = positions.to_offset(snapshot, position, session.encoding)
+    await asyncio.sleep(session.patience(snapshot, cursor))
+    found = await completer.complete(snapshot, cursor, others=others, preferences=session.settings.preferences)
+    session.count("completion", snapshot, since, found.report, found.reason)
+    return _list([_item(session, snapshot, one, rank) for rank, one in enumerate(found.suggestions)])
+
+
+def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: int) -> types.CompletionItem:
+    """Clients filter by the word left of the cursor, so an item starts with it."""
+    line_start = snapshot.line_range(snapshot.line_of(suggestion.end))[0]
+    word = _WORD.search(snapshot.text[line_start : suggestion.end])
+    start = min(suggestion.start, line_start + word.start() if word else suggestion.start)
+    text = snapshot.text[start : suggestion.start] + suggestion.text
+    first, more, _ = text.partition("\n")
+    session.offer(snapshot, suggestion)
+    return types.CompletionItem(
+        label=_short(first.strip()) + (" …" if more else ""),
+        label_details=types.CompletionItemLabelDetails(description="redraft"),
+        kind=types.CompletionItemKind.Text,
+        documentation=text if more else None,
+        sort_text=f"~~~redraft{rank}",
+        preselect=False,
+        filter_text=first,
+        insert_text_format=types.InsertTextFormat.PlainText,
+        insert_text_mode=types.InsertTextMode.AsIs if session.capabilities.as_is_insert_mode else None,
+        text_edit=types.TextEdit(positions.to_range(snapshot, start, suggestion.end, session.encoding), text),
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LABEL_MOST else text[: _LABEL_MOST - 1] + "…"
+
+
+def _list(items: list[types.CompletionItem]) -> types.CompletionList:
+    return types.CompletionList(is_incomplete=True, items=items)

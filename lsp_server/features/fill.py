@@ -1,0 +1,80 @@
+"""`redraft/fill`: fill-in-the-middle for other tools.
+
+`{prefix, suffix, language?, path?, mode?, maxTokens?, maxLines?, deadlineMs?}` ->
+`{text, score, confidence, finished, tokens, forwards, ms, mode, reason}`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pygls.exceptions import JsonRpcInvalidParams
+
+from lsp_server.session import Session
+
+METHOD = "redraft/fill"
+
+_MODES = ("speedy", "quality", "auto", "causal")
+_TOKENS_MOST = 1024
+
+
+async def fill(session: Session, params: Any) -> dict[str, Any]:
+    """The text between prefix and suffix; an empty one with a `reason` when nothing may or can be said."""
+    from infill import manners
+
+    since, asked = time.monotonic(), _read(params)
+    completer = session.completer_for(asked["language"])
+    if completer is None:
+        return _answer(since, reason="off" if session.loaded.is_set() else "loading")
+    if denied := manners.denied(asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude):
+        return _answer(since, reason=denied)
+    result = await completer.fill(**asked)
+    report = result.report
+    cost = {"tokens": report.tokens, "forwards": report.forwards, "mode": report.mode}
+    if not result.texts:
+        return _answer(since, **cost, reason="the model has nothing to say")
+    best = result.texts[0]
+    kept = {"text": best.text, "score": best.score, "confidence": best.confidence, "finished": best.finished}
+    return _answer(since, **kept, **cost)
+
+
+def _answer(since: float, **values: Any) -> dict[str, Any]:
+    empty = {
+        "text": "", "score": None, "confidence": None, "finished": False, "tokens": 0, "forwards": 0, "mode": "",
+        "reason": "",
+    }  # fmt: skip
+    return {**empty, "ms": round((time.monotonic() - since) * 1000, 1), **values}
+
+
+def _read(params: Any) -> dict[str, Any]:
+    """Arguments for `Completer.fill`. Raises JsonRpcInvalidParams naming the first field that is wrong."""
+    if not isinstance(params, Mapping):
+        raise JsonRpcInvalidParams("`redraft/fill` takes an object with `prefix` and `suffix`")
+    read = {name: _text(params, name) for name in ("prefix", "suffix", "language", "path")}
+    mode = params.get("mode", "quality")
+    if mode not in _MODES:
+        raise JsonRpcInvalidParams(f"`mode` must be one of {', '.join(_MODES)}")
+    deadline = _whole(params, "deadlineMs", 0, 600_000, default=0)
+    return {
+        **read,
+        "mode": mode,
+        "max_tokens": _whole(params, "maxTokens", 1, _TOKENS_MOST, default=64),
+        "max_lines": _whole(params, "maxLines", 0, 1000, default=0),
+        "deadline": deadline / 1000 or None,
+    }
+
+
+def _text(params: Mapping[str, Any], name: str) -> str:
+    value = params.get(name, "")
+    if not isinstance(value, str):
+        raise JsonRpcInvalidParams(f"`{name}` must be a string")
+    return value
+
+
+def _whole(params: Mapping[str, Any], name: str, low: int, high: int, *, default: int) -> int:
+    value = params.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise JsonRpcInvalidParams(f"`{name}` must be a whole number from {low} to {high}")
+    return value

@@ -1,0 +1,89 @@
+"""`textDocument/inlineCompletion` (LSP 3.18): ghost text."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lsprotocol import types
+
+from lsp_server import positions
+from lsp_server.session import Session
+
+if TYPE_CHECKING:
+    from infill.complete import Completer, Suggestion
+    from infill.document import Snapshot
+
+ACCEPTED = "redraft.didAccept"
+
+
+async def inline_completion(session: Session, params: types.InlineCompletionParams) -> types.InlineCompletionList:
+    """One item or none while the user types, up to three when invoked; an empty list wherever there is nothing to say.
+
+    Never null: Neovim keeps showing the previous text then.
+    """
+    snapshot, since = session.documents.get(params.text_document.uri), time.monotonic()
+    if snapshot is None:
+        return _nothing()
+    invoked = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+    completer = session.completer_for(snapshot.language)
+    if completer is None or (session.settings.trigger == "manual" and not invoked):
+        return _nothing()
+    others = session.documents.others(snapshot.uri)
+    work = _propose(session, completer, snapshot, others, params, invoked, since)
+    return await session.newest(snapshot.uri, "inline", work, _nothing())
+
+
+async def _propose(
+    session: Session,
+    completer: Completer,
+    snapshot: Snapshot,
+    others: Sequence[Snapshot],
+    params: types.InlineCompletionParams,
+    invoked: bool,
+    since: float,
+) -> types.InlineCompletionList:
+    cursor = positions.to_offset(snapshot, params.position, session.encoding)
+    if not invoked:
+        await asyncio.sleep(session.patience(snapshot, cursor))
+    completion = await completer.complete(
+        snapshot,
+        cursor,
+        others=others,
+        preferences=session.settings.preferences,
+        invoked=invoked,
+        selected=_selected(session, snapshot, cursor, params.context.selected_completion_info),
+    )
+    session.count("inline completion", snapshot, since, completion.report, completion.reason)
+    most = 3 if invoked else 1
+    items = [_item(session, snapshot, one) for one in completion.suggestions[:most]]
+    return types.InlineCompletionList(items=items)
+
+
+def _selected(
+    session: Session, snapshot: Snapshot, cursor: int, info: types.SelectedCompletionInfo | None
+) -> tuple[int, str] | None:
+    """The popup's chosen item, when it stands where a single-line range ending at the cursor can extend it."""
+    if info is None or not info.text:
+        return None
+    start, end = positions.to_span(snapshot, info.range, session.encoding)
+    if end != cursor or snapshot.line_of(start) != snapshot.line_of(cursor):
+        return None
+    return start, info.text
+
+
+def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> types.InlineCompletionItem:
+    accepted = types.Command(
+        title="redraft: accepted", command=ACCEPTED, arguments=[session.offer(snapshot, suggestion)]
+    )
+    return types.InlineCompletionItem(
+        insert_text=suggestion.text,
+        range=positions.to_range(snapshot, suggestion.start, suggestion.end, session.encoding),
+        command=accepted,
+    )
+
+
+def _nothing() -> types.InlineCompletionList:
+    return types.InlineCompletionList(items=[])

@@ -1,0 +1,121 @@
+"""pygls' protocol, made strict about itself and lenient about its client.
+
+Promises kept here: every request gets exactly one answer, a malformed one too; nothing is answered before `initialize`
+or done after `shutdown`; pygls keeps no copy of any document (`documents.py` does, with LSP's own line endings).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcServerNotInitialized,
+)
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+log = logging.getLogger(__name__)
+
+_OURS = (
+    types.TEXT_DOCUMENT_DID_OPEN,
+    types.TEXT_DOCUMENT_DID_CHANGE,
+    types.TEXT_DOCUMENT_DID_CLOSE,
+    types.NOTEBOOK_DOCUMENT_DID_OPEN,
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE,
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE,
+)
+
+
+class Protocol(LanguageServerProtocol):
+    """One connection's messages.
+
+    exit_code: None while the connection lasts, else what the process should return (LSP: 0 only after `shutdown`).
+    on_lost_change: called with the URI of a document whose change could not be read.
+    """
+
+    exit_code: int | None = None
+    on_lost_change: Callable[[str], None] | None = None
+    _initialized = False
+
+    def _register_builtin_features(self) -> None:
+        super()._register_builtin_features()
+        for method in _OURS:
+            self.fm.builtin_features.pop(method)
+
+    @lsp_method(types.EXIT)
+    def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
+        """Ends the connection; the transport closes it."""
+        self.exit_code = 0 if self._shutdown else 1
+
+    def receive(self, body: bytes) -> None:
+        """Handle the JSON text of one message."""
+        try:
+            message = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            self._refuse(None, JsonRpcParseError(f"The message is not JSON: {error}"))
+            return
+        try:
+            self.handle_message(message)
+        except Exception:
+            log.exception("a message could not be handled")  # an answer to a request that was given up, at the worst
+
+    def handle_message(self, message: Any) -> None:
+        """Check, structure and dispatch one message, still plain JSON."""
+        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0" or not _has_valid_id(message):
+            self._refuse(None, JsonRpcInvalidRequest("The message is not a JSON-RPC 2.0 object"))
+            return
+        method, msg_id = message.get("method"), message.get("id")
+        if "method" in message and (refusal := self._not_now(method)) is not None:
+            if msg_id is not None:
+                self._refuse(msg_id, refusal)
+            return
+        self._initialized = self._initialized or method == types.INITIALIZE
+        try:
+            structured = self.structure_message(message)
+        except JsonRpcException:
+            self._unreadable(message)
+            return
+        super().handle_message(structured)
+
+    def _not_now(self, method: Any) -> JsonRpcException | None:
+        if not isinstance(method, str):
+            return JsonRpcInvalidRequest("The method must be a string")
+        if method == types.EXIT:
+            return None
+        if self._shutdown:
+            return JsonRpcInvalidRequest("The server is shutting down")
+        if not self._initialized and method != types.INITIALIZE:
+            return JsonRpcServerNotInitialized("Send initialize first")
+        if self._initialized and method == types.INITIALIZE:
+            return JsonRpcInvalidRequest("The server is initialized already")
+        return None
+
+    def _unreadable(self, message: dict[str, Any]) -> None:
+        method, msg_id = message.get("method"), message.get("id")
+        if method is None:
+            if msg_id is not None and (waiting := self._request_futures.pop(msg_id, None)):
+                waiting.cancel()
+        elif msg_id is not None:
+            self._refuse(msg_id, JsonRpcInvalidParams(f"The parameters of {method} cannot be read"))
+        elif method == types.TEXT_DOCUMENT_DID_CHANGE and self.on_lost_change is not None:
+            uri = (message.get("params") or {}).get("textDocument", {}).get("uri")
+            self.on_lost_change(str(uri))
+
+    def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
+        log.warning("refused message %r: %s", msg_id, error.message)
+        self._send_response(msg_id, error=error.to_response_error())  # type: ignore[arg-type]
+
+
+def _has_valid_id(message: dict[str, Any]) -> bool:
+    return (
+        "id" not in message
+        or (isinstance(message["id"], str | int) and not isinstance(message["id"], bool))
+        or (message["id"] is None and "method" not in message)
+    )

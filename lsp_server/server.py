@@ -1,0 +1,185 @@
+"""The table: method -> feature -> options; and what the connection's own notifications do to its session."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from typing import Any, BinaryIO
+
+from lsprotocol import types
+from pygls.capabilities import ServerCapabilitiesBuilder
+from pygls.lsp.server import LanguageServer
+from pygls.uris import to_fs_path
+
+from lsp_server import progress, settings, transport
+from lsp_server.capabilities import Capabilities
+from lsp_server.converter import converter
+from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit
+from lsp_server.protocol import Protocol
+from lsp_server.session import Load, Session
+
+log = logging.getLogger(__name__)
+
+REQUESTS: tuple[tuple[str, Any, Any], ...] = (
+    (
+        types.TEXT_DOCUMENT_INLINE_COMPLETION,
+        inline_completion.inline_completion,
+        types.InlineCompletionOptions(work_done_progress=False),
+    ),
+    (types.TEXT_DOCUMENT_CODE_ACTION, code_action.code_action, code_action.OPTIONS),
+    (types.CODE_ACTION_RESOLVE, code_action.resolve, None),
+    (fill.METHOD, fill.fill, None),
+    (inline_edit.METHOD, inline_edit.inline_edit, None),
+)
+"""What every client is offered; `textDocument/completion` is for those without ghost text."""
+
+_CONFIGURATION_WAIT = 5.0
+
+
+class RedraftServer(LanguageServer):
+    """pygls' server with one session, over our own transport. Serving ends with `exit_code` set."""
+
+    protocol: Protocol
+    session: Session
+
+    def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
+        """Serve one client on the process' stdin and stdout, or on the given streams, until it is done."""
+        transport.serve(self.protocol, stdin, stdout)
+        self.session.close()
+
+    def start_tcp(self, host: str, port: int) -> None:
+        """Serve the first client that connects. Raises OSError when the address cannot be listened on."""
+        transport.serve_tcp(self.protocol, host, port)
+        self.session.close()
+
+    @property
+    def exit_code(self) -> int:
+        """What the process should return: 1 when the client left by `exit` without `shutdown`, else 0."""
+        return self.protocol.exit_code or 0
+
+
+def build(load: Load, *, pinned: Mapping[str, Any] | None = None, version: str | None = None) -> RedraftServer:
+    """A server for one connection.
+
+    load: makes the completer from the settings, in a thread of its own; what its exceptions say is shown to the user.
+    pinned: settings by wire name that the command line fixes. Raises ValueError when one of them is not valid.
+    """
+    server = RedraftServer(
+        "redraft",
+        version or _version(),
+        text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+        protocol_cls=Protocol,
+        converter_factory=converter,
+    )
+    session = server.session = Session(server, load, pinned or {})
+    server.protocol.on_lost_change = session.documents.close
+    for method, handler, options in REQUESTS:
+        server.feature(method, options)(functools.partial(handler, session))
+    for method, handler in NOTIFICATIONS:
+        server.feature(method)(functools.partial(handler, session))
+
+    @server.command(code_action.FIX)
+    async def fix(*arguments: Any) -> None:
+        await code_action.fix(session, arguments)
+
+    @server.command(inline_completion.ACCEPTED)
+    async def accepted(*arguments: Any) -> None:
+        session.accepted(str(arguments[0]) if arguments else "")
+
+    return server
+
+
+def _version() -> str:
+    try:
+        return metadata.version("redraft")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+# ---- notifications
+
+
+def _initialize(session: Session, params: types.InitializeParams) -> None:
+    able = Capabilities.of(params.capabilities)
+    if not able.inline_completion:
+        menu = functools.partial(completion.completion, session)
+        session.client.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)(menu)
+    encoding: Any = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
+    uris = [folder.uri for folder in params.workspace_folders or ()] + [params.root_uri or ""]
+    folders = [path for uri in uris if (path := to_fs_path(uri))] + ([params.root_path] if params.root_path else [])
+    session.start(able, getattr(encoding, "value", encoding), params.initialization_options, folders)
+
+
+async def _initialized(session: Session, params: types.InitializedParams) -> None:
+    session.configure({})
+    session.in_background(_show_loading(session))
+    if session.capabilities.register_configuration:
+        wish = types.Registration(
+            "redraft-configuration",
+            types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+            types.DidChangeConfigurationRegistrationOptions(section=settings.SECTION),
+        )
+        session.in_background(session.client.client_register_capability_async(types.RegistrationParams([wish])))
+    if session.capabilities.pull_configuration:
+        session.in_background(_pull(session))
+
+
+async def _show_loading(session: Session) -> None:
+    if not session.loaded.is_set():
+        with progress.shown(session, "redraft: loading the model"):
+            await session.loaded.wait()
+
+
+async def _did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:
+    pushed = settings.section(params.settings)
+    if pushed is not None:
+        session.configure(pushed)
+    elif session.capabilities.pull_configuration:
+        session.in_background(_pull(session))
+
+
+async def _pull(session: Session) -> None:
+    wish = types.ConfigurationParams([types.ConfigurationItem(section=settings.SECTION)])
+    try:
+        answer = await asyncio.wait_for(session.client.workspace_configuration_async(wish), _CONFIGURATION_WAIT)
+    except Exception as error:
+        log.warning("the client gave no configuration: %s", error)
+        return
+    if answer:
+        session.configure(settings.section({settings.SECTION: answer[0]}) or {})
+
+
+def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
+    session.documents.open(params.text_document)
+
+
+def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
+    document = params.text_document
+    session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
+    session.typing.key(time.monotonic())
+    session.outdate(document.uri)
+
+
+def _did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
+    session.documents.close(params.text_document.uri)
+    session.outdate(params.text_document.uri)
+
+
+def _shutdown(session: Session, params: None) -> None:
+    session.close()
+
+
+NOTIFICATIONS: tuple[tuple[str, Any], ...] = (
+    (types.INITIALIZE, _initialize),
+    (types.INITIALIZED, _initialized),
+    (types.SHUTDOWN, _shutdown),
+    (types.WORKSPACE_DID_CHANGE_CONFIGURATION, _did_change_configuration),
+    (types.TEXT_DOCUMENT_DID_OPEN, _did_open),
+    (types.TEXT_DOCUMENT_DID_CHANGE, _did_change),
+    (types.TEXT_DOCUMENT_DID_CLOSE, _did_close),
+)
+"""The life of a connection and of its documents."""

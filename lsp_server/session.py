@@ -1,0 +1,272 @@
+"""One editor connection: its completer, settings, open documents, and what is running for it.
+
+Notifications change the session; requests work on a `Snapshot` taken in their first step, before any await, and
+whatever goes back to the editor is computed from that snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from lsprotocol import types
+
+from lsp_server import settings
+from lsp_server.capabilities import Capabilities
+from lsp_server.documents import Documents
+from lsp_server.positions import Encoding
+from lsp_server.settings import Settings
+from lsp_server.status import Status
+
+if TYPE_CHECKING:
+    from infill.complete import Completer, Suggestion
+    from infill.document import Snapshot
+    from infill.filler import FillReport
+    from lsp_server.server import RedraftServer
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Kind = Literal["inline", "menu", "fix"]
+"""What is asked: a newer request of one kind for one file takes the older one's place."""
+
+Load = Callable[[Settings], "Completer"]
+"""Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
+
+_LISTED_MOST = 8
+
+
+class Session:
+    """The state of one connection. Everything runs on the event loop but `load`."""
+
+    def __init__(self, client: RedraftServer, load: Load, pinned: Mapping[str, Any]) -> None:
+        self.client = client
+        self.capabilities = Capabilities()
+        self.encoding: Encoding = "utf-16"
+        self.documents = Documents()
+        self.completer: Completer | None = None
+        self.settings, _ = settings.read({}, pinned=pinned)
+        self.status = Status(client.protocol.notify)
+        self.typing = Typing()
+        self.loaded = asyncio.Event()
+        self._load, self._pinned = load, pinned
+        self._folders: list[str] = []
+        self._at_start: dict[str, Any] = {}
+        self._told: list[str] = []
+        self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
+        self._offered: dict[str, tuple[str, Suggestion]] = {}
+        self._offers = 0
+        self._listed: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
+        self._background: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    # ---- life
+
+    def start(self, capabilities: Capabilities, encoding: Encoding, options: Any, folders: list[str]) -> None:
+        """What `initialize` told us; the model starts loading once its answer is on the way."""
+        self.capabilities, self.encoding, self._folders = capabilities, encoding, folders
+        self._at_start = settings.section(options) or {}
+        self.configure({}, tell=False)
+        asyncio.get_running_loop().call_soon(self._start_loading)
+
+    def _start_loading(self) -> None:
+        loop, chosen = asyncio.get_running_loop(), self.settings
+
+        def load() -> None:
+            completer: Completer | None = None
+            failure = ""
+            try:
+                completer = self._load(chosen)
+            except Exception as error:
+                log.exception("the model could not be loaded")
+                failure = str(error) or type(error).__name__
+            try:
+                loop.call_soon_threadsafe(self._finish_loading, completer, failure)
+            except RuntimeError:
+                if completer is not None:
+                    completer.close()  # the connection ended meanwhile
+
+        # A daemon: a client that leaves while the model loads must not be waited for.
+        threading.Thread(target=load, name="load-model", daemon=True).start()
+
+    def _finish_loading(self, completer: Completer | None, failure: str) -> None:
+        if self._closed:
+            if completer is not None:
+                completer.close()
+            return
+        self.completer = completer
+        self.loaded.set()
+        if failure:
+            self.show(f"redraft cannot start: {failure}", types.MessageType.Error)
+        self.say_state(failure)
+
+    def say_state(self, failure: str = "") -> None:
+        """Send the state that follows from the settings and the model."""
+        if failure:
+            self.status.say("error", failure)
+        elif self.settings.off:
+            self.status.say("off")
+        elif self.completer is not None:
+            self.status.say("ready")
+        elif not self.loaded.is_set():
+            self.status.say("loading")
+
+    def close(self) -> None:
+        """The connection is over."""
+        self._closed = True
+        for task in (*self._running.values(), *self._background):
+            task.cancel()
+        if self.completer is not None:
+            self.completer.close()
+            self.completer = None
+
+    # ---- settings
+
+    def configure(self, values: Mapping[str, Any], *, tell: bool = True) -> None:
+        """Put the client's present configuration over what it said at the start; say what of it cannot be used."""
+        merged = self._at_start | settings.only_window(values)
+        self.settings, complaints = settings.read(merged, self._folders, self._pinned)
+        ignored = {name for name in values if name not in settings.only_window(values)}
+        complaints += [
+            f"`redraft.{name}` counts only on the command line or in initializationOptions, because a folder could "
+            "have set it; restart the server with it."
+            for name in sorted(ignored)
+            if values[name] != self._at_start.get(name) and name not in self._pinned
+        ]
+        if tell:
+            if complaints and complaints != self._told:
+                self.show(" ".join(complaints), types.MessageType.Warning)
+            self._told = complaints
+            self.say_state()
+
+    # ---- requests
+
+    def completer_for(self, language: str) -> Completer | None:
+        """The completer, when it may be asked about this language now: not while it loads and not when off."""
+        return self.completer if self.settings.enabled(language) else None
+
+    async def newest(self, uri: str, kind: Kind, work: Coroutine[Any, Any, T], otherwise: T) -> T:
+        """Run `work` in place of what runs for this file and kind; answers `otherwise` when its own turn comes."""
+        task = asyncio.ensure_future(work)
+        if (older := self._running.get((uri, kind))) is not None:
+            older.cancel()
+        self._running[uri, kind] = task
+        try:
+            return await task
+        except asyncio.CancelledError:
+            asker = asyncio.current_task()
+            if asker is not None and asker.cancelling():
+                raise
+            return otherwise
+        except Exception as error:
+            log.exception("a request failed")
+            self.status.say("error", f"{type(error).__name__}: {error}")
+            return otherwise
+        finally:
+            if self._running.get((uri, kind)) is task:
+                del self._running[uri, kind]
+
+    def patience(self, snapshot: Snapshot, cursor: int) -> float:
+        """Seconds to wait before the model is asked; none when the user types what was offered, which asks no model."""
+        if self.types_through(snapshot, cursor):
+            return 0.0
+        return self.typing.pause(time.monotonic(), self.settings.debounce_ms, self.status.typical_ms)
+
+    def count(self, what: str, snapshot: Snapshot, since: float, report: FillReport, reason: str) -> None:
+        """A request is answered: learn how long answers take, and tell the log if the user wants to know.
+
+        Never any of the user's text.
+        """
+        if report.forwards:
+            self.status.answered(report.ms)
+        if self.settings.trace:
+            ms = (time.monotonic() - since) * 1000
+            line = (
+                f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms (model "
+                f"{report.ms:.0f} ms, {report.forwards} forwards, {report.context_tokens} tokens read, {report.mode})"
+            )
+            self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
+
+    def outdate(self, uri: str) -> None:
+        """The document has changed: what was asked about its old text is no longer wanted."""
+        for kind in ("inline", "menu"):
+            if (task := self._running.get((uri, kind))) is not None:
+                task.cancel()
+
+    # ---- what was offered
+
+    def offer(self, snapshot: Snapshot, suggestion: Suggestion) -> str:
+        """Note what the editor may show now; the id comes back in `redraft.didAccept`."""
+        self._offers += 1
+        self._offered[snapshot.uri] = (str(self._offers), suggestion)
+        return str(self._offers)
+
+    def types_through(self, snapshot: Snapshot, cursor: int) -> bool:
+        """Whether the text before the cursor is the beginning of what was offered last."""
+        _, last = self._offered.get(snapshot.uri, ("", None))
+        return last is not None and cursor > last.start and last.text.startswith(snapshot.text[last.start : cursor])
+
+    def accepted(self, offer: str) -> bool:
+        """The user took an offer; False when it is not (or no longer) known."""
+        for uri, (known, _) in self._offered.items():
+            if known == offer:
+                del self._offered[uri]
+                return True
+        return False
+
+    def remember(self, snapshot: Snapshot) -> None:
+        """Keep the text that code actions were listed for, so that one can be resolved after further typing."""
+        self._listed[snapshot.uri, snapshot.version] = snapshot
+        self._listed.move_to_end((snapshot.uri, snapshot.version))
+        while len(self._listed) > _LISTED_MOST:
+            self._listed.popitem(last=False)
+
+    def remembered(self, uri: str, version: int) -> Snapshot | None:
+        """The snapshot that actions were listed for, while it is kept."""
+        return self._listed.get((uri, version))
+
+    # ---- talking back
+
+    def show(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
+        """One sentence to the user."""
+        self.client.window_show_message(types.ShowMessageParams(type=kind, message=message))
+
+    def in_background(self, work: Awaitable[Any]) -> None:
+        """Run to the end unless the connection closes; nobody waits for it."""
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+class Typing:
+    """The rhythm of one user's keystrokes, from didChange alone."""
+
+    PAUSE = 1.0
+
+    def __init__(self) -> None:
+        self._last = 0.0
+        self._interval: float | None = None
+
+    def key(self, now: float) -> None:
+        """A change arrived at `now` (monotonic seconds)."""
+        gap, self._last = now - self._last, now
+        if gap < self.PAUSE:
+            self._interval = gap if self._interval is None else 0.7 * self._interval + 0.3 * gap
+
+    def pause(self, now: float, fixed_ms: int, answer_ms: float) -> float:
+        """Seconds to wait before asking the model.
+
+        With a fixed debounce, what is left of it since the last key. Without, none while answers come sooner than the
+        next key would; else a little longer than one interval, so that only a real pause costs a forward.
+        """
+        since = now - self._last
+        if fixed_ms:
+            return max(0.0, fixed_ms / 1000 - since)
+        if self._interval is None or answer_ms / 1000 <= self._interval:
+            return 0.0
+        return max(0.0, min(1.3 * self._interval, 0.15) - since)

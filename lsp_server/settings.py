@@ -1,0 +1,338 @@
+"""What a client may send (section `redraft`) -> what we use; the one documented source of every setting.
+
+The protocol does not say which layer of the user's configuration a value came from: the answer to
+`workspace/configuration` and the payload of `workspace/didChangeConfiguration` are already merged with whatever file
+the opened folder brought along. So a setting that names something to load (scope `machine`) counts only where a folder
+cannot speak: on the command line, and in `initializationOptions`, which the editor sends when it starts the server.
+A path inside an opened folder, a relative one and one on the network are refused there too. Everything else (scope
+`window`) is live, and can at most ask the model less or more often: `exclude` adds to the built-in denials and never
+takes one away.
+
+`python -m lsp_server.settings --markdown | --schema | --update FILE` writes what the documentation shows of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from infill.complete import Preferences
+
+SECTION = "redraft"
+BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a value may be: in words, as JSON schema, and as a function that raises ValueError or returns it read."""
+
+    words: str
+    schema: Mapping[str, Any]
+    read: Callable[[Any], Any]
+
+
+def _flag() -> Kind:
+    return Kind("true or false", {"type": "boolean"}, lambda sent: _of_type(sent, bool))
+
+
+def _number(low: float, high: float) -> Kind:
+    def read(sent: Any) -> float:
+        if isinstance(sent, bool) or not isinstance(sent, int | float) or not low <= sent <= high:
+            raise ValueError
+        return float(sent)
+
+    return Kind(f"a number from {low:g} to {high:g}", {"type": "number", "minimum": low, "maximum": high}, read)
+
+
+def _whole(low: int, high: int) -> Kind:
+    def read(sent: Any) -> int:
+        if isinstance(sent, bool) or not isinstance(sent, int | float) or not low <= sent <= high or sent != int(sent):
+            raise ValueError
+        return int(sent)
+
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Kind(f"a whole number from {low} to {high}", schema, read)
+
+
+def _choice(*allowed: str) -> Kind:
+    def read(sent: Any) -> str:
+        if sent not in allowed:
+            raise ValueError
+        return str(sent)
+
+    return Kind("one of " + ", ".join(f"`{word}`" for word in allowed), {"type": "string", "enum": [*allowed]}, read)
+
+
+def _text() -> Kind:
+    return Kind("a string", {"type": "string"}, lambda sent: _of_type(sent, str))
+
+
+def _list_of(item: Kind, words: str) -> Kind:
+    def read(sent: Any) -> tuple[Any, ...]:
+        return tuple(item.read(one) for one in _of_type(sent, list))
+
+    return Kind(words, {"type": "array", "items": dict(item.schema)}, read)
+
+
+def _flag_or_map() -> Kind:
+    def read(sent: Any) -> bool | Mapping[str, bool]:
+        if isinstance(sent, dict) and all(isinstance(on, bool) for on in sent.values()):
+            return dict(sent)
+        return bool(_of_type(sent, bool))
+
+    schema = {"type": ["boolean", "object"], "additionalProperties": {"type": "boolean"}}
+    return Kind("true, false, or an object of language id (or `*`) to true or false", schema, read)
+
+
+def _of_type(sent: Any, wanted: type) -> Any:
+    if not isinstance(sent, wanted):
+        raise ValueError
+    return sent
+
+
+def _setting(name: str, kind: Kind, default: Any, description: str, *, scope: str = "window") -> Any:
+    return field(default=default, metadata={"name": name, "kind": kind, "description": description, "scope": scope})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting, read and valid. Wire names stand in the metadata; see the module's text for the scopes."""
+
+    enable: bool | Mapping[str, bool] = _setting(
+        "enable", _flag_or_map(), True,
+        "Off means that the model is asked nothing at all. Per language: `{\"*\": true, \"markdown\": false}`.",
+    )  # fmt: skip
+    mode: str = _setting(
+        "mode", _choice("speedy", "quality", "auto", "causal"), "speedy",
+        "How completions are decoded: draft fast and repair, draft carefully, choose by the time that is left, or left "
+        "to right.",
+    )  # fmt: skip
+    eagerness: float = _setting(
+        "eagerness", _number(0, 1), 0.5,
+        "How unsure a proposal may be and still be shown: 0 shows only what is nearly certain, 1 everything.",
+    )  # fmt: skip
+    max_lines: int = _setting("maxLines", _whole(1, 100), 8, "The most lines a proposal may have.")
+    deadline_ms: int = _setting(
+        "deadlineMs", _whole(0, 60_000), 2000,
+        "Milliseconds after which the best text so far is taken; 0 waits until it is finished.",
+    )  # fmt: skip
+    debounce_ms: int = _setting(
+        "debounceMs", _whole(0, 5000), 0,
+        "Milliseconds without a keystroke before the model is asked; 0 waits only while you type faster than it "
+        "answers.",
+    )  # fmt: skip
+    trigger: str = _setting(
+        "trigger", _choice("auto", "manual"), "auto",
+        "Whether proposals come while you type, or only when you invoke them.",
+    )  # fmt: skip
+    disabled_in: tuple[str, ...] = _setting(
+        "disabledIn", _list_of(_choice("comment", "string"), "a list of `comment`, `string`"), ("comment",),
+        "Where no proposals come by themselves.",
+    )  # fmt: skip
+    exclude: tuple[str, ...] = _setting(
+        "exclude", _list_of(_text(), "a list of globs"), (),
+        "Files that are never completed and never read as context, in addition to the built-in ones (`.env`, keys, "
+        "generated and minified files …).",
+    )  # fmt: skip
+    open_files: bool = _setting("context.openFiles", _flag(), True, "Read other open files as context.")
+    imports: bool = _setting("context.imports", _flag(), True, "Read the signatures of imported files that are open.")
+    recent_edits: bool = _setting("context.recentEdits", _flag(), True, "Read recently edited files as context.")
+    context_tokens: int = _setting("context.tokens", _whole(0, 4096), 512, "The most tokens of other files it reads.")
+    fix: bool = _setting("fix.enable", _flag(), True, "Offer quick fixes and rewrites as code actions.")
+    max_distance: int = _setting(
+        "fix.maxDistance", _whole(1, 1000), 64, "The most characters a fix may change; larger ones are not proposed."
+    )
+    trace: bool = _setting(
+        "trace", _flag(), False,
+        "Write one line per request to the editor's log: what was asked, how long it took, why nothing was shown. "
+        "Never any of your text.",
+    )  # fmt: skip
+    model: str = _setting(
+        "model", _text(), "",
+        "A model's name, or the absolute path of its folder; empty is the one that comes with redraft.",
+        scope="machine",
+    )  # fmt: skip
+    backend: str = _setting(
+        "backend", _choice("auto", "onnx", "torch"), "auto", "What runs the model.", scope="machine"
+    )
+    device: str = _setting("device", _text(), "auto", "What the backend runs on, as it names it.", scope="machine")
+    threads: int = _setting(
+        "threads", _whole(0, 256), 0, "Cores the model may use; 0 is up to four, one less than there are.",
+        scope="machine",
+    )  # fmt: skip
+
+    def enabled(self, language: str) -> bool:
+        """Whether anything may be asked about files of this language."""
+        if isinstance(self.enable, Mapping):
+            return self.enable.get(language, self.enable.get("*", True))
+        return self.enable
+
+    @property
+    def off(self) -> bool:
+        """Whether nothing at all may be asked."""
+        if isinstance(self.enable, Mapping):
+            return not self.enable.get("*", True) and not any(self.enable.values())
+        return not self.enable
+
+    @property
+    def preferences(self) -> Preferences:
+        """The user's decisions in the terms of `infill`."""
+        from infill.complete import Preferences
+
+        return Preferences(
+            mode=self.mode,
+            eagerness=self.eagerness,
+            max_lines=self.max_lines,
+            deadline=self.deadline_ms / 1000 or None,
+            disabled_in=frozenset(self.disabled_in),
+            exclude=self.exclude,
+            open_files=self.open_files,
+            imports=self.imports,
+            recent_edits=self.recent_edits,
+            context_tokens=self.context_tokens,
+            max_distance=self.max_distance,
+        )
+
+
+def section(sent: Any) -> dict[str, Any] | None:
+    """Our part of a client's configuration, by wire name: `{"redraft": {…}}` or the bare object, nested or dotted.
+
+    None when there is nothing for us in it (`null`, another tool's settings).
+    """
+    if not isinstance(sent, dict):
+        return None
+    if SECTION in sent:
+        return _flat(sent[SECTION]) if isinstance(sent[SECTION], dict) else None
+    dotted = {name.removeprefix(SECTION + "."): value for name, value in sent.items() if name.startswith(SECTION + ".")}
+    found = _flat(dotted or sent)
+    return found or None
+
+
+def only_window(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what only the machine's owner may choose (see the module's text)."""
+    machine = {name for name, one in _by_name().items() if one.metadata["scope"] == "machine"}
+    return {name: value for name, value in values.items() if name not in machine}
+
+
+def read(
+    values: Mapping[str, Any], folders: Iterable[str] = (), pinned: Mapping[str, Any] | None = None
+) -> tuple[Settings, list[str]]:
+    """Settings from wire names to values, and one sentence for each value that was replaced by its default.
+
+    folders: absolute paths of the opened folders; no model is loaded from inside them. pinned: what the command line
+    says, which outweighs `values`; raises ValueError when it is not valid.
+    """
+    known, good, complaints = _by_name(), {}, []
+    for name, value in values.items():
+        if name not in known:
+            complaints.append(f"`{SECTION}.{name}` must be an object of settings; using their defaults.")
+            continue
+        one = known[name]
+        try:
+            good[one.name] = one.metadata["kind"].read(value)
+        except ValueError:
+            shown = json.dumps(value, default=str, ensure_ascii=False)[:40]
+            words, default = one.metadata["kind"].words, json.dumps(one.default)
+            complaints.append(f"`{SECTION}.{name}` must be {words}, not {shown}; using {default}.")
+    if (objection := _objection(good.get("model", ""), folders)) is not None:
+        complaints.append(f"`{SECTION}.model` {objection}; using the model that comes with redraft.")
+        del good["model"]
+    good |= {known[name].name: known[name].metadata["kind"].read(value) for name, value in (pinned or {}).items()}
+    return Settings(**good), complaints
+
+
+def _objection(model: str, folders: Iterable[str]) -> str | None:
+    """Why a model must not be loaded from where its setting says, or None."""
+    if not re.search(r"[/\\:]", model):
+        return None
+    place = model.removeprefix("scripted:")
+    if place.startswith(("//", "\\\\")) or "://" in place:
+        return "names a place on the network"
+    if not (PurePosixPath(place).is_absolute() or PureWindowsPath(place).is_absolute() or place.startswith("~")):
+        return "is a relative path"
+    resolved = Path(place).expanduser().resolve()
+    if any(resolved.is_relative_to(Path(folder).resolve()) for folder in folders):
+        return "lies in an opened folder"
+    return None
+
+
+def _flat(sent: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in sent.items():
+        name = f"{prefix}{key}"
+        if value is None:
+            continue
+        if isinstance(value, dict) and name not in _by_name():
+            found |= _flat(value, name + ".")
+        elif any(known == name or known.startswith(name + ".") for known in _by_name()):
+            found[name] = value
+    return found
+
+
+def _by_name() -> dict[str, Field[Any]]:
+    return {one.metadata["name"]: one for one in fields(Settings)}
+
+
+# ---- documentation
+
+
+def markdown() -> str:
+    """The settings as a Markdown table."""
+    rows = ["| setting | default | may be | what it does |", "|---|---|---|---|"]
+    for name, one in _by_name().items():
+        meaning = one.metadata["description"] + (" *Machine.*" if one.metadata["scope"] == "machine" else "")
+        kind = one.metadata["kind"].words.replace("|", "\\|")
+        rows.append(f"| `{SECTION}.{name}` | `{json.dumps(_default(one))}` | {kind} | {meaning} |")
+    return "\n".join(rows)
+
+
+def schema() -> dict[str, Any]:
+    """The settings as JSON schema, in the form of VS Code's `contributes.configuration`."""
+    properties = {
+        f"{SECTION}.{name}": {
+            **one.metadata["kind"].schema,
+            "default": _default(one),
+            "scope": one.metadata["scope"],
+            "markdownDescription": one.metadata["description"],
+        }
+        for name, one in _by_name().items()
+    }
+    return {"title": SECTION, "type": "object", "properties": properties}
+
+
+def updated(page: str) -> str:
+    """A page with the table between its two marks renewed; a page without them comes back as it is."""
+    head, begin, rest = page.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    return f"{head}{begin}\n{markdown()}\n{end}{tail}" if begin and end else page
+
+
+def _default(one: Field[Any]) -> Any:
+    assert one.default is not MISSING
+    return list(one.default) if isinstance(one.default, tuple) else one.default
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table or the schema, or renew the table in a file."""
+    match arguments:
+        case ["--markdown"]:
+            print(markdown())
+        case ["--schema"]:
+            print(json.dumps(schema(), indent=2, ensure_ascii=False))
+        case ["--update", name]:
+            page = Path(name).read_text(encoding="utf-8")
+            Path(name).write_text(updated(page), encoding="utf-8", newline="\n")
+        case _:
+            print("usage: python -m lsp_server.settings --markdown | --schema | --update FILE", file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

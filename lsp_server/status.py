@@ -1,0 +1,43 @@
+"""`redraft/status`: one word and one sentence about what the user can expect right now."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from statistics import median
+from typing import Any, Literal
+
+State = Literal["loading", "ready", "slow", "off", "error"]
+
+METHOD = "redraft/status"
+SLOW_MS = 1000.0
+_SAMPLES = 10
+
+
+class Status:
+    """Sends `{"state", "message"}` whenever it changes; `notify` takes the method and the parameters."""
+
+    def __init__(self, notify: Callable[[str, Any], None]) -> None:
+        self._notify = notify
+        self._sent: tuple[State, str] | None = None
+        self._recent: deque[float] = deque(maxlen=_SAMPLES)
+
+    def say(self, state: State, message: str = "") -> None:
+        """Tell the client, unless it knows."""
+        if (state, message) != self._sent:
+            self._sent = (state, message)
+            self._notify(METHOD, {"state": state, "message": message})
+
+    @property
+    def typical_ms(self) -> float:
+        """Median milliseconds of the last model answers; 0 before the first one."""
+        return median(self._recent) if self._recent else 0.0
+
+    def answered(self, ms: float) -> None:
+        """Count one answer of the model; turns `slow` on and off."""
+        self._recent.append(ms)
+        if len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:
+            seconds = round(self.typical_ms / 1000, 1)
+            self.say("slow", f"Proposals take {seconds} s here; fewer `redraft.context.tokens` or `maxLines` may help.")
+        elif self._sent is not None and self._sent[0] in ("slow", "error"):
+            self.say("ready")
