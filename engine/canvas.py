@@ -74,8 +74,9 @@ class Canvas:
         return Canvas(self.ids[:size], self.frozen[:size], self.new[:size], self.probs[:size])
 
     def state(self) -> bytes:
-        """A key that is equal exactly for canvases that hold the same tokens (the loop breaker compares them)."""
-        return self.ids.tobytes()
+        """A key that is equal exactly for canvases that hold the same tokens and the same new masks (the loop breaker
+        compares them)."""
+        return self.ids.tobytes() + self.new.tobytes()
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -23,7 +23,7 @@ KV = Any
 GRAIN = 64
 """Slots by which arrays grow."""
 SURPLUS = 32
-"""Tokens that a diverging stream may throw away; with more, the old tail is kept and the common part copied (a fork)."""
+"""Tokens that a diverging stream may throw away; with more, its tail stays and the common part is copied (a fork)."""
 
 
 def roomy(slots: int) -> int:

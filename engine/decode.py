@@ -142,7 +142,7 @@ def decode(
     try:
         while lease.pending > CHUNK and not run.late():
             yield run.prefill(lease)
-        mode, note, canvases = _choose(task, modes, clock, run.left(), lease.pending)
+        mode, note, canvases = _choose(task, modes, clock, run.left(), lease.pending, denoiser.control.mask)
         walk = run.causal(lease) if mode.causal else run.denoise(lease, mode, canvases)
         candidates = () if run.late() and lease.pending > CHUNK else (yield from walk)
     finally:
@@ -176,7 +176,9 @@ def score(
         lease.close()
 
 
-def _choose(task: Task, modes: Modes, clock: Clock, left: float, pending: int) -> tuple[Mode, str, tuple[Canvas, ...]]:
+def _choose(
+    task: Task, modes: Modes, clock: Clock, left: float, pending: int, mask: int
+) -> tuple[Mode, str, tuple[Canvas, ...]]:
     """The mode of this request, why, and its canvases: `auto` counts the steps that fit before the deadline."""
     if task.mode != "auto":
         return modes.named(task.mode), "", task.canvases
@@ -184,14 +186,10 @@ def _choose(task: Task, modes: Modes, clock: Clock, left: float, pending: int) -
     step = clock.expected(size)
     steps = (left - step * (pending > 0)) / step if step and np.isfinite(left) else 6.0
     mode, canvases = modes.within(steps), task.canvases
-    if steps < 2 and all(_only_masks(canvas) for canvas in canvases):
+    if steps < 2 and all((canvas.ids == mask).all() for canvas in canvases):
         canvases = tuple(canvas.first(SMALL_CANVAS) for canvas in canvases)
     fit = "any number of steps" if np.isinf(left) else f"{steps:.1f} steps of {1000 * step:.0f} ms"
     return mode, f"auto: {fit} fit, {mode.name}, canvas {sum(map(len, canvases))}", canvases
-
-
-def _only_masks(canvas: Canvas) -> bool:
-    return len(set(canvas.ids.tolist())) == 1
 
 
 class _Run:
@@ -273,12 +271,12 @@ class _Run:
         lines = int(self.vocabulary.line_breaks[list(sketch.committed[len(self.task.committed) :] + ids)].sum())
         full = self.task.max_lines and lines >= self.task.max_lines
         if (
-            used == len(sketch.canvas)
+            0 < used == len(sketch.canvas)
             and ids[-1] not in self.rules.ends
             and written < self.task.max_tokens
             and not full
         ):
-            sketch.advance(OVERLAP)
+            sketch.advance(min(OVERLAP, used // 2))
 
     def _candidate(self, sketch: Sketch) -> Candidate:
         used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
@@ -290,26 +288,23 @@ class _Run:
 
     def causal(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
         """Left to right on the middle stream: one token a forward, all candidates in the same forward."""
-        beams = [Candidate((), (), False)]
-        first = self.task.first
-        while live := [beam for beam in beams if not beam.ended and len(beam.ids) < self.task.max_tokens]:
+        start = Candidate((), (), False)
+        beams = [start]
+        while live := [i for i, beam in enumerate(beams) if not beam.ended and len(beam.ids) < self.task.max_tokens]:
             if self.late():
                 break
             before, began = lease.pending, time.monotonic()
-            middles = [self.task.committed + beam.ids for beam in live]
-            predictions = self.denoiser.next_token(lease, middles, first if not live[0].ids else None)
+            middles = [self.task.committed + beams[i].ids for i in live]
+            predictions = self.denoiser.next_token(lease, middles, None if self.cost.forwards else self.task.first)
             if not before:
                 self.clock.note(1, time.monotonic() - began)
             self.cost.forwards += 1
             self.cost.context_tokens += before
-            grown = [
-                self._grown(beam, *_ranked(prediction, 0, self.rules)[0])
-                for beam, prediction in zip(live, predictions, strict=True)
-            ]
+            for i, prediction in zip(live, predictions, strict=True):
+                beams[i] = self._grown(beams[i], *_ranked(prediction, 0, self.rules)[0])
             if self.cost.forwards == 1:
                 branches = _branches(predictions[0], 0, self.rules, self.task.alternatives)
-                grown += [self._grown(beams[0], *branch) for branch in branches]
-            beams = [beam for beam in beams if beam not in live] + grown
+                beams += [self._grown(start, *branch) for branch in branches]
             yield Step("token", self.elapsed(), 0, beams[0].ids)
         return [self._bounded(beam) for beam in beams]
 
@@ -363,14 +358,14 @@ class Sketch:
             after, changes = refine(before, prediction, self.mode, self.rules, repeat=True)
         self.seen.add(after.state())
         self.canvas, self.post_steps = after, self.post_steps + posting
-        still_open = bool((after.ids == mask).any())
-        spent = posting and self.post_steps >= self.mode.max_post_steps and not still_open
+        still_open = bool(((after.ids == mask) & ~after.frozen).any())
+        spent = self.post_steps >= self.mode.max_post_steps and not still_open
         quiet = posting and not changes and not still_open
         self.done = last or spent or quiet or (not still_open and self._certain(before, changes))
         return changes
 
     def _originals(self, canvas: Canvas) -> bool:
-        return bool(((canvas.ids == self.rules.control.mask) & ~canvas.new).any())
+        return bool(((canvas.ids == self.rules.control.mask) & ~canvas.new & ~canvas.frozen).any())
 
     def _certain(self, before: Canvas, changes: Sequence[Change]) -> bool:
         """No verifying step when it could change nothing, or when one step filled all slots with great certainty."""

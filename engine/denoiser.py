@@ -59,7 +59,7 @@ class Prediction:
 
 
 class Lease(Protocol):
-    """One job's hold on the cache: its context and the middle tokens encoded for it. Closing it keeps the cache valid."""
+    """One job's hold on the cache: its context and the middle encoded for it. Closing it leaves the cache valid."""
 
     @property
     def pending(self) -> int:

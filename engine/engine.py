@@ -27,7 +27,7 @@ class Statistics:
 
 
 class Engine:
-    """Canvas in, canvas out, on a worker thread of its own. Cancelling a returned Future stops its job within a step."""
+    """Canvas in, canvas out, on a worker thread of its own. Cancelling a Future stops its job within a step."""
 
     def __init__(self, denoiser: Denoiser, modes: Modes, vocabulary: decode.Vocabulary) -> None:
         self.control, self.modes, self.statistics = denoiser.control, modes, Statistics()

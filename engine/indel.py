@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
+
+
+def movable(canvas: Canvas) -> NDArray[np.bool_]:
+    """The slots right of the last frozen one, where INSERT and DELETE may act: bool (B,)."""
+    return ~np.logical_or.accumulate(canvas.frozen[::-1])[::-1]
 
 
 def delete(canvas: Canvas, slot: int, control: ControlIds) -> None:
@@ -37,9 +43,10 @@ def settled_end(canvas: Canvas, ends: Collection[int], control: ControlIds) -> i
 
 
 def settle(canvas: Canvas, ends: Collection[int], control: ControlIds) -> None:
-    """Everything after a settled end becomes EOM, in place."""
-    end = settled_end(canvas, ends, control)
-    canvas.ids[end:], canvas.new[end:], canvas.frozen[end:], canvas.probs[end:] = control.eom, False, False, 1.0
+    """Everything after a settled end becomes EOM, in place; frozen slots do not."""
+    after = ~canvas.frozen
+    after[: settled_end(canvas, ends, control)] = False
+    canvas.ids[after], canvas.new[after], canvas.probs[after] = control.eom, False, 1.0
 
 
 def scrub(canvas: Canvas, control: ControlIds, reserved: Collection[int]) -> tuple[int, tuple[int, ...]]:

@@ -6,6 +6,7 @@ two steps and closes the generator. The scheduler knows neither tokens nor model
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import threading
 from collections.abc import Callable, Generator
@@ -76,7 +77,8 @@ class Scheduler:
             while True:
                 for dead in [job for job in self._jobs if job.future.cancelled()]:
                     self._jobs.remove(dead)
-                    dead.steps.close()
+                    with contextlib.suppress(Exception):  # nobody is left to be told
+                        dead.steps.close()
                 if self._jobs:
                     return min(self._jobs)
                 if self._closed:
@@ -89,10 +91,12 @@ class Scheduler:
             if job.on_step is not None:
                 job.on_step(step)
         except StopIteration as end:
-            self._finish(job, lambda: job.future.set_result(end.value))
+            value = end.value
+            self._finish(job, lambda: job.future.set_result(value))
         except Exception as error:  # whatever a model does wrong belongs to the job that asked, not to the worker
             failure = error
-            job.steps.close()
+            with contextlib.suppress(Exception):
+                job.steps.close()
             self._finish(job, lambda: job.future.set_exception(failure))
 
     def _finish(self, job: _Running, settle: Callable[[], None]) -> None:

@@ -72,7 +72,8 @@ class ScriptedDenoiser:
         self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
     ) -> list[Prediction]:
         one = Canvas.masks(1, self.control.mask)
-        return self.predict(lease, [Draft(tuple(middle), one) for middle in middles])
+        said = self.predict(lease, [Draft(tuple(middle), one) for middle in middles])
+        return said if among is None else [_among(prediction, among) for prediction in said]
 
     def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
         """log p under the script: a token it would not have said has a thousandth."""
@@ -85,6 +86,14 @@ class ScriptedDenoiser:
                 np.log([np.where(p.ids[0] == t, p.probs[0], 1e-3).max() for p, t in zip(said, middle, strict=True)])
             )
         return [row.astype(np.float32) for row in scores]
+
+
+def _among(said: Prediction, among: NDArray[np.int64]) -> Prediction:
+    """What was said of these ids, or else the first of them with a thousandth."""
+    kept = np.isin(said.ids[0], among)
+    if not kept.any():
+        return Prediction(among[None, :1], np.full((1, 1), 1e-3, np.float32))
+    return Prediction(said.ids[:, kept], said.probs[:, kept])
 
 
 def sure_of(tokens: Sequence[int], control: ControlIds, prob: float) -> Prediction:

@@ -73,6 +73,8 @@ class StreamDenoiser:
         return [Prediction(among[best[i]][None], probs[i : i + 1]) for i in range(len(middles))]
 
     def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+        if not any(middles):
+            return [np.empty(0, np.float32) for _ in middles]
         one = self._start(lease, lease.pending)
         for middle in middles:
             rows = one.causal(self._middle(middle)[:-1], lease.context.middle, one.context_slots, one.context_rows)
@@ -188,7 +190,8 @@ class WorkingSet:
         """Keep the keys and values of this middle's last token; middles share what they have in common."""
         if middle in self.middles:
             return
-        self._reserve(self._free + 1)
+        if self._free == self.kv.shape[-2]:
+            self._reserve(self._free + MIDDLE_ROOM)
         self.kv[..., self._free : self._free + 1, :] = kv
         self.middles[middle] = self._free
         self._free += 1

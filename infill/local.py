@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from engine import Candidate, Canvas, Change, Engine, Generation, Priority, Step, Task
 from infill import prompt
@@ -81,7 +82,7 @@ class LocalFiller:
                 mode=request.mode,
                 alternatives=request.alternatives,
                 max_tokens=limits.tokens,
-                max_lines=limits.lines and limits.lines + healed.count("\n") - self._lines(committed),
+                max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._lines(committed)),
                 deadline=limits.deadline,
                 first=None if committed else built.first,
                 nearby=built.nearby if request.urgent else None,
@@ -111,11 +112,8 @@ class LocalFiller:
 
     def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:
         """Which tokens touch a suspect range; the tokens' text starts `shift` characters before the draft."""
-        at, doubted = -shift, []
-        for piece in self._tokens.pieces(ids):
-            doubted.append(any(at < end and start < at + len(piece) for start, end in suspects))
-            at += len(piece)
-        return doubted
+        ends = [len(self._tokens.decode(ids[:n])) - shift for n in range(len(ids) + 1)]
+        return [any(at < end and start < max(to, at + 1) for start, end in suspects) for at, to in pairwise(ends)]
 
     async def _job(self, request: FillRequest, task: Task) -> Generation:
         on_step = request.on_step

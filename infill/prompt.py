@@ -29,7 +29,9 @@ NEARBY = 256
 """Prefix tokens of the small context that a cold file is first answered from."""
 HOP = 1024
 """Characters by which the prefix window moves: large, so that typing rarely re-encodes it."""
-WINDOW = 3 * HOP
+LONGEST_RUN = 256
+"""Characters without a safe boundary (minified code, base64) that the tail holds before it is cut all the same."""
+LONGEST_PATH = 128
 CHARS_PER_TOKEN = 8
 """More characters than this a token are never looked at: a bound on what is tokenized, not on what is kept."""
 
@@ -85,7 +87,7 @@ def build(
     body = prefix[: safe_boundary(prefix)]
     room = PREFIX_MOST - len(head)
     far = [*head, *window(tokens, body, room), *context_tail]
-    near = [*head, *tokens.encode(body[-4 * NEARBY :])[-NEARBY:], *context_tail]
+    near = [*head, *window(tokens, body, NEARBY, HOP // 3), *context_tail]
     return Prompt(
         _context(sides, far),
         _context([stream for stream in sides if stream.name != "snippet"], near),
@@ -104,25 +106,31 @@ def safe_boundary(text: str) -> int:
     """The last place before a whitespace run that follows a non-space character, 0 when there is none.
 
     Byte-level BPE splits there first, so tokenizing the two parts equals tokenizing the whole. (A line start is not
-    such a place: a line end merges with the indentation after it.)
+    such a place: a line end merges with the indentation after it.) Only the last LONGEST_RUN characters or up to twice
+    as many are looked at; without a boundary among them, the place where they start.
     """
+    floor = max(0, len(text) // LONGEST_RUN - 1) * LONGEST_RUN
     word = len(text)
-    while word and not text[word - 1].isspace():
+    while word > floor and not text[word - 1].isspace():
         word -= 1
-    return len(text[:word].rstrip())
+    return floor + len(text[floor:word].rstrip())
 
 
-def window(tokens: Tokens, body: str, room: int) -> list[int]:
-    """The tokens of the end of `body`, at most `room`. Its start moves in hops and stands at a line start."""
-    start = max(0, -(-(len(body) - WINDOW) // HOP) * HOP)
+def window(tokens: Tokens, body: str, room: int, hop: int = HOP) -> list[int]:
+    """The tokens of the end of `body`, at most `room`.
+
+    The window's start moves in hops (of `hop` characters, of less in text of many tokens a character) and stands at a
+    line start where there is one.
+    """
+    start = max(0, -(-(len(body) - 3 * hop) // hop) * hop)
     while True:
-        line = body.find("\n", start) + 1 if start else 0
+        line = body.find("\n", start, start + hop) + 1 if start else 0
         ids = tokens.encode(body[line or start :])
         if len(ids) <= room:
             return ids
-        if len(body) - start <= HOP:
-            return ids[-room:]
-        start += HOP - start % HOP
+        while len(body) - start <= hop:
+            hop //= 2
+        start += hop - start % hop
 
 
 def suffix_streams(tokens: Tokens, control: ControlIds, suffix: str) -> list[Stream]:
@@ -143,7 +151,8 @@ def snippet_streams(tokens: Tokens, control: ControlIds, snippets: Sequence[Snip
     """One stream a snippet, each from position 0; the last one that fits in part is cut."""
     streams, room = [], SNIPPETS_MOST
     for snippet in snippets:
-        ids = (control.file, *tokens.encode(f"{short_path(snippet.path)}\n{snippet.text}"))[:room]
+        text = f"{short_path(snippet.path)}\n{snippet.text}"[: room * CHARS_PER_TOKEN]
+        ids = (control.file, *tokens.encode(text))[:room]
         if len(ids) > 1:
             streams.append(Stream("snippet", ids, SNIPPETS_AT))
         room -= len(ids)
@@ -160,8 +169,8 @@ def heal_tail(tokens: Tokens, prefix: str) -> tuple[list[int], str]:
 
 
 def short_path(path: str) -> str:
-    """The last two parts, forward slashes."""
-    return "/".join(path.replace("\\", "/").rstrip("/").split("/")[-2:])
+    """The last two parts, forward slashes; of a very long name, its end."""
+    return "/".join(path.replace("\\", "/").rstrip("/").split("/")[-2:])[-LONGEST_PATH:]
 
 
 def _encode_tail(tokens: Tokens, prefix: str) -> list[int]:
