@@ -31,7 +31,7 @@ format: $(VENV)/.redraft-dev ## put imports and layout in order
 	$(BIN)/ruff format
 
 bench: $(VENV)/.redraft-dev ## latency, memory, keystroke cost: a table, a plot, one JSON line
-	@$(BIN)/python -m benchmarks.latency
+	@$(BIN)/python -m benchmarks
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out

@@ -75,8 +75,10 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
         metavar="DIR|NAME|scripted:FILE",
         help="a model folder, the name of an embedded model, or a script to answer from (default: the embedded model)",
     )
-    common.add_argument("--backend", default="auto", choices=("auto", "onnx", "torch"), help="what runs the model")
-    common.add_argument("--device", default="auto", help="cpu, cuda, ... (default: what the backend finds)")
+    common.add_argument(
+        "--backend", default="", choices=("auto", "onnx", "torch"), help="what runs the model (default: onnx)"
+    )
+    common.add_argument("--device", default="", help="cpu, cuda, ... (default: what the backend finds)")
     common.add_argument(
         "--threads",
         type=_count,

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from engine import Canvas, Context, Prediction, ScriptedDenoiser
     from engine.checkpoint import Checkpoint
     from engine.tokenizer import Tokenizer
+    from infill.complete import Completer
     from infill.local import Calibration, LocalFiller
+    from lsp_server.settings import Settings
 
 SCRIPTED = "scripted:"
 
@@ -27,12 +29,13 @@ class Choice:
     """What the user wants to run.
 
     model: a folder, the name of an embedded model, `scripted:FILE`, or empty for the embedded one. backend: onnx,
-    torch or auto. device: as the backend names it, or auto. threads: cores, 0 for the default.
+    torch, or auto or empty for onnx. device: as the backend names it, or auto or empty for the processor. threads:
+    cores, 0 for the default.
     """
 
     model: str = ""
-    backend: str = "auto"
-    device: str = "auto"
+    backend: str = ""
+    device: str = ""
     threads: int = 0
 
     @property
@@ -77,8 +80,8 @@ def open_filler(choice: Choice) -> LocalFiller:
 
     checkpoint = choice.checkpoint()
     config = checkpoint.config
-    backend = "onnx" if choice.backend == "auto" else choice.backend
-    device = "cpu" if choice.device == "auto" else choice.device
+    backend = "onnx" if choice.backend in ("", "auto") else choice.backend
+    device = "cpu" if choice.device in ("", "auto") else choice.device
     try:
         tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
         forward = backends.load(checkpoint, backend, choice.cores, device)
@@ -94,6 +97,13 @@ def open_filler(choice: Choice) -> LocalFiller:
     vocabulary = Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
     engine = Engine(StreamDenoiser(forward, config.control), modes, vocabulary)
     return LocalFiller(engine, tokenizer, calibration=_calibration(config.calibration), heals=not config.canvas_trained)
+
+
+def load_completer(settings: Settings) -> Completer:
+    """What a language server's session starts with. Raises UserError, whose sentence the editor shows."""
+    from infill.complete import Completer
+
+    return Completer(open_filler(Choice(settings.model, settings.backend, settings.device, settings.threads)))
 
 
 def physical_cores() -> int:

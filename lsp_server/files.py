@@ -83,7 +83,7 @@ def split_place(place: str, what: str) -> tuple[str, list[str]]:
 
 
 def cursor_at(source: SourceFile, line: int, column: int) -> int:
-    """The offset of LINE:COL, both from 1, columns in code points; the column after the last character is the line's end.
+    """The offset of LINE:COL, both from 1, columns in code points; the last column is the line's end.
 
     Raises UserError for a place outside the file.
     """

@@ -19,7 +19,8 @@ body { max-width: 76rem; margin: 2rem auto; padding: 0 1rem; }
 pre, .slots { font: 13px/1.7 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 pre { border: 1px solid #8886; border-radius: 6px; padding: .8rem; }
 mark { background: #2e9e4f33; color: inherit; border-radius: 3px; }
-table { border-collapse: collapse; width: 100%; } td, th { text-align: left; vertical-align: top; padding: .25rem .6rem; }
+table { border-collapse: collapse; width: 100%; }
+td, th { text-align: left; vertical-align: top; padding: .25rem .6rem; }
 tr { border-top: 1px solid #8883; } td.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .slot { border-radius: 3px; margin-right: 1px; border-bottom: 3px solid transparent; }
 .mask { color: #8888; } .frozen { opacity: .55; } .filled { background: #2e9e4f33; }

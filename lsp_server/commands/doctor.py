@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import platform
 import shutil
@@ -106,7 +107,7 @@ async def _measure(completer: Completer, mode: str) -> None:
 
 
 def _plan(steps: list[Step]) -> None:
-    times = [after.ms - before.ms for before, after in zip(steps, steps[1:], strict=False) if after.kind != "prefill"]
+    times = [after.ms - before.ms for before, after in itertools.pairwise(steps) if after.kind != "prefill"]
     if not times:
         return
     step = statistics.median(times)

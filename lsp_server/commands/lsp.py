@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import ipaddress
 import os
-import sys
 
 from lsp_server import compose
 from lsp_server.compose import Choice
@@ -27,29 +26,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace, choice: Choice) -> int:
-    """Serve until the editor leaves."""
+    """Serve until the editor leaves; returns what the protocol says the exit status is."""
     address = _address(given.tcp, given.any_host) if given.tcp else None
-    choice.check()
     from lsp_server.server import build
 
-    server = build(compose.loader(choice, given.mode))
+    server = build(compose.load_completer, pinned=_pinned(given))
     _step_back()
-    if address is not None:
-        try:
-            server.start_tcp(*address)
-        except OSError as error:
-            raise UserError(f"cannot listen on {given.tcp} ({error.strerror}); choose another port.") from None
-        return 0
-    protocol = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    with contextlib.suppress(BrokenPipeError):
-        server.start_io(sys.stdin.buffer, protocol)
-    return 0
+    if address is None:
+        return server.serve_stdio()
+    try:
+        return server.serve_tcp(*address)
+    except OSError as error:
+        raise UserError(f"cannot listen on {given.tcp} ({error.strerror}); choose another address.") from None
+
+
+def _pinned(given: argparse.Namespace) -> dict[str, object]:
+    """Settings that the command line fixes, by their name on the wire."""
+    return {
+        name: getattr(given, name) for name in ("model", "backend", "device", "threads", "mode") if getattr(given, name)
+    }
 
 
 def _address(text: str, any_host: bool) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+    if not colon or not port.isdecimal() or not int(port) < 65536:
         raise UserError(f"{text!r} is no address; write HOST:PORT, for example 127.0.0.1:8011.")
     host = host.strip("[]")
     if not any_host and host != "localhost" and not _loopback(host):

@@ -1,0 +1,122 @@
+"""`causal` beside its two yardsticks: a bare session's one-token forward, and llama.cpp on the same base weights.
+
+Everything is measured in turns on the same prompts and cores in one run; only the ratios mean something.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.editor import sample
+from engine.forward import Forward, Rows
+from infill.complete import Completer
+from infill.filler import Step
+
+HERE = Path(__file__).parent
+OUT = HERE / "out"
+LLAMA = "node-llama-cpp@3"
+MOST_TOKENS = 32
+
+
+@dataclass(slots=True)
+class Causal:
+    """Milliseconds of `causal`: each token but the first, and each whole line after its context was read."""
+
+    per_token: list[float] = field(default_factory=list)
+    per_line: list[float] = field(default_factory=list)
+
+
+def prompts() -> list[tuple[str, str]]:
+    """(prefix, suffix): places of a real file where a line of code has begun."""
+    lines = sample().split("\n")
+    places = [i for i, line in enumerate(lines) if len(line.strip()) > 20 and not line.strip().startswith(("#", '"'))]
+    chosen = places[len(places) // 4 :: max(1, len(places) // 16)][:12]
+    return [
+        ("\n".join(lines[max(0, at - 30) : at]) + "\n" + lines[at][: -len(lines[at].strip()) // 2], "\n" + "\n".join(lines[at + 1 : at + 10]))
+        for at in chosen
+    ]
+
+
+async def causal(completer: Completer) -> Causal:
+    """Fill the rest of each line, left to right."""
+    found = Causal()
+    for prefix, suffix in prompts():
+        steps: list[Step] = []
+        await completer.fill(
+            prefix, suffix, path="sample.py", language="python", mode="causal",
+            max_tokens=MOST_TOKENS, max_lines=1, on_step=steps.append,
+        )  # fmt: skip
+        times = [step.ms for step in steps if step.kind == "token"]
+        gaps = [after - before for before, after in itertools.pairwise(times)]
+        found.per_token += gaps
+        found.per_line.append(sum(gaps))
+    return found
+
+
+def bare(forward: Forward, cached: int = 512, times: int = 40) -> float:
+    """Median milliseconds of one token over `cached` slots: the backend's session and nothing else of ours."""
+    vocabulary = forward.config.vocab
+    rows = Rows(
+        ids=np.array([vocabulary // 2]),
+        positions=np.array([cached]),
+        canvas=np.zeros(1, dtype=np.bool_),
+        bias=np.zeros((1, cached + 1), dtype=np.float32),
+        head_rows=np.zeros(1, dtype=np.int64),
+        targets=np.zeros((1, 0), dtype=np.int64),
+    )
+    past, spent = forward.new_kv(cached), []
+    for _ in range(times):
+        began = time.perf_counter()
+        forward(rows, past)
+        spent.append(1000 * (time.perf_counter() - began))
+    return median(spent[times // 4 :])
+
+
+def llama(model: Path | None, threads: int) -> Causal | None:
+    """llama.cpp on the same prefixes, or None, loudly, when npm or the base weights are missing."""
+    if model is None or not model.is_file() or shutil.which("npm") is None or shutil.which("node") is None:
+        print("SKIPPED llama.cpp: it needs npm and the base weights (python -m training.convert fetches them).")
+        return None
+    home = OUT / "llama"
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "node_modules" / "node-llama-cpp").is_dir():
+        print("installing node-llama-cpp (once) ...", flush=True)
+        (home / "package.json").write_text('{"private": true, "type": "module"}\n')
+        # No scripts: they would compile or download; the prebuilt binaries are packages of their own.
+        installed = subprocess.run(
+            ["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", LLAMA],
+            cwd=home, check=False,
+        )  # fmt: skip
+        if installed.returncode:
+            print("SKIPPED llama.cpp: npm could not install node-llama-cpp.")
+            return None
+    shutil.copy(HERE / "llama.mjs", home / "llama.mjs")
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as asked:
+        json.dump([prefix for prefix, _ in prompts()], asked)
+        asked.flush()
+        command = ["node", "llama.mjs", str(model.resolve()), asked.name, str(threads), str(MOST_TOKENS)]
+        ran = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=600)
+    if ran.returncode:
+        print(f"SKIPPED llama.cpp: {ran.stderr.strip()[-200:]}")
+        return None
+    timed: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
+    return Causal(timed["perToken"], timed["perLine"])
+
+
+def figures(name: str, timed: Causal) -> dict[str, Any]:
+    """Medians under a name."""
+    return {
+        f"{name}_token_ms": round(median(timed.per_token), 1),
+        f"{name}_line_ms": round(median(timed.per_line), 1),
+    }

@@ -1,0 +1,31 @@
+// Times llama.cpp (node-llama-cpp's prebuilt binaries) on prompts: node llama.mjs MODEL.gguf PROMPTS.json THREADS TOKENS
+// Greedy, prefix only, one JSON line: milliseconds of every token after the first, and until each line's end.
+import { readFileSync } from "node:fs";
+import { getLlama, LlamaLogLevel } from "node-llama-cpp";
+
+const [modelPath, promptsPath, threads, most] = process.argv.slice(2);
+const llama = await getLlama({ gpu: false, build: "never", logLevel: LlamaLogLevel.error, maxThreads: Number(threads) });
+const model = await llama.loadModel({ modelPath });
+const context = await model.createContext({ contextSize: 2048, threads: Number(threads) });
+const sequence = context.getSequence();
+const perToken = [];
+const perLine = [];
+for (const prompt of JSON.parse(readFileSync(promptsPath, "utf8"))) {
+  await sequence.clearHistory();
+  let last = performance.now();
+  let line = 0;
+  let count = 0;
+  for await (const token of sequence.evaluate(model.tokenize(prompt), { temperature: 0 })) {
+    const now = performance.now();
+    if (count > 0) {
+      perToken.push(now - last);
+      line += now - last;
+    }
+    last = now;
+    count += 1;
+    if (count >= Number(most) || (count > 1 && model.detokenize([token]).includes("\n"))) break;
+  }
+  perLine.push(line);
+}
+console.log(JSON.stringify({ perToken, perLine }));
+process.exit(0);
