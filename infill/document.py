@@ -180,7 +180,7 @@ class Snapshot:
         if not row.grammar or len(self.text) > MAX_PARSED or self.longest_line > MAX_LINE:
             return None
         if self._syntax is not None and self._syntax.covers(offset, len(self.text)):
-            current = self._syntax.reparsed()
+            current: Syntax | None = self._syntax.reparsed()
         else:
             current = Syntax.around(row, self.text, offset)
         # The tree is a cache of what follows from the text, so remembering it changes nothing anybody can see.

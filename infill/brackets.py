@@ -1,0 +1,70 @@
+"""Brackets and quotes of a piece of code, by its characters alone: no syntax tree is needed for half a line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CLOSERS = {"(": ")", "[": "]", "{": "}"}
+QUOTES = "\"'`"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """stray: offset of the first closing bracket that nothing in the text opened, or None. open: brackets left open,
+    outermost first, as (offset, bracket). quote: the (offset, quote) that is left open, or None."""
+
+    stray: int | None
+    open: tuple[tuple[int, str], ...]
+    quote: tuple[int, str] | None
+
+    @property
+    def closing(self) -> str:
+        """The brackets that would close what is open, innermost first."""
+        return "".join(CLOSERS[bracket] for _, bracket in reversed(self.open))
+
+
+def balance(text: str, *, lifetimes: bool = False) -> Balance:
+    """Read a text from its start, brackets within quotes left out.
+
+    lifetimes: an apostrophe opens a quote only when another one closes it a character later (Rust).
+    """
+    stack: list[tuple[int, str]] = []
+    stray = None
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char in QUOTES and not (char == "'" and lifetimes and not _is_char(text, at)):
+            end = closing_quote(text, at)
+            if end is None:
+                return Balance(stray, tuple(stack), (at, char))
+            at = end
+        elif char in CLOSERS:
+            stack.append((at, char))
+        elif char in ")]}":
+            if stack and CLOSERS[stack[-1][1]] == char:
+                stack.pop()
+            elif stray is None:
+                stray = at
+        at += 1
+    return Balance(stray, tuple(stack), None)
+
+
+def closing_quote(text: str, at: int) -> int | None:
+    """Offset of the last character of the quoted text that begins at `at`, or None when it is left open."""
+    quote = text[at]
+    mark = quote * 3 if quote != "`" and text.startswith(quote * 3, at) else quote
+    seek = at + len(mark)
+    while seek < len(text):
+        if text[seek] == "\\":
+            seek += 2
+        elif text.startswith(mark, seek):
+            return seek + len(mark) - 1
+        elif text[seek] == "\n" and len(mark) == 1 and quote != "`":
+            return seek - 1
+        else:
+            seek += 1
+    return None
+
+
+def _is_char(text: str, at: int) -> bool:
+    return text[at + 2 : at + 3] == "'" or text[at + 1 : at + 2] == "\\"

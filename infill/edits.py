@@ -1,0 +1,82 @@
+"""Old text, new text -> the smallest edits that still read as an edit: lines first, then narrowed at word borders."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+_LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+# A mark that combines with the letter before it is never parted from it.
+_WORDS = re.compile(r"\r\n|(?:\w[\u0300-\u036f\ufe0f\u200d]*)+|[^\S\r\n]+|.[\u0300-\u036f\ufe0f\u200d]*", re.DOTALL)
+_ANCHOR = 3
+"""Letters and digits that equal lines between two changes must hold; fewer and the changes become one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Replace [start, end) of the old text by `text`; offsets in code points."""
+
+    start: int
+    end: int
+    text: str
+
+
+def edits(old: str, new: str) -> list[Edit]:
+    """Sorted, disjoint edits that turn `old` into `new`: one per run of changed lines, one per
+    line where lines pair up.
+
+    An edit begins and ends at a word border and never between CR and LF.
+    """
+    before, after = _LINES.findall(old), _LINES.findall(new)
+    found = []
+    for a, b, c, d in _changed(before, after):
+        at = sum(map(len, before[:a]))
+        pairs = zip(before[a:b], after[c:d], strict=True) if b - a == d - c else [_joined(before, after, a, b, c, d)]
+        for was, becomes in pairs:
+            if was != becomes:
+                found.append(_narrowed(at, was, becomes))
+            at += len(was)
+    return found
+
+
+def apply(old: str, changes: Sequence[Edit]) -> str:
+    """`old` with sorted, disjoint edits made."""
+    for edit in reversed(changes):
+        old = old[: edit.start] + edit.text + old[edit.end :]
+    return old
+
+
+def _changed(before: list[str], after: list[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Runs of changed lines (a, b, c, d): before[a:b] became after[c:d]."""
+    top = _common(before, after)
+    bottom = _common(before[top:][::-1], after[top:][::-1])
+    old, new = before[top : len(before) - bottom], after[top : len(after) - bottom]
+    runs: list[tuple[int, int, int, int]] = []
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        if runs and sum(map(str.isalnum, "".join(old[runs[-1][1] : a]))) < _ANCHOR:
+            runs[-1] = (runs[-1][0], b, runs[-1][2], d)
+        else:
+            runs.append((a, b, c, d))
+    return ((a + top, b + top, c + top, d + top) for a, b, c, d in runs)
+
+
+def _joined(before: list[str], after: list[str], a: int, b: int, c: int, d: int) -> tuple[str, str]:
+    return "".join(before[a:b]), "".join(after[c:d])
+
+
+def _narrowed(at: int, old: str, new: str) -> Edit:
+    was, becomes = _WORDS.findall(old), _WORDS.findall(new)
+    head = _common(was, becomes)
+    tail = _common(was[head:][::-1], becomes[head:][::-1])
+    start = at + sum(map(len, was[:head]))
+    end = at + len(old) - sum(map(len, was[len(was) - tail :]))
+    return Edit(start, end, "".join(becomes[head : len(becomes) - tail]))
+
+
+def _common(a: Sequence[str], b: Sequence[str]) -> int:
+    """How many first items are equal."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -1,0 +1,184 @@
+"""What is never asked about nor read as context, and what is never put back.
+
+Patterns follow gitignore. They are matched without regard to case, against the path under the workspace where it is
+known, else against every tail of the path.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from pathspec import GitIgnoreSpec
+
+from infill.document import MAX_LINE, MAX_PARSED, Edited, Snapshot, path_of
+
+_SECRET = (
+    ".env", ".env.*", "*.env", ".envrc", "*.pem", "*.key", "*.crt", "*.cer", "*.der", "*.csr", "*.p7b", "*.p8", "*.p12",
+    "*.pfx", "*.jks", "*.keystore", "*.kdb", "*.kdbx", "*.ppk", "*.asc", "*.gpg", "*.pgp", "*.ovpn", "*.agekey",
+    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "ssh_host_*_key", "authorized_keys", "known_hosts",
+    ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".htpasswd", ".git-credentials", ".dockercfg",
+    "credentials", "credentials.json", "credentials.y*ml", "credentials.toml", "credentials.ini", "credentials.csv",
+    "credentials.xml", "credentials.db", "*.credentials", "secrets", "secrets.json", "secrets.y*ml", "secrets.toml",
+    "secrets.ini", "secrets.properties", "secret.json", "secret.y*ml", "*.secret", "*.secrets", "service-account*.json",
+    "service_account*.json", "client_secret*.json", "*.tfstate", "*.tfstate.*", "*.tfvars", "*.tfvars.json",
+    "master.key", "shadow", ".ssh/", ".aws/", ".gnupg/", ".kube/", ".azure/", ".gcloud/", ".password-store/",
+    ".docker/config.json", ".git/config", "gcloud/credentials.db",
+)  # fmt: skip
+_GENERATED = (
+    "*.lock", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "bun.lockb", "*.min.js",
+    "*.min.mjs", "*.min.css", "*.bundle.js", "*.map", "*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*.pb.go", "*.pb.cc",
+    "*.pb.h", "*.g.dart", "*.freezed.dart", "*.designer.cs", "*.generated.*", "*_generated.*", "__generated__/",
+)  # fmt: skip
+_VENDORED = (
+    "node_modules/", "bower_components/", "site-packages/", "dist-packages/", "vendor/", "third_party/", "third-party/",
+    ".venv/", "venv/", ".tox/", ".nox/",
+)  # fmt: skip
+_MARKED = re.compile(
+    r"^[ \t]*(?://|#|/?\*|--|;|%|<!--|\"\"\"|')"
+    r".*(?:@generated\b|\bdo not (?:edit|modify)\b|\bcode generated (?:by|from)\b)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_PRIVATE = re.compile(r"\s*-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)")
+_HEADER = 2_000
+_MINIFIED = 500
+_JUST_NOW = 8
+"""Edits after which what the user deleted is no longer news."""
+_PARTLY = 3
+
+
+def denied(
+    uri: str, text: str | None = None, exclude: Sequence[str] = (), root: str | Path | None = None
+) -> str | None:
+    """Why a file is none of our business, in a few words, or None.
+
+    uri: a URI of any scheme or a path. text: its content, if known. exclude: the user's own patterns. root: the
+    workspace folder; its .gitignore files count, and patterns are read relative to it.
+    """
+    path = path_of(uri)
+    inside = _under(path, root)
+    if _matches(_SECRET, path, None):
+        return "keys and secrets are never read"
+    if _matches(_GENERATED, path, inside):
+        return "generated file"
+    if _matches(_VENDORED, path, inside):
+        return "vendored file"
+    if exclude and _matches(tuple(exclude), path, inside):
+        return "excluded by the settings"
+    if inside is not None and root is not None and _git_ignored(Path(root), inside):
+        return "ignored by .gitignore"
+    return None if text is None else _denied_text(text)
+
+
+def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:
+    """Whether `text` in place of [start, end) would restore what the user has just deleted there, white space aside.
+
+    What was typed since counts with the text: after deleting `foo(bar)` and typing `f`, `oo(bar)` puts it back. Three
+    characters of what was deleted are enough when the text holds nothing else.
+    """
+    later: list[Edited] = []
+    for edit in reversed(snapshot.history[-_JUST_NOW:]):
+        if edit.removed:
+            at = _place(edit.start, reversed(later))
+            if at <= start and _restores(edit.removed, snapshot.text[at:start], text):
+                return True
+        later.append(edit)
+    return False
+
+
+def _place(offset: int, later: Iterable[Edited]) -> int:
+    """Where an offset stands after later edits, oldest first; text put in at the offset itself comes behind it."""
+    for edit in later:
+        if edit.start < offset:
+            offset = max(edit.start, offset - len(edit.removed)) + len(edit.inserted) * (
+                edit.start + len(edit.removed) <= offset
+            )
+    return offset
+
+
+def _restores(removed: str, typed: str, text: str) -> bool:
+    gone, typed, new = ("".join(part.split()) for part in (removed, typed, text))
+    if not gone or not new or not gone.startswith(typed):
+        return False
+    whole = typed + new
+    if whole == gone or (len(gone) >= _PARTLY and whole.startswith(gone)):
+        return True
+    return len(new) >= _PARTLY and (gone.startswith(whole) or new in gone)
+
+
+def _denied_text(text: str) -> str | None:
+    if len(text) > MAX_PARSED or _has_long_line(text):
+        return "the file is too large"
+    if _MARKED.search(text, 0, _HEADER):
+        return "generated file"
+    if _PRIVATE.match(text):
+        return "keys and secrets are never read"
+    if len(text) > 10 * _MINIFIED and len(text) > _MINIFIED * (1 + text.count("\n") + text.count("\r")):
+        return "minified file"
+    return None
+
+
+def _has_long_line(text: str) -> bool:
+    at = 0
+    while len(text) - at > MAX_LINE:
+        ends = max(text.rfind("\n", at, at + MAX_LINE + 1), text.rfind("\r", at, at + MAX_LINE + 1))
+        if ends < 0:
+            return True
+        at = ends + 1
+    return False
+
+
+def _under(path: str, root: str | Path | None) -> str | None:
+    """The path relative to the workspace, or None outside of it."""
+    if root is None:
+        return None
+    base = path_of(str(root)).rstrip("/") + "/"
+    return path[len(base) :] if path.startswith(base) else None
+
+
+def _matches(patterns: tuple[str, ...], path: str, inside: str | None) -> bool:
+    spec = _spec(patterns)
+    if inside is not None:
+        return bool(spec.match_file(inside.lower()))
+    parts = [part for part in path.lower().split("/") if part]
+    found = {spec.check_file("/".join(parts[first:])).include for first in range(len(parts))}
+    return True in found and False not in found
+
+
+@lru_cache(maxsize=16)
+def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
+    """The patterns compiled; those that are none are left out, the settings have named them to the user."""
+    sound = []
+    for pattern in patterns:
+        try:
+            GitIgnoreSpec.from_lines([pattern.lower()])
+        except ValueError:
+            continue
+        sound.append(pattern.lower())
+    return GitIgnoreSpec.from_lines(sound)
+
+
+def _git_ignored(root: Path, inside: str) -> bool:
+    """Git's rule: of the .gitignore files from the workspace down, the deepest one with an opinion decides."""
+    parts = inside.split("/")
+    ignored = False
+    for depth in range(len(parts)):
+        file = root.joinpath(*parts[:depth], ".gitignore")
+        try:
+            stat = file.stat()
+            spec = _git_spec(str(file), stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            continue
+        opinion = spec.check_file("/".join(parts[depth:])).include
+        ignored = ignored if opinion is None else opinion
+    return ignored
+
+
+@lru_cache(maxsize=64)
+def _git_spec(file: str, _changed: int, _size: int) -> GitIgnoreSpec:
+    try:
+        return GitIgnoreSpec.from_lines(Path(file).read_text(encoding="utf-8", errors="replace").splitlines())
+    except ValueError:
+        return GitIgnoreSpec.from_lines([])

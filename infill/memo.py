@@ -1,0 +1,75 @@
+"""The user types what was proposed: answer from memory, no model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from infill.brackets import balance
+from infill.document import Snapshot
+
+_AUTO_CLOSED = frozenset(")]}>\"'`; \t\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Proposal:
+    """Text proposed at an offset; of the document around it only lengths and hashes are kept."""
+
+    start: int
+    head: int
+    tail_length: int
+    tail: int
+    text: str
+
+
+class Memo:
+    """The last proposals of each document. Not thread-safe: it belongs to one event loop."""
+
+    def __init__(self, proposals: int = 8, documents: int = 32) -> None:
+        self._proposals, self._documents = proposals, documents
+        self._of: OrderedDict[str, tuple[_Proposal, ...]] = OrderedDict()
+
+    def remember(self, snapshot: Snapshot, start: int, text: str) -> None:
+        """`text` (LF) was proposed for insertion at `start`."""
+        before, after = snapshot.text[:start], snapshot.text[start:]
+        proposal = _Proposal(start, hash(before), len(after), hash(after), text)
+        known = self._of.pop(snapshot.uri, ())
+        self._of[snapshot.uri] = (proposal, *known)[: self._proposals]
+        while len(self._of) > self._documents:
+            self._of.popitem(last=False)
+
+    def recall(self, snapshot: Snapshot, cursor: int) -> str | None:
+        """What is left of a proposal when all that changed since is that its beginning was typed, else None.
+
+        Closing brackets and quotes that the editor put behind the cursor on its own account count as typed: the answer
+        leaves out what already stands there.
+        """
+        for proposal in self._of.get(snapshot.uri, ()):
+            left = _left(proposal, snapshot, cursor)
+            if left:
+                return left
+        return None
+
+
+def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int) -> str | None:
+    tail = len(snapshot.text) - proposal.tail_length
+    if not proposal.start <= cursor <= tail:
+        return None
+    typed = snapshot.lf(proposal.start, cursor)
+    if not proposal.text.startswith(typed):
+        return None
+    if hash(snapshot.text[: proposal.start]) != proposal.head or hash(snapshot.text[tail:]) != proposal.tail:
+        return None
+    return _without(proposal.text[len(typed) :], snapshot.lf(cursor, tail))
+
+
+def _without(left: str, closed: str) -> str | None:
+    """`left` without what the editor closed already, or None when that does not stand in it."""
+    if not closed:
+        return left
+    if not _AUTO_CLOSED.issuperset(closed):
+        return None
+    if left.endswith(closed):
+        return left[: -len(closed)]
+    stray = balance(left).stray
+    return left[:stray] if stray is not None and left.startswith(closed, stray) else None
