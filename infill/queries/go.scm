@@ -1,0 +1,16 @@
+; What the cursor can stand in.
+(comment) @comment
+(interpreted_string_literal) @string
+(raw_string_literal) @string
+(rune_literal) @string
+(argument_list) @arguments
+
+; What a file shows to others.
+(function_declaration) @signature
+(method_declaration) @signature
+(type_declaration) @whole
+(source_file (const_declaration) @whole)
+(source_file (var_declaration) @whole)
+
+; What it uses of others.
+(import_declaration) @import

@@ -1,0 +1,20 @@
+; What the cursor can stand in.
+(comment) @comment
+(string) @string
+(interpolation) @code
+(argument_list) @arguments
+(module . (comment)* . (expression_statement . (string) @docstring .))
+(class_definition body: (block . (comment)* . (expression_statement . (string) @docstring .)))
+(function_definition body: (block . (comment)* . (expression_statement . (string) @docstring .)))
+
+; What a file shows to others.
+(function_definition) @signature
+(class_definition) @container
+(decorator) @whole
+(module (expression_statement (assignment) @whole))
+(class_definition body: (block (expression_statement (assignment) @whole)))
+(type_alias_statement) @whole
+
+; What it uses of others.
+(import_statement) @import
+(import_from_statement) @import
