@@ -6,6 +6,7 @@ the result must not be valid anyway.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ KEYWORDS = frozenset(
     """and as assert async await break case catch class const continue def default defer del do elif else enum except
     export extends False final finally fn for from func function global go if impl import in int interface is lambda let
     match mod mut new None nonlocal not null or package pass private public raise range return select self static struct
-    super switch this throw trait True true false try type typeof use var void while with yield nil""".split()
+    super switch this throw trait True true false try type typeof use var void while with yield nil""".split()  # noqa: SIM905
 )
 COMPARISONS = {
     "==": ("!=",), "!=": ("==",), "<": ("<=", ">"), "<=": ("<", ">="), ">": (">=", "<"), ">=": (">", "<="),
@@ -113,7 +114,7 @@ def _swapped_arguments(text: str, tokens: Sequence[Lexeme], start: int, end: int
     for i, t in enumerate(tokens):
         if t.text == "(" and i and tokens[i - 1].kind == "name" and start <= t.start < end:
             parts = _arguments(text, tokens, i)
-            for (a, b), (c, d) in zip(parts, parts[1:], strict=False):
+            for (a, b), (c, d) in itertools.pairwise(parts):
                 if d <= end and text[a:b] != text[c:d] and "=" not in text[a:d]:
                     yield a, d, text[c:d] + text[b:c] + text[a:b]
 
@@ -184,10 +185,10 @@ def _extra_word(text: str, tokens: Sequence[Lexeme], start: int, end: int) -> Sp
             continue
         if owned and _variable(tokens, i):
             yield t.start, t.start, "self."
-        if not text[text.rfind("\n", 0, t.start) + 1 : t.start].strip() and i + 1 < len(tokens):
-            if tokens[i + 1].text in ("(", "."):
-                yield t.start, t.start, "return "
-                yield t.start, t.start, "await "
+        opens_line = not text[text.rfind("\n", 0, t.start) + 1 : t.start].strip()
+        if opens_line and i + 1 < len(tokens) and tokens[i + 1].text in ("(", "."):
+            yield t.start, t.start, "return "
+            yield t.start, t.start, "await "
 
 
 def _misspelt(text: str, tokens: Sequence[Lexeme], start: int, end: int) -> Spots:

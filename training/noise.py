@@ -162,19 +162,26 @@ def _align(draft: list[int], target: list[int], mask: int, *, free_end: bool) ->
 def corrupt(
     target: Ids, length: int, rng: np.random.Generator, *, vocabulary: Sequence[int], share: float, eom: int
 ) -> Ids:
-    """A draft of the target with random mistakes in its first `length` slots (the middle): wrong, lost and extra tokens.
+    """A draft of the target with mistakes in its first `length` slots (the middle): wrong, lost and extra tokens.
 
     vocabulary: ids that wrong and extra tokens are drawn from. share: mistakes per token of text; one at least, except
     in an empty middle. Losing comes twice as often as adding: INSERT is the answer that is hardest to learn.
     """
-    tokens = target[:length].tolist()
-    for _ in range(max(1, rng.binomial(length, share)) if length else 0):
-        at = int(rng.integers(len(tokens) + 1))
-        kind = rng.random()
-        if kind < 0.4 and at < len(tokens):
-            tokens[at] = int(rng.choice(vocabulary))
-        elif kind < 0.8 and at < len(tokens):
-            del tokens[at]
-        elif len(tokens) < len(target) - 1:
-            tokens.insert(at, int(rng.choice(vocabulary)))
+    text = target[:length].tolist()
+    tokens = list(text)
+    mistakes = max(1, rng.binomial(length, share)) if length else 0
+    while mistakes > 0 or tokens == text != []:
+        _err(tokens, rng, vocabulary, room=len(target) - 1)
+        mistakes -= 1
     return target_slots(tokens, len(target), eom)
+
+
+def _err(tokens: list[int], rng: np.random.Generator, vocabulary: Sequence[int], room: int) -> None:
+    """One mistake, in place."""
+    at, kind = int(rng.integers(len(tokens) + 1)), rng.random()
+    if kind < 0.4 and at < len(tokens):
+        tokens[at] = int(rng.choice(vocabulary))
+    elif kind < 0.8 and at < len(tokens):
+        del tokens[at]
+    elif len(tokens) < room:
+        tokens.insert(at, int(rng.choice(vocabulary)))
