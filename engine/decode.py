@@ -345,8 +345,9 @@ class Sketch:
         self._begin(canvas)
 
     def _begin(self, canvas: Canvas) -> None:
-        self.canvas, self.done, self.post_steps = canvas, False, 0
-        self.seen = {canvas.state()}
+        self.canvas, self.done, self.post_steps = canvas.copy(), False, 0
+        indel.settle(self.canvas, self.rules.ends, self.rules.control)
+        self.seen = {self.canvas.state()}
 
     def step(self, prediction: Prediction) -> list[Change]:
         """Refine once. At most original masks + max_post_steps + 1 steps, whatever the model answers."""

@@ -1,0 +1,531 @@
+"""The decoding loop against scripted models: it ends whatever they answer, and what it returns is text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import (
+    CAUSAL,
+    QUALITY,
+    SPEEDY,
+    Canvas,
+    Context,
+    Generation,
+    Mode,
+    Modes,
+    Prediction,
+    ScriptedDenoiser,
+    Step,
+    Stream,
+    Task,
+)
+from engine import decode as decoding
+from engine.decode import CHUNK, COLD, Clock, Sketch
+from tests.fakes import (
+    CONTROL,
+    DELETE,
+    EOM,
+    INSERT,
+    MASK,
+    NEWLINE,
+    RESERVED,
+    RULES,
+    SIZE,
+    VOCABULARY,
+    drive,
+    predict,
+    wild,
+)
+
+A, B, C, D, E, X, Y = range(20, 27)
+HERE = Context((Stream("prefix", (8, 30, 31), 768),), 771)
+FILLING = Mode("filling", edit_threshold=None, indel=False)
+CHOOSY = Mode("choosy", fill_threshold=0.7, edit_threshold=0.5, max_post_steps=3)
+MODES = Modes()
+
+Answer = Callable[[Canvas], Prediction]
+
+
+def context(tokens: int) -> Context:
+    return Context((Stream("prefix", tuple(18 + i % 40 for i in range(tokens)), 768),), 768 + tokens)
+
+
+def model(answer: Answer) -> ScriptedDenoiser:
+    return ScriptedDenoiser(CONTROL, lambda _context, _committed, canvas: answer(canvas))
+
+
+def run(
+    denoiser: ScriptedDenoiser, task: Task, *, modes: Modes = MODES, clock: Clock | None = None
+) -> tuple[list[Step], Generation]:
+    return drive(decoding.decode(denoiser, task, modes, VOCABULARY, clock or Clock(), time.monotonic()))
+
+
+def always(token: int) -> Answer:
+    return lambda canvas: predict(*[{token: 0.9, A: 0.05, B: 0.03}] * len(canvas))
+
+
+def oscillating(canvas: Canvas) -> Prediction:
+    return predict(*({Y if token == X else X: 0.9} for token in canvas.ids))
+
+
+def breathing(canvas: Canvas) -> Prediction:
+    """INSERT as long as there is no mask, then DELETE."""
+    token = DELETE if (canvas.ids == MASK).any() else INSERT
+    return predict(*[{token: 0.9, A: 0.05}] * len(canvas))
+
+
+def mumbling(canvas: Canvas) -> Prediction:
+    return predict(*[{A: 0.01, B: 0.005}] * len(canvas))
+
+
+CONTRARY = [always(INSERT), always(DELETE), always(MASK), always(EOM), always(7), oscillating, breathing, mumbling]
+
+WORDS = [MASK, EOM, INSERT, DELETE, 8, 0, 15, NEWLINE, A, B, C]
+canvases = st.builds(
+    lambda ids, frozen: Canvas.of(ids, [slot for slot in frozen if slot < len(ids) and ids[slot] != MASK]),
+    st.lists(st.sampled_from([MASK, MASK, MASK, EOM, A, B, C]), min_size=1, max_size=12),
+    st.lists(st.integers(0, 11), max_size=3),
+)
+modes = st.builds(
+    Mode,
+    st.just("any"),
+    st.sampled_from([0.0, 0.3, 0.5, 0.7]),
+    st.sampled_from([0.0, 0.5, None]),
+    st.integers(0, 5),
+    st.booleans(),
+    st.sampled_from([0.0, 0.9]),
+)
+
+
+def originals(canvas: Canvas) -> int:
+    return int((canvas.ids == MASK).sum())
+
+
+def decoded(canvas: Canvas, mode: Mode, answer: Answer) -> tuple[Sketch, int]:
+    """One canvas to its end and its forwards. Fails when a forward resolves no original mask while there are some."""
+    sketch, forwards = Sketch((), canvas, mode, RULES), 0
+    bound = originals(canvas) + mode.max_post_steps + 1
+    while not sketch.done:
+        assert forwards < bound, "more forwards than original masks + max_post_steps + 1"
+        before = sketch.canvas
+        sketch.step(answer(before))
+        forwards += 1
+        open_before, open_after = ((c.ids == MASK) & ~c.new for c in (before, sketch.canvas))
+        assert open_after.sum() < max(1, open_before.sum()), "no original mask was resolved"
+        assert before.frozen.sum() <= sketch.canvas.frozen.sum()
+    return sketch, forwards
+
+
+class TestEveryCanvasEnds:
+    @pytest.mark.parametrize("mode", [SPEEDY, QUALITY, FILLING, CHOOSY], ids=lambda mode: mode.name)
+    @pytest.mark.parametrize("answer", CONTRARY)
+    def test_against_contrary_models(self, mode: Mode, answer: Answer) -> None:
+        starts = [
+            Canvas.masks(8, MASK),
+            Canvas.of([A, B, C, A, B, C, A, B]),
+            Canvas.of([A, MASK, C, MASK, EOM, EOM, EOM, EOM]),
+            Canvas.of([A, MASK, C, MASK, B, MASK, EOM, EOM], [2, 4]),
+            Canvas.of([MASK] * 7 + [A], [7]),
+            Canvas.of([A, B], [0, 1]),
+        ]
+        for start in starts:
+            sketch, _ = decoded(start, mode, answer)
+            assert not (sketch.canvas.ids == MASK).any()
+
+    @given(canvases, modes, st.integers())
+    def test_against_random_predictions(self, start: Canvas, mode: Mode, seed: int) -> None:
+        sketch, _ = decoded(start, mode, lambda canvas: wild(seed, canvas, WORDS))
+        assert not (sketch.canvas.ids == MASK).any()
+        assert not set(sketch.canvas.ids.tolist()) & {INSERT, DELETE, 8}
+
+    @given(canvases, modes, st.integers())
+    def test_and_keeps_frozen_tokens_in_order(self, start: Canvas, mode: Mode, seed: int) -> None:
+        sketch, _ = decoded(start, mode, lambda canvas: wild(seed, canvas, WORDS))
+        held = np.flatnonzero(start.frozen)
+        assert np.array_equal(sketch.canvas.ids[held], start.ids[held])
+
+    @given(
+        st.lists(canvases, min_size=1, max_size=2),
+        st.sampled_from(["speedy", "quality", "causal", "auto"]),
+        st.integers(1, 3),
+        st.integers(1, 40),
+        st.integers(0, 2),
+        st.integers(),
+    )
+    def test_the_whole_task_too_and_its_candidates_are_text(
+        self, starts: list[Canvas], mode: str, alternatives: int, max_tokens: int, max_lines: int, seed: int
+    ) -> None:
+        """Every canvas that continues commits half of itself, so max_tokens bounds how often."""
+        task = Task(HERE, tuple(starts), (), mode, alternatives, max_tokens, max_lines)
+        denoiser = model(lambda canvas: wild(seed, canvas, WORDS))
+        _, generation = run(denoiser, task)
+        assert 1 <= len(generation.candidates) <= len(starts) + alternatives - 1
+        for candidate in generation.candidates:
+            assert len(candidate.ids) == len(candidate.probs) <= max_tokens
+            assert not set(candidate.ids) & RESERVED
+        longest = max(len(start) for start in starts)
+        rows = 1 + 2 * max_tokens
+        assert generation.cost.forwards <= rows * (longest + SPEEDY.max_post_steps + 1)
+
+
+class TestEnds:
+    def test_a_step_that_changes_nothing_is_the_last(self) -> None:
+        sketch, forwards = decoded(Canvas.of([A, B]), SPEEDY, lambda _: predict({A: 0.9}, {B: 0.9}))
+        assert forwards == 1
+        assert sketch.canvas == Canvas.of([A, B])
+
+    def test_no_verifying_step_when_one_step_was_sure_of_all(self) -> None:
+        assert decoded(Canvas.masks(3, MASK), SPEEDY, lambda _: predict({A: 0.95}, {EOM: 0.95}, {B: 0.1}))[1] == 1
+        assert decoded(Canvas.masks(3, MASK), SPEEDY, lambda _: predict({A: 0.95}, {EOM: 0.85}, {EOM: 0.95}))[1] == 2
+        assert decoded(Canvas.of([A, MASK]), SPEEDY, lambda _: predict({A: 0.95}, {B: 0.95}))[1] == 2
+
+    def test_no_verifying_step_when_it_could_change_nothing(self) -> None:
+        assert decoded(Canvas.masks(2, MASK), FILLING, lambda _: predict({A: 0.6}, {B: 0.6}))[1] == 1
+
+    def test_a_short_answer_ends_before_the_canvas_is_full(self) -> None:
+        """Six tokens on a canvas of 32 whose tail the model knows nothing about."""
+        said = [*({token: 0.95} for token in (A, B, C, D, E)), {EOM: 0.95}, *[{X: 0.01}] * 26]
+        sketch, forwards = decoded(Canvas.masks(32, MASK), SPEEDY, lambda _: predict(*said))
+        assert forwards == 1
+        assert sketch.canvas.ids.tolist() == [A, B, C, D, E] + [EOM] * 27
+
+    def test_the_counter_of_post_steps_is_never_reset(self) -> None:
+        """A model that edits and inserts for ever: post-steps run out although new masks keep coming."""
+        _, forwards = decoded(Canvas.of([A, B, EOM, EOM, EOM, EOM]), CHOOSY, always(INSERT))
+        assert forwards <= CHOOSY.max_post_steps + 1
+
+    def test_an_oscillation_is_frozen_at_the_more_probable_side(self) -> None:
+        def answer(canvas: Canvas) -> Prediction:
+            return predict({X: 0.6} if canvas.ids[0] == Y else {Y: 0.8})
+
+        sketch, forwards = decoded(Canvas.masks(1, MASK), SPEEDY, answer)
+        assert sketch.canvas.ids.tolist() == [Y]
+        assert forwards <= 4
+
+    def test_a_deleted_token_that_is_inserted_again_does_not_go_on(self) -> None:
+        _, forwards = decoded(Canvas.of([A, B, EOM, EOM]), SPEEDY, breathing)
+        assert forwards < SPEEDY.max_post_steps
+
+
+class TestContinuation:
+    def script(self, length: int) -> list[int]:
+        return [18 + i % 40 for i in range(length)]
+
+    def test_a_full_canvas_continues_on_the_next_with_eight_tokens_as_drafts(self) -> None:
+        said = self.script(30)
+        denoiser = ScriptedDenoiser.saying(CONTROL, [said])
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(16, MASK),)))
+        assert [c.ids for c in generation.candidates] == [tuple(said)]
+        assert generation.candidates[0].ended
+        second = denoiser.calls[1]
+        assert second.committed == tuple(said[:8])
+        assert second.canvas.ids.tolist() == said[8:16] + [MASK] * 8
+        assert not second.canvas.frozen.any()
+
+    @pytest.mark.parametrize("size", range(1, 9))
+    def test_a_small_canvas_advances_too(self, size: int) -> None:
+        said = self.script(21)
+        _, generation = run(ScriptedDenoiser.saying(CONTROL, [said]), Task(HERE, (Canvas.masks(size, MASK),)))
+        assert generation.candidates[0].ids == tuple(said)
+
+    def test_both_sides_of_the_seam_are_edited_together(self) -> None:
+        """On the second canvas the model thinks better of what it took back."""
+        first, better = self.script(16), [*self.script(8), *[X] * 8, *[Y] * 4]
+
+        def answer(_context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            said = ((better if committed else first) + [EOM] * 40)[len(committed) :][: len(canvas)]
+            return predict(*({token: 0.95} for token in said))
+
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (Canvas.masks(16, MASK),)))
+        assert generation.candidates[0].ids == tuple(better)
+
+    def test_it_goes_on_from_what_the_task_committed(self) -> None:
+        said = self.script(12)
+        denoiser = ScriptedDenoiser.saying(CONTROL, [said])
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(8, MASK),), tuple(said[:4])))
+        assert generation.candidates[0].ids == tuple(said[4:])
+        assert denoiser.calls[0].committed == tuple(said[:4])
+
+    @pytest.mark.parametrize("mode", ["speedy", "causal"])
+    def test_max_tokens_cuts_and_marks_unfinished(self, mode: str) -> None:
+        said = self.script(100)
+        task = Task(HERE, (Canvas.masks(16, MASK),), mode=mode, max_tokens=20)
+        _, generation = run(ScriptedDenoiser.saying(CONTROL, [said]), task)
+        assert generation.candidates[0].ids == tuple(said[:20])
+        assert not generation.candidates[0].ended
+
+    def test_a_request_of_some_lines_does_not_continue_past_them(self) -> None:
+        said = [A, NEWLINE, B, NEWLINE, *[C] * 60]
+        denoiser = ScriptedDenoiser.saying(CONTROL, [said])
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(16, MASK),), max_lines=2))
+        assert generation.candidates[0].ids[:4] == tuple(said[:4])
+        assert len(denoiser.calls) == 1
+
+    @pytest.mark.parametrize("mode", ["speedy", "causal"])
+    def test_a_one_line_request_ends_at_the_line_end(self, mode: str) -> None:
+        said = [A, B, NEWLINE, C, D]
+        denoiser = ScriptedDenoiser.saying(CONTROL, [said])
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(8, MASK),), mode=mode, max_lines=1))
+        assert generation.candidates[0].ids == (A, B, NEWLINE)
+        assert generation.candidates[0].ended
+        if mode == "speedy":
+            assert len(denoiser.calls) == 1
+
+    def test_an_end_of_the_base_vocabulary_ends_too_and_is_not_shown(self) -> None:
+        for mode in ("speedy", "causal"):
+            _, generation = run(
+                model(lambda canvas: predict(*[{0: 0.95}] * len(canvas))),
+                Task(HERE, (Canvas.masks(4, MASK),), mode=mode),
+            )
+            assert generation.candidates[0].ids == ()
+            assert generation.candidates[0].ended
+
+
+class TestAlternatives:
+    def answer(self, _context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+        """A B EOM, or X Y EOM after X, or C C EOM after C; D is too improbable to be tried."""
+        first = committed[0] if committed else int(canvas.ids[0])
+        follow = {X: Y, C: C}.get(first, B)
+        said = [{A: 0.55, X: 0.3, C: 0.1, D: 0.04}, {follow: 0.95}, *[{EOM: 0.95}] * 20]
+        return predict(*said[len(committed) :][: len(canvas)])
+
+    @pytest.mark.parametrize("mode", ["speedy", "causal"])
+    def test_start_from_the_first_forward_and_share_all_others(self, mode: str) -> None:
+        denoiser = ScriptedDenoiser(CONTROL, self.answer)
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=5))
+        assert [c.ids for c in generation.candidates] == [(A, B), (X, Y), (C, C)]
+        assert [c.probs[0] for c in generation.candidates] == pytest.approx([0.55, 0.3, 0.1])
+        assert generation.cost.forwards == (2 if mode == "speedy" else 3)
+        if mode == "speedy":
+            assert [call.canvas.ids[0] for call in denoiser.calls[:4]] == [MASK, A, X, C]
+            assert [bool(call.canvas.frozen[0]) for call in denoiser.calls[:4]] == [False, False, True, True]
+
+    def test_at_most_as_many_as_are_wanted(self) -> None:
+        for mode in ("speedy", "causal"):
+            task = Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=2)
+            _, generation = run(ScriptedDenoiser(CONTROL, self.answer), task)
+            assert [c.ids for c in generation.candidates] == [(A, B), (X, Y)]
+
+    def test_the_greedy_one_stays_first_whoever_ends_first(self) -> None:
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            if not committed:
+                return predict({A: 0.5, EOM: 0.4, X: 0.1})
+            return predict({B: 0.9} if committed[0] == A and len(committed) < 4 else {EOM: 0.9})
+
+        task = Task(HERE, (), mode="causal", alternatives=3)
+        steps, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+        assert [c.ids for c in generation.candidates] == [(A, B, B, B), (), (X,)]
+        assert [step.committed for step in steps] == [(A, B, B, B)[:n] for n in (1, 2, 3, 4, 4)]
+
+    def test_two_starts_share_their_forwards(self) -> None:
+        """A repair: the draft itself, and the draft with its suspect masked."""
+        starts = (Canvas.of([A, X, EOM, EOM]), Canvas.of([A, MASK, EOM, EOM]))
+        denoiser = ScriptedDenoiser(CONTROL, lambda *_: predict({A: 0.9}, {B: 0.6, X: 0.3}, {EOM: 0.9}, {EOM: 0.9}))
+        _, generation = run(denoiser, Task(HERE, starts, mode="quality"))
+        assert [c.ids for c in generation.candidates] == [(A, B), (A, B)]
+        assert generation.cost.forwards == 2
+        assert len(denoiser.calls) == 4
+
+
+class TestCausal:
+    def test_one_token_a_forward(self) -> None:
+        steps, generation = run(ScriptedDenoiser.saying(CONTROL, [[A, B, C]]), Task(HERE, (), mode="causal"))
+        assert [(step.kind, step.committed) for step in steps] == [
+            ("token", (A,)),
+            ("token", (A, B)),
+            ("token", (A, B, C)),
+            ("token", (A, B, C)),
+        ]
+        assert generation.cost.forwards == 4
+        assert generation.candidates[0].probs == pytest.approx([0.95] * 3)
+
+    def test_starts_among_the_ids_that_heal(self) -> None:
+        task = Task(HERE, (), mode="causal", first=np.array([B, C]))
+        answer = lambda *_: predict({A: 0.6, C: 0.3, EOM: 0.1})  # noqa: E731
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, max_tokens=3))
+        assert generation.candidates[0].ids == (C, A, A)
+        assert generation.candidates[0].probs == pytest.approx([0.3, 0.6, 0.6])
+
+    def test_is_what_weights_without_a_trained_canvas_get(self) -> None:
+        untrained = Modes.of(canvas_trained=False, editing_trained=False, overrides={})
+        for name in ("speedy", "quality", "causal", "auto"):
+            task = Task(HERE, (Canvas.masks(4, MASK),), mode=name)
+            _, generation = run(ScriptedDenoiser.saying(CONTROL, [[A]]), task, modes=untrained)
+            assert generation.mode == CAUSAL.name
+            assert generation.cost.forwards == 2
+
+
+class TestModes:
+    def test_weights_without_trained_editing_only_fill(self) -> None:
+        filling = Modes.of(canvas_trained=True, editing_trained=False, overrides={})
+        assert (filling.speedy.edit_threshold, filling.speedy.indel) == (None, False)
+        assert filling.quality.fill_threshold == QUALITY.fill_threshold
+
+    def test_the_checkpoint_may_override_thresholds(self) -> None:
+        own = Modes.of(canvas_trained=True, editing_trained=True, overrides={"speedy": {"fill_threshold": 0.6}})
+        assert own.speedy == replace(SPEEDY, fill_threshold=0.6)
+        assert own.quality == QUALITY
+
+    def test_an_unknown_mode_is_one_sentence(self) -> None:
+        with pytest.raises(ValueError, match="no mode is called 'hasty'"):
+            MODES.named("hasty")
+
+
+class TestAuto:
+    def choose(self, step_seconds: float, deadline: float | None, canvas: Canvas | None = None) -> Generation:
+        clock = Clock()
+        for _ in range(5):
+            clock.note(16, step_seconds)
+        task = Task(HERE, (canvas or Canvas.masks(16, MASK),), mode="auto", deadline=deadline)
+        return run(ScriptedDenoiser.saying(CONTROL, [[A]]), task, clock=clock)[1]
+
+    def test_is_careful_when_six_steps_fit(self) -> None:
+        assert self.choose(0.1, 1.0).mode == "quality"
+        assert self.choose(0.1, None).mode == "quality"
+
+    def test_is_speedy_when_two_fit(self) -> None:
+        generation = self.choose(0.1, 0.45)
+        assert generation.mode == "speedy"
+        assert "speedy, canvas 16" in generation.note
+
+    def test_takes_a_small_canvas_when_less_fit(self) -> None:
+        generation = self.choose(1.0, 1.2)
+        assert (generation.mode, generation.candidates[0].ids) == ("speedy", (A,))
+        assert "canvas 8" in generation.note
+        assert "0.2 steps of 1000 ms" in generation.note
+
+    def test_never_cuts_a_draft(self) -> None:
+        assert "canvas 16" in self.choose(1.0, 1.2, Canvas.of([A] * 16)).note
+        assert "canvas 12" in self.choose(1.0, 1.2, Canvas.of([MASK] * 4 + [A] * 8)).note
+
+    def test_tries_quality_when_nothing_was_measured_yet(self) -> None:
+        task = Task(HERE, (Canvas.masks(8, MASK),), mode="auto", deadline=1.0)
+        assert run(ScriptedDenoiser.saying(CONTROL, [[A]]), task)[1].mode == "quality"
+
+    def test_plans_with_the_median_of_the_nearest_size(self) -> None:
+        clock = Clock()
+        for seconds in (0.1, 9.0, 0.2):
+            clock.note(16, seconds)
+        clock.note(32, 0.5)
+        assert [clock.expected(size) for size in (8, 16, 20, 32, 64)] == [0.2, 0.2, 0.2, 0.5, 0.5]
+        assert Clock().expected(8) == 0.0
+
+
+class TestContextFirst:
+    def test_is_encoded_in_chunks_and_the_rest_travels_along(self) -> None:
+        steps, generation = run(
+            ScriptedDenoiser.saying(CONTROL, [[A]]), Task(context(3 * CHUNK), (Canvas.masks(4, MASK),))
+        )
+        assert [step.kind for step in steps] == ["prefill", "prefill", "denoise"]
+        assert generation.cost.context_forwards == 2
+        assert generation.cost.context_tokens == 3 * CHUNK
+
+    @pytest.mark.parametrize("tokens", [COLD, COLD + 1])
+    def test_a_cold_file_is_answered_from_what_is_near(self, tokens: int) -> None:
+        far, near = context(tokens), context(100)
+        denoiser = ScriptedDenoiser.saying(CONTROL, [[A]])
+        _, generation = run(denoiser, Task(far, (Canvas.masks(4, MASK),), nearby=near))
+        assert generation.cold == (tokens > COLD)
+        assert denoiser.opened == ([far, near] if generation.cold else [far])
+        assert generation.cost.context_tokens == (100 if generation.cold else COLD)
+
+    def test_without_a_nearby_context_all_of_it_is_encoded(self) -> None:
+        _, generation = run(ScriptedDenoiser.saying(CONTROL, [[A]]), Task(context(COLD + 1), (Canvas.masks(4, MASK),)))
+        assert not generation.cold
+        assert generation.cost.context_tokens == COLD + 1
+
+    def test_warming_encodes_all_and_predicts_nothing(self) -> None:
+        denoiser = ScriptedDenoiser.saying(CONTROL, [[A]])
+        steps, _ = drive(decoding.prefill_only(denoiser, context(2 * CHUNK + 1), time.monotonic()))
+        assert len(steps) == 3
+        assert not denoiser.calls
+
+
+@pytest.fixture
+def clockwork(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """A clock that stands still until it is told to move."""
+    now = [1000.0]
+    monkeypatch.setattr(decoding.time, "monotonic", lambda: now[0])
+
+    def wait(seconds: float) -> None:
+        now[0] += seconds
+
+    monkeypatch.setattr("engine.scripted.time.sleep", wait)
+    return wait
+
+
+@pytest.mark.usefixtures("clockwork")
+class TestDeadline:
+    def one_a_step(self, canvas: Canvas) -> Prediction:
+        """Sure of the leftmost mask alone."""
+        masks = np.flatnonzero(canvas.ids == MASK)
+        first = int(masks[0]) if len(masks) else len(canvas)
+        return predict(
+            *({int(t): 0.95} if i < first else {A + i: 0.45 if i == first else 0.2} for i, t in enumerate(canvas.ids))
+        )
+
+    @pytest.mark.parametrize(("seconds", "tokens"), [(0.5, 1), (1.0, 1), (2.5, 3), (None, 4)])
+    def test_returns_the_best_so_far_marked_unfinished(self, seconds: float | None, tokens: int) -> None:
+        denoiser = replace(model(self.one_a_step), seconds=1.0)
+        task = Task(HERE, (Canvas.masks(4, MASK),), max_tokens=4, deadline=seconds)
+        _, generation = run(denoiser, task)
+        assert generation.candidates[0].ids == (A, B, C, D)[:tokens]
+        assert not generation.candidates[0].ended
+        assert generation.cost.seconds <= (np.inf if seconds is None else seconds + 1.0)
+
+    def test_a_finished_candidate_beside_an_unfinished_one_stays_finished(self) -> None:
+        starts = (Canvas.of([A, EOM]), Canvas.masks(12, MASK))
+
+        def answer(_context: Context, _committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            return predict({A: 0.9}, {EOM: 0.9}) if len(canvas) == 2 else self.one_a_step(canvas)
+
+        denoiser = ScriptedDenoiser(CONTROL, answer, seconds=1.0)
+        _, generation = run(denoiser, Task(HERE, starts, deadline=2.5))
+        assert [(c.ids, c.ended) for c in generation.candidates] == [((A,), True), ((A, B, C), False)]
+
+    def test_left_to_right_too(self) -> None:
+        denoiser = ScriptedDenoiser.saying(CONTROL, [[A, B, C, D]], seconds=1.0)
+        _, generation = run(denoiser, Task(HERE, (), mode="causal", deadline=1.5))
+        assert [(c.ids, c.ended) for c in generation.candidates] == [((A, B), False)]
+
+    def test_is_looked_at_between_prefill_chunks(self) -> None:
+        denoiser = ScriptedDenoiser.saying(CONTROL, [[A]], seconds=1.0)
+        steps, generation = run(denoiser, Task(context(8 * CHUNK), (Canvas.masks(4, MASK),), deadline=2.5))
+        assert [step.kind for step in steps] == ["prefill"] * 3
+        assert generation.candidates == ()
+        assert not denoiser.calls
+
+    def test_counts_from_submission(self) -> None:
+        denoiser = ScriptedDenoiser.saying(CONTROL, [[A]], seconds=1.0)
+        task = Task(HERE, (Canvas.masks(4, MASK),), deadline=2.0)
+        _, generation = drive(decoding.decode(denoiser, task, MODES, VOCABULARY, Clock(), time.monotonic() - 5))
+        assert not denoiser.calls
+        assert [(c.ids, c.ended) for c in generation.candidates] == [((), False)]
+
+
+class TestTrace:
+    def test_each_forward_is_a_step_with_its_changes(self) -> None:
+        denoiser = model(lambda canvas: predict({A: 0.95}, {B: 0.6 if canvas.ids[1] == MASK else 0.9}, {EOM: 0.95}))
+        steps, _ = run(denoiser, Task(HERE, (Canvas.masks(3, MASK),)))
+        assert [(step.kind, step.candidate, len(step.changes)) for step in steps] == [
+            ("denoise", 0, 3),
+            ("denoise", 0, 0),
+        ]
+        assert steps[0].canvas is not None
+        assert steps[0].canvas.ids.tolist() == [A, B, EOM]
+
+
+@given(st.lists(st.lists(st.integers(18, SIZE - 1), max_size=5), max_size=3))
+def test_score_is_the_denoisers(middles: list[list[int]]) -> None:
+    denoiser = ScriptedDenoiser.saying(CONTROL, [[A, B]])
+    wanted: Sequence[tuple[int, ...]] = [tuple(middle) for middle in middles]
+    steps, rows = drive(decoding.score(denoiser, context(CHUNK + 1), wanted))
+    assert [step.kind for step in steps] == ["prefill"]
+    assert [len(row) for row in rows] == [len(middle) for middle in middles]
