@@ -36,7 +36,7 @@ class ModelConfig:
     """`config.json`.
 
     architecture: which module of `engine/models` the weights belong to. quantization: "none" (float32), or the name of
-    the scheme the weights were exported with. canvas_trained, editing_trained: False restricts decoding to `causal`,
+    the scheme the weights were exported with. context: positions run from 0 to this, exclusive. canvas_trained, editing_trained: False restricts decoding to `causal`,
     to filling. modes: overrides of decoding thresholds, mode name -> field of `Mode` -> value. calibration:
     parameters that turn probabilities into confidences ({"temperature": ...}), or None. files: everything else in the
     folder that the model needs, by name.
@@ -53,6 +53,7 @@ class ModelConfig:
     vocab: int
     rope_theta: float
     norm_eps: float
+    context: int
     control: ControlIds
     format_version: int = FORMAT_VERSION
     prompt_format: int = PROMPT_FORMAT

@@ -152,6 +152,7 @@ def convert(gguf_file: Path) -> tuple[ModelConfig, dict[str, NDArray[np.float32]
         vocab=tokenizer.get_vocab_size(),
         rope_theta=_field(reader, "llama.rope.freq_base"),
         norm_eps=round(_field(reader, "llama.attention.layer_norm_rms_epsilon"), 9),
+        context=_field(reader, "llama.context_length"),
         control=CONTROL,
     )
     return config, weights, tokenizer

@@ -1,0 +1,98 @@
+"""The onnx backend: one graph, one onnxruntime session, keys and values bound where they lie."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from engine.checkpoint import REMEDY, Checkpoint, CheckpointError, ModelConfig
+from engine.forward import TOP_K, Output, Rows
+
+GRAPH = "model.onnx"
+
+
+class OnnxForward:
+    """`Forward` over an exported graph; keys and values are numpy arrays."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, config: ModelConfig) -> None:
+        self.config = config
+        self._session: onnxruntime.InferenceSession | None = session
+        self._binding = session.io_binding()
+        self._bound: NDArray[np.float32] | None = None
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, threads: int | None = None) -> OnnxForward:
+        """Map the weights and build the session. Raises CheckpointError when the graph cannot be loaded."""
+        path = checkpoint.path(GRAPH)
+        try:
+            session = onnxruntime.InferenceSession(
+                str(path), session_options(threads), providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime's errors share no base class
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {REMEDY}") from error
+        return cls(session, checkpoint.config)
+
+    def new_kv(self, slots: int) -> NDArray[np.float32]:
+        c = self.config
+        return np.zeros((c.layers, 2, c.kv_heads, slots, c.head_dim), np.float32)
+
+    def __call__(self, rows: Rows, past: NDArray[np.float32]) -> Output:
+        assert self._session is not None, "closed"
+        c = self.config
+        t, (h, j) = len(rows.ids), rows.targets.shape
+        if t and int(rows.positions.max()) >= c.context:
+            raise ValueError(f"Positions end at {c.context}; shorten the context.")
+        self._bind_past(past)
+        inputs = {
+            "ids": rows.ids,
+            "positions": rows.positions,
+            "canvas": rows.canvas.astype(np.float32),
+            "bias": np.ascontiguousarray(rows.bias),
+            "head_rows": rows.head_rows,
+            "targets": np.ascontiguousarray(rows.targets),
+        }
+        outputs = {
+            "top_ids": np.empty((h, TOP_K), np.int64),
+            "top_probs": np.empty((h, TOP_K), np.float32),
+            "target_logprobs": np.empty((h, j), np.float32),
+            "kv": np.empty((2 * c.layers, c.kv_heads, t, c.head_dim), np.float32),
+        }
+        for name, array in inputs.items():
+            self._bind(self._binding.bind_input, name, array)
+        for name, array in outputs.items():
+            self._bind(self._binding.bind_output, name, array)
+        self._session.run_with_iobinding(self._binding)
+        kv = outputs.pop("kv").reshape(c.layers, 2, c.kv_heads, t, c.head_dim)
+        return Output(**outputs, kv=kv)
+
+    def close(self) -> None:
+        self._session, self._bound = None, None
+        del self._binding
+
+    def _bind_past(self, past: NDArray[np.float32]) -> None:
+        """The cache is read in place; binding it again is needed only when the caller shows another array."""
+        if past is self._bound:
+            return
+        for layer, (keys, values) in enumerate(past):
+            self._bind(self._binding.bind_input, f"past_k_{layer}", keys)
+            self._bind(self._binding.bind_input, f"past_v_{layer}", values)
+        self._bound = past
+
+    @staticmethod
+    def _bind(bind: Any, name: str, array: NDArray[Any]) -> None:
+        assert array.flags.c_contiguous
+        bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+
+def session_options(threads: int | None) -> onnxruntime.SessionOptions:
+    """threads: None for one per core that this process may use, at most 8 (a larger team only waits for itself)."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or min(len(os.sched_getaffinity(0)), 8)
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
