@@ -1,0 +1,49 @@
+"""What every test may use: the installed command, a scripted model, an environment without the user's own settings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+REDRAFT = str(Path(sys.executable).parent / "redraft")
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[..., str]:
+    """Writes a scripted model of (after, write) rules and returns what `--model` takes."""
+
+    def write(rules: list[tuple[str, str]], **options: Any) -> str:
+        path = tmp_path / "model.json"
+        spelled = [{"after": after, "write": text} for after, text in rules]
+        path.write_text(json.dumps({"rules": spelled, **options}), encoding="utf-8")
+        return f"scripted:{path}"
+
+    return write
+
+
+@pytest.fixture
+def redraft(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the installed command in an empty folder, as a shell would."""
+
+    def run(*arguments: str, stdin: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        given = stdin if isinstance(stdin, bytes) else stdin.encode()
+        ran = subprocess.run(
+            [REDRAFT, *arguments],
+            input=given,
+            capture_output=True,
+            cwd=tmp_path,
+            env={**os.environ, **environment},
+            timeout=120,
+            check=False,
+        )
+        return subprocess.CompletedProcess(ran.args, ran.returncode, ran.stdout.decode(), ran.stderr.decode())
+
+    return run

@@ -1,0 +1,367 @@
+"""The commands as a shell runs them: the installed `redraft`, in processes of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+Script = Callable[..., str]
+
+SUMS = "def add(a, b):\n    return \n\n\ndef sub(a, b):\n    return a - b\n"
+
+
+@pytest.fixture
+def sums(tmp_path: Path) -> Path:
+    path = tmp_path / "sums.py"
+    path.write_text(SUMS)
+    return path
+
+
+def one_sentence(ran: subprocess.CompletedProcess[str]) -> str:
+    """The error as the user sees it: one line on stderr, no traceback, a status that says so."""
+    assert ran.returncode != 0
+    assert "Traceback" not in ran.stderr
+    lines = ran.stderr.strip().splitlines()
+    assert len(lines) == 1, ran.stderr
+    assert lines[0].startswith("redraft: ")
+    return lines[0]
+
+
+# ---- complete
+
+
+def test_complete_prints_the_text_and_nothing_else(redraft: Run, script: Script, sums: Path) -> None:
+    ran = redraft("complete", "sums.py:2:12", "--model", script([("return ", "a + b")]))
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("a + b\n", "", 0)
+
+
+def test_complete_counts_columns_in_code_points(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "wide.py").write_text("x = '😀é'\ny = '😀' + ")
+    ran = redraft("complete", "wide.py:2:11", "--model", script([("y = '😀' + ", "x")]), "--json")
+    answer = json.loads(ran.stdout)
+    assert answer["suggestions"][0]["text"] == "x"
+    assert answer["suggestions"][0]["end"] == {"line": 2, "column": 11}
+
+
+def test_complete_json_has_figures(redraft: Run, script: Script, sums: Path) -> None:
+    model = script([("return ", "a + b")])
+    answer = json.loads(redraft("complete", "sums.py:2:12", "--model", model, "--json", "--steps").stdout)
+    assert answer["reason"] == ""
+    assert answer["forwards"] >= 1
+    assert answer["tokens"] >= 3
+    assert any(step["slots"] for step in answer["steps"])
+
+
+def test_complete_says_why_it_is_silent(redraft: Run, script: Script, sums: Path) -> None:
+    ran = redraft("complete", "sums.py:2:12", "--model", script([("nowhere", "x")]))
+    assert ran.stdout == ""
+    assert ran.returncode == 0
+    assert re.match(r"redraft: nothing to suggest here \(.+\)\.$", ran.stderr.strip())
+
+
+def test_complete_never_reads_secrets(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PASSWORD=")
+    ran = redraft("complete", ".env:1:10", "--model", script([("PASSWORD=", "hunter2")]), "--json")
+    answer = json.loads(ran.stdout)
+    assert answer["suggestions"] == []
+    assert answer["reason"]
+    assert answer["forwards"] == 0
+
+
+def test_steps_are_plain_in_a_pipe(redraft: Run, script: Script, sums: Path) -> None:
+    ran = redraft("complete", "sums.py:2:12", "--model", script([("return ", "a + b")]), "--steps")
+    assert "\x1b" not in ran.stdout
+    assert "return a + b" in ran.stdout
+    assert "ms" in ran.stdout
+
+
+def test_steps_show_no_control_characters_of_the_file(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "evil.py").write_text("# \x1b]0;title\x07\nx = \n")
+    ran = redraft("complete", "evil.py:2:5", "--model", script([("x = ", "1")]), "--steps")
+    assert "\x1b" not in ran.stdout
+    assert "x = 1" in ran.stdout
+
+
+class Page(HTMLParser):
+    """Collects tags, attributes and text of a trace."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_trace_is_one_page_that_runs_nothing(redraft: Run, script: Script, tmp_path: Path) -> None:
+    hostile = "</pre><script>alert(1)</script><img src=x onerror=alert(2)>"
+    (tmp_path / "page.py").write_text(f"s = '{hostile}'\nx = \n")
+    model = script([("x = ", '"<b>" + s')])
+    ran = redraft("complete", "page.py:2:5", "--model", model, "--trace", "out.html")
+    assert ran.stdout == '"<b>" + s\n'
+    page = Page((tmp_path / "out.html").read_text())
+    assert not {"script", "img", "link", "iframe", "b onerror"} & set(page.tags)
+    assert not [name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href")]
+    assert hostile in page.text
+    assert '"<b>" + s' in page.text
+    assert page.tags.count("tr") >= 2
+
+
+# ---- errors
+
+
+@pytest.mark.parametrize(
+    ("place", "wanted"),
+    [
+        ("none.py:1:1", "there is no file none.py"),
+        ("sums.py:99:1", "has lines 1 to 7"),
+        ("sums.py:0:1", "has lines 1 to 7"),
+        ("sums.py:2:13", "columns 1 to 12"),
+        ("sums.py:2:0", "columns 1 to 12"),
+        ("sums.py:2", "write FILE:LINE:COL"),
+        ("sums.py:1-2:3", "write FILE:LINE:COL"),
+        (".:1:1", "is a folder"),
+        ("binary.bin:1:1", "is a binary file"),
+        ("latin.py:1:1", "is not UTF-8 text"),
+    ],
+)
+def test_a_wrong_place_is_one_sentence(
+    redraft: Run, script: Script, sums: Path, tmp_path: Path, place: str, wanted: str
+) -> None:
+    (tmp_path / "binary.bin").write_bytes(b"\x7fELF\0\0")
+    (tmp_path / "latin.py").write_bytes(b"x = '\xe9'\n")
+    assert wanted in one_sentence(redraft("complete", place, "--model", script([("x", "y")])))
+
+
+def test_a_huge_file_is_one_sentence(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "huge.py").write_text("x" * 10_000_001)
+    assert "at most 10,000,000" in one_sentence(redraft("complete", "huge.py:1:1", "--model", script([("x", "y")])))
+
+
+def test_an_unknown_language_is_plain_text(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "story.xyz").write_text("once upon ")
+    ran = redraft("complete", "story.xyz:1:11", "--model", script([("upon ", "a time")]))
+    assert ran.stdout == "a time\n"
+
+
+def copy_of_the_model(folder: Path) -> Path:
+    shutil.copytree(ROOT / "engine" / "weights" / "redraft-135m", folder)
+    return folder
+
+
+def test_a_missing_model_is_one_sentence(redraft: Run, sums: Path) -> None:
+    assert "there is no model folder nowhere" in one_sentence(redraft("complete", "sums.py:2:12", "--model", "nowhere"))
+
+
+def test_an_empty_model_folder_is_one_sentence(redraft: Run, sums: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    assert "config.json is missing" in one_sentence(redraft("complete", "sums.py:2:12", "--model", "./empty"))
+
+
+def test_a_truncated_model_is_one_sentence(redraft: Run, sums: Path, tmp_path: Path) -> None:
+    folder = copy_of_the_model(tmp_path / "cut")
+    largest = max(folder.iterdir(), key=lambda path: path.stat().st_size)
+    with largest.open("r+b") as stream:
+        stream.truncate(1000)
+    assert largest.name in one_sentence(redraft("complete", "sums.py:2:12", "--model", "./cut"))
+
+
+def test_a_model_of_another_version_is_one_sentence(redraft: Run, sums: Path, tmp_path: Path) -> None:
+    config = copy_of_the_model(tmp_path / "new") / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"format_version": 99}))
+    assert "format_version 99" in one_sentence(redraft("complete", "sums.py:2:12", "--model", "./new"))
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[1]", '{"rules": 3}', '{"rules": [{"after": "x"}]}'])
+def test_a_wrong_script_is_one_sentence(redraft: Run, sums: Path, tmp_path: Path, text: str) -> None:
+    (tmp_path / "bad.json").write_text(text)
+    assert "is no script" in one_sentence(redraft("complete", "sums.py:2:12", "--model", "scripted:bad.json"))
+
+
+def test_wrong_usage_names_the_choices(redraft: Run, sums: Path) -> None:
+    ran = redraft("complete", "sums.py:2:12", "--mode", "bold")
+    assert ran.returncode == 2
+    assert "speedy" in ran.stderr
+    assert redraft().returncode == 2
+    assert redraft("serve").returncode == 2
+
+
+def test_version_and_help(redraft: Run) -> None:
+    assert re.match(r"redraft \d+\.\d+\.\d+\n$", redraft("--version").stdout)
+    menu = redraft("--help").stdout
+    assert all(command in menu for command in ("lsp", "complete", "fix", "fill", "doctor"))
+    assert not re.search(r"^ +(serve|stats)\b", menu, re.MULTILINE)
+    assert "FILE:LINE:COL" in redraft("complete", "--help").stdout
+
+
+def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_path: Path) -> None:
+    from tests.conftest import REDRAFT
+
+    lines = "".join(json.dumps({"id": i, "prefix": "return "}) + "\n" for i in range(2000))
+    command = f'"{REDRAFT}" fill --model "{script([("return ", "a + b")])}" 2>err.txt | head -n 1'
+    ran = subprocess.run(["bash", "-c", command], input=lines, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert json.loads(ran.stdout)["id"] == 0
+    assert (tmp_path / "err.txt").read_text() == ""
+
+
+# ---- fix
+
+BROKEN = "def mean(values):\n    total = sum(values)\n    return total / len(value)\n"
+FIXED = BROKEN.replace("len(value)", "len(values)")
+REPAIR = [("    return total / len(", "values)"), ("    return ", "total / len(values)"), ("total = sum(values)\n", "    return total / len(values)")]
+
+
+def test_fix_shows_a_diff_and_writes_nothing(redraft: Run, script: Script, tmp_path: Path) -> None:
+    path = tmp_path / "mean.py"
+    path.write_text(BROKEN)
+    ran = redraft("fix", "mean.py:3", "--model", script(REPAIR))
+    assert "-    return total / len(value)\n+    return total / len(values)\n" in ran.stdout
+    assert path.read_text() == BROKEN
+
+
+def test_fix_apply_keeps_everything_else_byte_for_byte(redraft: Run, script: Script, tmp_path: Path) -> None:
+    path = tmp_path / "mean.py"
+    raw = b"\xef\xbb\xbf" + BROKEN.replace("\n", "\r\n").rstrip().encode()
+    path.write_bytes(raw)
+    path.chmod(0o640)
+    ran = redraft("fix", "mean.py:3", "--apply", "--model", script(REPAIR))
+    assert ran.returncode == 0, ran.stderr
+    assert path.read_bytes() == raw.replace(b"len(value)", b"len(values)")
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in tmp_path.iterdir() if one.name.startswith(".mean")] == []
+
+
+def test_fix_json_names_places(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(BROKEN)
+    answer = json.loads(redraft("fix", "mean.py:3", "--json", "--model", script(REPAIR)).stdout)
+    assert len(answer["edits"]) == 1
+    assert answer["edits"][0]["start"]["line"] == 3
+    assert answer["applied"] is False
+    assert answer["places"][0]["gain"] > 0
+
+
+def test_fix_without_a_line_needs_a_syntax_error(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(FIXED)
+    assert "no syntax error" in one_sentence(redraft("fix", "mean.py", "--model", script(REPAIR)))
+
+
+def test_fix_of_lines_that_are_not_there(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(BROKEN)
+    assert "lines 1 to 4" in one_sentence(redraft("fix", "mean.py:9", "--model", script(REPAIR)))
+    assert "names no lines" in one_sentence(redraft("fix", "mean.py:3-1", "--model", script(REPAIR)))
+
+
+# ---- fill
+
+
+def answers(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(redraft: Run, script: Script) -> None:
+    lines = [
+        b'{"id": 1, "prefix": "def add(a, b):\\n    return ", "suffix": "\\n", "language": "python", "path": "a.py"}',
+        b"not json",
+        b"",
+        b'{"id": "two", "prefix": 7}',
+        b'{"id": 3, "suffix": "x"}',
+        b'\xff\xfe{"id": 4}',
+        b'["prefix"]',
+        b'{"id": 5, "prefix": "return ", "mode": "bold"}',
+        b'{"id": 6, "prefix": "return ", "max_tokens": 0}',
+        b'{"id": 7, "prefix": "\\ud800 return ", "mode": "speedy", "max_tokens": 8}',
+    ]
+    ran = redraft("fill", "--model", script([("return ", "a + b")]), stdin=b"\n".join(lines) + b"\n")
+    found = answers(ran)
+    assert [answer["id"] for answer in found] == [1, None, "two", 3, None, None, 5, 6, 7]
+    assert [index for index, answer in enumerate(found) if "completion" in answer] == [0, 8]
+    assert {"id", "completion", "ms", "forwards", "tokens", "score", "finished"} == set(found[0])
+    assert found[0]["completion"] == found[8]["completion"] == "a + b"
+    assert "Traceback" not in ran.stderr
+    assert ran.returncode == 1
+
+
+def test_fill_of_nothing_is_nothing(redraft: Run, script: Script) -> None:
+    ran = redraft("fill", "--model", script([("x", "y")]))
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("", "", 0)
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        {"range": [47, 72]},
+        {"range": {"start": {"line": 2, "character": 4}, "end": {"line": 2, "character": 29}}},
+        {"diagnostics": [{"message": "undefined", "range": {"start": {"line": 2, "character": 23}, "end": {"line": 2, "character": 28}}}]},
+    ],
+)
+def test_fill_fix_repairs_a_text(redraft: Run, script: Script, region: dict[str, Any]) -> None:
+    asked = {"id": 1, "text": BROKEN, "language": "python", **region}
+    ran = redraft("fill", "--fix", "--model", script(REPAIR), stdin=json.dumps(asked))
+    answer = answers(ran)[0]
+    assert answer["text"] == FIXED
+    assert answer["score"] > 0
+    text = BROKEN
+    for edit in reversed(answer["edits"]):
+        text = text[: edit["start"]] + edit["text"] + text[edit["end"] :]
+    assert text == FIXED
+
+
+@pytest.mark.parametrize("region", [[5, 2], [0, 10_000], "all", [1], {"start": 3}, [0.5, 2]])
+def test_fill_fix_refuses_a_range_outside_the_text(redraft: Run, script: Script, region: object) -> None:
+    ran = redraft("fill", "--fix", "--model", script(REPAIR), stdin=json.dumps({"id": 1, "text": "x = 1", "range": region}))
+    assert "range must be" in answers(ran)[0]["error"]
+    assert ran.returncode == 1
+
+
+# ---- doctor, lsp
+
+
+def test_doctor_finds_a_missing_model(redraft: Run) -> None:
+    ran = redraft("doctor", "--model", "nowhere")
+    assert ran.returncode == 1
+    assert "there is no model folder nowhere" in ran.stdout
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize(("address", "wanted"), [("0.0.0.0:8011", "--any-host"), ("nonsense", "HOST:PORT"), ("127.0.0.1:99999", "HOST:PORT")])
+def test_tcp_stays_on_loopback(redraft: Run, address: str, wanted: str) -> None:
+    assert wanted in one_sentence(redraft("lsp", "--tcp", address))
+
+
+# ---- the embedded model
+
+
+def test_the_embedded_model_completes_code(redraft: Run, tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(
+        'def mean(values):\n    """The arithmetic mean of a list of numbers."""\n    total = 0\n'
+        "    for value in values:\n        total += \n    return total / len(values)\n"
+    )
+    ran = redraft("complete", "mean.py:5:18", "--json", "--mode", "causal")
+    answer = json.loads(ran.stdout)
+    assert answer["suggestions"][0]["text"].startswith("value"), answer
+    assert answer["mode"] == "causal"
+
+
+def test_doctor_measures_the_embedded_model(redraft: Run) -> None:
+    ran = redraft("doctor")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "redraft-135m" in ran.stdout
+    assert re.search(r"a step: +\d+\.\d ms", ran.stdout)

@@ -1,0 +1,45 @@
+"""What the documentation says of the code is generated or checked."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from lsp_server import cli, settings
+from tests.conftest import ROOT
+
+PAGES = [path for path in ROOT.glob("*.md")] + [ROOT / "editor-configs" / "README.md"]
+
+
+def test_the_settings_table_is_current() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert settings.BEGIN in page
+    assert settings.updated(page) == page, "run python -m lsp_server.settings --update README.md"
+
+
+def test_every_command_is_in_the_readme_and_nothing_more() -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `redraft (\w+)", page, re.MULTILINE))
+    assert rows == set(cli.COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing, missing
+
+
+def test_the_tree_names_files_that_exist() -> None:
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The tree")[2].partition("```\n")[2].partition("```")[0]
+    folder, missing = ROOT, []
+    for line in tree.splitlines():
+        if not line.startswith(" "):
+            folder = ROOT / line.split()[0]
+            missing += [] if folder.is_dir() else [str(folder)]
+        for name in re.findall(r"\b\w+\.py\b|\b\w+/", line if line.startswith(" ") else ""):
+            missing += [] if (folder / name).exists() else [f"{folder.name}/{name}"]
+    assert not missing, missing
