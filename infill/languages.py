@@ -17,7 +17,7 @@ class Language:
     """What the text side knows of a language.
 
     id: the LSP language id. grammar: module of the grammar's wheel, empty for plain text. entry: the function there
-    that returns the grammar. queries: the file in `infill/queries` without its ending.
+    that returns the grammar. queries: the file in `infill/queries` without its ending. block: what a block is made of.
     """
 
     id: str

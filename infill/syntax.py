@@ -97,13 +97,21 @@ class Syntax:
         """A node's text."""
         return self.text[self._bytes.offset(node.start_byte) : self._bytes.offset(node.end_byte)]
 
-    def captures(self) -> dict[str, list[tree_sitter.Node]]:
-        """Nodes of the window by capture name of the language's query, in the order of the text."""
+    def captures(self, offset: int | None = None) -> list[tuple[str, tree_sitter.Node]]:
+        """What the language's query captures, as (capture name, node) in the order of the text, outer nodes first.
+
+        offset: only what touches that offset.
+        """
         compiled = query(self.language)
         if compiled is None:
-            return {}
-        found = tree_sitter.QueryCursor(compiled).captures(self.tree.root_node)
-        return {name: sorted(nodes, key=lambda node: node.start_byte) for name, nodes in found.items()}
+            return []
+        cursor = tree_sitter.QueryCursor(compiled)
+        if offset is not None:
+            at = self._bytes.before(offset - self.start)
+            cursor.set_byte_range(max(at - 1, 0), at + 1)
+        found = cursor.captures(self.tree.root_node).items()
+        pairs = [(name, node) for name, nodes in found for node in nodes if not name.startswith("_")]
+        return sorted(pairs, key=lambda pair: (pair[1].start_byte, -pair[1].end_byte))
 
     def errors(self, start: int, end: int) -> int:
         """Number of ERROR and MISSING nodes that touch [start, end]."""
