@@ -11,6 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A case takes as long as the machine is busy; the same cases every time, so that a failure can be met again.
+settings.register_profile("redraft", deadline=None, derandomize=True)
+settings.load_profile("redraft")
 
 ROOT = Path(__file__).parent.parent
 REDRAFT = str(Path(sys.executable).parent / "redraft")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from engine import Canvas, ControlIds, Prediction, Step, Vocabulary
-from engine.refine import Rules
+from engine import Canvas, ControlIds, Prediction, Step, Vocabulary, refine
+from engine.checkpoint import ModelConfig
+from engine.forward import Forward, Output, Rows
 
 MASK, EOM, INSERT, DELETE = 3, 4, 5, 6
 CONTROL = ControlIds(mask=MASK, eom=EOM, insert=INSERT, delete=DELETE, suffix=7, prefix=8, file=9, middle=10)
@@ -18,7 +19,7 @@ NEWLINE = 17
 """The one token of the small vocabulary that ends a line; 18 and more are words."""
 SIZE = 64
 VOCABULARY = Vocabulary(np.eye(1, SIZE, NEWLINE, dtype=np.int64)[0], RESERVED)
-RULES = Rules(CONTROL, ends=frozenset({EOM}), barred=CONTROL.never_text - {EOM, INSERT, DELETE})
+RULES = refine.Rules(CONTROL, ends=frozenset({EOM}), barred=CONTROL.never_text - {EOM, INSERT, DELETE})
 
 T = TypeVar("T")
 
@@ -55,3 +56,56 @@ def drive(steps: Generator[Step, None, T]) -> tuple[list[Step], T]:
             seen.append(next(steps))
         except StopIteration as end:
             return seen, end.value
+
+
+def tiny_config(vocab: int = SIZE) -> ModelConfig:
+    """Two layers of the compact architecture."""
+    return ModelConfig(
+        name="tiny",
+        architecture="compact",
+        layers=2,
+        hidden=32,
+        heads=4,
+        kv_heads=2,
+        head_dim=8,
+        mlp=48,
+        vocab=vocab,
+        rope_theta=10000.0,
+        norm_eps=1e-5,
+        context=4096,
+        control=CONTROL,
+    )
+
+
+def tiny_forward(vocab: int = SIZE) -> Forward:
+    """The compact model on torch with random weights, large enough that every visible token shows in the answer."""
+    import torch
+
+    from engine.backends.torch import TorchForward
+    from engine.models.compact import CompactModel
+
+    torch.set_num_threads(1)
+    model, dice = CompactModel(tiny_config(vocab)), torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if not name.endswith("norm"):
+                std = 0.5 if name in ("embed", "canvas") else 1.5 * weight.shape[-1] ** -0.5
+                weight.normal_(std=std, generator=dice)
+    return TorchForward(model)
+
+
+class Counting:
+    """A forward that counts the rows it was given, call by call."""
+
+    def __init__(self, forward: Forward) -> None:
+        self.forward, self.config, self.rows = forward, forward.config, list[int]()
+
+    def new_kv(self, slots: int) -> Any:
+        return self.forward.new_kv(slots)
+
+    def __call__(self, rows: Rows, past: Any) -> Output:
+        self.rows.append(len(rows.ids))
+        return self.forward(rows, past)
+
+    def close(self) -> None:
+        self.forward.close()
