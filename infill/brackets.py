@@ -10,10 +10,10 @@ QUOTES = "\"'`"
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """stray: offset of the first closing bracket that nothing in the text opened, or None. open: brackets left open,
-    outermost first, as (offset, bracket). quote: the (offset, quote) that is left open, or None."""
+    """strays: offsets of the closing brackets that nothing in the text opened. open: brackets left open, outermost
+    first, as (offset, bracket). quote: the (offset, quote) that is left open, or None."""
 
-    stray: int | None
+    strays: tuple[int, ...]
     open: tuple[tuple[int, str], ...]
     quote: tuple[int, str] | None
 
@@ -29,24 +29,24 @@ def balance(text: str, *, lifetimes: bool = False) -> Balance:
     lifetimes: an apostrophe opens a quote only when another one closes it a character later (Rust).
     """
     stack: list[tuple[int, str]] = []
-    stray = None
+    strays: list[int] = []
     at = 0
     while at < len(text):
         char = text[at]
         if char in QUOTES and not (char == "'" and lifetimes and not _is_char(text, at)):
             end = closing_quote(text, at)
             if end is None:
-                return Balance(stray, tuple(stack), (at, char))
+                return Balance(tuple(strays), tuple(stack), (at, char))
             at = end
         elif char in CLOSERS:
             stack.append((at, char))
         elif char in ")]}":
             if stack and CLOSERS[stack[-1][1]] == char:
                 stack.pop()
-            elif stray is None:
-                stray = at
+            else:
+                strays.append(at)
         at += 1
-    return Balance(stray, tuple(stack), None)
+    return Balance(tuple(strays), tuple(stack), None)
 
 
 def closing_quote(text: str, at: int) -> int | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar, cast
 from urllib.parse import unquote
 
 import numpy as np
@@ -24,6 +25,7 @@ MAX_PARSED = 4_000_000
 MAX_LINE = 20_000
 """Code points above which a line means that the file was not written by hand."""
 
+T = TypeVar("T")
 _HISTORY = 16
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
@@ -75,6 +77,7 @@ class Snapshot:
     history: tuple[Edited, ...]
     line_starts: NDArray[np.int64]
     _syntax: Syntax | None = None
+    _derived: dict[Callable[[Snapshot], object], object] = field(default_factory=dict)
 
     @classmethod
     def open(cls, uri: str, version: int, language: str, text: str) -> Snapshot:
@@ -86,7 +89,7 @@ class Snapshot:
 
         Raises ValueError, with this snapshot intact, when a change reaches outside its text.
         """
-        latest = replace(self, version=version)
+        latest = replace(self, version=version, _derived={})
         for change in changes:
             latest = latest._after(change)
         return latest
@@ -106,7 +109,7 @@ class Snapshot:
         history = (*self.history[:-1], merged) if merged else (*self.history, done)[-_HISTORY:]
         starts = _moved_line_starts(self.line_starts, change, text)
         syntax = self._syntax.edited(change.start, change.end, change.text) if self._syntax else None
-        return replace(self, text=text, history=history, line_starts=starts, _syntax=syntax)
+        return replace(self, text=text, history=history, line_starts=starts, _syntax=syntax, _derived={})
 
     # ---- names
 
@@ -186,6 +189,12 @@ class Snapshot:
         # The tree is a cache of what follows from the text, so remembering it changes nothing anybody can see.
         object.__setattr__(self, "_syntax", current)
         return current
+
+    def derived(self, make: Callable[[Snapshot], T]) -> T:
+        """What a function makes of this snapshot, made once."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast(T, self._derived[make])
 
     def errors(self, start: int, end: int) -> int:
         """Number of syntax errors that touch [start, end]; 0 without a tree. A long text is looked at around the last

@@ -71,5 +71,5 @@ def _without(left: str, closed: str) -> str | None:
         return None
     if left.endswith(closed):
         return left[: -len(closed)]
-    stray = balance(left).stray
-    return left[:stray] if stray is not None and left.startswith(closed, stray) else None
+    strays = balance(left).strays
+    return left[: strays[0]] if strays and left.startswith(closed, strays[0]) else None

@@ -211,7 +211,7 @@ def _code(snapshot: Snapshot, row: Language, offset: int, before: str, rest: str
         if rest.strip():
             return "statement"
         return "block" if _empty_block(snapshot, row, offset) else "empty"
-    if not rest.strip() and _opens_block(row, before):
+    if not rest.strip() and opens_block(row, before):
         return "block"
     if _MEMBER.search(before):
         return "member"
@@ -233,7 +233,7 @@ def _heads_definition(before: str) -> bool:
     return re.search(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($", before[: before.rfind("(") + 1]) is not None
 
 
-def _opens_block(row: Language, line: str) -> bool:
+def opens_block(row: Language, line: str) -> bool:
     """Whether a line of code ends by opening a block."""
     remark = re.escape(row.line_comment or "#")
     code = re.sub(rf"\s*{remark}.*$", "", line) if row.line_comment else line
@@ -249,10 +249,10 @@ def _empty_block(snapshot: Snapshot, row: Language, offset: int) -> bool:
     """Whether the blank line of the cursor follows a block's head and nothing stands in the block yet."""
     here = snapshot.line_of(offset)
     above = _neighbour(snapshot, row, here, -1)
-    if above is None or not _opens_block(row, above):
+    if above is None or not opens_block(row, above):
         return False
     below = _neighbour(snapshot, row, here, +1)
-    return below is None or _width(below) <= _width(above)
+    return below is None or width(below) <= width(above)
 
 
 def _announced(snapshot: Snapshot, row: Language, offset: int) -> bool:
@@ -262,7 +262,7 @@ def _announced(snapshot: Snapshot, row: Language, offset: int) -> bool:
         return False
     above = snapshot.text[slice(*snapshot.line_range(here - 1))]
     below = snapshot.text[slice(*snapshot.line_range(here + 1))] if here + 1 < snapshot.line_count else ""
-    return above.strip().startswith(row.line_comment) and (not below.strip() or _width(below) < _width(above))
+    return above.strip().startswith(row.line_comment) and (not below.strip() or width(below) < width(above))
 
 
 def _neighbour(snapshot: Snapshot, row: Language, line: int, step: int) -> str | None:
@@ -274,6 +274,6 @@ def _neighbour(snapshot: Snapshot, row: Language, line: int, step: int) -> str |
     return None
 
 
-def _width(line: str) -> int:
+def width(line: str) -> int:
     """Columns of a line's indentation, a tab being four."""
     return len(line[: len(line) - len(line.lstrip())].expandtabs(4))

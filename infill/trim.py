@@ -1,0 +1,295 @@
+"""Post-processing: what a model wrote -> what may be shown. A list of functions, each text -> text or None."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from infill.brackets import balance
+from infill.document import Change, Snapshot
+from infill.languages import language
+from infill.site import Kind, Site, opens_block, width
+
+_NEAR = 40
+"""Lines above and below the cursor that a text is compared with."""
+_SAYING = 3
+"""Letters and digits a line must hold for its repetition to mean anything wherever it is indented."""
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffc-\uffff]")
+_STUTTER = re.compile(r"((?=\S{0,30}\w\w).{2,40}?)\1{3,}", re.DOTALL)
+_BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
+_CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The hole and what stands around it, line endings LF.
+
+    The hole is [start, end) of the snapshot, on one line, of which `chosen` is written already; the text follows it.
+    prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
+    one, the nearest only. indent: white space the line begins with. lines: the most lines of a text. finished: False
+    for a text that was cut short.
+    """
+
+    snapshot: Snapshot
+    start: int
+    end: int
+    chosen: str
+    kind: Kind
+    prefix_line: str
+    rest: str
+    above: tuple[str, ...]
+    suffix: tuple[str, ...]
+    indent: str
+    lines: int
+    language: str
+    finished: bool = True
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, start: int, end: int, chosen: str, here: Site, lines: int) -> Around:
+        """The surroundings of a hole at a site."""
+        line = snapshot.line_of(start)
+        first, last = snapshot.line_range(line)
+        below = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
+        above = snapshot.line_range(max(line - _NEAR, 0))[0]
+        return cls(
+            snapshot, start, end, chosen, here.kind,
+            prefix_line=snapshot.text[first:start] + chosen,
+            rest=snapshot.text[end:last],
+            above=tuple(snapshot.lf(above, first).split("\n")[:-1]),
+            suffix=tuple(snapshot.lf(last, below).split("\n")[1:]),
+            indent=here.indent,
+            lines=lines,
+            language=snapshot.language,
+        )  # fmt: skip
+
+
+def trim(text: str, around: Around) -> str | None:
+    """What of a model's text may be shown at the cursor: LF line endings, no white space at its end; None for nothing.
+
+    Nothing is added but the brackets and quotes that the text itself left open before the closers of the rest.
+    """
+    left: str | None = text
+    for step in STEPS:
+        if left is not None:
+            left = step(left, around)
+    return left
+
+
+# ---- the steps, in their order
+
+
+def clean(text: str, around: Around) -> str | None:
+    """LF line endings; no control characters, nor those that show code in another order than it runs."""
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def finish(text: str, around: Around) -> str | None:
+    """A text that was cut short ends with its last finished line, or within its only line where brackets balance."""
+    if around.finished:
+        return text
+    whole, newline, _ = text.rpartition("\n")
+    if newline and whole.strip():
+        return whole
+    ends = [end.end() for end in _BOUNDARY.finditer(text)]
+    return next((text[:end] for end in reversed(ends) if not _unbalanced(text[:end])), None)
+
+
+def after_the_prefix(text: str, around: Around) -> str | None:
+    """No repetition of the line's beginning, no second space, no second indentation."""
+    written = around.prefix_line.strip()
+    if len(written) > _SAYING and text.lstrip().startswith(written):
+        text = text.lstrip()[len(written) :]
+    if around.prefix_line[-1:].isspace() and not text.startswith("\n"):
+        text = text if _indents(around) else text.lstrip(" \t")
+    return text
+
+
+def at_most_lines(text: str, around: Around) -> str | None:
+    """No more lines than wanted; a line end right after a block's head does not count."""
+    head = 1 if around.lines != 1 and text.startswith("\n") else 0
+    return "\n".join(text.split("\n")[: around.lines + head]) if around.lines else text
+
+
+def in_the_block(text: str, around: Around) -> str | None:
+    """Ends where a line is indented less than the block; only the brackets that close the block may follow."""
+    lines = text.split("\n")
+    inner = around.prefix_line.strip() == ""
+    edge = width(around.indent)
+    for n, line in enumerate(lines[1:], start=1):
+        if not line.strip() or width(line) > edge or (inner and width(line) == edge):
+            continue
+        closes = re.fullmatch(r"\s*[)\]}]+[;,)]*", line) is not None
+        if around.kind == "block" and not inner and not closes and n == 1:
+            return None
+        if around.kind not in ("block", "empty") and width(line) == edge:
+            continue
+        return "\n".join(lines[: n + closes])
+    return text
+
+
+def up_to_the_quote(text: str, around: Around) -> str | None:
+    """Within a string: ends before the quote that stands right of the cursor."""
+    quote = around.rest[:1]
+    if around.kind not in ("string", "docstring") or quote not in ("'", '"', "`", ">"):
+        return text
+    at = 0
+    while at < len(text) and text[at] != quote:
+        at += 2 if text[at] == "\\" else 1
+    return text[:at]
+
+
+def up_to_the_rest(text: str, around: Around) -> str | None:
+    """Nothing that repeats the rest of the line, no closing bracket that stands right of the cursor already."""
+    rest = around.rest.strip()
+    if not rest or around.kind not in _CODE:
+        return text
+    for length in range(len(rest), 0, -1):
+        tail = rest[:length]
+        repeats = text.rstrip().endswith(tail) and (length == len(rest) or length > _SAYING)
+        if repeats and not set(tail) <= set(")]}"):
+            text = text.rstrip()[:-length]
+            break
+    standing = len(rest) - len(rest.lstrip(")]}"))
+    if standing:
+        wanted = max(0, len(balance(around.prefix_line, lifetimes=_lifetimes(around)).open) - standing)
+        strays = balance(text, lifetimes=_lifetimes(around)).strays
+        if len(strays) > wanted:
+            text = text[: strays[wanted]]
+    return text
+
+
+def up_to_the_suffix(text: str, around: Around) -> str | None:
+    """Ends before the first line that stands below already."""
+    below = [line for line in around.suffix if line.strip()][:2]
+    lines = text.split("\n")
+    for n, line in enumerate(lines) if below else ():
+        whole = around.prefix_line + line if n == 0 else line
+        if n == len(lines) - 1:
+            whole += around.rest
+        if _same(whole, below[0]) and (n > 0 or around.rest.strip() == ""):
+            return "\n".join(lines[:n]) if n else None
+    return text
+
+
+def without_stutter(text: str, around: Around) -> str | None:
+    """A line, a few lines or a few characters said again are said once; the line above is not said again at all."""
+    stutter = _STUTTER.search(text)
+    if stutter and "\n" not in stutter[1]:
+        text = text[: stutter.end(1)]
+    lines = text.split("\n")
+    above = _line_above(around)
+    if len(above.strip()) > 2 * _SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
+        return None
+    for n in range(len(lines)):
+        for period in range(1, min(4, (len(lines) - n) // 2) + 1):
+            said = lines[n : n + period]
+            if _says("".join(said)) and said == lines[n + period : n + 2 * period]:
+                return "\n".join(lines[: n + period])
+    return text
+
+
+def closed(text: str, around: Around) -> str | None:
+    """Closes what the text left open where the rest of the line closes something of before the cursor."""
+    if around.kind not in _CODE or not around.rest.lstrip().startswith((")", "]", "}")):
+        return text
+    text = text.rstrip()
+    left = balance(text, lifetimes=_lifetimes(around))
+    return text + (left.quote[1] if left.quote else "") + left.closing
+
+
+def without_errors(text: str, around: Around) -> str | None:
+    """The longest beginning of the text that adds no syntax error to the document, what it leaves open completed."""
+    text = text.rstrip()
+    if around.kind not in _CODE or around.snapshot.syntax(around.end) is None:
+        return text
+    standing = _errors(around.snapshot, around.end)
+    return next((part for part in _beginnings(text, around) if _errors_with(part, around) <= standing), None)
+
+
+def something(text: str, around: Around) -> str | None:
+    """Not white space, not what stands there already, and no closing brackets alone on lines of their own."""
+    text = text.rstrip()
+    return text if text.strip() and text.strip() != around.rest.strip() else None
+
+
+STEPS: tuple[Callable[[str, Around], str | None], ...] = (
+    clean,
+    finish,
+    after_the_prefix,
+    at_most_lines,
+    in_the_block,
+    up_to_the_quote,
+    up_to_the_rest,
+    up_to_the_suffix,
+    without_stutter,
+    closed,
+    without_errors,
+    something,
+)
+
+
+# ---- helpers
+
+
+def _beginnings(text: str, around: Around) -> Iterator[str]:
+    """The text, then shorter and shorter beginnings of it that might be sound."""
+    yield text
+    strays = balance(text, lifetimes=_lifetimes(around)).strays
+    if strays:
+        yield text[: strays[0]].rstrip()
+    lines = text.split("\n")
+    for count in range(len(lines) - 1, 0, -1):
+        yield "\n".join(lines[:count]).rstrip()
+
+
+def _errors_with(text: str, around: Around) -> int:
+    newline = around.snapshot.newline
+    written = around.chosen + text + _completion(text, around)
+    changed = around.snapshot.edit(
+        [Change(around.start, around.end, written.replace("\n", newline))], around.snapshot.version
+    )
+    return _errors(changed, around.start + len(written))
+
+
+def _completion(text: str, around: Around) -> str:
+    """What would end the constructs that the text leaves open: brackets, and the body of a Python block."""
+    line = around.prefix_line + text
+    rest = "" if "\n" in text else around.rest
+    ending = balance(line + rest, lifetimes=_lifetimes(around)).closing if not rest.strip() else ""
+    if around.language == "python" and not rest.strip() and opens_block(language("python"), line.rsplit("\n", 1)[-1]):
+        return ending + " pass"
+    return ending
+
+
+def _errors(snapshot: Snapshot, offset: int) -> int:
+    syntax = snapshot.syntax(offset)
+    return syntax.errors(syntax.start, syntax.start + len(syntax.text)) if syntax else 0
+
+
+def _indents(around: Around) -> bool:
+    """Whether the cursor's line is blank and indented no deeper than the block's head above it."""
+    blank = around.kind == "block" and not around.prefix_line.strip()
+    return blank and width(around.indent) <= width(_line_above(around))
+
+
+def _line_above(around: Around) -> str:
+    return next((line for line in reversed(around.above) if line.strip()), "")
+
+
+def _unbalanced(text: str) -> bool:
+    left = balance(text)
+    return bool(left.open or left.quote)
+
+
+def _same(line: str, other: str) -> bool:
+    """Whether two lines say the same; short ones must also be indented alike."""
+    return line.strip() == other.strip() and (_says(line) or line.rstrip() == other.rstrip())
+
+
+def _says(line: str) -> bool:
+    return sum(map(str.isalnum, line)) >= _SAYING
+
+
+def _lifetimes(around: Around) -> bool:
+    return around.language == "rust"
