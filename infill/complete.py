@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from infill import context, manners, rank, site, trim
 from infill.document import Snapshot
-from infill.edits import edits
+from infill.edits import Edit, edits
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Snippet, Step
 from infill.memo import Memo
 from infill.region import Region, damage, windows
@@ -57,15 +57,6 @@ class Completion:
     suggestions: tuple[Suggestion, ...] = ()
     reason: str = ""
     report: FillReport = field(default_factory=FillReport)
-
-
-@dataclass(frozen=True, slots=True)
-class Edit:
-    """Replace [start, end) of the old text by `text`; offsets in code points."""
-
-    start: int
-    end: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +172,13 @@ class Completer:
             on_step=on_step,
         )
         result = await self._filler.fill(request)
-        return replace(result, texts=tuple(_joined(text, request) for text in result.texts))
+        snapshot = Snapshot.open("untitled:hole", 0, language, request.prefix + request.suffix)
+        at = len(request.prefix)
+        here = site.look(snapshot, at, invoked=True)
+        around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens)
+        trimmed = ((one, trim.trim(one.text, replace(around, finished=one.finished))) for one in result.texts)
+        kept = tuple(_joined(replace(one, text=text), request) for one, text in trimmed if text is not None)
+        return replace(result, texts=kept)
 
     def warm(
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS
