@@ -362,11 +362,13 @@ class TestWhatIsEncoded:
         return denoiser
 
     def rows(self, denoiser: StreamDenoiser, counting: Counting, context: Context) -> int:
-        """Rows beside [MID] and the canvas."""
+        """Rows beside [MID] and the canvas, of a right answer."""
         lease = denoiser.open(context)
-        denoiser.predict(lease, [BLANK])
+        (said,) = denoiser.predict(lease, [BLANK])
+        rows = counting.rows[-1] - 1 - len(BLANK.canvas)
         lease.close()
-        return counting.rows[-1] - 1 - len(BLANK.canvas)
+        canvas_agrees(counting.forward, context, BLANK, said)
+        return rows
 
     def changed(self, index: int, ids: tuple[int, ...]) -> Context:
         streams = list(HERE.streams)
@@ -398,6 +400,19 @@ class TestWhatIsEncoded:
     def test_what_is_below_re_encodes_what_sees_it(self, counted: StreamDenoiser, counting: Counting) -> None:
         ids = HERE.streams[1].ids
         assert self.rows(counted, counting, self.changed(1, ids[:-1])) == len(HERE.streams[2].ids)
+
+    @pytest.mark.parametrize(("index", "more"), [(0, 5), (0, 40), (1, 40), (3, 100)])
+    def test_a_stream_that_outgrows_its_room_moves_the_others(
+        self, counted: StreamDenoiser, counting: Counting, index: int, more: int
+    ) -> None:
+        grown = self.changed(index, (*HERE.streams[index].ids, *spoken(range(more))))
+        sees_it = len(HERE.streams[2].ids) if index == 1 else 0
+        assert self.rows(counted, counting, grown) == more + sees_it
+        assert self.rows(counted, counting, HERE) == 0
+
+    def test_what_is_seen_changes_what_sees_it_in_place(self, counted: StreamDenoiser, counting: Counting) -> None:
+        ids = HERE.streams[1].ids
+        assert self.rows(counted, counting, self.changed(1, (*ids[:-1], 17))) == 1 + len(HERE.streams[2].ids)
 
     def test_another_snippet_is_encoded_alone(self, counted: StreamDenoiser, counting: Counting) -> None:
         more = Context(

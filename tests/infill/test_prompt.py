@@ -1,0 +1,341 @@
+"""Prompt format 1 with the shipped tokenizer: what the streams hold, where they stand, and what a keystroke changes."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from engine import Context, Stream
+from engine.checkpoint import EMBEDDED
+from engine.tokenizer import RESERVED, Tokenizer
+from infill import prompt
+from infill.filler import Snippet
+from infill.prompt import BELOW_AT, BELOW_MOST, PREFIX_AT, PREFIX_MOST, REST_AT, REST_MOST, SNIPPETS_MOST, Prompt
+from tests.fakes import CONTROL
+
+TOKENS = Tokenizer.load(EMBEDDED / "tokenizer.json")
+NAMES = TOKENS.pieces(range(RESERVED))
+SOURCES = [path.read_text() for path in (Path(prompt.__file__), Path(__file__), EMBEDDED.parents[1] / "decode.py")]
+
+words = st.sampled_from(
+    ["def", "self", "return", "x", "ß", "éa", "中文", "🙂", "1", "42", "0x1F", "_", "__init__", "'s", "'", '"', "re"]
+)
+signs = st.sampled_from(list("()[]{}<>:;,.=+-*/%!?@#&|^~`\\$"))
+spaces = st.sampled_from(
+    [" ", "  ", "    ", "\t", "\n", "\n\n", "\n    ", "\n\t\t", " \n", "\r", "\f", "\v", "\xa0", "\u3000"]
+)
+odd = st.sampled_from([*NAMES, "\x00", "\x1c", "\x1f", "\x85", "\u2028", "\u200b", "\ufeff", "\u180e", "a\u0301"])
+code = st.lists(st.one_of(words, words, signs, spaces, spaces, odd), max_size=60).map("".join)
+
+
+def build(prefix: str, suffix: str = "", path: str = "pkg/mod.py", *snippets: Snippet, heal: bool = False) -> Prompt:
+    return prompt.build(TOKENS, CONTROL, prefix, suffix, path, snippets, heal=heal)
+
+
+def stream(built: Prompt | Context, name: str) -> Stream | None:
+    context = built.context if isinstance(built, Prompt) else built
+    return next((one for one in context.streams if one.name == name), None)
+
+
+def ids(built: Prompt | Context, name: str) -> tuple[int, ...]:
+    found = stream(built, name)
+    return found.ids if found is not None else ()
+
+
+def text(built: Prompt | Context, name: str) -> str:
+    return TOKENS.decode(ids(built, name))
+
+
+@cache
+def long_source() -> str:
+    return "".join(SOURCES) * 3
+
+
+class TestSafeBoundary:
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            ("", ""),
+            ("", "word"),
+            ("a", " b"),
+            ("a b", " c"),
+            ("a", "\n    b"),
+            ("a b", "  "),
+            ("f(x):", "\n"),
+            ("", "   x"),
+            ("x = 1", "\n\n\ny.z"),
+        ],
+    )
+    def test_is_the_last_place_before_a_run_of_whitespace(self, before: str, after: str) -> None:
+        assert prompt.safe_boundary(before + after) == len(before)
+
+    @settings(max_examples=400)
+    @given(code, code)
+    @example("x", " \n y")
+    @example("a'", "\n's")
+    @example("\u180e", " a")
+    @example("!\u2028", " !")
+    def test_there_the_parts_and_the_whole_agree(self, head: str, tail: str) -> None:
+        whole = head + tail
+        at = prompt.safe_boundary(whole)
+        assert TOKENS.encode(whole[:at]) + TOKENS.encode(whole[at:]) == TOKENS.encode(whole)
+
+    def test_of_real_code_agrees_everywhere(self) -> None:
+        for source in SOURCES:
+            for end in range(1, len(source), 97):
+                cut = source[max(0, end - 400) : end]
+                at = prompt.safe_boundary(cut)
+                assert TOKENS.encode(cut[:at]) + TOKENS.encode(cut[at:]) == TOKENS.encode(cut)
+
+    def test_looks_back_only_so_far(self) -> None:
+        assert 0 < prompt.safe_boundary("word " + "x" * 10_000_000) == 10_000_005 // 256 * 256 - 256
+        assert prompt.safe_boundary("word" + " " * 100_000) >= 100_004 - 512
+
+
+class TestPrefix:
+    def test_is_marker_path_and_text(self) -> None:
+        built = build("import os\n\nos.pa")
+        assert ids(built, "prefix")[0] == CONTROL.prefix
+        assert text(built, "prefix") == "pkg/mod.py\nimport os\n\nos.pa"
+        assert stream(built, "prefix") == built.context.streams[-1]
+
+    def test_an_empty_one_is_only_its_head(self) -> None:
+        assert text(build(""), "prefix") == "pkg/mod.py\n"
+
+    @given(code)
+    def test_ends_at_the_cursor_whatever_stands_there(self, before: str) -> None:
+        assert text(build(before), "prefix").endswith("pkg/mod.py\n" + before)
+
+    @given(st.integers(0, 10**9), st.integers(1, 9))
+    def test_a_keystroke_changes_the_tail_alone(self, at: int, typed: int) -> None:
+        """But for the rare keystroke at which the window hops."""
+        source = long_source()
+        cursor = at % (len(source) - typed)
+        one, two = (ids(build(source[:end]), "prefix") for end in (cursor, cursor + typed))
+        boundary = prompt.safe_boundary(source[:cursor])
+        tail = len(TOKENS.encode(source[boundary:cursor]))
+        if TOKENS.decode(one[:10]) == TOKENS.decode(two[:10]):
+            assert one[: len(one) - tail] == two[: len(one) - tail]
+
+    def test_the_window_moves_only_in_hops(self) -> None:
+        """Typing through three files: the start of what is seen stays for hundreds of characters at a time."""
+        source, starts, last = long_source()[:12_000], list[int](), ()
+        for cursor in range(0, len(source), 50):
+            now = ids(build(source[:cursor]), "prefix")
+            if now[:40] != last[:40] and cursor > 400:
+                starts.append(cursor)
+            last = now
+        gaps = [b - a for a, b in pairwise(starts)]
+        assert 4 < len(starts) < 20
+        assert sorted(gaps)[len(gaps) // 2] >= 900
+
+    @pytest.mark.parametrize("dense", ["1,", "0.25 ", "中文 ", "{}[]();:\n", "🙂"])
+    def test_text_of_many_tokens_keeps_within_the_budget_and_hops_too(self, dense: str) -> None:
+        source, changes, last = dense * 6000, 0, ()
+        for cursor in range(8000, 8200, 4):
+            now = ids(build(source[:cursor]), "prefix")
+            assert len(now) <= PREFIX_MOST + PREFIX_MOST // 2
+            changes += now[: len(now) // 4] != last[: len(now) // 4]
+            last = now
+        assert changes <= 8
+
+    @given(st.integers(0, 10**9))
+    def test_keeps_within_its_budget_and_near_it(self, at: int) -> None:
+        source = long_source()
+        cursor = at % len(source)
+        length = len(ids(build(source[:cursor]), "prefix"))
+        assert length <= PREFIX_MOST + PREFIX_MOST // 2
+        assert length >= min(300, len(TOKENS.encode(source[max(0, cursor - 1200) : cursor])) * 0.9)
+
+    def test_starts_at_a_line_start(self) -> None:
+        source = long_source()
+        for cursor in range(5000, len(source), 3777):
+            shown = text(build(source[:cursor]), "prefix").removeprefix("pkg/mod.py\n")
+            assert source[cursor - len(shown) - 1] == "\n"
+            assert source[:cursor].endswith(shown)
+
+    def test_of_one_endless_line_is_its_end(self) -> None:
+        shown = text(build("value = [" + "12, " * 1_000_000), "prefix")
+        assert len(shown) > 200
+        assert shown.endswith("12, 12, ")
+        assert text(build("x" * 3_000_000), "prefix").endswith("x" * 256)
+
+    @pytest.mark.parametrize(
+        ("path", "short"),
+        [
+            ("a/b/c.py", "b/c.py"),
+            ("c.py", "c.py"),
+            ("C:\\users\\me\\c.py", "me/c.py"),
+            ("/c.py", "/c.py"),
+            ("", ""),
+            ("dir/" + "x" * 500, "x" * 128),
+        ],
+    )
+    def test_its_path_is_short(self, path: str, short: str) -> None:
+        assert text(build("x", path=path), "prefix") == f"{short}\nx"
+
+
+class TestNearby:
+    def test_is_the_end_of_the_same_prefix_without_snippets(self) -> None:
+        source = long_source()
+        built = build(source[:20_000], "rest\nbelow\n", "p.py", Snippet("q.py", "text"))
+        near, far = text(built.nearby, "prefix").removeprefix("p.py\n"), text(built, "prefix").removeprefix("p.py\n")
+        assert far.endswith(near)
+        assert 100 <= len(ids(built.nearby, "prefix")) <= prompt.NEARBY + 16
+        assert [one.name for one in built.nearby.streams] == ["below", "rest", "prefix"]
+        assert stream(built.nearby, "below") == stream(built, "below")
+        assert stream(built.nearby, "rest") != stream(built, "rest"), "it sees `below` at another index"
+        assert ids(built.nearby, "rest") == ids(built, "rest")
+
+    def test_of_a_short_file_is_all_of_it(self) -> None:
+        built = build("def f(x):\n    ", "\n")
+        assert built.nearby == built.context
+
+    def test_its_start_hops_too(self) -> None:
+        source, changes, last = long_source()[:10_000], 0, ()
+        for cursor in range(8000, 9000, 20):
+            now = ids(build(source[:cursor]).nearby, "prefix")
+            changes += now[:60] != last[:60]
+            last = now
+        assert changes <= 9
+
+
+class TestSuffix:
+    @pytest.mark.parametrize(
+        ("suffix", "rest", "below"),
+        [
+            ("", "", ""),
+            (")", ")", ""),
+            (")\n", ")\n", ""),
+            (")\nnext\n", ")\n", "next\n"),
+            ("\n    next", "\n", "    next"),
+            ("\n\n\n", "\n", "\n\n"),
+        ],
+    )
+    def test_is_the_rest_of_the_line_and_what_is_below(self, suffix: str, rest: str, below: str) -> None:
+        built = build("x = f(", suffix)
+        assert (text(built, "rest"), text(built, "below")) == (rest, below)
+        for name in ("rest", "below"):
+            assert ids(built, name)[:1] in ((), (CONTROL.suffix,))
+
+    @given(code)
+    def test_shows_all_of_a_short_one(self, suffix: str) -> None:
+        built = build("x", suffix)
+        shown = text(built, "rest") + text(built, "below")
+        assert suffix == shown or len(ids(built, "rest")) == REST_MOST or len(ids(built, "below")) == BELOW_MOST
+
+    def test_keeps_within_its_budgets(self) -> None:
+        built = build("x", "a b c " * 500_000 + "\n" + long_source())
+        assert (len(ids(built, "rest")), len(ids(built, "below"))) == (REST_MOST, BELOW_MOST)
+        assert text(built, "below") in long_source()
+
+    def test_a_closed_bracket_leaves_what_is_below_alone(self) -> None:
+        assert ids(build("f(", "\nnext\n"), "below") == ids(build("f(", ")\nnext\n"), "below")
+
+
+class TestSnippets:
+    def test_are_streams_of_their_own_in_order(self) -> None:
+        built = build("x", "", "p", Snippet("lib/a.py", "def a(): ..."), Snippet("/deep/down/b.py", "B = 1"))
+        first, second = built.context.streams[:2]
+        assert (first.name, second.name) == ("snippet", "snippet")
+        assert TOKENS.decode(first.ids) == "lib/a.py\ndef a(): ..."
+        assert TOKENS.decode(second.ids) == "down/b.py\nB = 1"
+        assert first.ids[0] == second.ids[0] == CONTROL.file
+
+    def test_keep_within_their_budget_together(self) -> None:
+        many = [Snippet(f"{n}.py", SOURCES[0]) for n in range(5)] + [Snippet("huge.py", "word " * 1_000_000)]
+        built = build("x", "", "p", *many)
+        lengths = [len(one.ids) for one in built.context.streams if one.name == "snippet"]
+        assert sum(lengths) == SNIPPETS_MOST
+        small = build("x", "", "p", *(Snippet(f"{n}.py", "def f(): pass\n" * 15) for n in range(4)))
+        assert sum(len(one.ids) for one in small.context.streams if one.name == "snippet") <= SNIPPETS_MOST
+
+    def test_no_stream_is_only_a_marker(self) -> None:
+        for size in range(500, 520):
+            fill = Snippet("a", "".join(["x\n"] * (size // 2)))
+            built = build("x", "", "p", fill, Snippet("b", "y"))
+            assert all(len(one.ids) > 1 for one in built.context.streams)
+
+
+class TestPositions:
+    def test_are_fixed_but_for_the_middle(self) -> None:
+        built = build("def f(x):\n    ", "\ny\n", "p.py", Snippet("a.py", "a"), Snippet("b.py", "b"))
+        assert [(one.name, one.start) for one in built.context.streams] == [
+            ("snippet", 0),
+            ("snippet", 0),
+            ("below", BELOW_AT),
+            ("rest", REST_AT),
+            ("prefix", PREFIX_AT),
+        ]
+        assert built.context.middle == PREFIX_AT + len(ids(built, "prefix"))
+
+    @given(code, code, st.lists(code, max_size=3))
+    def test_never_overlap(self, before: str, after: str, others: list[str]) -> None:
+        built = build(before, after, "p.py", *(Snippet("s.py", one) for one in others))
+        ends = {"snippet": BELOW_AT, "below": REST_AT, "rest": PREFIX_AT}
+        assert all(one.start + len(one.ids) <= ends.get(one.name, 10**9) for one in built.context.streams)
+
+    def test_rest_sees_below_and_nobody_else_sees_anybody(self) -> None:
+        built = build("x", "rest\nbelow", "p.py", Snippet("a.py", "a"), Snippet("b.py", "b"))
+        assert [one.sees for one in built.context.streams] == [(), (), (), (2,), ()]
+        assert [one.sees for one in built.nearby.streams] == [(), (0,), ()]
+        assert stream(build("x", "rest"), "rest") == Stream("rest", ids(build("x", "rest"), "rest"), REST_AT)
+
+    def test_fit_the_models_context(self) -> None:
+        source = "🙂" * 4000
+        built = build(source, source + "\n" + source, source, Snippet(source, source))
+        assert built.context.middle < 2048
+
+
+@given(st.lists(st.one_of(st.sampled_from(NAMES), code), max_size=8).map("".join))
+def test_the_name_of_a_control_token_is_only_text(text_of_file: str) -> None:
+    built = build(text_of_file, text_of_file, "[PRE]/[MID]", Snippet("[FILE]", text_of_file))
+    for one in built.context.streams:
+        assert one.ids[0] in (CONTROL.prefix, CONTROL.suffix, CONTROL.file)
+        assert all(index >= RESERVED for index in one.ids[1:])
+
+
+class TestHealing:
+    """Weights without a trained canvas write the cursor's token again."""
+
+    def whole(self, built: Prompt) -> str:
+        """What the model has seen when it begins to write."""
+        opening = built.context.opening
+        return TOKENS.decode((*ids(built, "prefix"), *(() if opening is None else (opening,))))
+
+    @given(code)
+    @example("retu")
+    @example("x = foo(\n    ")
+    @example("🙂")
+    def test_takes_back_what_the_middle_must_write_again(self, before: str) -> None:
+        built = build(before, heal=True)
+        assert self.whole(built) + built.hole.healed == "pkg/mod.py\n" + before
+        if built.hole.healed:
+            assert built.first is not None
+            assert all(TOKENS.token_bytes[i].startswith(built.hole.healed.encode()) for i in built.first)
+            assert set(TOKENS.encode(built.hole.healed)[:1]) <= set(built.first.tolist())
+        else:
+            assert built.first is None
+
+    @given(code, code)
+    def test_read_gives_back_the_text_that_was_written(self, before: str, written: str) -> None:
+        built = build(before, heal=True)
+        answer = TOKENS.encode(built.hole.healed + written)
+        assert prompt.read(TOKENS, answer, built.hole) == written
+
+    def test_a_middle_that_did_not_write_it_again_is_nothing(self) -> None:
+        built = build("os.pa", heal=True)
+        assert prompt.read(TOKENS, TOKENS.encode("q"), built.hole) == ""
+        assert prompt.read(TOKENS, (), built.hole) == ""
+
+    @given(code)
+    def test_without_it_the_middle_is_the_text(self, written: str) -> None:
+        built = build("x = ")
+        assert (built.hole.healed, built.first) == ("", None)
+        assert prompt.read(TOKENS, TOKENS.encode(written), built.hole) == written
+        assert built.context.opening is None
