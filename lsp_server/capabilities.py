@@ -39,10 +39,14 @@ class Capabilities:
             apply_edit=bool(says("workspace.apply_edit")),
             document_changes=bool(says("workspace.workspace_edit.document_changes")),
             action_literals=says("text_document.code_action.code_action_literal_support") is not None,
-            action_resolve="edit" in (says("text_document.code_action.resolve_support.properties") or ())
+            action_resolve="edit" in _list(says("text_document.code_action.resolve_support.properties"))
             and bool(says("text_document.code_action.data_support")),
             llm_generated_tag=types.CodeActionTag.LlmGenerated
-            in (says("text_document.code_action.tag_support.value_set") or ()),
+            in _list(says("text_document.code_action.tag_support.value_set")),
             as_is_insert_mode=types.InsertTextMode.AsIs
-            in (says("text_document.completion.completion_item.insert_text_mode_support.value_set") or ()),
+            in _list(says("text_document.completion.completion_item.insert_text_mode_support.value_set")),
         )
+
+
+def _list(said: Any) -> list[Any]:
+    return said if isinstance(said, list) else []

@@ -23,18 +23,19 @@ def converter() -> Converter:
     """A converter for one connection (it learns which trigger kinds its client uses)."""
     lenient: Converter = default_converter()
     lenient.register_structure_hook_func(_is_enum, _known_or_as_sent)
+    # Inner types first: a hook for an outer one is compiled with the hooks that its fields have by then.
     # Custom methods keep their parameters as plain JSON: pygls would make named tuples of them.
     for message in (JsonRPCRequestMessage, JsonRPCNotification):
         lenient.register_structure_hook(message, lambda sent, cls: cls(**{"params": None, **sent}))
+    lenient.register_structure_hook(types.ClientCapabilities, lambda sent, _: Said(sent))
     _before(lenient, types.Position, _clamped)
     _before(lenient, types.Range, lambda sent: {"start": sent[0], "end": sent[1]} if isinstance(sent, list) else sent)
     _before(lenient, types.TextDocumentItem, _with(languageId="plaintext", version=0))
     _before(lenient, types.VersionedTextDocumentIdentifier, _with(version=0))
-    _before(lenient, types.InlineCompletionParams, _with(context={}))
     _before(lenient, types.InlineCompletionContext, _InlineContext(lenient))
-    _before(lenient, types.CodeActionParams, _with(context={}))
+    _before(lenient, types.InlineCompletionParams, _with(context={}))
     _before(lenient, types.CodeActionContext, lambda sent: {**sent, "diagnostics": _readable(lenient, sent)})
-    _or_else(lenient, types.InitializeParams, lambda sent: {**sent, "capabilities": {}})
+    _before(lenient, types.CodeActionParams, _with(context={}))
     return lenient
 
 
@@ -43,21 +44,27 @@ def _before(lenient: Converter, cls: type, mend: Callable[[Any], Any]) -> None:
     lenient.register_structure_hook(cls, lambda sent, _: strict(mend(sent), cls))
 
 
-def _or_else(lenient: Converter, cls: type, fallback: Callable[[Any], Any]) -> None:
-    strict: Hook = lenient.get_structure_hook(cls)
-
-    def structure(sent: Any, _: Any) -> Any:
-        try:
-            return strict(sent, cls)
-        except Exception:
-            return strict(fallback(sent), cls)
-
-    lenient.register_structure_hook(cls, structure)
-
-
 def _with(**values: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Fills in what is missing or null."""
     return lambda sent: {**sent, **{name: value for name, value in values.items() if sent.get(name) is None}}
+
+
+class Said:
+    """The client's capability tree, read as it is asked for: `None` for whatever is not said or not an object.
+
+    lsprotocol's types for it are some eighty classes, whose readers take a quarter of a second to compile, and one
+    value of a newer protocol in any of them would lose the whole `initialize`.
+    """
+
+    def __init__(self, sent: Any) -> None:
+        self._sent = sent if isinstance(sent, dict) else {}
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        first, *rest = name.split("_")
+        value = self._sent.get(first + "".join(part.capitalize() for part in rest))
+        return Said(value) if isinstance(value, dict) else value
 
 
 def _is_enum(cls: Any) -> bool:

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -38,8 +37,6 @@ Kind = Literal["inline", "menu", "fix"]
 Load = Callable[[Settings], "Completer"]
 """Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
 
-_LISTED_MOST = 8
-
 
 class Session:
     """The state of one connection. Everything runs on the event loop but `load`."""
@@ -61,7 +58,6 @@ class Session:
         self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
         self._offered: dict[str, tuple[str, Suggestion]] = {}
         self._offers = 0
-        self._listed: OrderedDict[tuple[str, int], Snapshot] = OrderedDict()
         self._background: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -218,17 +214,6 @@ class Session:
                 del self._offered[uri]
                 return True
         return False
-
-    def remember(self, snapshot: Snapshot) -> None:
-        """Keep the text that code actions were listed for, so that one can be resolved after further typing."""
-        self._listed[snapshot.uri, snapshot.version] = snapshot
-        self._listed.move_to_end((snapshot.uri, snapshot.version))
-        while len(self._listed) > _LISTED_MOST:
-            self._listed.popitem(last=False)
-
-    def remembered(self, uri: str, version: int) -> Snapshot | None:
-        """The snapshot that actions were listed for, while it is kept."""
-        return self._listed.get((uri, version))
 
     # ---- talking back
 

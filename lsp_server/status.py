@@ -36,8 +36,9 @@ class Status:
     def answered(self, ms: float) -> None:
         """Count one answer of the model; turns `slow` on and off."""
         self._recent.append(ms)
-        if len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:
+        state = self._sent[0] if self._sent else None
+        if state != "slow" and len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:
             seconds = round(self.typical_ms / 1000, 1)
             self.say("slow", f"Proposals take {seconds} s here; fewer `redraft.context.tokens` or `maxLines` may help.")
-        elif self._sent is not None and self._sent[0] in ("slow", "error"):
+        elif state == "error" or (state == "slow" and self.typical_ms < SLOW_MS / 2):
             self.say("ready")

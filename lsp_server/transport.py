@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -45,16 +46,17 @@ async def _pump(protocol: Protocol, source: BinaryIO) -> None:
     loop = asyncio.get_running_loop()
     bodies: asyncio.Queue[bytes | None] = asyncio.Queue()
 
+    def hand_over(body: bytes | None) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(bodies.put_nowait, body)
+
     def read() -> None:
         try:
             while (body := _read_message(source)) is not None:
-                loop.call_soon_threadsafe(bodies.put_nowait, body)
-            loop.call_soon_threadsafe(bodies.put_nowait, None)
-        except RuntimeError:
-            pass  # the loop has ended meanwhile
+                hand_over(body)
         except (OSError, ValueError) as error:
-            log.error("cannot read from the client: %s", error)
-            loop.call_soon_threadsafe(bodies.put_nowait, None)
+            log.info("cannot read from the client: %s", error)
+        hand_over(None)
 
     # A daemon: a read that blocks forever must not keep a finished server alive.
     threading.Thread(target=read, name="lsp-reader", daemon=True).start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lsprotocol import types
@@ -52,14 +52,12 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
         completer.warm(snapshot, start, others=session.documents.others(snapshot.uri), preferences=preferences)
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
-        for one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
+        for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
             title = f"redraft: fix “{_short(one.message)}”"
-            offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, one.range, one))
+            offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, span, one))
     if start < end and _wanted(types.CodeActionKind.RefactorRewrite, params.context.only):
         title = "redraft: rewrite the selection"
-        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, params.range, None))
-    if offers:
-        session.remember(snapshot)
+        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, (start, end), None))
     return offers
 
 
@@ -71,13 +69,14 @@ def _wanted(kind: types.CodeActionKind, only: Sequence[types.CodeActionKind | st
 
 def _overlapping(
     session: Session, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic], start: int, end: int
-) -> list[types.Diagnostic]:
+) -> list[tuple[tuple[int, int], types.Diagnostic]]:
+    """What touches [start, end], with its span, each message once."""
     found: dict[tuple[int, int, str], types.Diagnostic] = {}
     for one in diagnostics:
         first, last = positions.to_span(snapshot, one.range, session.encoding)
         if first <= end and start <= last:
             found.setdefault((first, last, one.message), one)
-    return list(found.values())[:_DIAGNOSTICS_MOST]
+    return [((first, last), one) for (first, last, _), one in found.items()][:_DIAGNOSTICS_MOST]
 
 
 def _short(message: str) -> str:
@@ -90,11 +89,11 @@ def _offer(
     snapshot: Snapshot,
     title: str,
     kind: types.CodeActionKind,
-    where: types.Range,
+    span: tuple[int, int],
     diagnostic: types.Diagnostic | None,
 ) -> Offer:
     """A literal to be resolved where the client can; else with a command that asks the client to apply the edit."""
-    data = Target(snapshot.uri, snapshot.version, where).wire()
+    data = asdict(Target(snapshot.uri, snapshot.version, *span))
     able = session.capabilities
     if not able.action_literals:
         return types.Command(title=title, command=FIX, arguments=[data])
@@ -113,29 +112,20 @@ def _offer(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an offered action is about: a range of one version of a document."""
+    """What an offered action is about: code points [start, end) of one version of a document."""
 
     uri: str
     version: int
-    range: types.Range
-
-    def wire(self) -> dict[str, Any]:
-        """As JSON, for `CodeAction.data` and command arguments."""
-        ends = {"start": self.range.start, "end": self.range.end}
-        places = {name: {"line": at.line, "character": at.character} for name, at in ends.items()}
-        return {"uri": self.uri, "version": self.version, "range": places}
+    start: int
+    end: int
 
     @classmethod
     def of(cls, data: Any) -> Target | None:
-        """The target in the data of an action, or None when the data is not ours."""
+        """The target in an action's data or a command's argument, or None when the data is not ours."""
         try:
-            ends = [types.Position(int(at["line"]), int(at["character"])) for at in map(data["range"].get, _ENDS)]
-            return cls(str(data["uri"]), int(data["version"]), types.Range(*ends))
-        except (KeyError, TypeError, ValueError, AttributeError):
+            return cls(str(data["uri"]), int(data["version"]), int(data["start"]), int(data["end"]))
+        except (KeyError, TypeError, ValueError):
             return None
-
-
-_ENDS = ("start", "end")
 
 
 async def resolve(session: Session, action: types.CodeAction) -> types.CodeAction:
@@ -161,7 +151,7 @@ async def fix(session: Session, arguments: Sequence[Any]) -> None:
 
 async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     snapshot, since = session.documents.get(target.uri), time.monotonic()
-    span = _carried(session, target, snapshot) if snapshot is not None else None
+    span = session.documents.carried(target.uri, target.version, target.start, target.end)
     if snapshot is None or span is None:
         _refuse(session)
     completer = session.completer_for(snapshot.language)
@@ -200,37 +190,6 @@ def _refuse(session: Session) -> NoReturn:
     message = "redraft: the code has changed since this fix was offered; ask for code actions again."
     session.show(message)
     raise JsonRpcContentModified(message)
-
-
-def _carried(session: Session, target: Target, now: Snapshot) -> tuple[int, int] | None:
-    """The target's range in today's text, or None when the text in it may have changed.
-
-    Everything that changed since lies between what both versions begin and end with; a range outside of it has only
-    moved.
-    """
-    then = now if now.version == target.version else session.remembered(now.uri, target.version)
-    if then is None:
-        return None
-    start, end = positions.to_span(then, target.range, session.encoding)
-    if then is now:
-        return start, end
-    head = _common(then.text, now.text)
-    tail = _common(then.text[head:][::-1], now.text[head:][::-1])
-    if end < head:
-        return start, end
-    if start > len(then.text) - tail:
-        moved = len(now.text) - len(then.text)
-        return start + moved, end + moved
-    return None
-
-
-def _common(one: str, other: str) -> int:
-    """Length of the longest common beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low
 
 
 def _workspace_edit(session: Session, snapshot: Snapshot, repair: Repair) -> types.WorkspaceEdit:

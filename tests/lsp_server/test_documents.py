@@ -97,3 +97,59 @@ def test_an_empty_change_still_moves_the_version() -> None:
     moved = documents.get(URI)
     assert moved is not None
     assert (moved.text, moved.version) == ("x", 5)
+
+
+# ---- ranges carried over
+
+
+@given(text=TEXTS, edits=EDITS, at=st.tuples(st.floats(0, 1), st.floats(0, 1)))
+def test_a_range_is_carried_over_only_with_its_text_unchanged(
+    text: str, edits: list[tuple[float, float, str, bool]], at: tuple[float, float]
+) -> None:
+    start, end = sorted(round(one * len(text)) for one in at)
+    documents = Documents()
+    documents.open(item(text))
+    now = text
+    for version, (one, other, new, whole) in enumerate(edits, start=2):
+        client = Snapshot.open(URI, 0, "python", now)
+        first, last = sorted(client.settled(round(place * len(now))) for place in (one, other))
+        where = positions.to_range(client, first, last, "utf-16")
+        now = now[:first] + new + now[last:]
+        change = types.TextDocumentContentChangePartial(where, new)
+        sent = types.TextDocumentContentChangeWholeDocument(now) if whole else change
+        documents.change(URI, version, [sent], "utf-16")
+    carried = documents.carried(URI, 1, start, end)
+    assert carried is None or now[carried[0] : carried[1]] == text[start:end]
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        ("a\nfoo\nb", (2, 5)),
+        ("aa\nfoo\nbb", None),
+        ("a\nnew\nfoo\nb", (6, 9)),
+        ("a\nfoo\nnew\nb", (2, 5)),
+        ("a\nxfoo\nb", None),
+        ("a\nfoox\nb", None),
+        ("a\nfo\nb", None),
+        ("", None),
+    ],
+)
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_range_moves_with_what_is_around_it(now: str, expected: tuple[int, int] | None, whole: bool) -> None:
+    documents = Documents()
+    documents.open(item("a\nfoo\nb"))
+    if whole:
+        documents.change(URI, 2, [types.TextDocumentContentChangeWholeDocument(now)], "utf-16")
+    else:
+        everything = types.Range(types.Position(0, 0), types.Position(9, 0))
+        documents.change(URI, 2, [types.TextDocumentContentChangePartial(everything, now)], "utf-16")
+    assert documents.carried(URI, 1, 2, 5) == expected
+
+
+@pytest.mark.parametrize(("version", "start", "end"), [(2, 0, 1), (1, -1, 2), (1, 2, 1), (1, 0, 99)])
+def test_nonsense_is_not_carried(version: int, start: int, end: int) -> None:
+    documents = Documents()
+    documents.open(item("abc"))
+    assert documents.carried(URI, version, start, end) is None
+    assert documents.carried("file:///other", 1, 0, 1) is None

@@ -1,0 +1,276 @@
+"""Quick fixes and rewrites: listed without the model, resolved against the text they were listed for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from lsprotocol import types
+from lsprotocol.types import Position, Range
+from pygls.exceptions import JsonRpcException
+
+from infill.document import Change, Snapshot
+from lsp_server import positions
+from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client, plain
+
+TEXT = "s = '😀'\r\nx = prnt(1)\r\ny = 2\x0c\r\nz = 3"
+LINE = Range(Position(1, 0), Position(1, 11))
+WORD = Range(Position(1, 4), Position(1, 8))
+
+
+@pytest.fixture
+def script() -> dict[str, Any]:
+    return {"repair": {"prnt": "print", "x = prnt(1)": "x = print(\n    1)", "'😀'": "'ok'"}}
+
+
+def applied(text: str, edit: types.WorkspaceEdit, encoding: positions.Encoding = "utf-16") -> str:
+    """The text after an edit, by our own snapshot (whose positions have tests of their own)."""
+    if edit.document_changes:
+        (change,) = edit.document_changes
+        assert isinstance(change, types.TextDocumentEdit)
+        edits: Sequence[Any] = change.edits
+    else:
+        assert edit.changes is not None
+        edits = edit.changes[URI]
+    before = Snapshot.open(URI, 1, "python", text)
+    spans = [(*positions.to_span(before, one.range, encoding), one.new_text) for one in edits]
+    return before.edit([Change(*span) for span in sorted(spans, reverse=True)], 2).text
+
+
+async def resolved(editor: Editor, action: types.CodeAction) -> types.CodeAction:
+    return await editor.client.code_action_resolve_async(action)
+
+
+# ---- list
+
+
+async def test_listing_offers_a_title_per_diagnostic_and_runs_no_model(ready: Editor) -> None:
+    ready.open(TEXT)
+    offers = await ready.actions(LINE, "Undefined name `prnt`", "something\nelse " + "very " * 30)
+    titles = [offer.title for offer in offers]
+    assert titles[0] == "redraft: fix “Undefined name `prnt`”"
+    assert len(titles[1]) < 90
+    assert "\n" not in titles[1]
+    assert titles[2:] == ["redraft: rewrite the selection"]
+    assert [offer.kind for offer in offers] == ["quickfix", "quickfix", "refactor.rewrite"]
+    assert offers[0].diagnostics[0].message == "Undefined name `prnt`"
+    assert all(offer.edit is None and offer.command is None for offer in offers)
+    assert await ready.calls() == {}
+
+
+async def test_a_cursor_stop_warms_the_cache_and_offers_nothing_by_itself(ready: Editor) -> None:
+    ready.open(TEXT)
+    assert await ready.actions(Range(Position(1, 4), Position(1, 4))) == []
+    assert await ready.calls() == {"warm": 1}
+
+
+async def test_only_diagnostics_that_touch_the_range_count(ready: Editor) -> None:
+    ready.open(TEXT)
+    cursor = Range(Position(1, 8), Position(1, 8))
+    assert len(await ready.actions(cursor, "touches", at=WORD)) == 1
+    beyond = Range(Position(2, 0), Position(2, 0))
+    assert await ready.actions(beyond, "does not", at=WORD) == []
+
+
+@pytest.mark.parametrize(
+    ("only", "kinds"),
+    [
+        (["quickfix"], ["quickfix"]),
+        (["refactor"], ["refactor.rewrite"]),
+        (["refactor.rewrite"], ["refactor.rewrite"]),
+        (["refactor.extract", "source.fixAll", "quick"], []),
+        ([""], ["quickfix", "refactor.rewrite"]),
+    ],
+)
+async def test_only_the_kinds_that_were_asked_for(ready: Editor, only: list[Any], kinds: list[str]) -> None:
+    ready.open(TEXT)
+    assert [offer.kind for offer in await ready.actions(LINE, "broken", only=only)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("uri", "settings"),
+    [
+        ("file:///w/.env", {}),
+        (URI, {"exclude": ["demo.*"]}),
+        (URI, {"fix": {"enable": False}}),
+        (URI, {"enable": {"python": False}}),
+        ("file:///w/not-open.py", {}),
+    ],
+)
+async def test_nothing_is_offered_where_nothing_may_be_asked(editor: Editor, uri: str, settings: Any) -> None:
+    await editor.initialize(options=settings)
+    if "not-open" not in uri:
+        editor.open(TEXT, uri=uri)
+    assert await editor.actions(LINE, "broken", uri=uri) == []
+    assert await editor.calls() == {}
+
+
+# ---- resolve
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+async def test_the_edit_is_exact_in_the_documents_own_line_ending(editor: Editor, encoding: Any) -> None:
+    await editor.initialize(ghost_text_client(encodings=[encoding]))
+    editor.open(TEXT, version=7)
+    offer, rewrite = await editor.actions(LINE, "broken")
+    action = await resolved(editor, rewrite)
+    assert action.edit is not None
+    assert action.edit.changes is None
+    assert action.edit.document_changes is not None
+    (change,) = action.edit.document_changes
+    assert isinstance(change, types.TextDocumentEdit)
+    assert change.text_document == types.OptionalVersionedTextDocumentIdentifier(URI, 7)
+    assert applied(TEXT, action.edit, encoding) == TEXT.replace("x = prnt(1)", "x = print(\r\n    1)")
+    column = {"utf-8": 4, "utf-16": 4, "utf-32": 4}[encoding]
+    width = {"utf-8": 6, "utf-16": 4, "utf-32": 3}[encoding]
+    emoji = Range(Position(0, column), Position(0, column + width))
+    (offer, _) = await editor.actions(emoji, "not a word")
+    action = await resolved(editor, offer)
+    assert action.edit is not None
+    assert applied(TEXT, action.edit, encoding) == TEXT.replace("'😀'", "'ok'")
+
+
+@pytest.mark.parametrize(("tagged", "versioned"), [(True, True), (False, False)])
+async def test_tag_and_versioned_edits_where_the_client_knows_them(
+    editor: Editor, tagged: bool, versioned: bool
+) -> None:
+    able = ghost_text_client()
+    assert able.workspace is not None and able.workspace.workspace_edit is not None
+    assert able.text_document is not None and able.text_document.code_action is not None
+    able.workspace.workspace_edit.document_changes = versioned
+    if tagged:
+        able.text_document.code_action.tag_support = types.CodeActionTagOptions([types.CodeActionTag.LlmGenerated])
+    await editor.initialize(able)
+    editor.open(TEXT)
+    offer = (await editor.actions(WORD, "broken"))[0]
+    assert list(offer.tags or ()) == ([types.CodeActionTag.LlmGenerated] if tagged else [])
+    edit = (await resolved(editor, offer)).edit
+    assert edit is not None
+    assert bool(edit.document_changes) is versioned
+    assert bool(edit.changes) is not versioned
+    assert applied(TEXT, edit) == TEXT.replace("prnt", "print")
+
+
+async def test_typing_elsewhere_moves_the_fix_along(ready: Editor) -> None:
+    ready.open(TEXT)
+    offer = (await ready.actions(WORD, "broken"))[0]
+    moved = "# 😀\r\n" + TEXT.replace("z = 3", "z = 33")
+    ready.type(2, 3, 5, "3")
+    ready.type(3, 0, 0, "# 😀\r\n")
+    edit = (await resolved(ready, offer)).edit
+    assert edit is not None
+    assert applied(moved, edit) == moved.replace("prnt", "print")
+    (change,) = edit.document_changes or ()
+    assert isinstance(change, types.TextDocumentEdit)
+    assert change.text_document.version == 3
+
+
+@pytest.mark.parametrize(
+    "now", [TEXT.replace("prnt", "print"), TEXT.replace("prnt", "prn t"), "", None, TEXT.replace("prnt", "xprnt")]
+)
+async def test_a_fix_for_text_that_is_gone_is_refused_with_one_sentence(ready: Editor, now: str | None) -> None:
+    ready.open(TEXT)
+    offer = (await ready.actions(WORD, "broken"))[0]
+    if now is None:
+        ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
+    else:
+        ready.replace(2, now)
+    with pytest.raises(JsonRpcException) as refused:
+        await resolved(ready, offer)
+    assert refused.value.code == -32801
+    assert len(ready.messages) == 1
+    assert "has changed since" in ready.messages[0].message
+    assert await ready.calls() == {}
+
+
+async def test_no_better_text_is_no_edit_and_one_sentence(ready: Editor) -> None:
+    ready.open(TEXT)
+    where = Range(Position(3, 0), Position(3, 1))
+    action = await resolved(ready, (await ready.actions(where, "broken"))[0])
+    assert action.edit is None
+    assert [message.message for message in ready.messages] == ["redraft found no better text here."]
+
+
+@pytest.mark.parametrize("data", [None, {}, [], "x", {"uri": URI}, {"uri": URI, "version": "v", "start": 0, "end": 1}])
+async def test_an_action_of_somebody_else_comes_back_as_it_is(ready: Editor, data: Any) -> None:
+    ready.open(TEXT)
+    action = types.CodeAction(title="not ours", data=data)
+    assert (await resolved(ready, action)).edit is None
+
+
+class TestASlowModel:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"repair": {"prnt": "print"}, "seconds": 0.8}
+
+    async def test_progress_is_shown_and_ends(self, ready: Editor) -> None:
+        ready.open(TEXT)
+        await resolved(ready, (await ready.actions(WORD, "broken"))[0])
+        reports = list(ready.client.progress_reports.values())[-1]
+        await ready.until(lambda: len(reports) == 2)
+        assert isinstance(reports[0], types.WorkDoneProgressBegin)
+        assert isinstance(reports[1], types.WorkDoneProgressEnd)
+
+    async def test_an_edit_meanwhile_leaves_the_text_alone(self, ready: Editor) -> None:
+        ready.open(TEXT)
+        offer = (await ready.actions(WORD, "broken"))[0]
+        pending = ready.ask(types.CODE_ACTION_RESOLVE, offer)
+        await asyncio.sleep(0.1)
+        ready.type(2, 0, 0, "#")
+        with pytest.raises(JsonRpcException) as refused:
+            await pending
+        assert refused.value.code == -32801
+
+    async def test_a_newer_fix_takes_the_older_ones_place(self, ready: Editor) -> None:
+        ready.open(TEXT)
+        offer = (await ready.actions(WORD, "broken"))[0]
+        older = ready.ask(types.CODE_ACTION_RESOLVE, offer)
+        await asyncio.sleep(0.1)
+        newer = ready.ask(types.CODE_ACTION_RESOLVE, offer)
+        assert (await older).edit is None
+        assert (await newer).edit is not None
+
+    async def test_typing_is_answered_while_a_fix_is_being_made(self, ready: Editor) -> None:
+        """Which of the two the model serves first is the engine's business."""
+        ready.open(TEXT)
+        offer = (await ready.actions(WORD, "broken"))[0]
+        fix = asyncio.ensure_future(ready.ask(types.CODE_ACTION_RESOLVE, offer))
+        await ready.ghost(0, 0)
+        assert (await fix).edit is not None
+
+
+# ---- clients that cannot resolve
+
+
+@pytest.mark.parametrize("literals", [True, False])
+async def test_without_resolve_a_command_asks_for_the_edit_to_be_applied(editor: Editor, literals: bool) -> None:
+    able = menu_client()
+    assert able.text_document is not None and able.text_document.code_action is not None
+    able.text_document.code_action.resolve_support = None
+    if not literals:
+        able.text_document.code_action.code_action_literal_support = None
+    await editor.initialize(able)
+    editor.open(TEXT)
+    where = {"start": {"line": 1, "character": 4}, "end": {"line": 1, "character": 8}}
+    asked = {
+        "textDocument": {"uri": URI},
+        "range": where,
+        "context": {"diagnostics": [{"range": where, "message": "broken"}]},
+    }
+    offer = plain(await editor.ask(types.TEXT_DOCUMENT_CODE_ACTION, asked, typed=False))[0]
+    assert ("kind" in offer) is literals
+    command = offer["command"] if literals else offer
+    params = types.ExecuteCommandParams(command=command["command"], arguments=command["arguments"])
+    await editor.client.workspace_execute_command_async(params)
+    await editor.until(lambda: len(editor.applied) == 1)
+    assert applied(TEXT, editor.applied[0]) == TEXT.replace("prnt", "print")
+
+
+@pytest.mark.parametrize("arguments", [None, [], ["x"], [{"uri": URI}]])
+async def test_a_fix_command_that_makes_no_sense_is_answered_with_a_sentence(ready: Editor, arguments: Any) -> None:
+    params = types.ExecuteCommandParams(command="redraft.fix", arguments=arguments)
+    await ready.client.workspace_execute_command_async(params)
+    assert len(ready.messages) == 1
+    assert ready.applied == []

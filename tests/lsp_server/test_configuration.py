@@ -1,0 +1,135 @@
+"""Settings while the server runs: pushed, pulled, wrong, and the ones a folder may not choose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from lsprotocol import types
+
+from tests.lsp_server.conftest import Editor, ghost_text_client, plain
+
+
+async def lines(editor: Editor) -> int:
+    return int(plain(await editor.ask("test/settings", {}))["maxLines"])
+
+
+def push(editor: Editor, settings: Any) -> None:
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings))
+
+
+def pushing_client() -> types.ClientCapabilities:
+    able = ghost_text_client()
+    assert able.workspace is not None
+    able.workspace.configuration = None
+    able.workspace.did_change_configuration = None
+    return able
+
+
+@pytest.mark.parametrize("settings", [{"redraft": {"maxLines": 3}}, {"maxLines": 3}, {"redraft.maxLines": 3, "x": 1}])
+async def test_pushed_settings_are_live(editor: Editor, settings: Any) -> None:
+    await editor.initialize(pushing_client())
+    assert await lines(editor) == 8
+    push(editor, settings)
+    assert await lines(editor) == 3
+    assert not editor.registrations
+
+
+async def test_a_push_goes_over_the_start_and_an_empty_one_back_to_it(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"redraft": {"maxLines": 2}})
+    push(editor, {"redraft": {"maxLines": 5}})
+    assert await lines(editor) == 5
+    push(editor, {"redraft": {}})
+    assert await lines(editor) == 2
+
+
+@pytest.mark.parametrize("settings", [None, [], 7, {"python": {}}, {"redraft": "x"}])
+async def test_a_push_about_nothing_changes_nothing(editor: Editor, settings: Any) -> None:
+    await editor.initialize(pushing_client(), {"maxLines": 2})
+    push(editor, settings)
+    assert await lines(editor) == 2
+    assert editor.messages == []
+
+
+async def test_settings_are_pulled_at_the_start_and_after_a_change(editor: Editor) -> None:
+    editor.client.set_configuration({"maxLines": 4}, section="redraft")
+    await editor.initialize()
+    await editor.until(lambda: "workspace/didChangeConfiguration" in editor.registrations)
+    await eventually(editor, 4)
+    editor.client.set_configuration({"maxLines": 6}, section="redraft")
+    push(editor, None)
+    await eventually(editor, 6)
+
+
+async def eventually(editor: Editor, expected: int) -> None:
+    for _ in range(100):
+        if await lines(editor) == expected:
+            return
+    raise AssertionError(f"maxLines never became {expected}")
+
+
+async def test_off_and_on_again_while_running(editor: Editor) -> None:
+    await editor.initialize(pushing_client())
+    editor.open("def ")
+    push(editor, {"redraft": {"enable": False}})
+    await editor.ghost(0, 4, invoked=True)
+    assert await editor.calls() == {}
+    push(editor, {"redraft": {"enable": True}})
+    await editor.ghost(0, 4, invoked=True)
+    assert (await editor.calls())["complete"] == 1
+    assert editor.statuses[-2:] == ["off", "ready"]
+
+
+async def test_a_bad_value_is_named_once_and_the_rest_counts(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"eagerness": "bold"})
+    bad = {"redraft": {"maxLines": 3, "mode": 7, "disabledIn": "comment"}}
+    push(editor, bad)
+    push(editor, bad)
+    assert await lines(editor) == 3
+    assert len(editor.messages) == 2
+    assert "`redraft.eagerness`" in editor.messages[0].message
+    assert all(f"`redraft.{name}`" in editor.messages[1].message for name in ("eagerness", "mode", "disabledIn"))
+
+
+async def test_a_folder_chooses_no_model(editor: Editor) -> None:
+    """What comes by push or pull may stem from a file in the folder; what comes with `initialize` does not."""
+    await editor.initialize(pushing_client(), {"model": "mine"})
+    push(editor, {"redraft": {"model": "/tmp/theirs", "threads": 64, "maxLines": 3}})
+    assert plain(await editor.ask("test/settings", {})) == {"model": "mine", "maxLines": 3}
+    await editor.until(lambda: len(editor.messages) == 1)
+    assert "`redraft.model` counts only on the command line" in editor.messages[0].message
+    assert "`redraft.threads` counts only" in editor.messages[0].message
+
+
+async def test_a_model_inside_the_opened_folder_is_refused(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"model": "/w/models/theirs"})
+    assert plain(await editor.ask("test/settings", {}))["model"] == ""
+    assert "`redraft.model` lies in an opened folder" in editor.messages[0].message
+
+
+async def test_the_same_model_again_is_no_news(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"model": "mine"})
+    push(editor, {"redraft": {"model": "mine"}})
+    await lines(editor)
+    assert editor.messages == []
+
+
+class TestPinned:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"pinned": {"maxLines": 1, "model": "./anywhere"}}
+
+    async def test_the_command_line_has_the_last_word(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client(), {"maxLines": 5, "model": "other"})
+        push(editor, {"redraft": {"maxLines": 9, "model": "third"}})
+        assert plain(await editor.ask("test/settings", {})) == {"model": "./anywhere", "maxLines": 1}
+        assert editor.messages == []
+
+
+async def test_trace_logs_requests_but_no_text(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"trace": True})
+    editor.open("password = 'hunter2'\ndef ")
+    await editor.ghost(1, 4)
+    await editor.until(lambda: len(editor.log) == 1)
+    assert editor.log[0].message.startswith("inline completion w/demo.py v1: ")
+    assert "hunter2" not in editor.log[0].message

@@ -1,0 +1,369 @@
+"""Ghost text and menu items, through a real client over stdio."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+
+from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client
+
+ADD = {"write": {"def ": ["add(a, b):\n    return a + b", "sub(a, b):", "mul(a, b):", "div(a, b):"]}}
+
+
+def texts(answer: types.InlineCompletionList) -> list[Any]:
+    return [item.insert_text for item in answer.items]
+
+
+@pytest.fixture
+def script() -> dict[str, Any]:
+    return ADD
+
+
+async def test_the_server_says_what_it_can_do(editor: Editor) -> None:
+    await editor.initialize()
+    able = editor.capabilities
+    assert able.inline_completion_provider is not None
+    assert isinstance(able.text_document_sync, types.TextDocumentSyncOptions)
+    assert able.text_document_sync.open_close
+    assert able.text_document_sync.change == types.TextDocumentSyncKind.Incremental
+    assert isinstance(able.code_action_provider, types.CodeActionOptions)
+    assert able.code_action_provider.resolve_provider
+    assert able.code_action_provider.code_action_kinds == ("quickfix", "refactor.rewrite")
+    assert able.execute_command_provider is not None
+    assert set(able.execute_command_provider.commands) == {"redraft.fix", "redraft.didAccept"}
+    assert able.position_encoding == "utf-16"
+    assert able.notebook_document_sync is None
+    assert able.completion_provider is None, "a client with ghost text would see everything twice"
+
+
+async def test_automatic_gives_one_item_with_an_explicit_range_ending_at_the_cursor(ready: Editor) -> None:
+    ready.open("x = 1\r\ndef \r\n")
+    answer = await ready.ghost(1, 4)
+    assert texts(answer) == ["add(a, b):\n    return a + b"]
+    at = types.Position(1, 4)
+    assert answer.items[0].range == types.Range(at, at)
+    assert answer.items[0].command is not None
+    assert answer.items[0].command.command == "redraft.didAccept"
+
+
+async def test_invoked_gives_up_to_three_distinct_items(ready: Editor) -> None:
+    ready.open("def \n")
+    answer = await ready.ghost(0, 4, invoked=True)
+    assert len(set(map(str, texts(answer)))) == len(answer.items) == 3
+    ids = [item.command.arguments for item in answer.items if item.command]
+    assert len({str(one) for one in ids}) == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+async def test_columns_are_counted_in_the_negotiated_encoding(editor: Editor, encoding: str) -> None:
+    await editor.initialize(ghost_text_client(encodings=[encoding]))
+    assert editor.capabilities.position_encoding == encoding
+    before = "s = '😀語' ; def "
+    editor.open(before)
+    width = {"utf-8": len(before.encode()), "utf-16": len(before.encode("utf-16-le")) // 2, "utf-32": len(before)}
+    answer = await editor.ghost(0, width[encoding])
+    assert len(answer.items) == 1
+    assert answer.items[0].range == types.Range(*[types.Position(0, width[encoding])] * 2)
+    assert not (await editor.ghost(0, width[encoding] - 1)).items
+
+
+async def test_edits_are_seen_before_the_request_that_follows_them(ready: Editor) -> None:
+    ready.open("\x0c\u2028x = 1\n")
+    ready.type(2, 1, 0, "def ")
+    assert len((await ready.ghost(1, 4)).items) == 1
+    ready.replace(3, "class ")
+    assert not (await ready.ghost(0, 6)).items
+    ready.replace(4, "a\rdef ")
+    assert len((await ready.ghost(1, 4)).items) == 1
+
+
+@pytest.mark.parametrize(
+    "uri", ["untitled:Untitled-1", "vscode-notebook-cell:/w/n.ipynb#W0sZmlsZQ%3D%3D", "zipfile:///a"]
+)
+async def test_any_uri_scheme_is_a_document(ready: Editor, uri: str) -> None:
+    ready.open("def ", uri=uri)
+    assert len((await ready.ghost(0, 4, uri=uri)).items) == 1
+
+
+@pytest.mark.parametrize(("kind", "items"), [(0, 3), (1, 3), (2, 1), (7, 1), (None, 1)])
+async def test_every_trigger_kind_is_answered(ready: Editor, kind: int | None, items: int) -> None:
+    ready.open("def ")
+    answer = await ready.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, raw_params(kind))
+    assert len(answer.items) == items
+
+
+async def test_a_client_that_counts_trigger_kinds_from_zero_is_understood_once_it_shows(ready: Editor) -> None:
+    ready.open("def ")
+    found = [
+        len((await ready.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, raw_params(kind))).items)
+        for kind in (1, 0, 1, 2, 1)
+    ]
+    assert found == [3, 3, 1, 1, 3]
+
+
+async def test_a_missing_context_means_automatic(ready: Editor) -> None:
+    ready.open("def ")
+    params = raw_params(2)
+    del params["context"]
+    assert len((await ready.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, params)).items) == 1
+
+
+def raw_params(kind: int | None, selected: Any = None, character: int = 4) -> dict[str, Any]:
+    context = {"triggerKind": kind} | ({"selectedCompletionInfo": selected} if selected is not None else {})
+    return {
+        "textDocument": {"uri": URI},
+        "position": {"line": 0, "character": character},
+        "context": context,
+    }
+
+
+AT = {"line": 0, "character": 0}
+CURSOR = {"line": 0, "character": 2}
+
+
+@pytest.mark.parametrize("where", [{"start": AT, "end": CURSOR}, [AT, CURSOR]])
+async def test_the_popups_item_is_extended_in_its_own_range(ready: Editor, where: Any) -> None:
+    ready.open("de")
+    answer = await ready.ask(
+        types.TEXT_DOCUMENT_INLINE_COMPLETION, raw_params(2, {"range": where, "text": "def "}, character=2)
+    )
+    assert texts(answer) == ["def add(a, b):\n    return a + b"]
+    assert answer.items[0].range == types.Range(types.Position(0, 0), types.Position(0, 2))
+
+
+@pytest.mark.parametrize(
+    "selected",
+    [
+        {"range": {"start": AT, "end": AT}, "text": "def "},
+        {"range": {"start": AT, "end": CURSOR}, "text": ""},
+        {"range": None, "text": "def "},
+        {"text": "def "},
+        {"range": {"start": AT, "end": CURSOR}},
+        "def ",
+        [],
+    ],
+)
+async def test_a_popup_item_that_cannot_be_extended_is_as_good_as_none(ready: Editor, selected: Any) -> None:
+    ready.open("def ")
+    answer = await ready.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, raw_params(2, selected))
+    assert texts(answer) == ["add(a, b):\n    return a + b"]
+
+
+async def test_other_open_files_are_handed_on(ready: Editor) -> None:
+    ready.open("def ")
+    ready.open("x = 1", uri="file:///w/other.py")
+    await ready.ghost(0, 4)
+    assert (await ready.calls())["others_1"] == 1
+
+
+async def test_accepting_is_a_command_that_always_succeeds(ready: Editor) -> None:
+    ready.open("def ")
+    command = (await ready.ghost(0, 4)).items[0].command
+    assert command is not None
+    for arguments in (command.arguments, command.arguments, ["unknown"], [], None):
+        params = types.ExecuteCommandParams(command="redraft.didAccept", arguments=arguments)
+        assert await ready.client.workspace_execute_command_async(params) is None
+
+
+# ---- newest wins, stale answers, cancelling
+
+
+class TestWhileTheModelThinks:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {**ADD, "seconds": 0.4}
+
+    async def test_a_newer_request_takes_the_older_ones_place(self, ready: Editor) -> None:
+        """Neovim sends no cancel for requests it has no use for any more."""
+        ready.open("def ")
+        older = [ready.ghost(0, 4), ready.ghost(0, 4)]
+        newest = ready.ghost(0, 4)
+        assert len((await newest).items) == 1
+        assert not any([(await one).items for one in older])
+        calls = await ready.calls()
+        assert calls.get("cancelled", 0) == calls["complete"] - 1
+
+    async def test_two_files_do_not_disturb_each_other(self, ready: Editor) -> None:
+        ready.open("def ")
+        ready.open("def ", uri="file:///w/b.py")
+        one, other = ready.ghost(0, 4), ready.ghost(0, 4, uri="file:///w/b.py")
+        assert (len((await one).items), len((await other).items)) == (1, 1)
+
+    async def test_typing_on_empties_what_was_asked_before(self, ready: Editor) -> None:
+        ready.open("def ")
+        stale = ready.ghost(0, 4)
+        await asyncio.sleep(0.1)
+        ready.type(2, 0, 4, "f")
+        assert not (await stale).items
+        assert (await ready.calls())["cancelled"] == 1
+
+    async def test_a_request_works_on_the_text_it_was_sent_for(self, ready: Editor) -> None:
+        ready.open("def ")
+        action = ready.ask("redraft/fill", {"prefix": "x", "suffix": ""})
+        stale = ready.ghost(0, 4)
+        ready.type(2, 0, 4, "f")
+        await asyncio.gather(stale, action)
+        assert "version_2" not in await ready.calls()
+
+    async def test_cancelling_reaches_the_model(self, ready: Editor) -> None:
+        ready.open("def ")
+        params = types.InlineCompletionParams(
+            context=types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
+            text_document=types.TextDocumentIdentifier(URI),
+            position=types.Position(0, 4),
+        )
+        asked = ready.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, params, msg_id="mine")
+        await asyncio.sleep(0.15)
+        ready.client.cancel_request(types.CancelParams(id="mine"))
+        with pytest.raises(JsonRpcException) as refused:
+            await asyncio.wait_for(asked, 0.2)
+        assert refused.value.code == -32800
+        assert (await ready.calls())["cancelled"] == 1
+
+    async def test_closing_a_document_ends_its_requests(self, ready: Editor) -> None:
+        ready.open("def ")
+        stale = ready.ghost(0, 4)
+        await asyncio.sleep(0.1)
+        ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
+        assert not (await stale).items
+
+
+# ---- off, manual, loading
+
+
+@pytest.mark.parametrize(
+    ("settings", "invoked", "asked"),
+    [
+        ({"enable": False}, True, False),
+        ({"enable": {"python": False}}, True, False),
+        ({"enable": {"*": False, "python": True}}, False, True),
+        ({"trigger": "manual"}, False, False),
+        ({"trigger": "manual"}, True, True),
+    ],
+)
+async def test_off_means_that_the_model_is_asked_nothing(
+    editor: Editor, settings: dict[str, Any], invoked: bool, asked: bool
+) -> None:
+    await editor.initialize(options={"redraft": settings})
+    editor.open("def ")
+    answer = await editor.ghost(0, 4, invoked=invoked)
+    await editor.actions(types.Range(types.Position(0, 0), types.Position(0, 0)))
+    if settings.get("enable") is False:
+        assert (await editor.ask("redraft/fill", {"prefix": "def ", "suffix": ""})).reason == "off"
+        assert editor.statuses == ["off"]
+    calls = await editor.calls()
+    assert bool(answer.items) is asked
+    assert calls.get("complete", 0) == int(asked)
+    assert asked or settings.get("trigger") == "manual" or calls == {}
+
+
+class TestWhileLoading:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {**ADD, "load_seconds": 1.0}
+
+    async def test_requests_are_answered_with_nothing(self, editor: Editor) -> None:
+        await editor.initialize(ready=False)
+        editor.open("def ")
+        assert not (await editor.ghost(0, 4)).items
+        assert await editor.actions(types.Range(types.Position(0, 0), types.Position(0, 3)), "broken") == []
+        assert (await editor.ask("redraft/fill", {"prefix": "def ", "suffix": ""})).reason == "loading"
+        assert editor.statuses == ["loading"]
+        await editor.until(lambda: editor.statuses == ["loading", "ready"])
+        assert len((await editor.ghost(0, 4)).items) == 1
+        (reports,) = editor.client.progress_reports.values()
+        await editor.until(lambda: len(reports) == 2)
+        assert [type(one) for one in reports] == [types.WorkDoneProgressBegin, types.WorkDoneProgressEnd]
+
+    async def test_a_client_that_leaves_is_not_kept_waiting(self, editor: Editor) -> None:
+        await editor.initialize(ready=False)
+        async with asyncio.timeout(0.9):
+            await editor.stop()
+
+
+class TestAModelThatCannotBeLoaded:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"load_error": "there is no model in /models/x; install redraft again."}
+
+    async def test_the_user_is_told_once_and_everything_is_answered(self, editor: Editor) -> None:
+        await editor.initialize(ready=False)
+        await editor.until(lambda: "error" in editor.statuses and len(editor.messages) == 1)
+        assert (
+            editor.messages[0].message == "redraft cannot start: there is no model in /models/x; install redraft again."
+        )
+        editor.open("def ")
+        assert not (await editor.ghost(0, 4)).items
+
+
+class TestAModelThatBreaks:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {**ADD, "fail": True}
+
+    async def test_the_answer_is_empty_and_the_status_says_why(self, ready: Editor) -> None:
+        ready.open("def ")
+        assert not (await ready.ghost(0, 4)).items
+        await ready.until(lambda: ready.statuses[-1] == "error")
+        assert not (await ready.ghost(0, 4)).items
+
+
+# ---- the menu, for clients without ghost text
+
+
+class TestMenu:
+    async def test_the_same_proposal_sorted_low_and_never_preselected(self, editor: Editor) -> None:
+        await editor.initialize(menu_client())
+        assert editor.capabilities.completion_provider is not None
+        editor.open("  def ad")
+        editor.replace(2, "  def ")
+        answer = await editor.client.text_document_completion_async(menu_params(6))
+        assert isinstance(answer, types.CompletionList)
+        assert answer.is_incomplete
+        item = answer.items[0]
+        assert (item.label, item.preselect) == ("add(a, b): …", False)
+        assert item.sort_text is not None
+        assert item.sort_text > "zzz"
+        at = types.Position(0, 6)
+        assert item.text_edit == types.TextEdit(types.Range(at, at), "add(a, b):\n    return a + b")
+        assert item.documentation == "add(a, b):\n    return a + b"
+
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"write": {**ADD["write"], "def a": ["dd():"]}}
+
+    async def test_an_item_starts_with_the_word_that_clients_filter_by(self, editor: Editor) -> None:
+        await editor.initialize(menu_client())
+        editor.open("def a")
+        answer = await editor.client.text_document_completion_async(menu_params(5))
+        assert isinstance(answer, types.CompletionList)
+        (item,) = answer.items
+        assert item.filter_text == "add():"
+        assert item.text_edit == types.TextEdit(types.Range(types.Position(0, 4), types.Position(0, 5)), "add():")
+
+    async def test_manual_leaves_out_what_typing_triggers(self, editor: Editor) -> None:
+        await editor.initialize(menu_client(), {"trigger": "manual"})
+        editor.open("def ")
+        kinds = types.CompletionTriggerKind
+        for kind, found in (
+            (kinds.TriggerCharacter, 0),
+            (kinds.TriggerForIncompleteCompletions, 0),
+            (kinds.Invoked, 4),
+        ):
+            answer = await editor.client.text_document_completion_async(menu_params(4, kind))
+            assert isinstance(answer, types.CompletionList)
+            assert len(answer.items) == found
+
+
+def menu_params(
+    character: int, kind: types.CompletionTriggerKind = types.CompletionTriggerKind.Invoked
+) -> types.CompletionParams:
+    return types.CompletionParams(
+        text_document=types.TextDocumentIdentifier(URI),
+        position=types.Position(0, character),
+        context=types.CompletionContext(kind),
+    )
