@@ -1,0 +1,113 @@
+"""Samples are cut from real text, and what training sees of them is what serving would send."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json.decoder
+
+import numpy as np
+import pytest
+
+from engine.checkpoint import EMBEDDED
+from engine.tokenizer import Tokenizer
+from infill import prompt
+from infill.filler import Snippet
+from tests.fakes import CONTROL
+from training.samples import CHUNK_TOKENS, LONGEST, Chunk, Document, Hole, Sampler, Sampling
+
+SOURCES = {
+    "lib/decoder.py": inspect.getsource(json.decoder),
+    "lib/argparse.py": inspect.getsource(argparse),
+}
+GO = 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfor i := 0; i < 10; i++ {\n\t\tfmt.Println(i, "é")\n\t}\n}\n' * 8
+
+
+@pytest.fixture(scope="module")
+def tokens() -> Tokenizer:
+    return Tokenizer.load(EMBEDDED / "tokenizer.json")
+
+
+def documents() -> list[Document]:
+    snippet = Snippet("lib/inspect.py", inspect.getsource(inspect))
+    found = [Document(path, "python", text, (snippet,)) for path, text in SOURCES.items()]
+    return [*found, Document("cmd/main.go", "go", GO)]
+
+
+def draw(tokens: Tokenizer, count: int = 12, **shares: float) -> list[Chunk]:
+    sampler, rng = Sampler(tokens, CONTROL, Sampling(**shares)), np.random.default_rng(3)  # type: ignore[arg-type]
+    return [sampler.chunk(document, rng) for _ in range(count // 3) for document in documents()]
+
+
+def holes(chunks: list[Chunk]) -> list[Hole]:
+    return [hole for chunk in chunks for hole in chunk.holes]
+
+
+def test_the_sides_are_what_the_prompt_makes_of_the_text(tokens: Tokenizer) -> None:
+    for document in documents():
+        rng = np.random.default_rng(5)
+        chunk = Sampler(tokens, CONTROL, Sampling(snippets=0)).chunk(document, rng)
+        for hole in chunk.holes:
+            assert hole.context == prompt.build(tokens, CONTROL, hole.prefix, hole.suffix, document.path).context
+
+
+def test_prefix_middle_and_suffix_join_to_the_document(tokens: Tokenizer) -> None:
+    texts = [document.text for document in documents()]
+    for hole in holes(draw(tokens, unconnected=0, unended=0)):
+        assert any((hole.prefix + hole.text + hole.suffix) in text for text in texts)
+        assert tokens.decode(hole.middle) == hole.text
+
+
+def test_one_trunk_serves_every_cursor(tokens: Tokenizer) -> None:
+    """Every hole's prefix is a slice of the trunk and a tail of few tokens."""
+    for chunk in draw(tokens):
+        assert len(chunk.trunk.ids) <= CHUNK_TOKENS + 70
+        for hole in chunk.holes:
+            ids = hole.context.streams[-1].ids
+            same = sum(np.cumprod([a == b for a, b in zip(ids, chunk.trunk.ids, strict=False)]))
+            assert len(ids) - same <= 8
+
+
+def test_lengths_follow_the_wanted_distribution(tokens: Tokenizer) -> None:
+    lengths = np.array([len(hole.middle) for hole in holes(draw(tokens, 60))])
+    assert lengths.max() <= LONGEST
+    assert 0.005 <= (lengths == 0).mean() <= 0.08
+    assert 0.1 <= (lengths > 32).mean() <= 0.3
+
+
+def test_a_middle_without_a_connecting_suffix_ends_its_line(tokens: Tokenizer) -> None:
+    texts = [document.text for document in documents()]
+    unconnected = holes(draw(tokens, unconnected=1, unended=0))
+    assert sum(not any((h.prefix + h.text + h.suffix) in text for text in texts) for h in unconnected) > 20
+    assert all(h.suffix.startswith("\n") for h in unconnected)
+    unended = holes(draw(tokens, unconnected=0, unended=1))
+    assert all(h.suffix == "" and len(h.context.streams) <= 3 for h in unended)
+    for h in unended:
+        assert any((h.prefix + h.text + "\n") in text for text in texts)
+
+
+def test_snippets_become_streams_of_their_own(tokens: Tokenizer) -> None:
+    chunks = draw(tokens, 6, snippets=1)
+    assert any(h.context.streams[0].name == "snippet" for h in holes(chunks))
+
+
+def test_a_repair_holds_the_wrong_line_and_knows_the_right_one(tokens: Tokenizer) -> None:
+    found = holes(draw(tokens, 60, buggy=1))
+    assert len(found) > 40 and len({hole.kind for hole in found}) > 5
+    for hole in found:
+        assert hole.draft is not None and hole.suspects
+        wrong = tokens.decode(hole.draft)
+        assert wrong != hole.text
+        assert "\n" not in hole.text
+        assert max(hole.suspects) < len(hole.draft)
+    whole_lines = [h for h in found if h.prefix.endswith("\n") and h.suffix.startswith("\n")]
+    assert len(whole_lines) > len(found) / 2
+
+
+def test_a_sample_is_a_function_of_its_seed(tokens: Tokenizer) -> None:
+    assert draw(tokens, 6) == draw(tokens, 6)
+
+
+def test_an_empty_document_has_no_hole(tokens: Tokenizer) -> None:
+    chunk = Sampler(tokens, CONTROL, Sampling()).chunk(Document("a.py", "python", ""), np.random.default_rng(0))
+    assert chunk.holes == ()

@@ -1,0 +1,117 @@
+"""The objective: cross-entropy of every asked row, each term normalized by its own weights.
+
+The head's logits are 49,160 wide, so they exist only for one slice of rows at a time: forward computes the gradients
+as it goes and backward only scales them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.batches import Term
+
+SLICE = 4096
+"""Rows whose logits exist at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """What each term counts. sharpen: how much the entropy of canvas slots that are right already is pressed down
+    (confidence-aware training, LLaDA2.0 report section 5); it makes decoding bolder and probabilities less honest."""
+
+    clean: float = 0.5
+    middle: float = 0.5
+    fill: float = 1.0
+    edit: float = 1.0
+    sharpen: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Per term: the weighted mean cross-entropy (nats), the share of asked rows whose best token is right, and how
+    many rows were asked; (4,) each."""
+
+    loss: Tensor
+    right: Tensor
+    asked: Tensor
+
+
+def objective(
+    hidden: Tensor, embed: Tensor, labels: Tensor, weights: Tensor, terms: Tensor, shares: Weights, slice_of: Any = None
+) -> tuple[Tensor, Sums]:
+    """The loss of rows `hidden` (H, d) with their labels, weights and terms (H,), and what it is made of."""
+    totals = torch.zeros(len(Term), device=weights.device).index_add_(0, terms, weights).clamp_min(1e-9)
+    share = torch.tensor([shares.clean, shares.middle, shares.fill, shares.edit], device=weights.device)
+    scaled = weights / totals[terms] * share[terms]
+    sharpened = torch.where(terms >= Term.FILL, shares.sharpen * scaled, 0.0)
+    loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or _slice)
+    with torch.no_grad():
+        asked = torch.zeros_like(totals).index_add_(0, terms, (weights > 0).float())
+        means = torch.zeros_like(totals).index_add_(0, terms, entropy * weights) / totals
+        hits = torch.zeros_like(totals).index_add_(0, terms, right * (weights > 0)) / asked.clamp_min(1)
+    return loss, Sums(means, hits, asked)
+
+
+class Head(torch.autograd.Function):
+    """sum(weight * cross-entropy) of a tied head, slice by slice; with per-row cross-entropies and hits beside it."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        ctx: Any,
+        hidden: Tensor,
+        embed: Tensor,
+        labels: Tensor,
+        weights: Tensor,
+        sharpened: Tensor,
+        slice_of: Callable[..., tuple[Tensor, ...]],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        rows, table = hidden.detach(), embed.detach()
+        if rows.is_cuda:
+            rows, table = rows.bfloat16(), table.bfloat16()
+        need_rows, need_table = ctx.needs_input_grad[:2]
+        grad_rows = torch.zeros_like(rows) if need_rows else None
+        grad_table = torch.zeros(embed.shape, dtype=torch.float32, device=embed.device) if need_table else None
+        losses, hits, total = [], [], hidden.new_zeros((), dtype=torch.float32)
+        for at in range(0, len(rows), SLICE):
+            part = slice(at, at + SLICE)
+            loss, right, pull = slice_of(rows[part], table, labels[part], weights[part], sharpened[part])
+            losses.append(loss)
+            hits.append(right)
+            total = total + (loss * weights[part]).sum()
+            if grad_rows is not None:
+                grad_rows[part] = pull @ table
+            if grad_table is not None:
+                grad_table += pull.T @ rows[part]
+        ctx.save_for_backward(grad_rows, grad_table)
+        ctx.kinds = hidden.dtype, embed.dtype
+        out = torch.cat(losses), torch.cat(hits)
+        ctx.mark_non_differentiable(*out)
+        return total, *out
+
+    @staticmethod
+    def backward(ctx: Any, scale: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        rows, table = ctx.saved_tensors
+        first = None if rows is None else (rows * scale).to(ctx.kinds[0])
+        second = None if table is None else (table * scale).to(ctx.kinds[1])
+        return first, second, None, None, None, None
+
+
+def _slice(
+    rows: Tensor, table: Tensor, labels: Tensor, weights: Tensor, sharpened: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropies, hits, and the gradient of the weighted sum with respect to the logits, of some rows."""
+    logits = functional.linear(rows, table).float()
+    log_p = logits.log_softmax(-1)
+    p = log_p.exp()
+    loss = -log_p.gather(1, labels[:, None])[:, 0]
+    right = (logits.argmax(-1) == labels).float()
+    entropy = -(p * log_p).sum(-1, keepdim=True)
+    pull = p * weights[:, None] - p * (log_p + entropy) * (sharpened * right)[:, None]
+    pull.scatter_add_(1, labels[:, None], -weights[:, None])
+    return loss, right, pull.to(rows.dtype)

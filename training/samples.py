@@ -1,0 +1,288 @@
+"""Infilling and repair samples from source text: where a hole is, what stands on its sides, what belongs in it.
+
+The sides become token streams through `infill.prompt.build` itself, so training sees exactly what serving will send;
+a sample is a function of (document, seed).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from engine import Context, ControlIds, Stream
+from infill import prompt
+from infill.document import Snapshot
+from infill.filler import Snippet
+from training import bugs
+
+CHUNK = 3 * prompt.HOP
+CHUNK_TOKENS = prompt.PREFIX_MOST - prompt.LONGEST_PATH // 2
+"""The most of a chunk: no cursor in it moves the prefix window, so one encoding of it serves them all."""
+LONGEST = 96
+"""Tokens of the longest middle."""
+CHARS_PER_TOKEN = 3.3
+WINDOW_TOKENS = 24
+"""Tokens that a repair looks at together (`infill.region`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source file, LF line endings. siblings: files of the same package, for snippets."""
+
+    path: str
+    language: str
+    text: str
+    siblings: tuple[Snippet, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Shares of the kinds of holes. sites: places in a chunk whose suffix is the same; cuts: cursors before each.
+
+    by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins 1-20 lines after
+    the middle. unended: sites without any suffix. buggy: sites whose hole holds a mistake to repair. snippets: chunks
+    with pieces of sibling files.
+    """
+
+    sites: int = 6
+    cuts: int = 4
+    by_character: float = 0.5
+    unconnected: float = 0.25
+    unended: float = 0.1
+    buggy: float = 0.0
+    snippets: float = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """One hole. prefix, suffix, text: its sides and what belongs in it. context: what the prompt makes of the sides.
+
+    middle: the text's tokens. draft: tokens of a wrong text that stands there now, or None. suspects: the draft's
+    tokens that the mistake touches. kind: `complete`, or the kind of the mistake.
+    """
+
+    prefix: str
+    suffix: str
+    text: str
+    context: Context
+    middle: tuple[int, ...]
+    kind: str = "complete"
+    draft: tuple[int, ...] | None = None
+    suspects: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Holes that share the beginning of one prefix stream. trunk: that stream for the whole chunk."""
+
+    trunk: Stream
+    holes: tuple[Hole, ...]
+
+
+class Sampler:
+    """Draws chunks of documents. tokens: text to ids as in serving."""
+
+    def __init__(self, tokens: prompt.Tokens, control: ControlIds, sampling: Sampling) -> None:
+        self._tokens, self._control, self._sampling = tokens, control, sampling
+
+    def chunk(self, document: Document, rng: np.random.Generator) -> Chunk:
+        """A chunk of a document and its holes; none when the document is too short or too odd."""
+        start, stop = _chunk_range(document.text, rng)
+        ids = self._tokens.encode(document.text[start:stop])
+        if len(ids) > CHUNK_TOKENS:
+            stop = start + len(self._tokens.decode(ids[:CHUNK_TOKENS]))
+        if stop < len(document.text):
+            stop = document.text.rfind("\n", start, stop) + 1 or stop
+        place = _Place(document, start, stop)
+        snippets = self._snippets(document, rng)
+        holes: list[Hole] = []
+        for _ in range(self._sampling.sites):
+            holes += self._site(place, snippets, rng)
+        whole = self._build(place, place.text, "", ())
+        return Chunk(whole.streams[-1], tuple(holes))
+
+    def _site(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
+        """The holes of one suffix."""
+        mix = self._sampling
+        if len(place.text) < 40:
+            return
+        if rng.random() < mix.buggy:
+            yield from self._repairs(place, snippets, rng)
+            return
+        kind = rng.random()
+        at_unit = kind < mix.unconnected + mix.unended
+        end = place.unit_end(rng) if at_unit else place.any_end(rng, mix.by_character)
+        suffix = place.after(end)
+        if kind < mix.unended:
+            suffix = ""
+        elif at_unit:
+            suffix = place.without_lines(end, int(rng.integers(1, 21)))
+        starts = [place.start(end, _wanted_tokens(rng), rng, mix.by_character) for _ in range(mix.cuts)]
+        for start in dict.fromkeys(starts):
+            hole = self._hole(place, start, end, suffix, snippets)
+            if len(hole.middle) <= LONGEST:
+                yield hole
+
+    def _hole(self, place: _Place, start: int, end: int, suffix: str, snippets: Sequence[Snippet]) -> Hole:
+        prefix, text = place.text[:start], place.text[start:end]
+        context = self._build(place, prefix, suffix, snippets)
+        return Hole(prefix, suffix, text, context, tuple(self._tokens.encode(text)))
+
+    def _repairs(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
+        """A line with a mistake, as repair shows it: the line's beginning is the cursor, the wrong line the draft."""
+        bug, start, end = place.bug(rng)
+        if bug is None:
+            return
+        start, end = self._window(place.text, start, end, bug)
+        wrong = place.text[start : bug.start] + bug.text + place.text[bug.end : end]
+        draft = self._tokens.encode(wrong)
+        right = self._hole(place, start, end, place.after(end), snippets)
+        touched = self._touched(draft, bug.start - start, bug.start - start + len(bug.text))
+        if len(draft) <= WINDOW_TOKENS and len(right.middle) <= WINDOW_TOKENS:
+            sides = (right.prefix, right.suffix, right.text, right.context, right.middle)
+            yield Hole(*sides, bug.kind, tuple(draft), touched)
+
+    def _window(self, text: str, start: int, end: int, bug: bugs.Bug) -> tuple[int, int]:
+        """As much of [start, end) around the bug as a repair looks at together."""
+        ends = np.cumsum([len(self._tokens.decode([i])) for i in self._tokens.encode(text[start:end])])
+        if len(ends) <= WINDOW_TOKENS - 4:
+            return start, end
+        first = max(0, int(np.searchsorted(ends, bug.start - start, side="right")) - WINDOW_TOKENS // 3)
+        last = min(len(ends), int(np.searchsorted(ends, bug.end - start)) + WINDOW_TOKENS // 3)
+        return min(bug.start, start + int(ends[first - 1]) if first else start), max(
+            bug.end, start + int(ends[last - 1])
+        )
+
+    def _touched(self, ids: Sequence[int], begin: int, stop: int) -> tuple[int, ...]:
+        """Tokens that touch [begin, stop] of their text."""
+        ends = np.cumsum([len(self._tokens.decode([i])) for i in ids])
+        return tuple(i for i, last in enumerate(ends) if begin <= last and (ends[i - 1] if i else 0) <= stop)
+
+    def _build(self, place: _Place, prefix: str, suffix: str, snippets: Sequence[Snippet]) -> Context:
+        path = place.document.path
+        return prompt.build(self._tokens, self._control, prefix, suffix, path, snippets).context
+
+    def _snippets(self, document: Document, rng: np.random.Generator) -> list[Snippet]:
+        """Up to two pieces of sibling files, whole lines."""
+        if not document.siblings or rng.random() >= self._sampling.snippets:
+            return []
+        chosen = rng.permutation(len(document.siblings))[: int(rng.integers(1, 3))]
+        return [_piece(document.siblings[i], rng) for i in chosen]
+
+
+def _chunk_range(text: str, rng: np.random.Generator) -> tuple[int, int]:
+    """[start, end) of a chunk: from the text's beginning or from a line start, like the prefix window."""
+    start = 0
+    if len(text) > CHUNK and rng.random() < 0.8:
+        start = text.find("\n", int(rng.integers(len(text) - CHUNK // 2))) + 1
+    return start, min(len(text), start + CHUNK)
+
+
+def _piece(snippet: Snippet, rng: np.random.Generator, most: int = 800) -> Snippet:
+    start = 0
+    if len(snippet.text) > most:
+        start = snippet.text.find("\n", int(rng.integers(len(snippet.text) - most))) + 1
+    return Snippet(snippet.path, snippet.text[start : start + int(rng.integers(200, most))])
+
+
+def _wanted_tokens(rng: np.random.Generator) -> float:
+    """Length of a middle: mostly 1-32 tokens, a fifth 33-96, some empty."""
+    kind = rng.random()
+    if kind < 0.03:
+        return 0.0
+    return float(rng.uniform(33, LONGEST)) if kind < 0.23 else float(np.exp(rng.uniform(0, np.log(32))))
+
+
+@dataclass(frozen=True, eq=False)
+class _Place:
+    """The characters [begin, stop) of a document and what may begin and end a hole there. Offsets count from begin."""
+
+    document: Document
+    begin: int
+    stop: int
+
+    @cached_property
+    def text(self) -> str:
+        return self.document.text[self.begin : self.stop]
+
+    def after(self, offset: int) -> str:
+        """What follows in the document."""
+        return self.document.text[self.begin + offset :]
+
+    def without_lines(self, end: int, count: int) -> str:
+        """What follows, but for the `count` lines after the one that `end` stands in."""
+        rest, _, below = self.after(end).partition("\n")
+        return rest + "\n" + "\n".join(below.split("\n", count)[count:])
+
+    @cached_property
+    def lines(self) -> list[tuple[int, int]]:
+        """(start, end) of each line that is not blank, without its line end."""
+        return [m.span() for m in re.finditer(r"^(?=.*\S).+$", self.text, re.MULTILINE)]
+
+    @cached_property
+    def nodes(self) -> dict[int, list[int]]:
+        """Where syntax nodes end -> where they start."""
+        path, language = self.document.path, self.document.language
+        syntax = Snapshot.open(path, 0, language, self.document.text).syntax(self.begin + len(self.text) // 2)
+        found: dict[int, list[int]] = {}
+        waiting = [syntax.tree.root_node] if syntax else []
+        while waiting and syntax:
+            node = waiting.pop()
+            start, end = (offset - self.begin for offset in syntax.range_of(node))
+            if node.is_named and 0 < start < end <= len(self.text) and "comment" not in node.type:
+                found.setdefault(end, []).append(start)
+            if start < len(self.text) and end > 0:
+                waiting.extend(node.children)
+        return found
+
+    def bug(self, rng: np.random.Generator) -> tuple[bugs.Bug | None, int, int]:
+        """A mistake and the line it is in. Indentation alone can go wrong in any text, prose too: seldom taken."""
+        lines = [(a, b) for a, b in self.lines if a and b - a < 400 and len(self.text[a:b].split()) > 1]
+        for _ in range(8 if lines else 0):
+            start, end = lines[int(rng.integers(len(lines)))]
+            found = bugs.draw(self.text, start, end, self.document.language, rng)
+            if found is not None and (found.kind != "indentation" or rng.random() < 0.1):
+                return found, start, end
+        return None, 0, 0
+
+    def unit_end(self, rng: np.random.Generator) -> int:
+        """The end of a line; in a third of cases of the last line of a block."""
+        ends = [end for _, end in self.lines]
+        if rng.random() < 1 / 3:
+            ends = [
+                b for (a, b), after in zip(self.lines, self.lines[1:], strict=False) if self._closes(a, after[0])
+            ] or ends
+        return ends[int(rng.integers(len(ends)))]
+
+    def _closes(self, line: int, following: int) -> bool:
+        return self._indent(following) < self._indent(line)
+
+    def _indent(self, start: int) -> int:
+        return len(self.text[start:]) - len(self.text[start:].lstrip(" \t"))
+
+    def any_end(self, rng: np.random.Generator, by_character: float) -> int:
+        """Any character; or the end of a syntax node or a line, with or without its line end."""
+        if rng.random() < by_character or not self.lines:
+            return int(rng.integers(1, len(self.text) + 1))
+        if self.nodes and rng.random() < 0.5:
+            ends = sorted(self.nodes)
+            return ends[int(rng.integers(len(ends)))]
+        _, end = self.lines[int(rng.integers(len(self.lines)))]
+        return min(len(self.text), end + int(rng.integers(2)))
+
+    def start(self, end: int, tokens: float, rng: np.random.Generator, by_character: float) -> int:
+        """Where a hole of about so many tokens that ends at `end` begins."""
+        length = tokens * CHARS_PER_TOKEN
+        if tokens == 0 or rng.random() < by_character:
+            return max(0, end - round(length))
+        starts = list(self.nodes.get(end, ()))
+        for start, stop in self.lines:
+            if end - 6 * LONGEST < start < end:
+                starts += [start, start + self._indent(start), max(0, start - 1), min(end, stop)]
+        starts = [start for start in starts if start < end]
+        near = [abs(np.log(end - start) - np.log1p(length)) for start in starts]
+        return starts[int(np.argmin(near))] if starts else max(0, end - round(length))
