@@ -138,7 +138,7 @@ class LocalFiller:
         if step.canvas is None:
             slots = [Slot(piece, "filled", 1.0) for piece in self._tokens.pieces(step.committed)]
             return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
-        canvas, kinds = step.canvas, {change.slot: change for change in step.changes}
+        canvas, kinds = step.canvas, _moved(step.changes)
         drafted = request.draft is not None
         slots = [Slot(piece, "frozen", 1.0) for piece in self._tokens.pieces(step.committed)]
         for slot, piece in enumerate(self._tokens.pieces(canvas.ids.tolist())):
@@ -165,6 +165,15 @@ def _report(generations: Sequence[Generation]) -> FillReport:
         mode=generations[0].mode if generations else "",
         note=generations[0].note if generations else "",
     )
+
+
+def _moved(changes: Sequence[Change]) -> dict[int, Change]:
+    """The changes of one step by the slot where each ended up."""
+    moved, shift = {}, 0
+    for change in changes:
+        moved[change.slot + shift] = change
+        shift += (change.kind == "inserted") - (change.kind == "deleted")
+    return moved
 
 
 def _state(canvas: Canvas, slot: int, kinds: dict[int, Change], mask: int, drafted: bool) -> str:

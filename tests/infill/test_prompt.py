@@ -132,17 +132,17 @@ class TestPrefix:
             last = now
         gaps = [b - a for a, b in pairwise(starts)]
         assert 4 < len(starts) < 20
-        assert sorted(gaps)[len(gaps) // 2] >= 900
+        assert sorted(gaps)[len(gaps) // 2] >= 400
 
     @pytest.mark.parametrize("dense", ["1,", "0.25 ", "中文 ", "{}[]();:\n", "🙂"])
     def test_text_of_many_tokens_keeps_within_the_budget_and_hops_too(self, dense: str) -> None:
         source, changes, last = dense * 6000, 0, ()
         for cursor in range(8000, 8200, 4):
             now = ids(build(source[:cursor]), "prefix")
-            assert len(now) <= PREFIX_MOST + PREFIX_MOST // 2
+            assert 500 <= len(now) <= PREFIX_MOST + PREFIX_MOST // 2
             changes += now[: len(now) // 4] != last[: len(now) // 4]
             last = now
-        assert changes <= 8
+        assert changes <= 5
 
     @given(st.integers(0, 10**9))
     def test_keeps_within_its_budget_and_near_it(self, at: int) -> None:
@@ -150,7 +150,7 @@ class TestPrefix:
         cursor = at % len(source)
         length = len(ids(build(source[:cursor]), "prefix"))
         assert length <= PREFIX_MOST + PREFIX_MOST // 2
-        assert length >= min(300, len(TOKENS.encode(source[max(0, cursor - 1200) : cursor])) * 0.9)
+        assert length >= min(500, len(TOKENS.encode(source[max(0, cursor - 2200) : cursor])) * 0.9)
 
     def test_starts_at_a_line_start(self) -> None:
         source = long_source()
@@ -186,7 +186,7 @@ class TestNearby:
         built = build(source[:20_000], "rest\nbelow\n", "p.py", Snippet("q.py", "text"))
         near, far = text(built.nearby, "prefix").removeprefix("p.py\n"), text(built, "prefix").removeprefix("p.py\n")
         assert far.endswith(near)
-        assert 100 <= len(ids(built.nearby, "prefix")) <= prompt.NEARBY + 16
+        assert 180 <= len(ids(built.nearby, "prefix")) <= prompt.NEARBY + 16
         assert [one.name for one in built.nearby.streams] == ["below", "rest", "prefix"]
         assert stream(built.nearby, "below") == stream(built, "below")
         assert stream(built.nearby, "rest") != stream(built, "rest"), "it sees `below` at another index"

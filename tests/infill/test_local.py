@@ -1,0 +1,409 @@
+"""The local filler over the real engine and tokenizer, with a scripted model in place of the weights."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from engine import CAUSAL, Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
+from engine.checkpoint import EMBEDDED
+from engine.tokenizer import RESERVED, Tokenizer
+from infill.filler import Filled, FillRequest, FillResult, Limits, Snippet, Step
+from infill.local import LocalFiller
+from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
+
+TOKENS = Tokenizer.load(EMBEDDED / "tokenizer.json")
+VOCABULARY = Vocabulary(TOKENS.newlines, frozenset(range(RESERVED)))
+LEFT_TO_RIGHT = Modes(CAUSAL, CAUSAL, CAUSAL)
+REQUEST = FillRequest("def add(a, b):\n    return ", "\n\nprint(add(1, 2))\n", "pkg/math.py", "python")
+
+
+def saying(*texts: str, prob: float = 0.95, seconds: float = 0.0) -> ScriptedDenoiser:
+    return ScriptedDenoiser.saying(CONTROL, [TOKENS.encode(text) for text in texts], prob=prob, seconds=seconds)
+
+
+def spelling(says: Callable[[str], Sequence[int] | str], prob: float = 0.95) -> ScriptedDenoiser:
+    """A model that answers with what `says` makes of the text on the canvas; a string is written from its start."""
+
+    def answer(_context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+        said = says(TOKENS.decode([*committed, *canvas.ids]))
+        ids = TOKENS.encode(said) if isinstance(said, str) else list(said)
+        row = (ids + [EOM] * (len(committed) + len(canvas)))[len(committed) :][: len(canvas)]
+        return predict(*({token: prob} for token in row))
+
+    return ScriptedDenoiser(CONTROL, answer)
+
+
+@pytest.fixture
+async def filler() -> AsyncIterator[Callable[..., LocalFiller]]:
+    made: list[LocalFiller] = []
+
+    def make(denoiser: ScriptedDenoiser, modes: Modes | None = None, **options: object) -> LocalFiller:
+        engine = Engine(denoiser, modes or Modes(), VOCABULARY)
+        made.append(LocalFiller(engine, TOKENS, **options))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+Make = Callable[..., LocalFiller]
+
+
+def texts(result: FillResult) -> list[str]:
+    return [one.text for one in result.texts]
+
+
+class TestComplete:
+    async def test_is_the_models_text(self, filler: Make) -> None:
+        result = await filler(saying("a + b")).fill(REQUEST)
+        assert result.texts == (Filled("a + b", None, None, True),)
+        assert (result.report.mode, result.report.forwards, result.report.tokens) == ("speedy", 1, 3)
+
+    @pytest.mark.parametrize("mode", ["speedy", "quality", "causal", "auto"])
+    async def test_in_every_mode(self, filler: Make, mode: str) -> None:
+        assert texts(await filler(saying("a + b")).fill(replace(REQUEST, mode=mode))) == ["a + b"]
+
+    async def test_stops_at_the_line_end_without_it(self, filler: Make) -> None:
+        for mode in ("speedy", "causal"):
+            result = await filler(saying("a + b\n\n\ndef sub(a, b):")).fill(replace(REQUEST, mode=mode))
+            assert result.texts[0].text == "a + b"
+            assert result.texts[0].finished
+
+    async def test_of_several_lines_takes_as_many(self, filler: Make) -> None:
+        request = replace(REQUEST, limits=Limits(8, 64, lines=2))
+        for mode in ("speedy", "causal"):
+            result = await filler(saying("a\nb\nc\nd")).fill(replace(request, mode=mode))
+            assert result.texts[0].text == "a\nb"
+            assert result.texts[0].finished
+
+    async def test_longer_than_its_canvas_continues(self, filler: Make) -> None:
+        long = "alpha(one, two) + beta(three, four) + gamma(five, six) + delta(seven)"
+        result = await filler(saying(long)).fill(replace(REQUEST, limits=Limits(8, 64)))
+        assert texts(result) == [long]
+
+    async def test_past_its_tokens_is_unfinished(self, filler: Make) -> None:
+        result = await filler(saying("one two three four five six")).fill(replace(REQUEST, limits=Limits(8, 3)))
+        assert result.texts == (Filled("one two three", None, None, False),)
+
+    async def test_never_shows_a_control_token(self, filler: Make) -> None:
+        mixed = [*TOKENS.encode("a"), CONTROL.middle, INSERT, DELETE, MASK, 0, *TOKENS.encode("b")]
+        for mode in ("speedy", "quality", "causal"):
+            (only,) = texts(await filler(spelling(lambda _: mixed)).fill(replace(REQUEST, mode=mode)))
+            assert "[" not in only
+            assert "<|" not in only
+
+    async def test_keeps_the_users_text_byte_for_byte_in_the_context(self, filler: Make) -> None:
+        denoiser, odd = saying("x"), "s = '🙂\u2028[MASK]\f'\n"
+        await filler(denoiser).fill(replace(REQUEST, prefix=odd, suffix="", snippets=(Snippet("a.py", odd),)))
+        shown = [TOKENS.decode(stream.ids) for stream in denoiser.opened[0].streams]
+        assert shown == ["a.py\n" + odd, "pkg/math.py\n" + odd]
+
+
+class TestAlternatives:
+    def script(self, _context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+        words = {name: TOKENS.encode(name)[0] for name in ("a", "b", "c")}
+        last = words["c"] if (committed or canvas.ids)[0] == words["b"] else EOM
+        said = [{words["a"]: 0.6, words["b"]: 0.3, words["c"]: 0.05}, {last: 0.95}, *[{EOM: 0.95}] * 30]
+        return predict(*said[len(committed) :][: len(canvas)])
+
+    @pytest.mark.parametrize("mode", ["speedy", "causal"])
+    async def test_are_distinct_texts_the_best_first(self, filler: Make, mode: str) -> None:
+        denoiser = ScriptedDenoiser(CONTROL, self.script)
+        result = await filler(denoiser).fill(replace(REQUEST, alternatives=3, mode=mode))
+        assert texts(result) == ["a", "bc"]
+
+    async def test_equal_texts_are_one(self, filler: Make) -> None:
+        """ "ab" as one token and as two."""
+        whole, (first,), (second,) = (TOKENS.encode(text) for text in ("in", "i", "n"))
+
+        def script(_context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            start = (committed or tuple(canvas.ids))[0]
+            said = [{whole[0]: 0.6, first: 0.3}, {second if start == first else EOM: 0.95}, *[{EOM: 0.95}] * 30]
+            return predict(*said[len(committed) :][: len(canvas)])
+
+        result = await filler(ScriptedDenoiser(CONTROL, script)).fill(replace(REQUEST, alternatives=2))
+        assert texts(result) == ["in"]
+        assert result.texts[0].finished
+
+
+class TestRepair:
+    DRAFT = replace(REQUEST, draft="a - b", suspects=((2, 3),), mode="quality", urgent=False)
+
+    async def test_starts_from_the_draft_and_from_the_draft_with_its_suspects_masked(self, filler: Make) -> None:
+        denoiser = saying("a + b")
+        result = await filler(denoiser).fill(self.DRAFT)
+        assert texts(result) == ["a + b"]
+        kept, masked = (call.canvas.ids.tolist() for call in denoiser.calls[:2])
+        a, minus, b = TOKENS.encode("a - b")
+        assert kept == [a, minus, b, *[EOM] * 8]
+        assert masked == [a, MASK, b, *[EOM] * 8]
+
+    async def test_without_suspects_starts_from_the_draft_alone(self, filler: Make) -> None:
+        denoiser = saying("a - b")
+        assert texts(await filler(denoiser).fill(replace(self.DRAFT, suspects=()))) == ["a - b"]
+        assert len(denoiser.calls) == 1
+
+    async def test_may_grow_and_shrink(self, filler: Make) -> None:
+        (extra,) = TOKENS.encode(" c")
+
+        def grows(drafted: str) -> Sequence[int] | str:
+            """Asks for room before the last word, as a model trained on INSERT does."""
+            a, minus, b = TOKENS.encode("a - b")
+            if "[" not in drafted and drafted.startswith("a - b"):
+                return [a, minus, INSERT]
+            return [a, minus, extra, b]
+
+        assert texts(await filler(spelling(grows)).fill(replace(self.DRAFT, suspects=()))) == ["a - c b"]
+
+        def shrinks(drafted: str) -> Sequence[int] | str:
+            ids = TOKENS.encode(drafted)
+            return [ids[0], DELETE, *ids[2:]] if drafted == "a - b" else drafted
+
+        assert texts(await filler(spelling(shrinks)).fill(replace(self.DRAFT, suspects=()))) == ["a b"]
+
+    @pytest.mark.parametrize(
+        ("draft", "suspect", "masked"),
+        [
+            ("a - b", (0, 1), [0]),
+            ("a - b", (1, 2), [1]),
+            ("a - b", (1, 4), [1, 2]),
+            ("a - b", (0, 5), [0, 1, 2]),
+            ("a - b", (5, 9), []),
+            ("🙂 - b", (2, 3), None),
+        ],
+    )
+    async def test_a_suspect_is_each_token_that_it_touches(
+        self, filler: Make, draft: str, suspect: tuple[int, int], masked: list[int] | None
+    ) -> None:
+        denoiser = saying(draft)
+        await filler(denoiser).fill(replace(self.DRAFT, draft=draft, suspects=(suspect,)))
+        found = [slot for call in denoiser.calls[1:2] for slot, token in enumerate(call.canvas.ids) if token == MASK]
+        if masked is None:
+            pieces = TOKENS.encode(draft)
+            masked = [pieces.index(TOKENS.encode(" -")[0])]
+        assert found == masked
+
+    async def test_left_to_right_starts_anew_at_each_suspect(self, filler: Make) -> None:
+        denoiser = saying("a + b")
+        request = replace(self.DRAFT, suspects=((2, 3), (4, 5)))
+        result = await filler(denoiser, LEFT_TO_RIGHT).fill(request)
+        a, minus, _ = TOKENS.encode("a - b")
+        assert {call.committed[:2] for call in denoiser.calls if len(call.committed) == 2} >= {(a, minus)}
+        assert texts(result) == ["a + b", "a - b"]
+
+    async def test_left_to_right_without_suspects_says_nothing(self, filler: Make) -> None:
+        assert texts(await filler(saying("x"), LEFT_TO_RIGHT).fill(replace(self.DRAFT, suspects=()))) == []
+
+
+class TestHealing:
+    async def test_writes_the_cursors_token_again(self, filler: Make) -> None:
+        """The prefix ends inside a word; the model must write the whole word, the user gets its end."""
+        request = replace(REQUEST, prefix="import os\nos.pa", suffix="\n", mode="causal")
+        word, others = TOKENS.encode("path.join(a)"), TOKENS.encode("sep")
+
+        def script(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            return predict({others[0]: 0.6, word[0]: 0.3} if not committed else {[*word, EOM][len(committed)]: 0.9})
+
+        result = await filler(ScriptedDenoiser(CONTROL, script), LEFT_TO_RIGHT, heals=True).fill(request)
+        assert texts(result) == ["th.join(a)"]
+
+    async def test_a_line_end_that_is_healed_is_no_line_of_the_answer(self, filler: Make) -> None:
+        request = replace(REQUEST, prefix="def f():\n", mode="causal")
+        script = saying("\n    return 1\n    x")
+        (only,) = (await filler(script, LEFT_TO_RIGHT, heals=True).fill(request)).texts
+        assert (only.text, only.finished) == ("    return 1", True)
+
+
+class TestNumbers:
+    async def test_left_to_right_the_score_is_the_texts(self, filler: Make) -> None:
+        (only,) = (await filler(saying("a + b", prob=0.5)).fill(replace(REQUEST, mode="causal"))).texts
+        assert only.score == pytest.approx(3 * math.log(0.5))
+
+    async def test_confidence_is_calibrated_from_the_fill_probabilities(self, filler: Make) -> None:
+        made = filler(saying("a + b", prob=0.9), calibration=lambda joint: joint / 2)
+        (only,) = (await made.fill(REQUEST)).texts
+        assert only.confidence == pytest.approx(0.9**3 / 2)
+
+    async def test_score_counts_the_end_and_names_the_pieces(self, filler: Make) -> None:
+        good, bad = await filler(saying("a + b", prob=0.5)).score(REQUEST, ["a + b", "a * b"])
+        assert [piece for piece, _ in good.pieces] == ["a", " +", " b", "[EOM]"]
+        assert good.total == pytest.approx(4 * math.log(0.5))
+        assert bad.total < good.total
+        assert bad.pieces[1][1] == pytest.approx(math.log(1e-3))
+
+    async def test_score_of_weights_that_know_no_end_leaves_it_out(self, filler: Make) -> None:
+        (one,) = await filler(saying("a"), heals=True).score(replace(REQUEST, prefix=""), ["a"])
+        assert [piece for piece, _ in one.pieces] == ["a"]
+
+    async def test_costs_are_those_of_all_tasks(self, filler: Make) -> None:
+        request = replace(TestRepair.DRAFT, suspects=((0, 1), (2, 3)))
+        result = await filler(saying("x"), LEFT_TO_RIGHT).fill(request)
+        assert result.report.forwards > 2
+        assert result.report.mode == "causal"
+
+
+class TestSteps:
+    async def test_are_told_as_text(self, filler: Make) -> None:
+        told: list[Step] = []
+        first, second = TOKENS.encode("a +")
+
+        def script(_context: Context, _committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            sure = 0.9 if canvas.ids[0] == first else 0.3
+            return predict({first: 0.8}, {second: sure}, {EOM: 0.9}, {EOM: 0.9})
+
+        request = replace(REQUEST, limits=Limits(canvas=4), on_step=told.append)
+        await filler(ScriptedDenoiser(CONTROL, script)).fill(request)
+        assert [step.kind for step in told] == ["denoise"] * 3
+        assert [(slot.text, slot.state) for slot in told[0].slots] == [
+            ("a", "filled"),
+            ("[MASK]", "mask"),
+            ("[EOM]", "filled"),
+            ("[EOM]", "filled"),
+        ]
+        assert [(slot.text, slot.state) for slot in told[1].slots][:2] == [("a", "draft"), (" +", "filled")]
+        assert told[0].slots[0].prob == pytest.approx(0.8)
+        assert all(step.ms >= 0 for step in told)
+
+    async def test_show_where_a_token_went(self, filler: Make) -> None:
+        told: list[Step] = []
+        a, minus, b = TOKENS.encode("a - b")
+        (c,) = TOKENS.encode(" c")
+
+        def script(_context: Context, _committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            if canvas.ids[2] == b:
+                return predict({a: 0.9}, {INSERT: 0.9}, {c: 0.9}, *[{EOM: 0.9}] * (len(canvas) - 3))
+            return predict(*({int(t): 0.9} if t != MASK else {minus: 0.9} for t in canvas.ids))
+
+        request = replace(TestRepair.DRAFT, suspects=(), on_step=told.append)
+        result = await filler(ScriptedDenoiser(CONTROL, script)).fill(request)
+        assert [(slot.text, slot.state) for slot in told[0].slots][:5] == [
+            ("a", "draft"),
+            ("[MASK]", "inserted"),
+            (" -", "draft"),
+            (" c", "edited"),
+            ("[EOM]", "draft"),
+        ]
+        assert texts(result) == ["a - - c"]
+
+    async def test_of_prefill_and_of_tokens_too(self, filler: Make) -> None:
+        told: list[Step] = []
+        long = replace(REQUEST, prefix="x = 1\n" * 60, mode="causal", on_step=told.append)
+        await filler(saying("a b")).fill(long)
+        kinds = [step.kind for step in told]
+        assert kinds[0] == "prefill"
+        assert kinds[-3:] == ["token"] * 3
+        assert "".join(slot.text for slot in told[-1].slots) == "a b"
+
+
+class TestCancelling:
+    async def test_the_awaiting_task_stops_the_engine(self, filler: Make) -> None:
+        entered, go_on = threading.Event(), threading.Event()
+
+        def script(_context: Context, _committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            entered.set()
+            assert go_on.wait(20)
+            return predict(*[{TOKENS.encode("a")[0]: 0.95}] * len(canvas))
+
+        denoiser = ScriptedDenoiser(CONTROL, script)
+        made = filler(denoiser)
+        endless = replace(REQUEST, mode="causal", limits=Limits(tokens=10_000, lines=0))
+        task = asyncio.ensure_future(made.fill(endless))
+        await asyncio.to_thread(entered.wait, 20)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        go_on.set()
+        denoiser.answer = saying("next").answer
+        assert texts(await made.fill(REQUEST)) == ["next"]
+        assert sum(len(call.canvas) == 1 for call in denoiser.calls) == 1
+
+    async def test_one_of_two_leaves_the_other(self, filler: Make) -> None:
+        made = filler(saying("a + b", seconds=0.01))
+        other = replace(REQUEST, prefix="y = ")
+        one, two = (asyncio.ensure_future(made.fill(request)) for request in (REQUEST, other))
+        await asyncio.sleep(0)
+        one.cancel()
+        assert texts(await two) == ["a + b"]
+        assert one.cancelled()
+
+    async def test_closing_cancels_what_waits(self, filler: Make) -> None:
+        denoiser = saying("a", seconds=0.2)
+        made = filler(denoiser)
+        tasks = [asyncio.ensure_future(made.fill(replace(REQUEST, prefix=f"x{n} = "))) for n in range(3)]
+        while not denoiser.opened:
+            await asyncio.sleep(0.001)
+        await asyncio.to_thread(made.close)
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(done[-1], asyncio.CancelledError)
+
+
+class TestEngineBehind:
+    async def test_equal_requests_have_equal_answers_whatever_runs_beside_them(self, filler: Make) -> None:
+        """The script depends on what it is shown alone, as a model does."""
+
+        def says(drafted: str) -> str:
+            return f"f({len(drafted) % 7})"
+
+        alone = await filler(spelling(says)).fill(replace(REQUEST, alternatives=2))
+        made = filler(spelling(says))
+        requests = [replace(REQUEST, alternatives=2, urgent=n % 2 == 0) for n in range(6)]
+        others = [replace(REQUEST, prefix="z" * n, mode="quality", urgent=n % 2 == 1) for n in range(6)]
+        together = await asyncio.gather(*(made.fill(r) for pair in zip(requests, others, strict=True) for r in pair))
+        assert {result.texts for result in together[::2]} == {alone.texts}
+
+    async def test_a_deadline_returns_what_there_is(self, filler: Make) -> None:
+        made = filler(saying("one two three four five", seconds=0.05))
+        request = replace(REQUEST, mode="causal", limits=Limits(tokens=64, lines=1, deadline=0.12))
+        (only,) = (await made.fill(request)).texts
+        assert "one two three four five".startswith(only.text)
+        assert only.text != "one two three four five"
+        assert not only.finished
+
+    async def test_a_failing_model_fails_only_who_asked(self, filler: Make) -> None:
+        denoiser = saying("a")
+        good = denoiser.answer
+
+        def broken(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            raise RuntimeError("the model broke")
+
+        made = filler(denoiser)
+        denoiser.answer = broken
+        with pytest.raises(RuntimeError, match="the model broke"):
+            await made.fill(REQUEST)
+        denoiser.answer = good
+        assert texts(await made.fill(REQUEST)) == ["a"]
+
+    async def test_a_cold_file_is_answered_at_once_and_warmed_afterwards(self, filler: Make) -> None:
+        denoiser = saying("a")
+        made = filler(denoiser)
+        await made.fill(replace(REQUEST, prefix="value = compute(value)\n" * 300))
+        near, far = (len(context.streams[-1].ids) for context in denoiser.opened[1::-1])
+        assert near < 300 < far
+        for _ in range(100):
+            if len(denoiser.opened) == 3:
+                break
+            await asyncio.sleep(0.01)
+        assert denoiser.opened[2] == denoiser.opened[0]
+
+    async def test_statistics_count_finished_jobs(self, filler: Make) -> None:
+        made = filler(saying("a + b"))
+        await made.fill(REQUEST)
+        await made.fill(REQUEST)
+        assert (made.engine.statistics.jobs, made.engine.statistics.forwards) == (2, 2)
+
+    async def test_after_close_nothing_is_answered(self, filler: Make) -> None:
+        made = filler(saying("a"))
+        made.close()
+        with pytest.raises(RuntimeError, match="the engine is closed"):
+            await made.fill(REQUEST)
+
+    async def test_an_unknown_mode_is_one_sentence(self, filler: Make) -> None:
+        with pytest.raises(ValueError, match="use speedy, quality, auto or causal"):
+            await filler(saying("a")).fill(replace(REQUEST, mode="hasty"))
