@@ -32,10 +32,15 @@ class Stream:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What the middle and the canvas see: every stream in full. The [MID] token stands at position `middle`."""
+    """What the middle and the canvas see: every stream in full.
+
+    middle: the position of the token that opens the middle. opening: that token, or None for [MID], which untrained
+    weights do not know.
+    """
 
     streams: tuple[Stream, ...]
     middle: int
+    opening: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,7 @@ class StreamDenoiser:
     def predict(self, lease: StreamLease, drafts: Sequence[Draft]) -> list[Prediction]:
         one = self._start(lease, lease.pending)
         for draft in drafts:
-            one.add_canvas(self._middle(draft.committed), draft.canvas)
+            one.add_canvas(self._middle(lease, draft.committed), draft.canvas)
         return _by_canvas(self._run(one), [draft.canvas for draft in drafts])
 
     def next_token(
@@ -63,7 +63,7 @@ class StreamDenoiser:
         one = self._start(lease, lease.pending)
         for middle in middles:
             one.ask(
-                one.add_middle(self._middle(middle), recompute_last=True)[-1], NO_TARGETS if among is None else among
+                one.add_middle(self._middle(lease, middle), recompute_last=True)[-1], NO_TARGETS if among is None else among
             )
         output = self._run(one)
         if among is None:
@@ -77,7 +77,7 @@ class StreamDenoiser:
             return [np.empty(0, np.float32) for _ in middles]
         one = self._start(lease, lease.pending)
         for middle in middles:
-            rows = one.causal(self._middle(middle)[:-1], lease.context.middle, one.context_slots, one.context_rows)
+            rows = one.causal(self._middle(lease, middle)[:-1], lease.context.middle, one.context_slots, one.context_rows)
             for row, target in zip(rows, middle, strict=True):
                 one.ask(row, np.array([target], np.int64))
         logprobs = self._run(one).target_logprobs[:, 0]
@@ -101,8 +101,9 @@ class StreamDenoiser:
             self._working.keep_middle(middle, output.kv[..., row : row + 1, :])
         return output
 
-    def _middle(self, ids: tuple[int, ...]) -> tuple[int, ...]:
-        return (self.control.middle, *ids)
+    def _middle(self, lease: StreamLease, ids: tuple[int, ...]) -> tuple[int, ...]:
+        opening = lease.context.opening
+        return (self.control.middle if opening is None else opening, *ids)
 
 
 @dataclass(eq=False)

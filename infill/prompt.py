@@ -78,8 +78,8 @@ def build(
 ) -> Prompt:
     """The streams around the hole between `prefix` and `suffix` (LF line endings).
 
-    heal: take the prefix's last token back and let the middle write it again; only weights whose canvas is untrained
-    need it, the others were taught to start inside a token.
+    heal: for weights whose canvas is untrained: the prefix's last token is taken back and the middle writes it again
+    (token healing), and the token before it opens the middle. The others were taught to start inside a token.
     """
     context_tail, healed = heal_tail(tokens, prefix) if heal else (_encode_tail(tokens, prefix), "")
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
@@ -89,8 +89,8 @@ def build(
     far = [*head, *window(tokens, body, room), *context_tail]
     near = [*head, *window(tokens, body, NEARBY, HOP // 3), *context_tail]
     return Prompt(
-        _context(sides, far),
-        _context([stream for stream in sides if stream.name != "snippet"], near),
+        _context(sides, far, opens=heal),
+        _context([stream for stream in sides if stream.name != "snippet"], near, opens=heal),
         Hole(healed),
         tokens.starting_with(healed) if healed else None,
     )
@@ -128,7 +128,7 @@ def window(tokens: Tokens, body: str, room: int, hop: int = HOP) -> list[int]:
         ids = tokens.encode(body[line or start :])
         if len(ids) <= room:
             return ids
-        while len(body) - start <= hop:
+        while len(body) - start < 3 * hop:
             hop //= 2
         start += hop - start % hop
 
@@ -177,10 +177,11 @@ def _encode_tail(tokens: Tokens, prefix: str) -> list[int]:
     return tokens.encode(prefix[safe_boundary(prefix) :])[-PREFIX_MOST // 2 :]
 
 
-def _context(sides: Sequence[Stream], prefix: Sequence[int]) -> Context:
+def _context(sides: Sequence[Stream], prefix: Sequence[int], *, opens: bool) -> Context:
+    """opens: the prefix's last token opens the middle instead of [MID], which such weights have never seen."""
     offset = sum(stream.name == "snippet" for stream in sides)
     shifted = [
         Stream(stream.name, stream.ids, stream.start, tuple(i + offset for i in stream.sees)) for stream in sides
     ]
-    whole = Stream("prefix", tuple(prefix), PREFIX_AT)
-    return Context((*shifted, whole), PREFIX_AT + len(whole.ids))
+    ids, opening = (prefix[:-1], prefix[-1]) if opens else (prefix, None)
+    return Context((*shifted, Stream("prefix", tuple(ids), PREFIX_AT)), PREFIX_AT + len(ids), opening)
