@@ -1,0 +1,164 @@
+"""The engine over a real (tiny, random) model: jobs that share it do not disturb each other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Future
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine import Canvas, Context, Engine, Generation, Modes, Priority, Step, Stream, Task
+from engine.stream_denoiser import StreamDenoiser
+from tests.fakes import CONTROL, EOM, MASK, RESERVED, SIZE, VOCABULARY, tiny_forward
+
+SECONDS = 60
+MODES = Modes()
+
+
+def context(seed: int, tokens: int = 90) -> Context:
+    dice = np.random.default_rng(seed)
+
+    def some(count: int) -> tuple[int, ...]:
+        return tuple(dice.integers(18, SIZE, count).tolist())
+
+    shared = Stream("below", (7, *range(20, 50)), 512)
+    rest = Stream("rest", (7, *some(5)), 704, (0,))
+    return Context((shared, rest, Stream("prefix", (8, *range(18, 58), *some(tokens)), 768)), 809 + tokens)
+
+
+def tasks() -> list[Task]:
+    """Of every kind: masks, a draft with two starts, alternatives, left to right, a canvas that continues."""
+    return [
+        Task(context(0), (Canvas.masks(8, MASK),), mode="speedy", max_tokens=20),
+        Task(context(1), (Canvas.masks(16, MASK),), mode="quality", alternatives=3, max_tokens=16),
+        Task(context(2), (Canvas.of([20, 21, 22, *[EOM] * 6]), Canvas.of([20, MASK, 22, *[EOM] * 6])), mode="quality"),
+        Task(context(3), (), mode="causal", alternatives=2, max_tokens=12),
+        Task(context(4, 300), (Canvas.masks(8, MASK),), (30, 31), mode="speedy", max_lines=1, max_tokens=12),
+        Task(context(0), (Canvas.masks(12, MASK),), (40,), mode="quality", max_lines=2, max_tokens=24),
+    ]
+
+
+@pytest.fixture(scope="module")
+def forward() -> object:
+    return tiny_forward()
+
+
+@pytest.fixture
+def engine(forward: object) -> Iterator[Engine]:
+    made = Engine(StreamDenoiser(forward, CONTROL, 200_000), MODES, VOCABULARY)  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def alone(forward: object) -> list[Generation]:
+    """Each task on a new engine of its own."""
+    results = []
+    for task in tasks():
+        engine = Engine(StreamDenoiser(forward, CONTROL), MODES, VOCABULARY)  # type: ignore[arg-type]
+        results.append(engine.generate(task, Priority.TYPING).result(SECONDS))
+        engine.close()
+    return results
+
+
+def same(one: Generation, other: Generation) -> None:
+    assert [c.ids for c in one.candidates] == [c.ids for c in other.candidates]
+    assert [c.ended for c in one.candidates] == [c.ended for c in other.candidates]
+    for a, b in zip(one.candidates, other.candidates, strict=True):
+        assert np.allclose(a.probs, b.probs, atol=1e-4)
+    assert one.cost.forwards == other.cost.forwards
+
+
+def test_the_tasks_are_worth_comparing(alone: list[Generation]) -> None:
+    assert sum(len(generation.candidates) for generation in alone) >= 9
+    assert len({candidate.ids for generation in alone for candidate in generation.candidates}) >= 8
+    for generation in alone:
+        for candidate in generation.candidates:
+            assert not set(candidate.ids) & RESERVED
+
+
+def test_one_after_another_on_one_cache(engine: Engine, alone: list[Generation]) -> None:
+    for order in (range(6), reversed(range(6)), (0, 0, 5, 5, 2)):
+        for index in order:
+            same(engine.generate(tasks()[index], Priority.TYPING).result(SECONDS), alone[index])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_at_once_whatever_overtakes_what(engine: Engine, alone: list[Generation], seed: int) -> None:
+    """Priorities, arrivals and cancellations at random; the answers of those that stay are those of each alone."""
+    dice = np.random.default_rng(seed)
+    futures: list[tuple[int, Future[Generation]]] = []
+    arrivals = [int(index) for index in dice.permutation(list(range(6)) * 2)]
+
+    def arrive(_step: Step) -> None:
+        """On the worker's thread, so between two forwards of a running job."""
+        if arrivals and dice.random() < 0.5:
+            submit()
+
+    def submit() -> None:
+        index = arrivals.pop()
+        future = engine.generate(tasks()[index], Priority(int(dice.integers(3))), arrive)
+        if dice.random() < 0.2:
+            future.cancel()
+        else:
+            futures.append((index, future))
+
+    while arrivals:
+        submit()
+        for _, future in list(futures):
+            future.result(SECONDS)
+    for index, future in futures:
+        same(future.result(SECONDS), alone[index])
+    assert len(futures) >= 6
+
+
+def test_a_cancelled_job_stops_within_a_step_and_leaves_the_cache_valid(
+    engine: Engine, alone: list[Generation]
+) -> None:
+    at_work, go_on, steps = threading.Event(), threading.Event(), list[Step]()
+
+    def hold(step: Step) -> None:
+        steps.append(step)
+        at_work.set()
+        assert go_on.wait(SECONDS)
+
+    future = engine.generate(tasks()[4], Priority.TYPING, hold)
+    assert at_work.wait(SECONDS)
+    assert steps[0].kind == "prefill"
+    future.cancel()
+    go_on.set()
+    again = engine.generate(tasks()[4], Priority.TYPING).result(SECONDS)
+    same(again, alone[4])
+    assert len(steps) == 1
+    assert again.cost.context_tokens == alone[4].cost.context_tokens - 64, "the finished chunk stays cached"
+    with pytest.raises(CancelledError):
+        future.result(0)
+
+
+def test_warming_makes_the_next_request_encode_nothing(engine: Engine, alone: list[Generation]) -> None:
+    engine.warm(tasks()[4].context).result(SECONDS)
+    warmed = engine.generate(tasks()[4], Priority.TYPING).result(SECONDS)
+    assert warmed.cost.context_tokens == 0
+    same(warmed, alone[4])
+
+
+def test_score_is_what_writing_left_to_right_said(engine: Engine, alone: list[Generation]) -> None:
+    for candidate in alone[3].candidates:
+        (row,) = engine.score(tasks()[3].context, [candidate.ids], Priority.ACTION).result(SECONDS)
+        assert np.allclose(row, np.log(candidate.probs), atol=1e-4)
+
+
+def test_statistics_are_the_sums_of_what_ended(engine: Engine) -> None:
+    done = [engine.generate(tasks()[index], Priority.TYPING).result(SECONDS) for index in (0, 3)]
+    engine.generate(tasks()[1], Priority.IDLE).cancel()
+    assert engine.statistics.jobs == 2
+    assert engine.statistics.forwards == sum(generation.cost.forwards for generation in done)
+    assert engine.statistics.context_tokens == sum(generation.cost.context_tokens for generation in done)
+
+
+def test_a_wrong_mode_is_refused_at_once(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="no mode is called"):
+        engine.generate(replace(tasks()[0], mode="bold"), Priority.TYPING)
