@@ -17,12 +17,22 @@ from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_c
 Hook = Callable[[Any, Any], Any]
 
 _UINTEGER_MAX = 2**31 - 1
+_ENUMERATIONS: tuple[type[enum.Enum], ...] = (
+    types.CodeActionTag,
+    types.CodeActionTriggerKind,
+    types.CompletionTriggerKind,
+    types.DiagnosticSeverity,
+    types.DiagnosticTag,
+    types.TraceValue,
+)
+"""Those that reach us."""
 
 
 def converter() -> Converter:
     """A converter for one connection (it learns which trigger kinds its client uses)."""
     lenient: Converter = default_converter()
-    lenient.register_structure_hook_func(_is_enum, _known_or_as_sent)
+    for kind in _ENUMERATIONS:
+        lenient.register_structure_hook(kind, _known_or_as_sent)
     # Inner types first: a hook for an outer one is compiled with the hooks that its fields have by then.
     # Custom methods keep their parameters as plain JSON: pygls would make named tuples of them.
     for message in (JsonRPCRequestMessage, JsonRPCNotification):
@@ -65,10 +75,6 @@ class Said:
         first, *rest = name.split("_")
         value = self._sent.get(first + "".join(part.capitalize() for part in rest))
         return Said(value) if isinstance(value, dict) else value
-
-
-def _is_enum(cls: Any) -> bool:
-    return isinstance(cls, type) and issubclass(cls, enum.Enum)
 
 
 def _known_or_as_sent(sent: Any, cls: type[enum.Enum]) -> Any:

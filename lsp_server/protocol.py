@@ -110,7 +110,8 @@ class Protocol(LanguageServerProtocol):
 
     def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
         log.warning("refused message %r: %s", msg_id, error.message)
-        self._send_response(msg_id, error=error.to_response_error())  # type: ignore[arg-type]
+        # Not through pygls' types: they leave out an id that is null, which JSON-RPC wants to see.
+        self._send_data({"jsonrpc": "2.0", "id": msg_id, "error": {"code": error.code, "message": error.message}})
 
 
 def _has_valid_id(message: dict[str, Any]) -> bool:

@@ -23,7 +23,6 @@ def serve(protocol: Protocol, source: BinaryIO | None = None, sink: BinaryIO | N
     corrupt the protocol.
     """
     if sink is None:
-        sys.stdout.flush()
         sink = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)
     protocol.set_writer(_Writer(sink))
@@ -39,6 +38,8 @@ def serve_tcp(protocol: Protocol, host: str, port: int) -> None:
     with connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         serve(protocol, connection.makefile("rb"), connection.makefile("wb"))
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
 
 
 async def _pump(protocol: Protocol, source: BinaryIO) -> None:

@@ -7,6 +7,7 @@ Most tests connect the two over a socket pair within this process, which takes t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 import uuid
@@ -14,9 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future
 from copy import deepcopy
 from functools import cache
-from typing import Any
+from typing import Any, BinaryIO
 
-import hypothesis
 import pytest
 import pytest_asyncio
 from cattrs import Converter
@@ -27,9 +27,6 @@ from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import register_lsp_features
 
 from tests.lsp_server.serve_scripted import scripted
-
-hypothesis.settings.register_profile("here", deadline=None)
-hypothesis.settings.load_profile("here")
 
 URI = "file:///w/demo.py"
 BUFFER = 64 * 2**20
@@ -70,8 +67,9 @@ class Editor:
 
         def serve() -> None:
             server = scripted(script)
-            with theirs, theirs.makefile("rb") as source, theirs.makefile("wb") as sink:
-                server.start_io(source, sink)
+            source, sink = theirs.makefile("rb"), theirs.makefile("wb")
+            server.start_io(source, sink)
+            hang_up(theirs, source, sink)
             self.exit_code = server.exit_code
 
         self._thread = threading.Thread(target=serve)
@@ -188,6 +186,15 @@ def plain(value: Any) -> Any:
     if hasattr(value, "_fields"):
         return {name: plain(one) for name, one in zip(value._fields, value, strict=True)}
     return [plain(one) for one in value] if isinstance(value, list) else value
+
+
+def hang_up(connection: socket.socket, *streams: BinaryIO) -> None:
+    """Close a connection of which another thread may still be reading."""
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    for stream in (*streams, connection):
+        with contextlib.suppress(OSError):
+            stream.close()
 
 
 @cache

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from lsp_server import settings
 from lsp_server.settings import Settings
 
-ROOT = Path(__file__).parents[2]
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -155,11 +154,6 @@ def test_only_what_stands_between_the_marks_is_renewed() -> None:
     assert renewed == f"before\n{settings.BEGIN}\n{settings.markdown()}\n{settings.END}\nafter\n"
     assert settings.updated(renewed) == renewed
     assert settings.updated("no marks") == "no marks"
-
-
-def test_the_readme_shows_the_settings_as_they_are() -> None:
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert settings.updated(page) == page, "run: python -m lsp_server.settings --update README.md"
 
 
 def test_the_module_writes_documentation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
