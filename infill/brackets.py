@@ -33,7 +33,7 @@ def balance(text: str, *, lifetimes: bool = False) -> Balance:
     at = 0
     while at < len(text):
         char = text[at]
-        if char in QUOTES and not (char == "'" and lifetimes and not _is_char(text, at)):
+        if char in QUOTES and not (lifetimes and is_lifetime(text, at)):
             end = closing_quote(text, at)
             if end is None:
                 return Balance(tuple(strays), tuple(stack), (at, char))
@@ -66,5 +66,6 @@ def closing_quote(text: str, at: int) -> int | None:
     return None
 
 
-def _is_char(text: str, at: int) -> bool:
-    return text[at + 2 : at + 3] == "'" or text[at + 1 : at + 2] == "\\"
+def is_lifetime(text: str, at: int) -> bool:
+    """Whether the character at `at` is an apostrophe that opens no character of Rust."""
+    return text[at] == "'" and text[at + 2 : at + 3] != "'" and text[at + 1 : at + 2] != "\\"

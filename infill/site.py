@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-from infill.brackets import QUOTES, balance, closing_quote
+from infill.brackets import QUOTES, balance, closing_quote, is_lifetime
 from infill.document import Snapshot
 from infill.languages import Language, language
 from infill.syntax import Syntax
@@ -24,10 +24,10 @@ _PROSE = frozenset(
 )
 _REMARK = re.compile(r"\s*(?:#(?!include|define|if|endif|else|pragma|\[)|//|--|;;|%|<!--|/\*|\* )")
 # Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
-_CLOSERS = r"\s*(?:[)\]}>\"'`]|</[\w.:-]*>|/>|\s)*"
-_TAIL = r"(?:\s*(?:->|:)\s*[\w\[\]<>.,&*| ]+?)?\s*(?:=>\s*\{?|[;,:{]*)\s*"
-_LEADING = re.compile(_CLOSERS)
-_FINE_REST = re.compile(rf"{_CLOSERS}{_TAIL}(?:(?://|#|--|/\*).*)?$")
+_CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
+_TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
+_LEADING = re.compile(rf"(?:{_CLOSER})*+")
+_FINE_REST = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_TAIL}(?:(?://|#|--|/\*).*)?$")
 _MEMBER = re.compile(r"[\w)\]}\"'?!](?:\??\.|->|::)\w*$")
 _CALLEE = re.compile(r"([^\W\d]\w*|[)\]>!])\s*$")
 _NO_CALLEE = frozenset(
@@ -40,6 +40,9 @@ _PYTHON_HEAD = re.compile(
 _ENDED = re.compile(r"[;}]\s*$|^\s*(?:pass|break|continue)\s*$")
 _CLOSED = frozenset(("string", "template_string", "raw_string_literal", "comment", "line_comment", "block_comment"))
 _REACH = 8_000
+"""Code points above the cursor's line in which an open comment or string is looked for."""
+_NEAR = 400
+"""Code points of the line left of the cursor that tell what kind of code it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _refusal(
     if kind not in ("comment", "docstring", "prose", "string"):
         if not _FINE_REST.match(rest):
             return "code follows the cursor"
-        if not rest.strip() and _ENDED.search(before) and (row.block == "braces" or before.strip().isalpha()):
+        if not rest.strip() and _ENDED.search(before[-_NEAR:]) and (row.block == "braces" or before.strip().isalpha()):
             return "the statement is complete"
     if not snapshot.text.strip():
         return "the file is empty"
@@ -133,9 +136,10 @@ def _inside(snapshot: Snapshot, row: Language, offset: int, before: str) -> Kind
     if kind is not None:
         return None if kind == "code" else kind
     line = offset - len(before)
-    if syntax.errors(line, offset) and (kind := _by_characters(row, before)):
-        return kind
-    return _opened_above(snapshot, syntax, row, line, offset) if syntax.tree.root_node.has_error else None
+    if not syntax.tree.root_node.has_error:
+        return None
+    above = _opened_above(snapshot, syntax, row, line, offset)
+    return above or (_by_characters(row, before) if syntax.errors(line, offset) else None)
 
 
 def _by_tree(snapshot: Snapshot, syntax: Syntax, row: Language, offset: int) -> Literal["code"] | Kind | None:
@@ -152,7 +156,15 @@ def _by_tree(snapshot: Snapshot, syntax: Syntax, row: Language, offset: int) -> 
             inside = start < offset < end
         if inside and name in ("comment", "string", "docstring", "code") and (name, found) != ("string", "docstring"):
             found = name  # type: ignore[assignment]
+            if name == "string" and syntax.tree.root_node.has_error and _begins_line(snapshot, row, start):
+                found = "docstring"
     return found
+
+
+def _begins_line(snapshot: Snapshot, row: Language, offset: int) -> bool:
+    """Whether a long string of Python begins its line: where code is broken that is all that tells a docstring."""
+    line = snapshot.text[snapshot.line_range(snapshot.line_of(offset))[0] : offset + 3]
+    return row.id == "python" and line.strip() in ('"""', "'''")
 
 
 def _by_characters(row: Language, before: str) -> Kind | None:
@@ -167,7 +179,7 @@ def _by_characters(row: Language, before: str) -> Kind | None:
                 return "comment"
         char = before[at]
         quotes = QUOTES if row.grammar else '"'
-        if char in quotes and not (row.id == "rust" and char == "'"):
+        if char in quotes and not (row.id == "rust" and is_lifetime(before, at)):
             end = closing_quote(before, at)
             if end is None:
                 if _in_substitution(before, at):
@@ -197,7 +209,7 @@ def _opened_above(snapshot: Snapshot, syntax: Syntax, row: Language, line: int, 
         node, lost = syntax.node_at(at), False
         while (parent := node.parent) is not None and node.type not in _CLOSED:
             lost, node = lost or node.is_error, parent
-        if node.parent is None and lost:
+        if node.parent is None and (lost or node.is_error):
             opening = snapshot.text[snapshot.line_range(snapshot.line_of(at))[0] : at]
             return "string" if kind == "docstring" and opening.strip() else kind
     return None
@@ -211,6 +223,7 @@ def _code(snapshot: Snapshot, row: Language, offset: int, before: str, rest: str
         if rest.strip():
             return "statement"
         return "block" if _empty_block(snapshot, row, offset) else "empty"
+    before = before[-_NEAR:]
     if not rest.strip() and opens_block(row, before):
         return "block"
     if _MEMBER.search(before):

@@ -126,7 +126,8 @@ class Syntax:
             if node.is_error or node.is_missing:
                 yield node
             if node.has_error:
-                waiting.extend(_touching(node, first, last))
+                # Not goto_first_child_for_byte: it finds nothing where the white space before an ERROR is meant.
+                waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
 
     # ---- bytes
 
@@ -173,18 +174,6 @@ class Bytes:
 def _utf8(text: str) -> bytes:
     # A client may send half a surrogate pair while the other half is still being typed.
     return text.encode("utf-8", "surrogatepass")
-
-
-def _touching(node: tree_sitter.Node, first: int, last: int) -> Iterator[tree_sitter.Node]:
-    """Children of a node that touch the bytes [first, last]."""
-    cursor = node.walk()
-    if cursor.goto_first_child_for_byte(max(first - 1, 0)) is None:
-        return
-    while (child := cursor.node) is not None and child.start_byte <= last:
-        if child.end_byte >= first:
-            yield child
-        if not cursor.goto_next_sibling():
-            return
 
 
 def _window(document: str, offset: int) -> tuple[int, int]:

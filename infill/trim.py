@@ -146,7 +146,7 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
         return text
     for length in range(len(rest), 0, -1):
         tail = rest[:length]
-        repeats = text.rstrip().endswith(tail) and (length == len(rest) or length > _SAYING)
+        repeats = text.rstrip().endswith(tail) and (length == len(rest) or length >= _SAYING)
         if repeats and not set(tail) <= set(")]}"):
             text = text.rstrip()[:-length]
             break
@@ -181,10 +181,11 @@ def without_stutter(text: str, around: Around) -> str | None:
     above = _line_above(around)
     if len(above.strip()) > 2 * _SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
         return None
+    whole = [around.prefix_line + lines[0], *lines[1:]]
     for n in range(len(lines)):
         for period in range(1, min(4, (len(lines) - n) // 2) + 1):
-            said = lines[n : n + period]
-            if _says("".join(said)) and said == lines[n + period : n + 2 * period]:
+            said = whole[n : n + period]
+            if _says("".join(said)) and said == whole[n + period : n + 2 * period]:
                 return "\n".join(lines[: n + period])
     return text
 

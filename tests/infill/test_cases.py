@@ -1,0 +1,134 @@
+"""What the user sees: a file with a cursor, what the model writes, the ghost text.
+
+Each file in `cases/<language>/` is one case:
+
+    === file src/app.py [crlf] [no-eol] [invoked] [unfinished] [max-lines=3] [disabled-in=string]
+    the file, ‸ being the cursor
+    === before
+    the file a moment ago (only where the last edit matters)
+    === model
+    what the model writes; without this section it must not be asked
+    === ghost
+    what is shown; or `=== nothing REASON`, where the reason must begin like that
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from infill.complete import Completer, Preferences
+from infill.document import Change, Snapshot
+from infill.filler import Filled, FillRequest, FillResult, Score
+
+CASES = Path(__file__).parent / "cases"
+CURSOR = "‸"
+
+
+@dataclass
+class Scripted:
+    """A filler that writes what it is told and remembers what it was asked."""
+
+    text: str
+    finished: bool
+    asked: list[FillRequest]
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.asked.append(request)
+        return FillResult((Filled(self.text, None, None, self.finished),))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        raise AssertionError("completing scores nothing")
+
+    def warm(self, request: FillRequest) -> None:
+        raise AssertionError("completing warms nothing")
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Case:
+    language: str
+    path: str
+    options: dict[str, str]
+    text: str
+    before: str | None
+    model: str | None
+    ghost: str | None
+    reason: str
+
+    @classmethod
+    def read(cls, file: Path) -> Case:
+        sections: dict[str, tuple[str, str]] = {}
+        for part in ("\n" + file.read_text(encoding="utf-8")).split("\n=== ")[1:]:
+            head, _, body = part.partition("\n")
+            name, _, rest = head.partition(" ")
+            sections[name] = (rest, body)
+        last = list(sections)[-1]
+        sections[last] = (sections[last][0], sections[last][1].removesuffix("\n"))
+        path, *flags = sections["file"][0].split()
+        options = {flag.partition("=")[0]: flag.partition("=")[2] for flag in flags}
+        ending = "\r\n" if "crlf" in options else "\n"
+
+        def document(name: str) -> str | None:
+            if name not in sections:
+                return None
+            return (sections[name][1] + ("" if "no-eol" in options else "\n")).replace("\n", ending)
+
+        text = document("file")
+        assert text is not None and text.count(CURSOR) == 1, "a case needs one file with one cursor"
+        assert ("ghost" in sections) != ("nothing" in sections), "a case expects a ghost or nothing"
+        return cls(
+            language=file.parent.name,
+            path=path,
+            options=options,
+            text=text,
+            before=document("before"),
+            model=sections["model"][1] if "model" in sections else None,
+            ghost=sections["ghost"][1] if "ghost" in sections else None,
+            reason=sections.get("nothing", ("", ""))[0],
+        )
+
+    def snapshot(self) -> tuple[Snapshot, int]:
+        cursor = self.text.index(CURSOR)
+        text = self.text.replace(CURSOR, "")
+        uri = self.path if ":" in self.path else f"file:///home/me/{self.path}"
+        if self.before is None:
+            return Snapshot.open(uri, 1, self.language, text), cursor
+        opened = Snapshot.open(uri, 1, self.language, self.before)
+        return opened.edit([Change(0, len(self.before), text)], 2), cursor
+
+
+FILES = sorted(CASES.glob("*/*.txt"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+async def test_case(file: Path) -> None:
+    case = Case.read(file)
+    snapshot, cursor = case.snapshot()
+    filler = Scripted(case.model or "", "unfinished" not in case.options, [])
+    preferences = Preferences()
+    if "max-lines" in case.options:
+        preferences = replace(preferences, max_lines=int(case.options["max-lines"]))
+    if "disabled-in" in case.options:
+        preferences = replace(preferences, disabled_in=frozenset(case.options["disabled-in"].split(",")))
+    answer = await Completer(filler).complete(
+        snapshot, cursor, preferences=preferences, invoked="invoked" in case.options
+    )
+    shown = [suggestion.text for suggestion in answer.suggestions]
+    assert shown == ([] if case.ghost is None else [case.ghost]), answer.reason
+    assert answer.reason.startswith(case.reason)
+    assert len(filler.asked) == (case.model is not None)
+    for suggestion in answer.suggestions:
+        assert (suggestion.start, suggestion.end) == (cursor, cursor)
+
+
+def test_there_are_cases_for_every_language() -> None:
+    languages = {file.parent.name for file in FILES}
+    assert len(FILES) >= 60
+    assert languages >= {
+        "python", "javascript", "typescript", "typescriptreact", "go", "rust", "c", "cpp", "java", "plaintext"
+    }  # fmt: skip
