@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Protocol
 
 from engine import Candidate, Canvas, Change, Engine, Generation, Priority, Step, Task
 from infill import prompt
@@ -21,7 +22,7 @@ OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
 
 
-class TextTokens(prompt.Tokens):
+class TextTokens(prompt.Tokens, Protocol):
     """What traces need besides: each token by itself, readable."""
 
     def pieces(self, ids: Sequence[int]) -> list[str]: ...
@@ -38,6 +39,7 @@ class LocalFiller:
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
+        self._lines = prompt.ByLine(tokens)
 
     async def fill(self, request: FillRequest) -> FillResult:
         built = self._prompt(request)
@@ -70,7 +72,7 @@ class LocalFiller:
     def _prompt(self, request: FillRequest) -> prompt.Prompt:
         control = self.engine.control
         sides = (request.prefix, request.suffix, request.path, request.snippets)
-        return prompt.build(self._tokens, control, *sides, heal=self._heals)
+        return prompt.build(self._lines, control, *sides, heal=self._heals)
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
         limits, healed = request.limits, built.hole.healed
@@ -82,7 +84,7 @@ class LocalFiller:
                 mode=request.mode,
                 alternatives=request.alternatives,
                 max_tokens=limits.tokens,
-                max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._lines(committed)),
+                max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
                 first=None if committed else built.first,
                 nearby=built.nearby if request.urgent else None,
@@ -90,7 +92,8 @@ class LocalFiller:
             for committed, canvases in self._starts(request, healed)
         ]
 
-    def _lines(self, ids: Sequence[int]) -> int:
+    def _ended(self, ids: Sequence[int]) -> int:
+        """Lines that end in these tokens."""
         return self._tokens.decode(ids).count("\n")
 
     def _starts(self, request: FillRequest, healed: str) -> list[tuple[tuple[int, ...], tuple[Canvas, ...]]]:

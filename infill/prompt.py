@@ -12,8 +12,10 @@ tail), because only there tokenizing the parts and the whole agree; a keystroke 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -44,6 +46,22 @@ class Tokens(Protocol):
     def decode(self, ids: Sequence[int]) -> str: ...
 
     def starting_with(self, text: str) -> NDArray[np.int64]: ...
+
+
+class ByLine:
+    """A tokenizer that remembers lines: after a keystroke or a jump, only lines not seen lately are tokenized.
+
+    Line ends after a non-space character are safe boundaries, so the lines' tokens are the text's.
+    """
+
+    LINE_END = re.compile(r"(?<=\S)(?=\s*\n)")
+
+    def __init__(self, tokens: Tokens, lines: int = 4096) -> None:
+        self._line = lru_cache(lines)(lambda line: tuple(tokens.encode(line)))
+        self.decode, self.starting_with = tokens.decode, tokens.starting_with
+
+    def encode(self, text: str) -> list[int]:
+        return [token for line in self.LINE_END.split(text) for token in self._line(line)]
 
 
 @dataclass(frozen=True, slots=True)

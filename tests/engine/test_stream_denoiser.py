@@ -412,7 +412,10 @@ class TestWhatIsEncoded:
 
     def test_what_is_seen_changes_what_sees_it_in_place(self, counted: StreamDenoiser, counting: Counting) -> None:
         ids = HERE.streams[1].ids
-        assert self.rows(counted, counting, self.changed(1, (*ids[:-1], 17))) == 1 + len(HERE.streams[2].ids)
+        other = self.changed(1, (*ids[:-1], 17))
+        assert self.rows(counted, counting, other) == 1 + len(HERE.streams[2].ids)
+        assert self.rows(counted, counting, HERE) == 1
+        assert self.rows(counted, counting, other) == 1
 
     def test_another_snippet_is_encoded_alone(self, counted: StreamDenoiser, counting: Counting) -> None:
         more = Context(

@@ -97,6 +97,36 @@ class TestSafeBoundary:
         assert prompt.safe_boundary("word" + " " * 100_000) >= 100_004 - 512
 
 
+class TestByLine:
+    @settings(max_examples=300)
+    @given(code)
+    @example("a \n b\n\n c\n")
+    def test_agrees_with_the_whole(self, whole: str) -> None:
+        lines = prompt.ByLine(TOKENS)
+        assert lines.encode(whole) == TOKENS.encode(whole)
+        assert lines.encode(whole) == TOKENS.encode(whole)
+
+    def test_of_real_code_agrees(self) -> None:
+        lines = prompt.ByLine(TOKENS, lines=50)
+        for source in SOURCES:
+            assert lines.encode(source) == TOKENS.encode(source)
+
+    def test_tokenizes_only_the_line_that_changed(self) -> None:
+        asked: list[str] = []
+
+        class Watched(Tokenizer):
+            def encode(self, text: str) -> list[int]:
+                asked.append(text)
+                return super().encode(text)
+
+        lines, source = prompt.ByLine(Watched.load(EMBEDDED / "tokenizer.json")), SOURCES[0]
+        before = prompt.build(lines, CONTROL, source[:5000], source[5000:], "p.py")
+        asked.clear()
+        after = prompt.build(lines, CONTROL, source[:5000] + " = ", source[5000:], "p.py")
+        assert sum(map(len, asked)) < 100
+        assert after.context != before.context
+
+
 class TestPrefix:
     def test_is_marker_path_and_text(self) -> None:
         built = build("import os\n\nos.pa")
