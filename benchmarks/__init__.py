@@ -1,1 +1,1 @@
-"""Programs that measure: each prints a table for people and, last, one line of JSON. Run with `python -m benchmarks.NAME`."""
+"""Programs that measure: each prints a table for people and, last, a line of JSON. `python -m benchmarks.NAME`."""

@@ -28,7 +28,11 @@ GGUF = baseline.HERE.parent / ".base"
 async def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Every figure of the parts that are asked for."""
     parts = [given.only] if given.only else PARTS
-    found: dict[str, Any] = {"cores": os.cpu_count(), "threads": given.threads, "machine": platform.processor() or platform.machine()}
+    found: dict[str, Any] = {
+        "cores": os.cpu_count(),
+        "threads": given.threads,
+        "machine": platform.processor() or platform.machine(),
+    }
     if "context" in parts or "baseline" in parts:
         checkpoint = Checkpoint.open(given.model)
         forward = backends.load(checkpoint, given.backend, given.threads)

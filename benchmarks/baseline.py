@@ -43,7 +43,10 @@ def prompts() -> list[tuple[str, str]]:
     places = [i for i, line in enumerate(lines) if len(line.strip()) > 20 and not line.strip().startswith(("#", '"'))]
     chosen = places[len(places) // 4 :: max(1, len(places) // 16)][:12]
     return [
-        ("\n".join(lines[max(0, at - 30) : at]) + "\n" + lines[at][: -len(lines[at].strip()) // 2], "\n" + "\n".join(lines[at + 1 : at + 10]))
+        (
+            "\n".join(lines[max(0, at - 30) : at]) + "\n" + lines[at][: -len(lines[at].strip()) // 2],
+            "\n" + "\n".join(lines[at + 1 : at + 10]),
+        )
         for at in chosen
     ]
 

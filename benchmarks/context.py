@@ -73,7 +73,7 @@ class _Typist:
     @classmethod
     async def at_end(cls, completer: Completer, copies: int) -> _Typist:
         block = "\n".join(sample().split("\n")[:100]) + "\n"
-        text, line, wanted = typed(block * copies)
+        text, line, _ = typed(block * copies)
         snapshot = Snapshot.open(f"file:///bench/copies{copies}.py", 0, "python", text)
         cursor = snapshot.line_range(line)[1]
         await _complete(completer, snapshot, cursor)

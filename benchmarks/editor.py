@@ -28,10 +28,7 @@ class Editor:
         self._version = 0
         self._closers: list[str] = []
 
-        @self.client.feature("redraft/status")
-        def status(params: Any) -> None:
-            if params.state in ("ready", "error"):
-                self.ready.set()
+        self.client.feature("redraft/status")(self._status)
 
     async def start(self, arguments: Sequence[str] = ()) -> float:
         """Start the server; returns the seconds from process start until `initialize` was answered."""
@@ -47,6 +44,10 @@ class Editor:
         answered = time.perf_counter() - began
         self.client.initialized(types.InitializedParams())
         return answered
+
+    def _status(self, params: Any) -> None:
+        if params.state in ("ready", "error"):
+            self.ready.set()
 
     async def stop(self) -> None:
         """Leave as editors do."""
@@ -95,8 +96,8 @@ class Editor:
             )
         )
         spent = 1000 * (time.perf_counter() - began)
-        items = getattr(answer, "items", answer) or []
-        return (str(items[0].insert_text) if items else None), spent
+        items = answer.items if isinstance(answer, types.InlineCompletionList) else answer or ()
+        return next((str(item.insert_text) for item in items), None), spent
 
     def _insert(self, text: str) -> None:
         here = types.Position(self.line, self.column)
@@ -118,7 +119,9 @@ def sample() -> str:
 def typed(text: str) -> tuple[str, int, str]:
     """A file without its last statement of some length, the line it stood on, and what is to be typed there."""
     lines = text.split("\n")
-    at = max(i for i, line in enumerate(lines) if "(" in line and len(line.strip()) > 24 and not line.strip().startswith("#"))
+    at = max(
+        i for i, line in enumerate(lines) if "(" in line and len(line.strip()) > 24 and not line.strip().startswith("#")
+    )
     indent = len(lines[at]) - len(lines[at].lstrip())
     wanted = lines[at].strip()
     lines[at] = lines[at][:indent]

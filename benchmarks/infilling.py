@@ -104,7 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table and the JSON line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", default="causal", choices=("causal", "speedy", "quality"))
-    parser.add_argument("--set", default="SingleLine", choices=("SingleLine", "MultiLine", "RandomSpan", "RandomSpanLight"))
+    parser.add_argument(
+        "--set", default="SingleLine", choices=("SingleLine", "MultiLine", "RandomSpan", "RandomSpanLight")
+    )
     parser.add_argument("--limit", type=int, default=0, help="tasks to try, 0 for all")
     add_model_arguments(parser)
     given = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """The README's picture: one completion by the embedded model, a row a step, as SVG.
 
-    python -m benchmarks.picture [--out benchmarks/trace.svg] [--mode MODE]
+python -m benchmarks.picture [--out benchmarks/trace.svg] [--mode MODE]
 """
 
 from __future__ import annotations
@@ -38,9 +38,7 @@ async def record(completer: Completer, mode: str) -> tuple[str, list[Step], floa
     start = snapshot.line_range(line - 1)[0]
     steps: list[Step] = []
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    completion = await completer.complete(
-        snapshot, start + column - 1, preferences=preferences, on_step=steps.append
-    )
+    completion = await completer.complete(snapshot, start + column - 1, preferences=preferences, on_step=steps.append)
     return text[start : start + column - 1].strip(), [step for step in steps if step.slots], completion.report.ms
 
 
@@ -51,13 +49,13 @@ def svg(before: str, steps: Sequence[Step], ms: float, title: str) -> str:
     height = TOP + ROW * len(steps) + 24
     head = f"{title}: {len(steps)} forwards, {ms:.0f} ms"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" viewBox="0 0 {width:.0f} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
+        f'viewBox="0 0 {width:.0f} {height}" '
         'font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, monospace" font-size="14">\n'
         f'<rect width="100%" height="100%" rx="8" fill="#1b1f27"/>\n'
         f'<text x="16" y="26" fill="#9aa4b5">{escape(head)}</text>\n'
-        f'<text x="16" y="48" fill="#e6e9ef" xml:space="preserve">{escape(before)}<tspan fill="#6cc08b">▏</tspan></text>\n'
-        + "".join(text for text, _ in rows)
-        + "</svg>\n"
+        f'<text x="16" y="48" fill="#e6e9ef" xml:space="preserve">{escape(before)}'
+        '<tspan fill="#6cc08b">▏</tspan></text>\n' + "".join(text for text, _ in rows) + "</svg>\n"
     )
 
 
@@ -69,8 +67,9 @@ def _row(number: int, step: Step) -> tuple[str, float]:
         width = LETTER * len(shown) + 6
         edge = "#4a5262" if slot.state in ("mask", "frozen") else _edge(slot.prob)
         parts.append(
-            f'<g><title>{escape(slot.state)}, p = {slot.prob:.2f}</title>'
-            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 5}" rx="3" fill="{FILLS[slot.state]}" stroke="{edge}"/>'
+            f"<g><title>{escape(slot.state)}, p = {slot.prob:.2f}</title>"
+            f'<rect x="{x:.1f}" y="{y}" width="{width:.1f}" height="{ROW - 5}" rx="3" '
+            f'fill="{FILLS[slot.state]}" stroke="{edge}"/>'
             f'<text x="{x + 3:.1f}" y="{y + 16}" fill="#e6e9ef" xml:space="preserve">{escape(shown)}</text></g>\n'
         )
         x += width + 3

@@ -217,7 +217,9 @@ def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_pa
 
     lines = "".join(json.dumps({"id": i, "prefix": "return "}) + "\n" for i in range(2000))
     command = f'"{REDRAFT}" fill --model "{script([("return ", "a + b")])}" 2>err.txt | head -n 1'
-    ran = subprocess.run(["bash", "-c", command], input=lines, capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    ran = subprocess.run(
+        ["bash", "-c", command], input=lines, capture_output=True, text=True, cwd=tmp_path, timeout=120
+    )
     assert json.loads(ran.stdout)["id"] == 0
     assert (tmp_path / "err.txt").read_text() == ""
 
@@ -226,7 +228,11 @@ def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_pa
 
 BROKEN = "def mean(values):\n    total = sum(values)\n    return total / len(value)\n"
 FIXED = BROKEN.replace("len(value)", "len(values)")
-REPAIR = [("    return total / len(", "values)"), ("    return ", "total / len(values)"), ("total = sum(values)\n", "    return total / len(values)")]
+REPAIR = [
+    ("    return total / len(", "values)"),
+    ("    return ", "total / len(values)"),
+    ("total = sum(values)\n", "    return total / len(values)"),
+]
 
 
 def test_fix_shows_a_diff_and_writes_nothing(redraft: Run, script: Script, tmp_path: Path) -> None:
@@ -309,7 +315,14 @@ def test_fill_of_nothing_is_nothing(redraft: Run, script: Script) -> None:
     [
         {"range": [47, 72]},
         {"range": {"start": {"line": 2, "character": 4}, "end": {"line": 2, "character": 29}}},
-        {"diagnostics": [{"message": "undefined", "range": {"start": {"line": 2, "character": 23}, "end": {"line": 2, "character": 28}}}]},
+        {
+            "diagnostics": [
+                {
+                    "message": "undefined",
+                    "range": {"start": {"line": 2, "character": 23}, "end": {"line": 2, "character": 28}},
+                }
+            ]
+        },
     ],
 )
 def test_fill_fix_repairs_a_text(redraft: Run, script: Script, region: dict[str, Any]) -> None:
@@ -326,7 +339,9 @@ def test_fill_fix_repairs_a_text(redraft: Run, script: Script, region: dict[str,
 
 @pytest.mark.parametrize("region", [[5, 2], [0, 10_000], "all", [1], {"start": 3}, [0.5, 2]])
 def test_fill_fix_refuses_a_range_outside_the_text(redraft: Run, script: Script, region: object) -> None:
-    ran = redraft("fill", "--fix", "--model", script(REPAIR), stdin=json.dumps({"id": 1, "text": "x = 1", "range": region}))
+    ran = redraft(
+        "fill", "--fix", "--model", script(REPAIR), stdin=json.dumps({"id": 1, "text": "x = 1", "range": region})
+    )
     assert "range must be" in answers(ran)[0]["error"]
     assert ran.returncode == 1
 
@@ -341,7 +356,9 @@ def test_doctor_finds_a_missing_model(redraft: Run) -> None:
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize(("address", "wanted"), [("0.0.0.0:8011", "--any-host"), ("nonsense", "HOST:PORT"), ("127.0.0.1:99999", "HOST:PORT")])
+@pytest.mark.parametrize(
+    ("address", "wanted"), [("0.0.0.0:8011", "--any-host"), ("nonsense", "HOST:PORT"), ("127.0.0.1:99999", "HOST:PORT")]
+)
 def test_tcp_stays_on_loopback(redraft: Run, address: str, wanted: str) -> None:
     assert wanted in one_sentence(redraft("lsp", "--tcp", address))
 

@@ -10,7 +10,7 @@ import pytest
 from lsp_server import cli, settings
 from tests.conftest import ROOT
 
-PAGES = [path for path in ROOT.glob("*.md")] + [ROOT / "editor-configs" / "README.md"]
+PAGES = [*ROOT.glob("*.md"), ROOT / "editor-configs" / "README.md"]
 
 
 def test_the_settings_table_is_current() -> None:
@@ -34,7 +34,13 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_the_tree_names_files_that_exist() -> None:
-    tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## The tree")[2].partition("```\n")[2].partition("```")[0]
+    tree = (
+        (ROOT / "README.md")
+        .read_text(encoding="utf-8")
+        .partition("## The tree")[2]
+        .partition("```\n")[2]
+        .partition("```")[0]
+    )
     folder, missing = ROOT, []
     for line in tree.splitlines():
         if not line.startswith(" "):

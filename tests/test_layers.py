@@ -105,7 +105,8 @@ def test_pickle_is_nowhere() -> None:
 def test_the_whole_of_lsp_server_imports_without_torch() -> None:
     """Every module of the package, in a process of its own."""
     names = sorted(
-        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in modules("lsp_server")
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in modules("lsp_server")
     )
     program = (
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"

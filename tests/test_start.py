@@ -41,7 +41,11 @@ def executed(workspace: Path) -> str:
 @pytest.mark.parametrize("names", ["{workspace}", ":{workspace}", ".", "", "{workspace}/../workspace:"])
 def test_a_hostile_workspace_runs_nothing(workspace: Path, script: Callable[..., str], names: str) -> None:
     """As working directory and in PYTHONPATH, in every spelling that puts it on the import path."""
-    environment = {**os.environ, "PYTHONPATH": names.format(workspace=workspace), "PYTHONSTARTUP": str(workspace / "json.py")}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": names.format(workspace=workspace),
+        "PYTHONSTARTUP": str(workspace / "json.py"),
+    }
     model = script([("return ", "a + b")])
     ran = subprocess.run(
         [REDRAFT, "complete", "add.py:2:12", "--model", model],
@@ -88,7 +92,9 @@ def test_python_m_from_the_workspace_takes_our_packages(tmp_path: Path, script: 
 def test_the_command_finds_its_interpreter_through_a_link(tmp_path: Path) -> None:
     link = tmp_path / "redraft"
     link.symlink_to(REDRAFT)
-    ran = subprocess.run([str(link), "--version"], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    ran = subprocess.run(
+        [str(link), "--version"], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False
+    )
     assert ran.stdout.startswith("redraft "), ran.stderr
 
 

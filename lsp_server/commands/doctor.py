@@ -103,16 +103,18 @@ async def _measure(completer: Completer, mode: str) -> None:
         report = completion.report
         _say(title, f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards")
         if title == "new file":
-            _plan(steps)
+            _plan(steps, report.mode)
 
 
-def _plan(steps: list[Step]) -> None:
+def _plan(steps: list[Step], mode: str) -> None:
     times = [after.ms - before.ms for before, after in itertools.pairwise(steps) if after.kind != "prefill"]
     if not times:
         return
     step = statistics.median(times)
     fit = 1000 * (Preferences().deadline or 0) / max(step, 0.01)
     choice = "quality" if fit >= 6 else "speedy" if fit >= 2 else "a smaller canvas"
+    if mode == "causal":
+        choice = "causal, like every mode of these weights"
     _say("a step", f"{step:.1f} ms (median); {fit:.0f} fit the usual deadline, so `auto` means {choice}")
 
 

@@ -33,11 +33,13 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     server = build(compose.load_completer, pinned=_pinned(given))
     _step_back()
     if address is None:
-        return server.serve_stdio()
+        server.start_io()
+        return server.exit_code
     try:
-        return server.serve_tcp(*address)
+        server.start_tcp(*address)
     except OSError as error:
         raise UserError(f"cannot listen on {given.tcp} ({error.strerror}); choose another address.") from None
+    return server.exit_code
 
 
 def _pinned(given: argparse.Namespace) -> dict[str, object]:
