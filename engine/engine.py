@@ -34,6 +34,7 @@ class Engine:
         self._denoiser, self._vocabulary = denoiser, vocabulary
         self._clock = decode.Clock()
         self._scheduler = Scheduler()
+        self._warming: Future[None] = Future()
 
     def generate(
         self, task: decode.Task, priority: Priority, on_step: Callable[[decode.Step], None] | None = None
@@ -56,8 +57,12 @@ class Engine:
         return self._scheduler.submit(decode.score(self._denoiser, context, middles), priority)
 
     def warm(self, context: Context) -> Future[None]:
-        """Encode a context when nothing else is to be done."""
-        return self._scheduler.submit(decode.prefill_only(self._denoiser, context, time.monotonic()), Priority.IDLE)
+        """Encode a context when nothing else is to be done. The newest wins: an older one that still waits is cancelled,
+        and what it has encoded stays."""
+        self._warming.cancel()
+        steps = decode.prefill_only(self._denoiser, context, time.monotonic())
+        self._warming = self._scheduler.submit(steps, Priority.IDLE)
+        return self._warming
 
     def close(self) -> None:
         """Cancel what is queued and wait for the step under way."""

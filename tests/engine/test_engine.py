@@ -145,6 +145,28 @@ def test_warming_makes_the_next_request_encode_nothing(engine: Engine, alone: li
     same(warmed, alone[4])
 
 
+def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def hold(_step: Step) -> None:
+        at_work.set()
+        assert go_on.wait(SECONDS)
+
+    busy = engine.generate(tasks()[0], Priority.TYPING, hold)
+    assert at_work.wait(SECONDS)
+    older, newer = engine.warm(context(8, 200)), engine.warm(context(9, 200))
+    go_on.set()
+    newer.result(SECONDS)
+    assert older.cancelled()
+    assert busy.done()
+    assert (
+        engine.generate(replace(tasks()[0], context=context(9, 200)), Priority.TYPING)
+        .result(SECONDS)
+        .cost.context_tokens
+        == 0
+    )
+
+
 def test_score_is_what_writing_left_to_right_said(engine: Engine, alone: list[Generation]) -> None:
     for candidate in alone[3].candidates:
         (row,) = engine.score(tasks()[3].context, [candidate.ids], Priority.ACTION).result(SECONDS)

@@ -35,7 +35,7 @@ def forward() -> Forward:
 def reference(
     forward: Forward, context: Context, committed: Sequence[int], canvas: Sequence[int] = ()
 ) -> NDArray[np.float64]:
-    """Log-probabilities (rows, V) of every row of [MID] + committed + canvas, from one forward over everything."""
+    """Log-probabilities (rows, V) of every row of opening + committed + canvas, from one forward over everything."""
     ids, positions, sees = list[int](), list[int](), list[list[int]]()
     rows_of = list[range]()
     for stream in context.streams:
@@ -46,8 +46,8 @@ def reference(
             positions.append(stream.start + offset)
             sees.append([*others, *own[: offset + 1]])
         rows_of.append(own)
-    first = len(ids)
-    for offset, token in enumerate((CONTROL.middle, *committed)):
+    first, opening = len(ids), CONTROL.middle if context.opening is None else context.opening
+    for offset, token in enumerate((opening, *committed)):
         ids.append(token)
         positions.append(context.middle + offset)
         sees.append(list(range(len(ids))))
@@ -95,6 +95,7 @@ class Document:
     text: list[int]
     cursor: int = 0
     snippets: tuple[tuple[int, ...], ...] = ()
+    opens: bool = False
     past: list[tuple[list[int], int]] = field(default_factory=list)
     lease: StreamLease | None = None
 
@@ -105,8 +106,9 @@ class Document:
         below = [Stream("below", (7, *after[end:][:40]), 100)] if after[end:] else []
         sees = (len(streams),) if below else ()
         rest = [Stream("rest", (7, *after[:end][:20]), 160, sees)] if after[:end] else []
-        prefix = Stream("prefix", (8, *self.text[: self.cursor][-90:]), 200)
-        return Context((*streams, *below, *rest, prefix), 200 + len(prefix.ids))
+        *before, last = (8, *self.text[: self.cursor][-90:])
+        prefix = Stream("prefix", tuple(before) if self.opens else (*before, last), 200)
+        return Context((*streams, *below, *rest, prefix), 200 + len(prefix.ids), last if self.opens else None)
 
     def edit(self, kind: str, number: int, words: list[int]) -> None:
         """A keystroke, an undo, a move of the cursor, or another snippet."""
@@ -189,8 +191,9 @@ def ask(
 
 
 def works_like_new(forward: Forward, budget: int, start: list[int], happened: list[Any]) -> None:
+    """One document opens its middles with [MID], the other, as untrained weights need it, with its last token."""
     denoiser = StreamDenoiser(forward, CONTROL, budget)
-    documents = [Document(list(start), len(start) // 2), Document(list(start), len(start) // 3)]
+    documents = [Document(list(start), len(start) // 2), Document(list(start), len(start) // 3, opens=True)]
     for which, kind, number, words, asked in happened:
         if kind in EDITS:
             documents[which].edit(kind, number, words)
@@ -305,6 +308,17 @@ class TestOneForward:
         denoiser.predict(denoiser.open(HERE), [BLANK])
         first, second = (denoiser.predict(denoiser.open(HERE), [BLANK])[0] for _ in range(2))
         assert np.array_equal(first.probs, second.probs)
+
+
+class TestOpening:
+    def test_another_token_may_open_the_middle(self, forward: Forward, denoiser: StreamDenoiser) -> None:
+        opened = replace(HERE, opening=33)
+        lease = denoiser.open(opened)
+        agrees(denoiser.next_token(lease, [()])[0], reference(forward, opened, ())[-1:])
+        canvas_agrees(forward, opened, DRAFTED, denoiser.predict(lease, [DRAFTED])[0])
+        expected = reference(forward, opened, (30, EOM))[[0, 1], [30, EOM]]
+        assert denoiser.score(lease, [(30, EOM)])[0] == pytest.approx(expected, abs=TOLERANCE)
+        assert not np.allclose(expected, reference(forward, HERE, (30, EOM))[[0, 1], [30, EOM]], atol=0.01)
 
 
 class TestScore:
