@@ -57,8 +57,8 @@ class Engine:
         return self._scheduler.submit(decode.score(self._denoiser, context, middles), priority)
 
     def warm(self, context: Context) -> Future[None]:
-        """Encode a context when nothing else is to be done. The newest wins: an older one that still waits is cancelled,
-        and what it has encoded stays."""
+        """Encode a context when nothing else is to be done. The newest wins: an older one under way is cancelled, and
+        what it has encoded stays."""
         self._warming.cancel()
         steps = decode.prefill_only(self._denoiser, context, time.monotonic())
         self._warming = self._scheduler.submit(steps, Priority.IDLE)

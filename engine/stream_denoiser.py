@@ -62,9 +62,8 @@ class StreamDenoiser:
     ) -> list[Prediction]:
         one = self._start(lease, lease.pending)
         for middle in middles:
-            one.ask(
-                one.add_middle(self._middle(lease, middle), recompute_last=True)[-1], NO_TARGETS if among is None else among
-            )
+            rows = one.add_middle(self._middle(lease, middle), recompute_last=True)
+            one.ask(rows[-1], NO_TARGETS if among is None else among)
         output = self._run(one)
         if among is None:
             return [Prediction(output.top_ids[i : i + 1], output.top_probs[i : i + 1]) for i in range(len(middles))]
@@ -77,7 +76,8 @@ class StreamDenoiser:
             return [np.empty(0, np.float32) for _ in middles]
         one = self._start(lease, lease.pending)
         for middle in middles:
-            rows = one.causal(self._middle(lease, middle)[:-1], lease.context.middle, one.context_slots, one.context_rows)
+            seen = self._middle(lease, middle)[:-1]
+            rows = one.causal(seen, lease.context.middle, one.context_slots, one.context_rows)
             for row, target in zip(rows, middle, strict=True):
                 one.ask(row, np.array([target], np.int64))
         logprobs = self._run(one).target_logprobs[:, 0]
