@@ -13,7 +13,6 @@ from typing import Any, BinaryIO
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
-from pygls.uris import to_fs_path
 
 from lsp_server import progress, settings, transport
 from lsp_server.capabilities import Capabilities
@@ -109,9 +108,7 @@ def _initialize(session: Session, params: types.InitializeParams) -> None:
         menu = functools.partial(completion.completion, session)
         session.client.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)(menu)
     encoding: Any = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
-    uris = [folder.uri for folder in params.workspace_folders or ()] + [params.root_uri or ""]
-    folders = [path for uri in uris if (path := to_fs_path(uri))] + ([params.root_path] if params.root_path else [])
-    session.start(able, getattr(encoding, "value", encoding), params.initialization_options, folders)
+    session.start(able, getattr(encoding, "value", encoding), params.initialization_options)
 
 
 async def _initialized(session: Session, params: types.InitializedParams) -> None:

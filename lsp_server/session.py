@@ -11,9 +11,13 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from urllib.parse import unquote
 
 from lsprotocol import types
+from pygls.uris import to_fs_path
 
 from lsp_server import settings
 from lsp_server.capabilities import Capabilities
@@ -23,7 +27,7 @@ from lsp_server.settings import Settings
 from lsp_server.status import Status
 
 if TYPE_CHECKING:
-    from infill.complete import Completer, Suggestion
+    from infill.complete import Completer, Preferences, Suggestion
     from infill.document import Snapshot
     from infill.filler import FillReport
     from lsp_server.server import RedraftServer
@@ -36,6 +40,22 @@ Kind = Literal["inline", "menu", "fix"]
 
 Load = Callable[[Settings], "Completer"]
 """Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
+
+_OTHERS_MOST = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a request asks with, all of one moment: taken in its first step, before any await.
+
+    others: the other open documents that may be read, most recently edited first. since: monotonic seconds.
+    """
+
+    completer: Completer
+    snapshot: Snapshot
+    others: tuple[Snapshot, ...]
+    preferences: Preferences
+    since: float
 
 
 class Session:
@@ -52,7 +72,6 @@ class Session:
         self.typing = Typing()
         self.loaded = asyncio.Event()
         self._load, self._pinned = load, pinned
-        self._folders: list[str] = []
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
         self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
@@ -63,9 +82,9 @@ class Session:
 
     # ---- life
 
-    def start(self, capabilities: Capabilities, encoding: Encoding, options: Any, folders: list[str]) -> None:
+    def start(self, capabilities: Capabilities, encoding: Encoding, options: Any) -> None:
         """What `initialize` told us; the model starts loading once its answer is on the way."""
-        self.capabilities, self.encoding, self._folders = capabilities, encoding, folders
+        self.capabilities, self.encoding = capabilities, encoding
         self._at_start = settings.section(options) or {}
         self.configure({}, tell=False)
         asyncio.get_running_loop().call_soon(self._start_loading)
@@ -126,7 +145,8 @@ class Session:
     def configure(self, values: Mapping[str, Any], *, tell: bool = True) -> None:
         """Put the client's present configuration over what it said at the start; say what of it cannot be used."""
         merged = self._at_start | settings.only_window(values)
-        self.settings, complaints = settings.read(merged, self._folders, self._pinned)
+        folders = [path for uri in self._folders() if (path := to_fs_path(uri))]
+        self.settings, complaints = settings.read(merged, folders, self._pinned)
         ignored = {name for name in values if name not in settings.only_window(values)}
         complaints += [
             f"`redraft.{name}` counts only on the command line or in initializationOptions, because a folder could "
@@ -146,12 +166,40 @@ class Session:
         """The completer, when it may be asked about this language now: not while it loads and not when off."""
         return self.completer if self.settings.enabled(language) else None
 
+    def question(self, uri: str) -> Question | None:
+        """What a request about this document may ask now.
+
+        None when it is not open, when redraft is off or still loading, and when the document is none of its business.
+        """
+        snapshot = self.documents.get(uri)
+        completer = self.completer_for(snapshot.language) if snapshot is not None else None
+        if snapshot is None or completer is None or self._denied(snapshot):
+            return None
+        others = (other for other in self.documents.others(uri) if not self._denied(other))
+        return Question(
+            completer, snapshot, tuple(islice(others, _OTHERS_MOST)), self.settings.preferences, time.monotonic()
+        )
+
+    def _denied(self, snapshot: Snapshot) -> bool:
+        """By name and by the workspace's .gitignore; what the text gives away is looked at where it is read."""
+        from infill.document import path_of
+        from infill.manners import denied
+
+        roots = [path_of(folder) for folder in self._folders()]
+        root = next((root for root in roots if snapshot.path.startswith(root.rstrip("/") + "/")), None)
+        return denied(snapshot.uri, None, self.settings.exclude, root) is not None
+
+    def _folders(self) -> list[str]:
+        """URIs of the opened folders as of now."""
+        workspace = self.client.workspace
+        return [folder.uri for folder in workspace.folders.values()] or [workspace.root_uri or ""]
+
     async def newest(self, uri: str, kind: Kind, work: Coroutine[Any, Any, T], otherwise: T) -> T:
         """Run `work` in place of what runs for this file and kind; answers `otherwise` when its own turn comes."""
-        task = asyncio.ensure_future(work)
-        if (older := self._running.get((uri, kind))) is not None:
+        task, key = asyncio.ensure_future(work), (unquote(uri), kind)
+        if (older := self._running.get(key)) is not None:
             older.cancel()
-        self._running[uri, kind] = task
+        self._running[key] = task
         try:
             return await task
         except asyncio.CancelledError:
@@ -164,8 +212,8 @@ class Session:
             self.status.say("error", f"{type(error).__name__}: {error}")
             return otherwise
         finally:
-            if self._running.get((uri, kind)) is task:
-                del self._running[uri, kind]
+            if self._running.get(key) is task:
+                del self._running[key]
 
     def patience(self, snapshot: Snapshot, cursor: int) -> float:
         """Seconds to wait before the model is asked; none when the user types what was offered, which asks no model."""
@@ -173,7 +221,7 @@ class Session:
             return 0.0
         return self.typing.pause(time.monotonic(), self.settings.debounce_ms, self.status.typical_ms)
 
-    def count(self, what: str, snapshot: Snapshot, since: float, report: FillReport, reason: str) -> None:
+    def count(self, what: str, asked: Question, report: FillReport, reason: str) -> None:
         """A request is answered: learn how long answers take, and tell the log if the user wants to know.
 
         Never any of the user's text.
@@ -181,7 +229,7 @@ class Session:
         if report.forwards:
             self.status.answered(report.ms)
         if self.settings.trace:
-            ms = (time.monotonic() - since) * 1000
+            ms, snapshot = (time.monotonic() - asked.since) * 1000, asked.snapshot
             line = (
                 f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms (model "
                 f"{report.ms:.0f} ms, {report.forwards} forwards, {report.context_tokens} tokens read, {report.mode})"
@@ -191,7 +239,7 @@ class Session:
     def outdate(self, uri: str) -> None:
         """The document has changed: what was asked about its old text is no longer wanted."""
         for kind in ("inline", "menu"):
-            if (task := self._running.get((uri, kind))) is not None:
+            if (task := self._running.get((unquote(uri), kind))) is not None:
                 task.cancel()
 
     # ---- what was offered

@@ -6,7 +6,6 @@ always answered: by an edit, or by one sentence that says why there is none.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -15,10 +14,10 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcContentModified
 
 from lsp_server import positions, progress
-from lsp_server.session import Session
+from lsp_server.session import Question, Session
 
 if TYPE_CHECKING:
-    from infill.complete import Completer, Repair
+    from infill.complete import Repair
     from infill.document import Snapshot
 
 FIX = "redraft.fix"
@@ -40,16 +39,13 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     """One title per diagnostic in the range, whichever server found it, and one for a selection."""
     from infill import manners
 
-    snapshot = session.documents.get(params.text_document.uri)
-    if snapshot is None or not session.settings.fix:
+    asked = session.question(params.text_document.uri)
+    if asked is None or not session.settings.fix or manners.denied("untitled:", asked.snapshot.text):
         return []
-    completer = session.completer_for(snapshot.language)
-    if completer is None or manners.denied(snapshot.uri, snapshot.text, session.settings.exclude):
-        return []
+    snapshot = asked.snapshot
     start, end = positions.to_span(snapshot, params.range, session.encoding)
     if start == end:
-        preferences = session.settings.preferences
-        completer.warm(snapshot, start, others=session.documents.others(snapshot.uri), preferences=preferences)
+        asked.completer.warm(snapshot, start, others=asked.others, preferences=asked.preferences)
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
         for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
@@ -150,39 +146,31 @@ async def fix(session: Session, arguments: Sequence[Any]) -> None:
 
 
 async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
-    snapshot, since = session.documents.get(target.uri), time.monotonic()
     span = session.documents.carried(target.uri, target.version, target.start, target.end)
-    if snapshot is None or span is None:
+    if span is None:
         _refuse(session)
-    completer = session.completer_for(snapshot.language)
-    if completer is None:
+    asked = session.question(target.uri)
+    if asked is None:
         session.show("redraft is off or still loading its model; try again in a moment.")
         return None
-    work = _repair(session, completer, snapshot, span, since)
-    repair = await session.newest(snapshot.uri, "fix", work, None)
+    repair = await session.newest(target.uri, "fix", _repair(session, asked, span), None)
     if repair is None:
         return None
     if not repair.edits:
         session.show(repair.reason or "redraft found no better text here.")
         return None
-    if session.documents.get(target.uri) is not snapshot:
+    if session.documents.get(target.uri) is not asked.snapshot:
         _refuse(session)
-    return _workspace_edit(session, snapshot, repair)
+    return _workspace_edit(session, asked.snapshot, repair)
 
 
-async def _repair(
-    session: Session, completer: Completer, snapshot: Snapshot, span: tuple[int, int], since: float
-) -> Repair | None:
-    preferences = session.settings.preferences
-    others = session.documents.others(snapshot.uri)
+async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> Repair | None:
+    deadline = min(asked.preferences.deadline or DEADLINE, DEADLINE)
     with progress.shown(session, "redraft: looking for a better text", after=_PROGRESS_AFTER):
-        repair = await completer.repair(
-            snapshot,
-            *span,
-            others=others,
-            preferences=replace(preferences, deadline=min(preferences.deadline or DEADLINE, DEADLINE)),
+        repair = await asked.completer.repair(
+            asked.snapshot, *span, others=asked.others, preferences=replace(asked.preferences, deadline=deadline)
         )
-    session.count("fix", snapshot, since, repair.report, repair.reason)
+    session.count("fix", asked, repair.report, repair.reason)
     return repair
 
 

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from lsp_server import positions
-from lsp_server.session import Session
+from lsp_server.session import Question, Session
 
 if TYPE_CHECKING:
-    from infill.complete import Completer, Suggestion
+    from infill.complete import Suggestion
     from infill.document import Snapshot
 
 OPTIONS = types.CompletionOptions(trigger_characters=[".", "(", "=", " "], resolve_provider=False)
@@ -32,30 +30,19 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     Clients send "invoked" for typed letters too, so it does not count as asked for by hand; it is only what remains
     when `trigger` is manual.
     """
-    snapshot, since = session.documents.get(params.text_document.uri), time.monotonic()
-    if snapshot is None:
-        return _list([])
-    completer = session.completer_for(snapshot.language)
+    asked = session.question(params.text_document.uri)
     invoked = params.context is None or params.context.trigger_kind == types.CompletionTriggerKind.Invoked
-    if completer is None or (session.settings.trigger == "manual" and not invoked):
+    if asked is None or (session.settings.trigger == "manual" and not invoked):
         return _list([])
-    others = session.documents.others(snapshot.uri)
-    work = _propose(session, completer, snapshot, others, params.position, since)
-    return await session.newest(snapshot.uri, "menu", work, _list([]))
+    return await session.newest(asked.snapshot.uri, "menu", _propose(session, asked, params.position), _list([]))
 
 
-async def _propose(
-    session: Session,
-    completer: Completer,
-    snapshot: Snapshot,
-    others: Sequence[Snapshot],
-    position: types.Position,
-    since: float,
-) -> types.CompletionList:
+async def _propose(session: Session, asked: Question, position: types.Position) -> types.CompletionList:
+    snapshot = asked.snapshot
     cursor = positions.to_offset(snapshot, position, session.encoding)
     await asyncio.sleep(session.patience(snapshot, cursor))
-    found = await completer.complete(snapshot, cursor, others=others, preferences=session.settings.preferences)
-    session.count("completion", snapshot, since, found.report, found.reason)
+    found = await asked.completer.complete(snapshot, cursor, others=asked.others, preferences=asked.preferences)
+    session.count("completion", asked, found.report, found.reason)
     return _list([_item(session, snapshot, one, rank) for rank, one in enumerate(found.suggestions)])
 
 

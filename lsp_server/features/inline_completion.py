@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
 from lsp_server import positions
-from lsp_server.session import Session
+from lsp_server.session import Question, Session
 
 if TYPE_CHECKING:
-    from infill.complete import Completer, Suggestion
+    from infill.complete import Suggestion
     from infill.document import Snapshot
 
 ACCEPTED = "redraft.didAccept"
@@ -24,39 +22,30 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
 
     Never null: Neovim keeps showing the previous text then.
     """
-    snapshot, since = session.documents.get(params.text_document.uri), time.monotonic()
-    if snapshot is None:
-        return _nothing()
+    asked = session.question(params.text_document.uri)
     invoked = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    completer = session.completer_for(snapshot.language)
-    if completer is None or (session.settings.trigger == "manual" and not invoked):
+    if asked is None or (session.settings.trigger == "manual" and not invoked):
         return _nothing()
-    others = session.documents.others(snapshot.uri)
-    work = _propose(session, completer, snapshot, others, params, invoked, since)
-    return await session.newest(snapshot.uri, "inline", work, _nothing())
+    work = _propose(session, asked, params, invoked)
+    return await session.newest(asked.snapshot.uri, "inline", work, _nothing())
 
 
 async def _propose(
-    session: Session,
-    completer: Completer,
-    snapshot: Snapshot,
-    others: Sequence[Snapshot],
-    params: types.InlineCompletionParams,
-    invoked: bool,
-    since: float,
+    session: Session, asked: Question, params: types.InlineCompletionParams, invoked: bool
 ) -> types.InlineCompletionList:
+    snapshot = asked.snapshot
     cursor = positions.to_offset(snapshot, params.position, session.encoding)
     if not invoked:
         await asyncio.sleep(session.patience(snapshot, cursor))
-    completion = await completer.complete(
+    completion = await asked.completer.complete(
         snapshot,
         cursor,
-        others=others,
-        preferences=session.settings.preferences,
+        others=asked.others,
+        preferences=asked.preferences,
         invoked=invoked,
         selected=_selected(session, snapshot, cursor, params.context.selected_completion_info),
     )
-    session.count("inline completion", snapshot, since, completion.report, completion.reason)
+    session.count("inline completion", asked, completion.report, completion.reason)
     most = 3 if invoked else 1
     items = [_item(session, snapshot, one) for one in completion.suggestions[:most]]
     return types.InlineCompletionList(items=items)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +159,26 @@ async def test_other_open_files_are_handed_on(ready: Editor) -> None:
     ready.open("x = 1", uri="file:///w/other.py")
     await ready.ghost(0, 4)
     assert (await ready.calls())["others_1"] == 1
+
+
+@pytest.mark.parametrize(("uri", "settings"), [("file:///w/.env", {}), (URI, {"exclude": ["demo.py"]})])
+async def test_denied_files_are_neither_asked_about_nor_handed_on(editor: Editor, uri: str, settings: Any) -> None:
+    await editor.initialize(options=settings)
+    editor.open("def ", uri=uri)
+    assert not (await editor.ghost(0, 4, uri=uri, invoked=True)).items
+    editor.open("def ", uri="file:///w/free.py")
+    assert (await editor.ghost(0, 4, uri="file:///w/free.py")).items
+    assert (await editor.calls()) == {"complete": 1, "others_0": 1, "version_1": 1}
+
+
+async def test_what_git_ignores_is_denied_in_whatever_folder_is_open_by_then(ready: Editor, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("build/\n")
+    uri = (tmp_path / "build" / "a.py").as_uri()
+    ready.open("def ", uri=uri)
+    assert (await ready.ghost(0, 4, uri=uri)).items
+    added = types.WorkspaceFoldersChangeEvent([types.WorkspaceFolder(tmp_path.as_uri(), "w")], [])
+    ready.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(added))
+    assert not (await ready.ghost(0, 4, uri=uri, invoked=True)).items
 
 
 async def test_accepting_is_a_command_that_always_succeeds(ready: Editor) -> None:
