@@ -1,0 +1,66 @@
+"""The whole path with the model that comes with redraft: the installed command, a real file, one process for all."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from lsprotocol.types import Position, Range
+
+from tests.lsp_server.conftest import Editor, ghost_text_client, plain
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+REDRAFT = Path(sys.executable).parent / "redraft"
+CODE = "import math\r\n\r\n\r\ndef area(radius):\r\n    return math.pi * radius ** 2\r\n\r\n\r\ndef add(a, b):\r\n    return "
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def whole() -> AsyncIterator[Editor]:
+    editor = Editor()
+    await editor.client.start_io(str(REDRAFT), "lsp")
+    await editor.initialize(ghost_text_client(), {"trace": True}, ready=False)
+    await editor.until(lambda: editor.statuses[-1:] == ["ready"], seconds=60)
+    yield editor
+    await editor.client.shutdown_session()
+    await editor.client.stop()
+
+
+async def test_ghost_text_comes_and_typing_through_it_asks_no_model(whole: Editor) -> None:
+    whole.open(CODE)
+    (item,) = (await whole.ghost(8, 11)).items
+    assert isinstance(item.insert_text, str)
+    assert item.insert_text.strip()
+    assert item.range == Range(Position(8, 11), Position(8, 11))
+    whole.type(2, 8, 11, item.insert_text[0])
+    (rest,) = (await whole.ghost(8, 12)).items
+    assert rest.insert_text == item.insert_text[1:]
+    assert ", 0 forwards" in whole.log[-1].message
+
+
+async def test_fill_gives_the_text_between(whole: Editor) -> None:
+    asked = {"prefix": "def add(a, b):\n    return ", "suffix": "\n\nprint(add(1, 2))\n", "maxTokens": 8}
+    told = plain(await whole.ask("redraft/fill", {**asked, "language": "python"}))
+    assert told["text"].strip()
+    assert told["forwards"] > 0
+
+
+async def test_a_click_on_a_fix_is_answered_by_an_edit_or_by_a_sentence(whole: Editor) -> None:
+    uri = "file:///w/broken.py"
+    whole.open(CODE.replace("math.pi", "maht.pi"), uri=uri)
+    word = Range(Position(4, 11), Position(4, 15))
+    (offer, _) = await whole.actions(word, "Undefined name `maht`", uri=uri)
+    async with asyncio.timeout(10):
+        action = await whole.client.code_action_resolve_async(offer)
+    assert (action.edit is not None) != bool(whole.messages)
+
+
+async def test_secrets_are_not_read(whole: Editor) -> None:
+    whole.open("KEY = ", uri="file:///w/.env", language="python")
+    asked = len(whole.log)
+    assert not (await whole.ghost(0, 6, uri="file:///w/.env", invoked=True)).items
+    assert len(whole.log) == asked
