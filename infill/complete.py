@@ -236,6 +236,7 @@ class Completer:
         """Score what stands, redraft its doubtful windows, score what came out, keep the best if it is good enough."""
         (standing,) = await self._filler.score(whole, [region.text])
         drafts: dict[str, None] = {}
+        report = FillReport()
         for window in windows(region, standing.pieces):
             request = replace(
                 whole,
@@ -246,23 +247,25 @@ class Completer:
                 limits=Limits(tokens=window.tokens + TOKENS_PER_LINE, lines=window.lines),
                 alternatives=2,
             )
-            for text in (await self._filler.fill(request)).texts:
+            result = await self._filler.fill(request)
+            report += result.report
+            for text in result.texts:
                 new = region.text[: window.start] + text.text.rstrip() + region.text[window.end :]
                 if new != region.text and _distance(region.text, new) <= preferences.max_distance:
                     drafts[new] = None
         broken = damage(snapshot, region, region.text)
         sound = [new for new in drafts if damage(snapshot, region, new) <= broken]
         if not sound:
-            return Repair(reason=NO_BETTER)
+            return Repair(reason=NO_BETTER, report=report)
         scores = await self._filler.score(whole, sound)
         total, best = max(zip((score.total for score in scores), sound, strict=True))
         gain = total - standing.total
         if gain < self._margin:
-            return Repair(reason=NO_BETTER, gain=gain)
+            return Repair(reason=NO_BETTER, gain=gain, report=report)
         text = best.replace("\n", snapshot.newline)
         old = snapshot.text[region.start : region.end]
         moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
-        return Repair(moved, gain=gain)
+        return Repair(moved, gain=gain, report=report)
 
 
 def _distance(old: str, new: str) -> int:

@@ -111,6 +111,12 @@ class FillReport:
     mode: str = ""
     note: str = ""
 
+    def __add__(self, other: FillReport) -> FillReport:
+        """The cost of two requests one after the other; mode and note of the first that has them."""
+        sums = (self.tokens + other.tokens, self.forwards + other.forwards)
+        context = (self.context_forwards + other.context_forwards, self.context_tokens + other.context_tokens)
+        return FillReport(*sums, *context, self.ms + other.ms, self.mode or other.mode, self.note or other.note)
+
 
 @dataclass(frozen=True, slots=True)
 class FillResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -55,8 +56,9 @@ class LocalFiller:
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         built = self._prompt(request)
+        end = _line_end(request.suffix) if self._heals else ""
         ends = () if self._heals else (self.engine.control.eom,)
-        middles = [(*self._tokens.encode(built.hole.healed + text), *ends) for text in texts]
+        middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
             Score(float(row.sum()), tuple(zip(self._tokens.pieces(middle), map(float, row), strict=True)))
@@ -104,8 +106,8 @@ class LocalFiller:
             return [((), (Canvas.masks(request.limits.canvas, mask),))]
         ids = self._tokens.encode(healed + request.draft)
         if self.engine.modes.named("quality").causal:
-            doubts = [self._doubted(ids, (suspect,), len(healed)) for suspect in request.suspects]
-            starts = dict.fromkeys(tuple(ids[: doubt.index(True)]) for doubt in doubts if True in doubt)
+            doubts = [[*self._doubted(ids, (suspect,), len(healed)), True] for suspect in request.suspects]
+            starts = dict.fromkeys(tuple(ids[: doubt.index(True)]) for doubt in doubts)
             return [(committed, (Canvas.masks(1, mask),)) for committed in starts]
         doubted = self._doubted(ids, request.suspects, len(healed))
         size = min(CANVAS_MOST, len(ids) + OPEN_AFTER_DRAFT)
@@ -149,6 +151,13 @@ class LocalFiller:
                 Slot(piece, _state(canvas, slot, kinds, self.engine.control.mask, drafted), float(canvas.probs[slot]))
             )
         return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
+
+
+def _line_end(suffix: str) -> str:
+    """Where weights that know no EOM see that a text is over: the line end after it, with the next line's indentation
+    but for the space that belongs to its first word."""
+    found = re.match(r"\n[ \t]*", suffix)
+    return "\n" + found.group()[1:-1] if found else ""
 
 
 def _priority(request: FillRequest) -> Priority:

@@ -33,7 +33,9 @@ class Region:
         first = snapshot.line_of(start)
         last = min(snapshot.line_of(max(start, end - 1)), first + MOST_LINES - 1)
         begin, stop = snapshot.line_range(first)[0], snapshot.line_range(last)[1]
-        focus = (len(snapshot.lf(begin, max(start, begin))), len(snapshot.lf(begin, min(max(end, start), stop))))
+        if end <= start:  # a place between two characters: its line is meant
+            start, end = snapshot.line_range(snapshot.line_of(start))
+        focus = (len(snapshot.lf(begin, start)), len(snapshot.lf(begin, min(end, stop))))
         return cls(begin, stop, snapshot.lf(begin, stop), focus)
 
 
@@ -92,7 +94,8 @@ def _window(region: Region, tokens: Sequence[_Token], suspects: Sequence[_Token]
         line = line[max(0, at - WINDOW_TOKENS // 2) :][:WINDOW_TOKENS]
         begin, stop = max(begin, line[0].start), min(stop, line[-1].end)
     within = sorted((t.start, t.end) for t in suspects if begin < t.end and t.start < stop)
-    ranges = tuple((max(0, a - begin), min(stop, b) - begin) for a, b in within)
+    # The end of the line is always one more suspect: a missing colon or bracket leaves no doubtful token behind.
+    ranges = (*((max(0, a - begin), min(stop, b) - begin) for a, b in within), (stop - begin, stop - begin))
     return Window(begin, stop, len(line), 1 + region.text.count("\n", begin, stop), ranges)
 
 

@@ -54,7 +54,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     elif edits:
         print(f"{len(edits)} edit{'s' * (len(edits) > 1)} applied to {source.path}.")
     if not edits:
-        print(f"redraft: {repairs[0].reason or 'no better text found here'}.", file=sys.stderr)
+        print(f"redraft: {repairs[0].reason}", file=sys.stderr)
     return 0
 
 
