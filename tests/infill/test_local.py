@@ -238,9 +238,10 @@ class TestNumbers:
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-3))
 
-    async def test_score_of_weights_that_know_no_end_leaves_it_out(self, filler: Make) -> None:
-        (one,) = await filler(saying("a"), heals=True).score(replace(REQUEST, prefix=""), ["a"])
-        assert [piece for piece, _ in one.pieces] == ["a"]
+    async def test_weights_that_know_no_end_see_the_line_end_instead(self, filler: Make) -> None:
+        request = replace(REQUEST, prefix="", suffix="\n    b\n")
+        (one,) = await filler(saying("a"), heals=True).score(request, ["a"])
+        assert [piece for piece, _ in one.pieces] == ["a", "\n   "]
 
     async def test_costs_are_those_of_all_tasks(self, filler: Make) -> None:
         request = replace(TestRepair.DRAFT, suspects=((0, 1), (2, 3)))
