@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +18,8 @@ CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
 TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
+DRAFTING = 0.6
+"""Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +236,14 @@ class Completer:
         return None if text is None else replace(filled, text=text)
 
     async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
-        """Score what stands, redraft its doubtful windows, score what came out, keep the best if it is good enough."""
+        """Score what stands, redraft its doubtful windows, score what came out, keep the best if it is good enough.
+
+        Drafting may take DRAFTING of the time that is left after the first scoring; the rest is for the second.
+        """
+        began = time.monotonic()
         (standing,) = await self._filler.score(whole, [region.text])
+        now = time.monotonic()
+        until = preferences.deadline and now + DRAFTING * (preferences.deadline - (now - began))
         drafts: dict[str, None] = {}
         report = FillReport()
         for window in windows(region, standing.pieces):
@@ -244,12 +253,12 @@ class Completer:
                 suffix=region.text[window.end :] + whole.suffix,
                 draft=region.text[window.start : window.end],
                 suspects=window.suspects,
-                limits=Limits(tokens=window.tokens + TOKENS_PER_LINE, lines=window.lines),
+                limits=Limits(tokens=window.tokens + TOKENS_PER_LINE, lines=window.lines, deadline=_left(until)),
                 alternatives=2,
             )
             result = await self._filler.fill(request)
             report += result.report
-            for text in result.texts:
+            for text in (text for text in result.texts if text.finished):
                 new = region.text[: window.start] + text.text.rstrip() + region.text[window.end :]
                 if new != region.text and _distance(region.text, new) <= preferences.max_distance:
                     drafts[new] = None
@@ -266,6 +275,10 @@ class Completer:
         old = snapshot.text[region.start : region.end]
         moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
         return Repair(moved, gain=gain, report=report)
+
+
+def _left(until: float | None) -> float | None:
+    return None if until is None else max(0.0, until - time.monotonic())
 
 
 def _distance(old: str, new: str) -> int:
