@@ -23,9 +23,7 @@ def overlap(a: frozenset[str], b: frozenset[str]) -> float:
     return len(a & b) / len(a | b) if a and b else 0.0
 
 
-def rank(
-    snippets: Sequence[Snippet], around: str, budget: int, count: Callable[[str], int]
-) -> tuple[Snippet, ...]:
+def rank(snippets: Sequence[Snippet], around: str, budget: int, count: Callable[[str], int]) -> tuple[Snippet, ...]:
     """The best snippets, best first, cut at line ends to `budget` tokens in all.
 
     What counts is a snippet's own score plus how much its names overlap with those of `around`, the text near the

@@ -12,9 +12,7 @@ from infill.document import Snapshot
 from infill.languages import Language, language
 from infill.syntax import Syntax
 
-Kind = Literal[
-    "comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"
-]
+Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
 
 EXPRESSION, LINE, BLOCK = 8, 16, 32
 """Slots of the canvas to start with."""
@@ -38,7 +36,19 @@ _PYTHON_HEAD = re.compile(
     r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*|[)\]].*):$"
 )
 _ENDED = re.compile(r"[;}]\s*$|^\s*(?:pass|break|continue)\s*$")
-_CLOSED = frozenset(("string", "template_string", "raw_string_literal", "comment", "line_comment", "block_comment"))
+_CLOSED = frozenset(
+    (
+        "string",
+        "template_string",
+        "template_literal_type",
+        "raw_string_literal",
+        "interpreted_string_literal",
+        "regex",
+        "comment",
+        "line_comment",
+        "block_comment",
+    )
+)
 _REACH = 8_000
 """Code points above the cursor's line in which an open comment or string is looked for."""
 _NEAR = 400
@@ -145,7 +155,7 @@ def _inside(snapshot: Snapshot, row: Language, offset: int, before: str) -> Kind
 def _by_tree(snapshot: Snapshot, syntax: Syntax, row: Language, offset: int) -> Literal["code"] | Kind | None:
     """What the innermost captured node around the cursor is; `code` is code within a string."""
     found: Literal["code"] | Kind | None = None
-    for name, node in syntax.captures(offset):
+    for name, node in syntax.captures_at(offset):
         start, end = syntax.range_of(node)
         if name == "comment":
             to_line_end = syntax.text_of(node).startswith(row.line_comment)
@@ -207,7 +217,9 @@ def _opened_above(snapshot: Snapshot, syntax: Syntax, row: Language, line: int, 
         if at < 0 or (mark == "/*" and snapshot.text.find("*/", at, offset) >= 0):
             continue
         node, lost = syntax.node_at(at), False
-        while (parent := node.parent) is not None and node.type not in _CLOSED:
+        # No regular expression begins like a comment, whatever the grammar makes of an open one.
+        whole = _CLOSED - {"regex"} if mark == "/*" else _CLOSED
+        while (parent := node.parent) is not None and node.type not in whole:
             lost, node = lost or node.is_error, parent
         if node.parent is None and (lost or node.is_error):
             opening = snapshot.text[snapshot.line_range(snapshot.line_of(at))[0] : at]
@@ -235,7 +247,7 @@ def _code(snapshot: Snapshot, row: Language, offset: int, before: str, rest: str
         is_call = bracket == "(" and callee is not None and callee[1] not in _NO_CALLEE
         return "call" if is_call and not _heads_definition(before) else "expression"
     syntax = snapshot.syntax(offset)
-    for name, node in syntax.captures(offset) if syntax else []:
+    for name, node in syntax.captures_at(offset) if syntax else []:
         start, end = syntax.range_of(node) if syntax else (0, 0)
         if name == "arguments" and start < offset < end:
             return "call"

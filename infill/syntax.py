@@ -97,21 +97,18 @@ class Syntax:
         """A node's text."""
         return self.text[self._bytes.offset(node.start_byte) : self._bytes.offset(node.end_byte)]
 
-    def captures(self, offset: int | None = None) -> list[tuple[str, tree_sitter.Node]]:
-        """What the language's query captures, as (capture name, node) in the order of the text, outer nodes first.
+    def captures(self) -> list[tuple[str, tree_sitter.Node]]:
+        """What the language's query captures, as (capture name, node) in the order of the text, outer nodes first."""
+        return _captures(self.language, self.tree.root_node, None)
 
-        offset: only what touches that offset.
-        """
-        compiled = query(self.language)
-        if compiled is None:
-            return []
-        cursor = tree_sitter.QueryCursor(compiled)
-        if offset is not None:
-            at = self._bytes.before(offset - self.start)
-            cursor.set_byte_range(max(at - 1, 0), at + 1)
-        found = cursor.captures(self.tree.root_node).items()
-        pairs = [(name, node) for name, nodes in found for node in nodes if not name.startswith("_")]
-        return sorted(pairs, key=lambda pair: (pair[1].start_byte, -pair[1].end_byte))
+    def captures_at(self, offset: int) -> list[tuple[str, tree_sitter.Node]]:
+        """What the query captures of the nodes around the character before an offset, outer nodes first."""
+        at = self._bytes.before(offset - self.start) - 1
+        cursor, found = self.tree.walk(), []
+        while cursor.goto_first_child_for_byte(at) is not None and (node := cursor.node) and node.start_byte <= at:
+            # Patterns that begin at this node only: one run over the tree would visit every child of the root.
+            found.extend(_captures(self.language, node, 0))
+        return found
 
     def errors(self, start: int, end: int) -> int:
         """Number of ERROR and MISSING nodes that touch [start, end]."""
@@ -169,6 +166,18 @@ class Bytes:
         wide = int(np.searchsorted(self._where + 1 + self._extra, byte, side="right"))
         offset = byte - (int(self._extra[wide - 1]) if wide else 0)
         return min(offset, int(self._where[wide])) if wide < len(self._where) else offset
+
+
+def _captures(row: Language, node: tree_sitter.Node, depth: int | None) -> list[tuple[str, tree_sitter.Node]]:
+    compiled = query(row)
+    if compiled is None:
+        return []
+    cursor = tree_sitter.QueryCursor(compiled)
+    if depth is not None:
+        cursor.set_max_start_depth(depth)
+    found = cursor.captures(node).items()
+    pairs = [(name, one) for name, nodes in found for one in nodes if not name.startswith("_")]
+    return sorted(pairs, key=lambda pair: (pair[1].start_byte, -pair[1].end_byte))
 
 
 def _utf8(text: str) -> bytes:

@@ -3,9 +3,7 @@
 (string) @string
 (interpolation) @code
 (argument_list) @arguments
-(module . (comment)* . (expression_statement . (string) @docstring .))
-(class_definition body: (block . (comment)* . (expression_statement . (string) @docstring .)))
-(function_definition body: (block . (comment)* . (expression_statement . (string) @docstring .)))
+(expression_statement . (string) @docstring .)
 
 ; What a file shows to others.
 (function_definition) @signature

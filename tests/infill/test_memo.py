@@ -1,0 +1,109 @@
+"""Typing through a proposal is answered from memory; anything else is not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infill.document import Change, Snapshot
+from infill.memo import Memo
+
+
+def proposed(before: str, after: str, text: str, uri: str = "file:///a.py") -> tuple[Memo, Snapshot]:
+    memo = Memo()
+    snapshot = Snapshot.open(uri, 1, "python", before + after)
+    memo.remember(snapshot, len(before), text)
+    return memo, snapshot
+
+
+def test_the_same_place_answers_the_whole() -> None:
+    memo, snapshot = proposed("x = ", "\ny = 1\n", "compute(1)")
+    assert memo.recall(snapshot, 4) == "compute(1)"
+
+
+@given(st.text("ab(\n é😀", min_size=1, max_size=20), st.integers(0, 20), st.booleans())
+def test_typing_a_beginning_leaves_the_rest(text: str, typed: int, crlf: bool) -> None:
+    ending = "\r\n" if crlf else "\n"
+    before, after = f"a{ending}x = ", f";{ending}end"
+    memo, snapshot = proposed(before, after, text)
+    typed = min(typed, len(text))
+    new = snapshot.edit([Change(len(before), len(before), text[:typed].replace("\n", ending))], 2)
+    cursor = len(new.text) - len(after)
+    assert memo.recall(new, cursor) == (text[typed:] or None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "closed", "left"),
+    [
+        ("foo(", ")", "a, b"),
+        ("foo(a", ")", ", b"),
+        ("foo", ")", "(a, b"),
+        ("foo(a, b)", "", None),
+        ("foo(", "]", None),
+        ("foo(", "x", None),
+    ],
+)
+def test_a_bracket_the_editor_closed(typed: str, closed: str, left: str | None) -> None:
+    memo, snapshot = proposed("x = ", "\n", "foo(a, b)")
+    new = snapshot.edit([Change(4, 4, typed + closed)], 2)
+    assert memo.recall(new, 4 + len(typed)) == left
+
+
+def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
+    memo, snapshot = proposed("", "\n", "foo(a);")
+    assert memo.recall(snapshot.edit([Change(0, 0, "foo()")], 2), 4) == "a"
+
+
+def test_a_bracket_closed_and_typed_over() -> None:
+    memo, snapshot = proposed("", "\n", "foo(a).bar()")
+    opened = snapshot.edit([Change(0, 0, "foo(a)")], 2)
+    assert memo.recall(opened, 5) == ").bar("
+    assert memo.recall(opened, 6) == ".bar()"
+
+
+def test_a_block_the_editor_closed() -> None:
+    memo, snapshot = proposed("if (x) ", "\nend", "{\n  run();\n}")
+    new = snapshot.edit([Change(7, 7, "{\n  \n}")], 2)
+    assert memo.recall(new, 11) == "run();"
+
+
+@pytest.mark.parametrize(
+    ("change", "cursor"),
+    [
+        (Change(4, 4, "d"), 5),
+        (Change(0, 0, "c"), 1),
+        (Change(0, 1, "z"), 4),
+        (Change(5, 6, "z"), 4),
+        (Change(3, 4, ""), 3),
+    ],
+    ids=["a wrong key", "elsewhere", "another edit before", "another edit after", "the place is gone"],
+)
+def test_anything_else_forgets(change: Change, cursor: int) -> None:
+    memo, snapshot = proposed("x = ", "\ny = 1\n", "compute(1)")
+    assert memo.recall(snapshot.edit([change], 2), cursor) is None
+
+
+def test_another_place_or_file_knows_nothing() -> None:
+    memo, snapshot = proposed("x = ", "\ny = 1\n", "compute(1)")
+    assert memo.recall(snapshot, 3) is None
+    assert memo.recall(snapshot, 5) is None
+    assert memo.recall(Snapshot.open("file:///b.py", 1, "python", snapshot.text), 4) is None
+
+
+def test_the_latest_proposal_wins_and_the_last_few_stay() -> None:
+    memo, snapshot = proposed("x = ", "\n", "first")
+    memo.remember(snapshot, 4, "second")
+    assert memo.recall(snapshot, 4) == "second"
+    assert memo.recall(snapshot.edit([Change(4, 4, "fi")], 2), 6) == "rst"
+    for n in range(8):
+        memo.remember(snapshot, 4, f"later {n}")
+    assert memo.recall(snapshot.edit([Change(4, 4, "fi")], 2), 6) is None
+
+
+def test_many_documents_do_not_pile_up() -> None:
+    memo = Memo(documents=2)
+    shots = [Snapshot.open(f"file:///{n}.py", 1, "python", "x = ") for n in range(3)]
+    for shot in shots:
+        memo.remember(shot, 4, "1")
+    assert [memo.recall(shot, 4) for shot in shots] == [None, "1", "1"]

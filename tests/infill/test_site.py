@@ -1,0 +1,149 @@
+"""Where the cursor stands: a table of places, then every place of real-looking files, whole and cut off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infill.document import Snapshot
+from infill.languages import language
+from infill.site import Site, look
+
+SOURCES = sorted((Path(__file__).parent / "sources").iterdir())
+INSIDE = ("comment", "string", "docstring")
+
+
+def at(language_id: str, marked: str, invoked: bool = False) -> Site:
+    cursor = marked.index("‸")
+    return look(Snapshot.open("a", 1, language_id, marked.replace("‸", "")), cursor, invoked=invoked)
+
+
+@pytest.mark.parametrize(
+    ("language_id", "marked", "kind", "canvas", "lines", "closers"),
+    [
+        ("python", "f(‸)", "call", 8, 1, ")"),
+        ("python", "f(‸", "call", 16, 1, ""),
+        ("python", "f(a,\n  [‸])", "expression", 8, 1, "])"),
+        ("python", "f(\n    a, ‸\n)", "call", 16, 1, ""),
+        ("python", "x = ‸", "expression", 16, 1, ""),
+        ("python", "return ‸", "expression", 16, 1, ""),
+        ("python", "if (‸):", "expression", 8, 1, ")"),
+        ("python", "def f(‸):", "expression", 8, 1, ")"),
+        ("python", "a.b.‸", "member", 16, 1, ""),
+        ("python", "f(a.na‸)", "member", 8, 1, ")"),
+        ("python", "for ‸", "statement", 16, 1, ""),
+        ("python", "def f():‸", "block", 32, 0, ""),
+        ("python", "class A:  # note\n    ‸", "block", 32, 0, ""),
+        ("python", "def f(\n    a,\n) -> int:\n    ‸\n\nx = 1\n", "block", 32, 0, ""),
+        ("python", "def f():\n    ‸\n    return 1\n", "empty", 16, 1, ""),
+        ("python", "# read all of it\n‸\n", "empty", 32, 0, ""),
+        ("python", "# read all of it\n‸\nread()\n", "empty", 16, 1, ""),
+        ("python", "x = {'a':\n     ‸}", "statement", 8, 1, "}"),
+        ("python", 's = f"{a.‸}"', "member", 8, 1, '}"'),
+        ("python", '"""‸"""', "docstring", 8, 1, '"""'),
+        ("python", 'x = """‸"""', "string", 8, 1, '"""'),
+        ("python", "'‸'", "docstring", 8, 1, "'"),
+        ("javascript", "function f() {\n  ‸\n}", "block", 32, 0, ""),
+        ("javascript", "if (x) {‸", "block", 32, 0, ""),
+        ("javascript", "switch (x) {\n  case 1:\n    ‸\n}", "block", 32, 0, ""),
+        ("javascript", "`a ${‸}`", "expression", 8, 1, "}`"),
+        ("javascript", "`a ‸`", "string", 8, 1, "`"),
+        ("javascript", "a?.‸", "member", 16, 1, ""),
+        ("typescriptreact", "const a = <p>‸</p>", "expression", 8, 1, "</p>"),
+        ("rust", "Vec::‸", "member", 16, 1, ""),
+        ("rust", "fn f<'a>(x: &'a str) {\n    ‸\n}", "block", 32, 0, ""),
+        ("rust", "match x {\n    1 => ‸\n}", "expression", 16, 1, ""),
+        ("cpp", "p->‸", "member", 16, 1, ""),
+        ("c", "while (‸) {", "expression", 8, 1, ")"),
+        ("ruby", "puts(‸)", "call", 8, 1, ")"),
+        ("ruby", "[1].each do\n  ‸", "block", 32, 0, ""),
+        ("markdown", "It is ‸", "prose", 16, 1, ""),
+    ],
+)
+def test_kinds(language_id: str, marked: str, kind: str, canvas: int, lines: int, closers: str) -> None:
+    site = at(language_id, marked, invoked=True)
+    assert (site.kind, site.canvas, site.lines, site.closers) == (kind, canvas, lines, closers)
+
+
+@pytest.mark.parametrize(
+    ("language_id", "marked", "ask"),
+    [
+        ("python", "f(‸)", True),
+        ("python", "f(‸):", True),
+        ("python", "f(‸)  # note", True),
+        ("python", "def f(‸) -> dict[str, int]:", True),
+        ("python", "f(‸, b)", False),
+        ("python", "x‸ = 1", False),
+        ("python", "na‸me", False),
+        ("python", "  ‸name", False),
+        ("python", "    ‸)", False),
+        ("python", "    pass‸", False),
+        ("python", "import‸", True),
+        ("python", "x = 'a ‸ b'", True),
+        ("python", "x = 'a ‸b'", False),
+        ("python", '"""Do ‸ something."""', False),
+        ("javascript", "f(‸);", True),
+        ("javascript", "f((x) => ‸);", True),
+        ("javascript", "if (‸) {", True),
+        ("javascript", "f();‸", False),
+        ("javascript", "}‸", False),
+        ("javascript", "const a = {‸};", True),
+        ("typescript", "f(‸): Promise<void> {", True),
+        ("typescriptreact", 'const a = <a href="‸" />;', True),
+        ("typescriptreact", "const a = <p>‸</p>;", True),
+        ("rust", "f(‸)?;", True),
+        ("plaintext", "a ‸", True),
+        ("plaintext", "a ‸ b", False),
+    ],
+)
+def test_whether_to_ask(language_id: str, marked: str, ask: bool) -> None:
+    site = at(language_id, marked)
+    assert site.ask is ask, site
+    assert bool(site.reason) is not ask
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+class TestEveryPlace:
+    """`sources/<language id>.<extension>` are sound files full of quotes in comments, comments in strings and more."""
+
+    def test_the_file_is_sound(self, source: Path) -> None:
+        text = source.read_text(encoding="utf-8")
+        assert language(source.stem).grammar
+        assert Snapshot.open("a", 1, source.stem, text).errors(0, len(text)) == 0
+
+    @pytest.mark.parametrize("cut", ["rest of the line", "rest of the file"])
+    def test_comments_and_strings_are_known_while_being_typed(self, source: Path, cut: str) -> None:
+        """Cut off after the cursor, a file says the same as whole: but for a few places, such as within `/` and `*`."""
+        whole = Snapshot.open("a", 1, source.stem, source.read_text(encoding="utf-8"))
+        other = []
+        for cursor in range(0, len(whole.text) + 1, 2):
+            end = whole.line_range(whole.line_of(cursor))[1]
+            rest = whole.text[end:] if cut == "rest of the line" else ""
+            half = Snapshot.open("a", 1, source.stem, whole.text[:cursor] + rest)
+            kinds = [look(one, cursor, invoked=True).kind for one in (whole, half)]
+            if len({kind if kind in INSIDE else "code" for kind in kinds}) > 1:
+                other.append((whole.text[max(0, cursor - 30) : cursor], *kinds))
+        assert len(other) <= 0.05 * len(whole.text) / 2, other
+
+    def test_broken_text_breaks_nothing(self, source: Path) -> None:
+        """With a bracket or quote missing or one too many, every place still has an answer."""
+        text = source.read_text(encoding="utf-8")
+        marks = [at for at, char in enumerate(text) if char in "(){}[]\"'`:"][::7]
+        for mark in marks:
+            for broken in (text[:mark] + text[mark + 1 :], text[:mark] + text[mark] + text[mark:]):
+                snapshot = Snapshot.open("a", 1, source.stem, broken)
+                for cursor in range(max(0, mark - 2), min(len(broken), mark + 60), 13):
+                    site = look(snapshot, cursor)
+                    assert site.ask or site.reason
+                    assert site.lines in (0, 1)
+
+
+def test_a_long_line_is_looked_at_quickly_enough_to_finish() -> None:
+    """Patterns that look back and ahead stay linear: 20,000 brackets, spaces or letters on one line."""
+    for filler in ("(", ")", " ", "a", ") ", "a.", ": a", "'"):
+        text = filler * (19_000 // len(filler))
+        for language_id in ("python", "ruby"):
+            snapshot = Snapshot.open("a", 1, language_id, text)
+            for cursor in (0, len(text) // 2, len(text)):
+                assert look(snapshot, cursor).kind
