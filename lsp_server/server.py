@@ -157,7 +157,7 @@ def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None
 def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
     document = params.text_document
     session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
-    session.typing.key(time.monotonic())
+    session.rhythm.key(time.monotonic())
     session.outdate(document.uri)
 
 

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -23,6 +23,7 @@ from lsp_server import settings
 from lsp_server.capabilities import Capabilities
 from lsp_server.documents import Documents
 from lsp_server.positions import Encoding
+from lsp_server.rhythm import Rhythm
 from lsp_server.settings import Settings
 from lsp_server.status import Status
 
@@ -42,6 +43,8 @@ Load = Callable[[Settings], "Completer"]
 """Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
 
 _OTHERS_MOST = 32
+_VERDICT_SECONDS = 10.0
+"""How long a file's denial is believed: asking costs a millisecond, a keystroke has dozens of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,17 @@ class Session:
         self.completer: Completer | None = None
         self.settings, _ = settings.read({}, pinned=pinned)
         self.status = Status(client.protocol.notify)
-        self.typing = Typing()
+        self.rhythm = Rhythm()
         self.loaded = asyncio.Event()
         self._load, self._pinned = load, pinned
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
         self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
-        self._offered: dict[str, tuple[str, Suggestion]] = {}
+        self._offered: dict[str, dict[str, Suggestion]] = {}
         self._offers = 0
         self._background: set[asyncio.Task[Any]] = set()
-        self._closed = False
+        self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
+        self._loading = self._closed = False
 
     # ---- life
 
@@ -90,6 +94,10 @@ class Session:
         asyncio.get_running_loop().call_soon(self._start_loading)
 
     def _start_loading(self) -> None:
+        """Once, and not before it is wanted: a model that is off takes no memory."""
+        if self._loading or self._closed or self.settings.off:
+            return
+        self._loading = True
         loop, chosen = asyncio.get_running_loop(), self.settings
 
         def load() -> None:
@@ -127,7 +135,7 @@ class Session:
         elif self.settings.off:
             self.status.say("off")
         elif self.completer is not None:
-            self.status.say("ready")
+            self.status.recover()
         elif not self.loaded.is_set():
             self.status.say("loading")
 
@@ -158,6 +166,8 @@ class Session:
             if complaints and complaints != self._told:
                 self.show(" ".join(complaints), types.MessageType.Warning)
             self._told = complaints
+            self._verdicts.clear()
+            self._start_loading()
             self.say_state()
 
     # ---- requests
@@ -165,6 +175,12 @@ class Session:
     def completer_for(self, language: str) -> Completer | None:
         """The completer, when it may be asked about this language now: not while it loads and not when off."""
         return self.completer if self.settings.enabled(language) else None
+
+    def why_not(self, language: str) -> str:
+        """Why there is no completer for a language, in a word."""
+        if not self.settings.enabled(language):
+            return "off"
+        return "no model" if self.loaded.is_set() else "loading"
 
     def question(self, uri: str) -> Question | None:
         """What a request about this document may ask now.
@@ -185,9 +201,14 @@ class Session:
         from infill.document import path_of
         from infill.manners import denied
 
-        roots = [path_of(folder) for folder in self._folders()]
-        root = next((root for root in roots if snapshot.path.startswith(root.rstrip("/") + "/")), None)
-        return denied(snapshot.uri, None, self.settings.exclude, root) is not None
+        now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))
+        until, verdict = self._verdicts.get(key, (0.0, False))
+        if now > until:
+            roots = [path_of(folder) for folder in key[1]]
+            root = next((root for root in roots if snapshot.path.startswith(root.rstrip("/") + "/")), None)
+            verdict = denied(snapshot.uri, None, self.settings.exclude, root) is not None
+            self._verdicts[key] = (now + _VERDICT_SECONDS, verdict)
+        return verdict
 
     def _folders(self) -> list[str]:
         """URIs of the opened folders as of now."""
@@ -219,7 +240,7 @@ class Session:
         """Seconds to wait before the model is asked; none when the user types what was offered, which asks no model."""
         if self.types_through(snapshot, cursor):
             return 0.0
-        return self.typing.pause(time.monotonic(), self.settings.debounce_ms, self.status.typical_ms)
+        return self.rhythm.pause(time.monotonic(), self.settings.debounce_ms, self.status.typical_ms)
 
     def count(self, what: str, asked: Question, report: FillReport, reason: str) -> None:
         """A request is answered: learn how long answers take, and tell the log if the user wants to know.
@@ -244,24 +265,24 @@ class Session:
 
     # ---- what was offered
 
-    def offer(self, snapshot: Snapshot, suggestion: Suggestion) -> str:
-        """Note what the editor may show now; the id comes back in `redraft.didAccept`."""
-        self._offers += 1
-        self._offered[snapshot.uri] = (str(self._offers), suggestion)
-        return str(self._offers)
+    def offer(self, snapshot: Snapshot, suggestions: Sequence[Suggestion]) -> list[str]:
+        """Note what the editor may show now; the ids come back in `redraft.didAccept`."""
+        ids = [str(self._offers + number) for number in range(len(suggestions))]
+        self._offers += len(ids)
+        self._offered[snapshot.uri] = dict(zip(ids, suggestions, strict=True))
+        return ids
 
     def types_through(self, snapshot: Snapshot, cursor: int) -> bool:
         """Whether the text before the cursor is the beginning of what was offered last."""
-        _, last = self._offered.get(snapshot.uri, ("", None))
-        return last is not None and cursor > last.start and last.text.startswith(snapshot.text[last.start : cursor])
+        return any(
+            cursor > one.start and one.text.startswith(snapshot.text[one.start : cursor])
+            for one in self._offered.get(snapshot.uri, {}).values()
+        )
 
-    def accepted(self, offer: str) -> bool:
-        """The user took an offer; False when it is not (or no longer) known."""
-        for uri, (known, _) in self._offered.items():
-            if known == offer:
-                del self._offered[uri]
-                return True
-        return False
+    def accepted(self, offer: str) -> None:
+        """The user took an offer: what was offered beside it is over."""
+        for uri in [uri for uri, known in self._offered.items() if offer in known]:
+            del self._offered[uri]
 
     # ---- talking back
 
@@ -274,32 +295,3 @@ class Session:
         task = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
-
-
-class Typing:
-    """The rhythm of one user's keystrokes, from didChange alone."""
-
-    PAUSE = 1.0
-
-    def __init__(self) -> None:
-        self._last = 0.0
-        self._interval: float | None = None
-
-    def key(self, now: float) -> None:
-        """A change arrived at `now` (monotonic seconds)."""
-        gap, self._last = now - self._last, now
-        if gap < self.PAUSE:
-            self._interval = gap if self._interval is None else 0.7 * self._interval + 0.3 * gap
-
-    def pause(self, now: float, fixed_ms: int, answer_ms: float) -> float:
-        """Seconds to wait before asking the model.
-
-        With a fixed debounce, what is left of it since the last key. Without, none while answers come sooner than the
-        next key would; else a little longer than one interval, so that only a real pause costs a forward.
-        """
-        since = now - self._last
-        if fixed_ms:
-            return max(0.0, fixed_ms / 1000 - since)
-        if self._interval is None or answer_ms / 1000 <= self._interval:
-            return 0.0
-        return max(0.0, min(1.3 * self._interval, 0.15) - since)

@@ -28,6 +28,11 @@ class Status:
             self._sent = (state, message)
             self._notify(METHOD, {"state": state, "message": message})
 
+    def recover(self) -> None:
+        """Ready, unless the last answers say otherwise."""
+        if self._sent is None or self._sent[0] not in ("slow", "error"):
+            self.say("ready")
+
     @property
     def typical_ms(self) -> float:
         """Median milliseconds of the last model answers; 0 before the first one."""

@@ -151,7 +151,7 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
         _refuse(session)
     asked = session.question(target.uri)
     if asked is None:
-        session.show("redraft is off or still loading its model; try again in a moment.")
+        session.show("redraft is off here or has no model yet; try again in a moment.")
         return None
     repair = await session.newest(target.uri, "fix", _repair(session, asked, span), None)
     if repair is None:

@@ -43,6 +43,7 @@ async def _propose(session: Session, asked: Question, position: types.Position) 
     await asyncio.sleep(session.patience(snapshot, cursor))
     found = await asked.completer.complete(snapshot, cursor, others=asked.others, preferences=asked.preferences)
     session.count("completion", asked, found.report, found.reason)
+    session.offer(snapshot, found.suggestions)
     return _list([_item(session, snapshot, one, rank) for rank, one in enumerate(found.suggestions)])
 
 
@@ -53,7 +54,6 @@ def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: in
     start = min(suggestion.start, line_start + word.start() if word else suggestion.start)
     text = snapshot.text[start : suggestion.start] + suggestion.text
     first, more, _ = text.partition("\n")
-    session.offer(snapshot, suggestion)
     return types.CompletionItem(
         label=_short(first.strip()) + (" …" if more else ""),
         label_details=types.CompletionItemLabelDetails(description="redraft"),

@@ -27,7 +27,7 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     since, asked = time.monotonic(), _read(params)
     completer = session.completer_for(asked["language"])
     if completer is None:
-        return _answer(since, reason="off" if session.loaded.is_set() else "loading")
+        return _answer(since, reason=session.why_not(asked["language"]))
     if denied := manners.denied(asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude):
         return _answer(since, reason=denied)
     result = await completer.fill(**asked)

@@ -46,9 +46,9 @@ async def _propose(
         selected=_selected(session, snapshot, cursor, params.context.selected_completion_info),
     )
     session.count("inline completion", asked, completion.report, completion.reason)
-    most = 3 if invoked else 1
-    items = [_item(session, snapshot, one) for one in completion.suggestions[:most]]
-    return types.InlineCompletionList(items=items)
+    shown = completion.suggestions[: 3 if invoked else 1]
+    ids = session.offer(snapshot, shown)
+    return types.InlineCompletionList([_item(session, snapshot, *one) for one in zip(shown, ids, strict=True)])
 
 
 def _selected(
@@ -63,10 +63,8 @@ def _selected(
     return start, info.text
 
 
-def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion) -> types.InlineCompletionItem:
-    accepted = types.Command(
-        title="redraft: accepted", command=ACCEPTED, arguments=[session.offer(snapshot, suggestion)]
-    )
+def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, offer: str) -> types.InlineCompletionItem:
+    accepted = types.Command(title="redraft: accepted", command=ACCEPTED, arguments=[offer])
     return types.InlineCompletionItem(
         insert_text=suggestion.text,
         range=positions.to_range(snapshot, suggestion.start, suggestion.end, session.encoding),

@@ -90,6 +90,10 @@ def scripted(given: dict[str, Any]) -> RedraftServer:
     def calls(params: Any) -> dict[str, int]:
         return dict(made[0].calls) if made else {}
 
+    @server.feature("test/loaded")
+    def loaded(params: Any) -> int:
+        return len(made)
+
     @server.feature("test/settings")
     def settings(params: Any) -> dict[str, Any]:
         return {"model": made[0].settings.model, "maxLines": server.session.settings.max_lines}

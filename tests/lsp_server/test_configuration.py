@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from lsprotocol import types
 
 from tests.lsp_server.conftest import Editor, ghost_text_client, plain
+
+
+@pytest.fixture
+def script() -> dict[str, Any]:
+    return {"write": {"def ": ["f():"]}}
 
 
 async def lines(editor: Editor) -> int:
@@ -78,6 +84,29 @@ async def test_off_and_on_again_while_running(editor: Editor) -> None:
     await editor.ghost(0, 4, invoked=True)
     assert (await editor.calls())["complete"] == 1
     assert editor.statuses[-2:] == ["off", "ready"]
+
+
+async def test_what_is_off_from_the_start_is_loaded_when_it_is_turned_on(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"enable": False})
+    assert await editor.ask("test/loaded", {}) == 0
+    push(editor, {"redraft": {"enable": True}})
+    await editor.until(lambda: editor.statuses == ["off", "loading", "ready"])
+    push(editor, {"redraft": {"enable": True, "maxLines": 2}})
+    assert await editor.ask("test/loaded", {}) == 1
+
+
+async def test_a_debounce_does_not_delay_typing_through_what_is_shown(editor: Editor) -> None:
+    await editor.initialize(pushing_client(), {"debounceMs": 1500})
+    editor.open("def ")
+    assert (await editor.ghost(0, 4)).items
+    editor.type(2, 0, 4, "f")
+    started = time.monotonic()
+    await editor.ghost(0, 5)
+    through = time.monotonic() - started
+    editor.type(3, 0, 5, "zzz")
+    started = time.monotonic()
+    await editor.ghost(0, 8)
+    assert through < 1.4 < time.monotonic() - started
 
 
 async def test_a_bad_value_is_named_once_and_the_rest_counts(editor: Editor) -> None:

@@ -16,7 +16,15 @@ from tests.lsp_server.conftest import Editor, ghost_text_client, plain
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 REDRAFT = Path(sys.executable).parent / "redraft"
-CODE = "import math\r\n\r\n\r\ndef area(radius):\r\n    return math.pi * radius ** 2\r\n\r\n\r\ndef add(a, b):\r\n    return "
+CODE = """import math
+
+
+def area(radius):
+    return math.pi * radius ** 2
+
+
+def add(a, b):
+    return """.replace("\n", "\r\n")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

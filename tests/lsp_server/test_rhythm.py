@@ -6,46 +6,46 @@ from typing import Any
 
 import pytest
 
-from lsp_server.session import Typing
+from lsp_server.rhythm import Rhythm
 from lsp_server.status import SLOW_MS, Status
 
 
-def typist(interval: float, keys: int = 10) -> tuple[Typing, float]:
-    typing, now = Typing(), 100.0
+def typist(interval: float, keys: int = 10) -> tuple[Rhythm, float]:
+    rhythm, now = Rhythm(), 100.0
     for _ in range(keys):
-        typing.key(now)
+        rhythm.key(now)
         now += interval
-    return typing, now - interval
+    return rhythm, now - interval
 
 
 def test_an_answer_that_comes_before_the_next_key_is_not_delayed() -> None:
-    typing, now = typist(0.12)
-    assert typing.pause(now, fixed_ms=0, answer_ms=100) == 0
+    rhythm, now = typist(0.12)
+    assert rhythm.pause(now, fixed_ms=0, answer_ms=100) == 0
 
 
 def test_typing_faster_than_the_answers_waits_for_a_pause() -> None:
-    typing, now = typist(0.10)
-    wait = typing.pause(now, fixed_ms=0, answer_ms=300)
+    rhythm, now = typist(0.10)
+    wait = rhythm.pause(now, fixed_ms=0, answer_ms=300)
     assert wait == pytest.approx(0.13)
-    assert typing.pause(now + 0.05, fixed_ms=0, answer_ms=300) == pytest.approx(0.08)
+    assert rhythm.pause(now + 0.05, fixed_ms=0, answer_ms=300) == pytest.approx(0.08)
 
 
 def test_the_wait_is_bounded_however_slow_the_typing() -> None:
-    typing, now = typist(0.9)
-    assert typing.pause(now, fixed_ms=0, answer_ms=5000) == pytest.approx(0.15)
+    rhythm, now = typist(0.9)
+    assert rhythm.pause(now, fixed_ms=0, answer_ms=5000) == pytest.approx(0.15)
 
 
 def test_the_first_key_after_a_pause_is_not_delayed() -> None:
-    typing = Typing()
-    typing.key(100.0)
-    assert typing.pause(100.0, fixed_ms=0, answer_ms=300) == 0
+    rhythm = Rhythm()
+    rhythm.key(100.0)
+    assert rhythm.pause(100.0, fixed_ms=0, answer_ms=300) == 0
 
 
 def test_a_fixed_debounce_counts_from_the_last_key() -> None:
-    typing, now = typist(0.1)
-    assert typing.pause(now, fixed_ms=200, answer_ms=0) == pytest.approx(0.2)
-    assert typing.pause(now + 0.15, fixed_ms=200, answer_ms=0) == pytest.approx(0.05)
-    assert typing.pause(now + 1, fixed_ms=200, answer_ms=0) == 0
+    rhythm, now = typist(0.1)
+    assert rhythm.pause(now, fixed_ms=200, answer_ms=0) == pytest.approx(0.2)
+    assert rhythm.pause(now + 0.15, fixed_ms=200, answer_ms=0) == pytest.approx(0.05)
+    assert rhythm.pause(now + 1, fixed_ms=200, answer_ms=0) == 0
 
 
 def test_status_is_told_once_and_turns_slow_and_back() -> None:
