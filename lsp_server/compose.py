@@ -9,11 +9,13 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lsp_server.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from engine import Canvas, Context, Prediction, ScriptedDenoiser
     from engine.checkpoint import Checkpoint
     from engine.tokenizer import Tokenizer
@@ -123,9 +125,12 @@ def _siblings(core: int) -> str:
         return str(core)
 
 
-def _calibration(parameters: Any) -> Calibration | None:
-    """Joint probability -> probability of being right: a logistic of its logarithm, as fitted on held-out code."""
-    return None
+def _calibration(parameters: Mapping[str, float] | None) -> Calibration | None:
+    """Joint probability -> probability of being right, by the temperature fitted on held-out code."""
+    if not parameters:
+        return None
+    temperature = parameters["temperature"]
+    return lambda probability: probability ** (1 / temperature)
 
 
 # ---- a model that answers from a script
