@@ -64,7 +64,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One forward. kind: prefill, denoise or token. seconds: since the job was submitted."""
+    """One forward. kind: prefill, denoise, token or score. seconds: since the job was submitted."""
 
     kind: str
     seconds: float
@@ -171,7 +171,15 @@ def score(
         while lease.pending > CHUNK:
             denoiser.prefill(lease, CHUNK)
             yield Step("prefill", time.monotonic() - started)
-        return denoiser.score(lease, middles)
+        rows: list[NDArray[np.float32]] = []
+        batch: list[tuple[int, ...]] = []
+        for middle in middles:
+            if batch and sum(map(len, batch)) + len(middle) > CHUNK:
+                rows += denoiser.score(lease, batch)
+                batch = []
+                yield Step("score", time.monotonic() - started)
+            batch.append(middle)
+        return rows + denoiser.score(lease, batch)
     finally:
         lease.close()
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from engine import (
     CAUSAL,
@@ -28,6 +29,7 @@ from engine import (
 )
 from engine import decode as decoding
 from engine.decode import CHUNK, COLD, Clock, Sketch
+from engine.scripted import ScriptedLease
 from tests.fakes import (
     CONTROL,
     DELETE,
@@ -520,6 +522,22 @@ class TestTrace:
         ]
         assert steps[0].canvas is not None
         assert steps[0].canvas.ids.tolist() == [A, B, EOM]
+
+
+def test_many_scores_are_no_longer_in_the_way_than_a_chunk() -> None:
+    asked: list[list[int]] = []
+
+    class Watched(ScriptedDenoiser):
+        def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+            asked.append([len(middle) for middle in middles])
+            return [np.full(len(middle), -len(middle), np.float32) for middle in middles]
+
+    lengths = [20, 30, 20, 100, 1, 1, 60, 0]
+    denoiser = Watched(CONTROL, always(A))
+    steps, rows = drive(decoding.score(denoiser, HERE, [(A,) * n for n in lengths]))
+    assert asked == [[20, 30], [20], [100], [1, 1, 60, 0]]
+    assert [step.kind for step in steps] == ["score"] * 3
+    assert [row.tolist() for row in rows] == [[-n] * n for n in lengths]
 
 
 @given(st.lists(st.lists(st.integers(18, SIZE - 1), max_size=5), max_size=3))
