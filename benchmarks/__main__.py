@@ -42,17 +42,10 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
                 found |= await context.reencoded(completer)
                 found |= await context.flatness(completer)
             if "baseline" in parts:
-                timed = [baseline.bare(forward), await baseline.causal(completer), baseline.bare(forward)]
-                found["bare_token_ms"] = round((timed[0] + timed[2]) / 2, 1)
-                found |= baseline.figures("causal", timed[1])
-                found["causal_over_bare"] = round(found["causal_token_ms"] / found["bare_token_ms"], 3)
+                weights = next(iter(sorted(GGUF.glob("*.gguf"))), None)
+                found |= await baseline.side_by_side(completer, forward, weights, given.threads)
         finally:
             completer.close()
-    if "baseline" in parts:
-        weights = next(iter(sorted(GGUF.glob("*.gguf"))), None)
-        other = baseline.llama(weights, given.threads)
-        if other is not None:
-            found |= baseline.figures("llama_cpp", other)
     if "server" in parts:
         arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
         found |= await server.startup(arguments)

@@ -27,6 +27,7 @@ HERE = Path(__file__).parent
 OUT = HERE / "out"
 LLAMA = "node-llama-cpp@3"
 MOST_TOKENS = 32
+ROUNDS = 3
 
 
 @dataclass(slots=True)
@@ -36,12 +37,17 @@ class Causal:
     per_token: list[float] = field(default_factory=list)
     per_line: list[float] = field(default_factory=list)
 
+    def add(self, other: Causal) -> None:
+        """Another round's times."""
+        self.per_token += other.per_token
+        self.per_line += other.per_line
+
 
 def prompts() -> list[tuple[str, str]]:
     """(prefix, suffix): places of a real file where a line of code has begun."""
     lines = sample().split("\n")
     places = [i for i, line in enumerate(lines) if len(line.strip()) > 20 and not line.strip().startswith(("#", '"'))]
-    chosen = places[len(places) // 4 :: max(1, len(places) // 16)][:12]
+    chosen = places[len(places) // 4 :: max(1, len(places) // 16)][:8]
     return [
         (
             "\n".join(lines[max(0, at - 30) : at]) + "\n" + lines[at][: -len(lines[at].strip()) // 2],
@@ -117,8 +123,24 @@ def llama(model: Path | None, threads: int) -> Causal | None:
     return Causal(timed["perToken"], timed["perLine"])
 
 
-def figures(name: str, timed: Causal) -> dict[str, Any]:
-    """Medians under a name."""
+async def side_by_side(completer: Completer, forward: Forward, weights: Path | None, threads: int) -> dict[str, Any]:
+    """Medians over a few rounds in which the three take turns, so that the machine's moods hit all of them."""
+    bare_ms: list[float] = []
+    ours, theirs = Causal(), Causal()
+    for _ in range(ROUNDS):
+        bare_ms.append(bare(forward))
+        ours.add(await causal(completer))
+        other = llama(weights, threads)
+        if other is None:
+            weights = None
+        else:
+            theirs.add(other)
+    found = {"bare_token_ms": round(median(bare_ms), 1), **_medians("causal", ours)}
+    found["causal_over_bare"] = round(median(ours.per_token) / median(bare_ms), 3)
+    return found | (_medians("llama_cpp", theirs) if theirs.per_token else {})
+
+
+def _medians(name: str, timed: Causal) -> dict[str, float]:
     return {
         f"{name}_token_ms": round(median(timed.per_token), 1),
         f"{name}_line_ms": round(median(timed.per_line), 1),

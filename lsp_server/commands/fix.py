@@ -13,8 +13,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
-from infill.complete import Completer, Edit, Preferences, Repair
+from infill.complete import Completer, Preferences, Repair
 from infill.document import Snapshot
+from infill.edits import Edit
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
