@@ -61,7 +61,7 @@ class LocalFiller:
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
-            Score(float(row.sum()), tuple(zip(self._tokens.pieces(middle), map(float, row), strict=True)))
+            Score(float(row.sum()), tuple(zip(self._spelled(middle), map(float, row), strict=True)))
             for middle, row in zip(middles, rows, strict=True)
         ]
 
@@ -112,13 +112,24 @@ class LocalFiller:
         doubted = self._doubted(ids, request.suspects, len(healed))
         size = min(CANVAS_MOST, len(ids) + OPEN_AFTER_DRAFT)
         masked = [mask if doubt else token for token, doubt in zip(ids, doubted, strict=True)]
-        rows = [ids, masked] if True in doubted else [ids]
+        if any(start >= len(request.draft) for start, _ in request.suspects):
+            masked.append(mask)
+        rows = [ids, masked] if masked != ids else [ids]
         return [((), tuple(Canvas.of((row + [eom] * size)[:size]) for row in rows))]
 
     def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:
         """Which tokens touch a suspect range; the tokens' text starts `shift` characters before the draft."""
-        ends = [len(self._tokens.decode(ids[:n])) - shift for n in range(len(ids) + 1)]
+        ends = [end - shift for end in self._ends(ids)]
         return [any(at < end and start < max(to, at + 1) for start, end in suspects) for at, to in pairwise(ends)]
+
+    def _spelled(self, ids: Sequence[int]) -> list[str]:
+        """The text of each token, such that together they are the text of all; a control token has none."""
+        text = self._tokens.decode(ids)
+        return [text[at:end] for at, end in pairwise(self._ends(ids))]
+
+    def _ends(self, ids: Sequence[int]) -> list[int]:
+        """Code points before each token and after the last; a character's tokens end where it does."""
+        return [len(self._tokens.decode(ids[:n])) for n in range(len(ids) + 1)]
 
     async def _job(self, request: FillRequest, task: Task) -> Generation:
         on_step = request.on_step

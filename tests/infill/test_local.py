@@ -175,7 +175,8 @@ class TestRepair:
             ("a - b", (1, 2), [1]),
             ("a - b", (1, 4), [1, 2]),
             ("a - b", (0, 5), [0, 1, 2]),
-            ("a - b", (5, 9), []),
+            ("a - b", (5, 5), [3]),
+            ("a - b", (5, 9), [3]),
             ("🙂 - b", (2, 3), None),
         ],
     )
@@ -231,9 +232,15 @@ class TestNumbers:
         (only,) = (await made.fill(REQUEST)).texts
         assert only.confidence == pytest.approx(0.9**3 / 2)
 
+    async def test_scored_pieces_are_together_the_text(self, filler: Make) -> None:
+        text = "s = '🙂é中\u2028'"
+        (one,) = await filler(saying("x")).score(REQUEST, [text])
+        assert "".join(piece for piece, _ in one.pieces) == text
+        assert len(one.pieces) == len(TOKENS.encode(text)) + 1
+
     async def test_score_counts_the_end_and_names_the_pieces(self, filler: Make) -> None:
         good, bad = await filler(saying("a + b", prob=0.5)).score(REQUEST, ["a + b", "a * b"])
-        assert [piece for piece, _ in good.pieces] == ["a", " +", " b", "[EOM]"]
+        assert [piece for piece, _ in good.pieces] == ["a", " +", " b", ""]
         assert good.total == pytest.approx(4 * math.log(0.5))
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-3))
