@@ -14,9 +14,11 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import (
     JsonRpcException,
+    JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
     JsonRpcParseError,
+    JsonRpcRequestCancelled,
     JsonRpcServerNotInitialized,
 )
 from pygls.protocol import LanguageServerProtocol, lsp_method
@@ -108,8 +110,21 @@ class Protocol(LanguageServerProtocol):
             uri = (message.get("params") or {}).get("textDocument", {}).get("uri")
             self.on_lost_change(str(uri))
 
+    def _send_handler_result(self, future: Any, *, msg_id: str | int) -> None:
+        """One answer; an error in one sentence, its traceback in the log and nowhere else."""
+        self._request_futures.pop(msg_id, None)
+        if future.cancelled():
+            self._refuse(msg_id, JsonRpcRequestCancelled("The request was cancelled"))
+        elif (error := future.exception()) is None:
+            self._send_response(msg_id, result=future.result())
+        elif isinstance(error, JsonRpcException):
+            self._refuse(msg_id, error)
+        else:
+            log.error("a request failed", exc_info=error)
+            self._refuse(msg_id, JsonRpcInternalError("redraft failed on this request; its log says more"))
+
     def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
-        log.warning("refused message %r: %s", msg_id, error.message)
+        log.info("refused message %r: %s", msg_id, error.message)
         # Not through pygls' types: they leave out an id that is null, which JSON-RPC wants to see.
         self._send_data({"jsonrpc": "2.0", "id": msg_id, "error": {"code": error.code, "message": error.message}})
 

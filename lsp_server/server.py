@@ -55,6 +55,10 @@ class RedraftServer(LanguageServer):
         transport.serve_tcp(self.protocol, host, port)
         self.session.close()
 
+    def report_server_error(self, error: Exception, source: Any) -> None:
+        """To the log; what the user can do something about is said where it happens."""
+        log.error("%s: %s", getattr(source, "__name__", source), error)
+
     @property
     def exit_code(self) -> int:
         """What the process should return: 1 when the client left by `exit` without `shutdown`, else 0."""
@@ -146,7 +150,7 @@ async def _pull(session: Session) -> None:
     except Exception as error:
         log.warning("the client gave no configuration: %s", error)
         return
-    if answer:
+    if isinstance(answer, list | tuple) and answer:
         session.configure(settings.section({settings.SECTION: answer[0]}) or {})
 
 
@@ -156,7 +160,11 @@ def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None
 
 def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
     document = params.text_document
-    session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
+    try:
+        session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
+    except Exception:
+        log.exception("a change to %s was lost, and the document with it until it is opened again", document.uri)
+        session.documents.close(document.uri)
     session.rhythm.key(time.monotonic())
     session.outdate(document.uri)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from infill.complete import Suggestion
     from infill.document import Snapshot
 
-OPTIONS = types.CompletionOptions(trigger_characters=[".", "(", "=", " "], resolve_provider=False)
+OPTIONS = types.CompletionOptions(trigger_characters=[".", "(", "="], resolve_provider=False)
 
 _LABEL_MOST = 60
 _WORD = re.compile(r"\w*\Z")

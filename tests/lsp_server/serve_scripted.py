@@ -90,6 +90,10 @@ def scripted(given: dict[str, Any]) -> RedraftServer:
     def calls(params: Any) -> dict[str, int]:
         return dict(made[0].calls) if made else {}
 
+    @server.feature("test/broken")
+    async def broken(params: Any) -> None:
+        raise LookupError("no such thing\nin two lines")
+
     @server.feature("test/loaded")
     def loaded(params: Any) -> int:
         return len(made)

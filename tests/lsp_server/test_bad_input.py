@@ -157,6 +157,7 @@ def test_what_is_no_message_gets_an_error_without_id(wire: Wire, body: bytes, co
         ("codeAction/resolve", {}, -32602),
         ("workspace/executeCommand", {"command": "rm"}, -32602),
         ("workspace/executeCommand", {}, -32602),
+        ("test/broken", {}, -32603),
         ("redraft/fill", None, -32602),
         ("redraft/fill", {"prefix": 5}, -32602),
         ("redraft/fill", {"prefix": "", "suffix": "", "mode": "fast"}, -32602),
@@ -167,6 +168,7 @@ def test_what_is_no_message_gets_an_error_without_id(wire: Wire, body: bytes, co
 def test_a_bad_request_gets_one_error_of_one_sentence(wire: Wire, method: Any, params: Any, code: int) -> None:
     error = wire.ask(method, params, msg_id=7)["error"]
     assert error["code"] == code
+    assert set(error) == {"code", "message"}
     assert "\n" not in error["message"]
     assert len(error["message"]) < 200
     assert alive(wire)
