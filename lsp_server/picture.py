@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from infill.complete import Completion
 from infill.document import Snapshot
@@ -43,9 +43,18 @@ def show(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
     print(_summary(completion))
 
 
-def step_lines(steps: Iterable[Step], paint: Paint) -> Iterable[str]:
-    """One line a step: its number, its time, its slots."""
+def telling(steps: Iterable[Step]) -> Iterator[tuple[int, Step]]:
+    """Each step with its number from 1, but for those that only went on with another candidate than they show."""
+    last: dict[int, tuple[Slot, ...]] = {}
     for number, step in enumerate(steps, 1):
+        if not step.slots or last.get(step.candidate) != step.slots:
+            yield number, step
+        last[step.candidate] = step.slots
+
+
+def step_lines(steps: Iterable[Step], paint: Paint) -> Iterator[str]:
+    """One line a step: its number, its time, its slots."""
+    for number, step in telling(steps):
         slots = "".join(paint(slot.state, slot_text(slot)) for slot in step.slots) or "reading the context"
         yield f"  {number:>3}  {step.ms:>6.0f} ms  {slots}"
 

@@ -8,7 +8,7 @@ from html import escape
 from infill.complete import Completion
 from infill.document import Snapshot
 from infill.filler import Slot, Step
-from lsp_server.picture import slot_text
+from lsp_server.picture import slot_text, telling
 
 AROUND = 600
 """Code points of the file shown on each side of the cursor."""
@@ -49,7 +49,7 @@ def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
         f"<title>redraft trace: {escape(snapshot.name)}</title>\n<style>{STYLE}</style></head><body>\n"
         f"<h1>{escape(snapshot.short_path)}</h1>\n<p>{told}</p>\n<pre>{_code(snapshot, cursor, completion)}</pre>\n"
         f"<p>{_legend()}</p>\n<table><thead><tr><th>step</th><th>ms</th><th>candidate</th><th>canvas</th></tr></thead><tbody>\n"
-        f"{''.join(_row(number, step) for number, step in enumerate(steps, 1))}</tbody></table>\n</body></html>\n"
+        f"{''.join(_row(number, step) for number, step in telling(steps))}</tbody></table>\n</body></html>\n"
     )
 
 
