@@ -251,10 +251,12 @@ class Session:
             self.status.answered(report.ms)
         if self.settings.trace:
             ms, snapshot = (time.monotonic() - asked.since) * 1000, asked.snapshot
-            line = (
-                f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms (model "
-                f"{report.ms:.0f} ms, {report.forwards} forwards, {report.context_tokens} tokens read, {report.mode})"
+            cost = (
+                f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, {report.ms:.0f} ms"
+                if report.forwards
+                else "no model call"
             )
+            line = f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
 
     def outdate(self, uri: str) -> None:

@@ -6,6 +6,7 @@ always answered: by an edit, or by one sentence that says why there is none.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -89,7 +90,7 @@ def _offer(
     diagnostic: types.Diagnostic | None,
 ) -> Offer:
     """A literal to be resolved where the client can; else with a command that asks the client to apply the edit."""
-    data = asdict(Target(snapshot.uri, snapshot.version, *span))
+    data = asdict(Target(snapshot.uri, snapshot.version, *span, _checksum(snapshot.text[slice(*span)])))
     able = session.capabilities
     if not able.action_literals:
         return types.Command(title=title, command=FIX, arguments=[data])
@@ -108,18 +109,22 @@ def _offer(
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What an offered action is about: code points [start, end) of one version of a document."""
+    """What an offered action is about: code points [start, end) of one version of a document, and what stood there.
+
+    The checksum tells a document that was closed and came back with the same version and another text.
+    """
 
     uri: str
     version: int
     start: int
     end: int
+    checksum: int
 
     @classmethod
     def of(cls, data: Any) -> Target | None:
         """The target in an action's data or a command's argument, or None when the data is not ours."""
         try:
-            return cls(str(data["uri"]), int(data["version"]), int(data["start"]), int(data["end"]))
+            return cls(str(data["uri"]), *(int(data[name]) for name in ("version", "start", "end", "checksum")))
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -147,7 +152,8 @@ async def fix(session: Session, arguments: Sequence[Any]) -> None:
 
 async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     span = session.documents.carried(target.uri, target.version, target.start, target.end)
-    if span is None:
+    now = session.documents.get(target.uri)
+    if span is None or now is None or _checksum(now.text[slice(*span)]) != target.checksum:
         _refuse(session)
     asked = session.question(target.uri)
     if asked is None:
@@ -172,6 +178,10 @@ async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> R
         )
     session.count("fix", asked, repair.report, repair.reason)
     return repair
+
+
+def _checksum(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "surrogatepass"))
 
 
 def _refuse(session: Session) -> NoReturn:

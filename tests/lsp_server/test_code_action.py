@@ -185,6 +185,16 @@ async def test_a_fix_for_text_that_is_gone_is_refused_with_one_sentence(ready: E
     assert await ready.calls() == {}
 
 
+async def test_a_document_that_came_back_different_under_the_same_version_is_not_fixed(ready: Editor) -> None:
+    ready.open(TEXT)
+    offer = (await ready.actions(WORD, "broken"))[0]
+    ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
+    ready.open(TEXT.replace("x = prnt(1)", "xy = fun(1)"))
+    with pytest.raises(JsonRpcException) as refused:
+        await resolved(ready, offer)
+    assert refused.value.code == -32801
+
+
 async def test_no_better_text_is_no_edit_and_one_sentence(ready: Editor) -> None:
     ready.open(TEXT)
     where = Range(Position(3, 0), Position(3, 1))
