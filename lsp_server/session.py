@@ -292,8 +292,14 @@ class Session:
         """One sentence to the user."""
         self.client.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
-    def in_background(self, work: Awaitable[Any]) -> None:
+    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run to the end unless the connection closes; nobody waits for it."""
-        task = asyncio.ensure_future(work)
+
+        def done(task: asyncio.Task[Any]) -> None:
+            self._background.discard(task)
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.info("the client refused: %s", error)
+
+        task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        task.add_done_callback(done)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infill.complete import Preferences
 
 SECTION = "redraft"
+_PLACES = ("comment", "docstring", "string", "prose")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
@@ -132,7 +133,7 @@ class Settings:
         "Whether proposals come while you type, or only when you invoke them.",
     )  # fmt: skip
     disabled_in: tuple[str, ...] = _setting(
-        "disabledIn", _list_of(_choice("comment", "string"), "a list of `comment`, `string`"), ("comment",),
+        "disabledIn", _list_of(_choice(*_PLACES), "a list of " + ", ".join(f"`{place}`" for place in _PLACES)), ("comment",),
         "Where no proposals come by themselves.",
     )  # fmt: skip
     exclude: tuple[str, ...] = _setting(
