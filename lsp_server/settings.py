@@ -133,7 +133,9 @@ class Settings:
         "Whether proposals come while you type, or only when you invoke them.",
     )  # fmt: skip
     disabled_in: tuple[str, ...] = _setting(
-        "disabledIn", _list_of(_choice(*_PLACES), "a list of " + ", ".join(f"`{place}`" for place in _PLACES)), ("comment",),
+        "disabledIn",
+        _list_of(_choice(*_PLACES), "a list of " + ", ".join(f"`{place}`" for place in _PLACES)),
+        ("comment",),
         "Where no proposals come by themselves.",
     )  # fmt: skip
     exclude: tuple[str, ...] = _setting(

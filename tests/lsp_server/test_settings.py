@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -80,6 +80,13 @@ def test_preferences_in_the_programs_terms() -> None:
     assert (chosen.mode, chosen.eagerness, chosen.max_lines, chosen.deadline) == ("quality", 1.0, 2, None)
     assert (chosen.disabled_in, chosen.exclude, chosen.max_distance) == (frozenset(), ("*.sql",), 9)
     assert not (chosen.open_files or chosen.imports or chosen.recent_edits or chosen.context_tokens)
+
+
+def test_places_are_those_that_the_program_knows() -> None:
+    from infill.site import Kind
+
+    places = settings.schema()["properties"]["redraft.disabledIn"]["items"]["enum"]
+    assert set(places) < set(get_args(Kind))
 
 
 @pytest.mark.parametrize(
