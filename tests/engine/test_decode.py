@@ -482,6 +482,16 @@ class TestDeadline:
         assert not generation.candidates[0].ended
         assert generation.cost.seconds <= (np.inf if seconds is None else seconds + 1.0)
 
+    def test_an_end_behind_an_open_slot_finishes_nothing(self) -> None:
+        denoiser = replace(model(lambda _: predict({A: 0.9}, {B: 0.3}, {C: 0.2}, {EOM: 0.9})), seconds=1.0)
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(4, MASK),), deadline=0.5))
+        assert [(c.ids, c.ended) for c in generation.candidates] == [((A,), False)]
+
+    def test_a_draft_nobody_has_looked_at_is_unfinished(self) -> None:
+        denoiser = replace(model(always(A)), seconds=1.0)
+        _, generation = run(denoiser, Task(HERE, (Canvas.of([B, EOM]),), deadline=0.0))
+        assert [(c.ids, c.ended) for c in generation.candidates] == [((B,), False)]
+
     def test_a_finished_candidate_beside_an_unfinished_one_stays_finished(self) -> None:
         starts = (Canvas.of([A, EOM]), Canvas.masks(12, MASK))
 
