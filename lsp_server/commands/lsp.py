@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Serve until the editor leaves; returns what the protocol says the exit status is."""
     address = _address(given.tcp, given.any_host) if given.tcp else None
-    # The import makes thousands of lasting objects and no garbage; looking for some meanwhile takes a sixth of its time.
+    # The import makes thousands of lasting objects and no garbage; looking for some costs a sixth of its time.
     gc.disable()
     from lsp_server.server import build
 
