@@ -1,6 +1,6 @@
 """All of `make bench`: a table, a plot in benchmarks/out, one line of JSON.
 
-    python -m benchmarks [--threads N] [--completions N] [--only server|context|baseline]
+    python -m benchmarks [--threads N] [--completions N] [--only context|baseline|server|memory]
 
 Times are medians and depend on the machine; what may be compared stands side by side in one run.
 """
@@ -21,7 +21,7 @@ from benchmarks.model import add_model_arguments, completer_over
 from engine import backends
 from engine.checkpoint import Checkpoint
 
-PARTS = ("context", "baseline", "server")
+PARTS = ("context", "baseline", "server", "memory")
 GGUF = baseline.HERE.parent / ".base"
 
 
@@ -46,10 +46,11 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
                 found |= await baseline.side_by_side(completer, forward, weights, given.threads)
         finally:
             completer.close()
+    arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
     if "server" in parts:
-        arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
         found |= await server.startup(arguments)
         found |= await server.keystrokes(arguments)
+    if "memory" in parts:
         found |= await server.memory(arguments, given.completions)
     return found
 

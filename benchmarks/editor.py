@@ -28,7 +28,10 @@ class Editor:
         self._version = 0
         self._closers: list[str] = []
 
-        self.client.feature("redraft/status")(self._status)
+        @self.client.feature("redraft/status")
+        def status(params: Any) -> None:
+            if params.state in ("ready", "error"):
+                self.ready.set()
 
     async def start(self, arguments: Sequence[str] = ()) -> float:
         """Start the server; returns the seconds from process start until `initialize` was answered."""
@@ -44,10 +47,6 @@ class Editor:
         answered = time.perf_counter() - began
         self.client.initialized(types.InitializedParams())
         return answered
-
-    def _status(self, params: Any) -> None:
-        if params.state in ("ready", "error"):
-            self.ready.set()
 
     async def stop(self) -> None:
         """Leave as editors do."""
