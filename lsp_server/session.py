@@ -7,10 +7,11 @@ whatever goes back to the editor is computed from that snapshot.
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -80,6 +81,7 @@ class Session:
         self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
         self._offered: dict[str, dict[str, Suggestion]] = {}
         self._offers = 0
+        self._warmed = ("", 0, 0)
         self._background: set[asyncio.Task[Any]] = set()
         self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
         self._loading = self._closed = False
@@ -258,6 +260,15 @@ class Session:
             )
             line = f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
+
+    def warm(self, asked: Question, cursor: int) -> None:
+        """The cursor rests here: once per place, and after the answer that is due."""
+        place = (asked.snapshot.uri, asked.snapshot.version, cursor)
+        if place == self._warmed:
+            return
+        self._warmed = place
+        warm = functools.partial(asked.completer.warm, others=asked.others, preferences=asked.preferences)
+        asyncio.get_running_loop().call_soon(warm, asked.snapshot, cursor)
 
     def outdate(self, uri: str) -> None:
         """The document has changed: what was asked about its old text is no longer wanted."""

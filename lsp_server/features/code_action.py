@@ -1,7 +1,7 @@
 """`textDocument/codeAction`, `codeAction/resolve` and `redraft.fix`: in-place repair as quick fix and as rewrite.
 
-Listing runs no model. The model runs in resolve, or in the command for clients that cannot resolve an edit; a click is
-always answered: by an edit, or by one sentence that says why there is none.
+Listing asks the model nothing. The model runs in resolve, or in the command for clients that cannot resolve an edit; a
+click is always answered: by an edit, or by one sentence that says why there is none.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ Offer = types.CodeAction | types.Command
 
 
 async def code_action(session: Session, params: types.CodeActionParams) -> list[Offer]:
-    """One title per diagnostic in the range, whichever server found it, and one for a selection."""
+    """One title per diagnostic in the range, whichever server found it, and one for a selection.
+
+    Editors ask at every cursor stop: a bare cursor tells where to warm the cache.
+    """
     from infill import manners
 
     asked = session.question(params.text_document.uri)
@@ -46,7 +49,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     snapshot = asked.snapshot
     start, end = positions.to_span(snapshot, params.range, session.encoding)
     if start == end:
-        asked.completer.warm(snapshot, start, others=asked.others, preferences=asked.preferences)
+        session.warm(asked, start)
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
         for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):

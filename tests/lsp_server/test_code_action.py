@@ -62,8 +62,11 @@ async def test_listing_offers_a_title_per_diagnostic_and_runs_no_model(ready: Ed
 
 async def test_a_cursor_stop_warms_the_cache_and_offers_nothing_by_itself(ready: Editor) -> None:
     ready.open(TEXT)
-    assert await ready.actions(Range(Position(1, 4), Position(1, 4))) == []
+    for _ in range(3):
+        assert await ready.actions(Range(Position(1, 4), Position(1, 4))) == []
     assert await ready.calls() == {"warm": 1}
+    await ready.actions(Range(Position(1, 5), Position(1, 5)))
+    assert await ready.calls() == {"warm": 2}
 
 
 async def test_only_diagnostics_that_touch_the_range_count(ready: Editor) -> None:
