@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import REDRAFT, ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Script = Callable[..., str]
@@ -213,8 +213,6 @@ def test_version_and_help(redraft: Run) -> None:
 
 
 def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_path: Path) -> None:
-    from tests.conftest import REDRAFT
-
     lines = "".join(json.dumps({"id": i, "prefix": "return "}) + "\n" for i in range(2000))
     command = f'"{REDRAFT}" fill --model "{script([("return ", "a + b")])}" 2>err.txt | head -n 1'
     ran = subprocess.run(
