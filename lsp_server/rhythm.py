@@ -11,12 +11,17 @@ class Rhythm:
     def __init__(self) -> None:
         self._last = 0.0
         self._interval: float | None = None
+        self._outrun = False
 
     def key(self, now: float) -> None:
         """A change arrived at `now` (monotonic seconds)."""
         gap, self._last = now - self._last, now
         if gap < self.PAUSE:
             self._interval = gap if self._interval is None else 0.7 * self._interval + 0.3 * gap
+
+    def outran(self, typist: bool) -> None:
+        """Who was first last time: the typist, whose next key made an answer needless, or the answer."""
+        self._outrun = typist
 
     def pause(self, now: float, fixed_ms: int, answer_ms: float) -> float:
         """Seconds to wait before asking the model.
@@ -27,6 +32,6 @@ class Rhythm:
         since = now - self._last
         if fixed_ms:
             return max(0.0, fixed_ms / 1000 - since)
-        if self._interval is None or answer_ms / 1000 <= self._interval:
+        if self._interval is None or (answer_ms / 1000 <= self._interval and not self._outrun):
             return 0.0
         return max(0.0, min(1.3 * self._interval, 0.15) - since)

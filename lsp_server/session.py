@@ -251,6 +251,7 @@ class Session:
         """
         if report.forwards:
             self.status.answered(report.ms)
+            self.rhythm.outran(typist=False)
         if self.settings.trace:
             ms, snapshot = (time.monotonic() - asked.since) * 1000, asked.snapshot
             cost = (
@@ -273,8 +274,8 @@ class Session:
     def outdate(self, uri: str) -> None:
         """The document has changed: what was asked about its old text is no longer wanted."""
         for kind in ("inline", "menu"):
-            if (task := self._running.get((unquote(uri), kind))) is not None:
-                task.cancel()
+            if (task := self._running.get((unquote(uri), kind))) is not None and task.cancel():
+                self.rhythm.outran(typist=True)
 
     # ---- what was offered
 

@@ -30,6 +30,15 @@ def test_typing_faster_than_the_answers_waits_for_a_pause() -> None:
     assert rhythm.pause(now + 0.05, fixed_ms=0, answer_ms=300) == pytest.approx(0.08)
 
 
+def test_a_typist_who_outruns_the_answers_is_waited_for_until_one_comes_in_time() -> None:
+    """On a slow machine no answer ever comes while typing, so none could say how long they take."""
+    rhythm, now = typist(0.10)
+    rhythm.outran(typist=True)
+    assert rhythm.pause(now, fixed_ms=0, answer_ms=0) == pytest.approx(0.13)
+    rhythm.outran(typist=False)
+    assert rhythm.pause(now, fixed_ms=0, answer_ms=0) == 0
+
+
 def test_the_wait_is_bounded_however_slow_the_typing() -> None:
     rhythm, now = typist(0.9)
     assert rhythm.pause(now, fixed_ms=0, answer_ms=5000) == pytest.approx(0.15)
