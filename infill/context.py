@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from infill.document import Snapshot
 from infill.filler import Snippet
-from infill.languages import Language, language
+from infill.languages import language
 from infill.manners import denied
 from infill.outline import outline
 from infill.rank import identifiers, overlap
@@ -27,9 +27,19 @@ _ALIKE = 0.08
 """Jaccard similarity under which two regions have nothing to say to each other."""
 _NEAR = 1_500
 
+_HEAD = 16_000
+"""Code points of a file in which its imports are looked for."""
+
 _QUOTED = re.compile(r"""["'<]([^"'<>\n]+)["'>]""")
-_FROM = re.compile(r"from\s+(\.*)([\w.]*)\s+import\s+\(?([^)#]*)", re.DOTALL)
-_IMPORT = re.compile(r"import\s+([\w.,\s]+?)(?:\s+as\s+\w+)?\s*$")
+_PYTHON_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_PYTHON_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]+)", re.MULTILINE)
+_SCRIPT = re.compile(
+    r"""^(?:import|export)\b[^;"']*?["']([^"'\n]+)|\b(?:require|import)\(\s*["']([^"'\n]+)""", re.MULTILINE
+)
+_GO = re.compile(r"^import\s*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
+_INCLUDE = re.compile(r"""^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)""", re.MULTILINE)
+_RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(use|mod)\s+([^;{]+)", re.MULTILINE)
+_JAVA = re.compile(r"^import\s+(?:static\s+)?([\w.*]+)\s*;", re.MULTILINE)
 
 
 def gather(
@@ -46,7 +56,7 @@ def gather(
     """Snippets of the other open files, most recently edited first in `others`. Denied files are not looked at."""
     wanted = [(imported, imports), (recently_edited, recent_edits), (alike, open_files)]
     sources: list[Source] = [source for source, on in wanted if on]
-    if not sources:
+    if not sources or not others:
         return []
     readable = [other for other in others if other.uri != snapshot.uri and not _denied(other, exclude, root)]
     return [snippet for source in sources for snippet in source(snapshot, cursor, readable)]
@@ -123,54 +133,62 @@ def _family(language_id: str) -> str:
 
 def _modules(snapshot: Snapshot) -> frozenset[str]:
     """What the file imports, as path ends without extension: `/a/b` for any folder, or a whole path."""
-    row = language(snapshot.language)
-    syntax = snapshot.syntax(0)
-    statements = [syntax.text_of(node) for name, node in syntax.captures() if name == "import"] if syntax else []
-    folder = posixpath.dirname(snapshot.path)
-    return frozenset(module for text in statements for module in _named(row, text, folder))
+    head, folder = snapshot.lf(0, min(len(snapshot.text), _HEAD)), posixpath.dirname(snapshot.path)
+    find = _IMPORTS.get(_family(snapshot.language))
+    return frozenset(find(head, folder)) if find else frozenset()
 
 
-def _named(row: Language, statement: str, folder: str) -> list[str]:
-    if row.queries == "python":
-        return _python(statement, folder)
-    if row.queries in ("javascript", "typescript"):
-        return [_relative(name, folder) for name in _QUOTED.findall(statement)]
-    if row.queries == "go":
-        return ["/" + name + "/*" for name in _QUOTED.findall(statement)]
-    if row.queries in ("c", "cpp"):
-        stems = (posixpath.splitext(posixpath.normpath(name))[0] for name in _QUOTED.findall(statement))
-        return ["/" + stem.lstrip("./") for stem in stems]
-    if row.queries == "rust":
-        return _rust(statement)
-    parts = re.findall(r"\w+|\*", statement.removeprefix("import").replace("static ", " "))
-    return ["/" + "/".join(parts[:n]) for n in (len(parts), len(parts) - 1) if n > 1]
-
-
-def _python(statement: str, folder: str) -> list[str]:
-    if found := _FROM.match(statement):
-        dots, module, names = found.groups()
+def _python(head: str, folder: str) -> Iterator[str]:
+    for dots, module, names in _PYTHON_FROM.findall(head):
         base = "/" + module.replace(".", "/") if module else ""
         if dots:
             base = posixpath.normpath(posixpath.join(folder, *[".."] * (len(dots) - 1))) + base
-        members = [name.split()[0] for name in names.split(",") if name.strip()]
-        return [base, *(f"{base}/{name}" for name in members)] if base else []
-    found = _IMPORT.match(statement)
-    return ["/" + name.split()[0].replace(".", "/") for name in found[1].split(",") if name.strip()] if found else []
+        members = [name.split()[0] for name in names.strip("()").split(",") if name.strip()]
+        yield from [base, *(f"{base}/{name}" for name in members)] if base else []
+    for names in _PYTHON_IMPORT.findall(head):
+        yield from ("/" + name.split()[0].replace(".", "/") for name in names.split(",") if name.strip())
 
 
-def _relative(name: str, folder: str) -> str:
-    """A module specifier: relative to the importing file, or the end of a path behind an alias such as `@/`."""
-    if name.startswith("."):
-        return posixpath.splitext(posixpath.normpath(posixpath.join(folder, name)))[0]
-    return "/" + posixpath.splitext(re.sub(r"^[@~]/?", "", name))[0]
+def _script(head: str, folder: str) -> Iterator[str]:
+    for found in _SCRIPT.findall(head):
+        name = found[0] or found[1]
+        if name.startswith("."):
+            yield posixpath.splitext(posixpath.normpath(posixpath.join(folder, name)))[0]
+        else:
+            # An alias such as `@/` stands for a folder that only the bundler knows.
+            yield "/" + posixpath.splitext(re.sub(r"^[@~]/?", "", name))[0]
 
 
-def _rust(statement: str) -> list[str]:
-    if module := re.match(r"(?:pub\s+)?mod\s+(\w+)", statement):
-        return ["/" + module[1]]
-    skipped = ("use", "pub", "crate", "self", "super")
-    parts = [part for part in re.findall(r"\w+", statement.split("{")[0]) if part not in skipped]
-    return ["/" + "/".join(parts[:n]) for n in range(len(parts), 0, -1)]
+def _go(head: str, folder: str) -> Iterator[str]:
+    return (f"/{name}/*" for statement in _GO.findall(head) for name in _QUOTED.findall(statement))
+
+
+def _c(head: str, folder: str) -> Iterator[str]:
+    for name in _INCLUDE.findall(head):
+        yield "/" + posixpath.splitext(posixpath.normpath(name))[0].lstrip("./")
+
+
+def _rust(head: str, folder: str) -> Iterator[str]:
+    for keyword, path in _RUST.findall(head):
+        parts = [part for part in re.findall(r"\w+", path) if part not in ("crate", "self", "super")]
+        shortest = len(parts) if keyword == "mod" else 1
+        yield from ("/" + "/".join(parts[:n]) for n in range(len(parts), shortest - 1, -1))
+
+
+def _java(head: str, folder: str) -> Iterator[str]:
+    for path in _JAVA.findall(head):
+        parts = path.split(".")
+        yield from ("/" + "/".join(parts[:n]) for n in (len(parts), len(parts) - 1) if n > 1)
+
+
+_IMPORTS: dict[str, Callable[[str, str], Iterator[str]]] = {
+    "python": _python,
+    "script": _script,
+    "go": _go,
+    "c": _c,
+    "rust": _rust,
+    "java": _java,
+}
 
 
 def _is_module(path: str, module: str) -> bool:

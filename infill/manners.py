@@ -115,7 +115,8 @@ def _denied_text(text: str) -> str | None:
         return "generated file"
     if _PRIVATE.match(text):
         return "keys and secrets are never read"
-    if len(text) > 10 * _MINIFIED and len(text) > _MINIFIED * (1 + text.count("\n") + text.count("\r")):
+    sample = text[: 100 * _MINIFIED]
+    if len(sample) > 10 * _MINIFIED and len(sample) > _MINIFIED * (1 + sample.count("\n") + sample.count("\r")):
         return "minified file"
     return None
 

@@ -12,14 +12,18 @@ from infill.syntax import Syntax
 
 _LONGEST = 12
 """Lines of a type or constant that are shown whole."""
+_FARTHEST = 200_000
+"""Code points that are read of a file."""
 _WIDEST = 160
 """Code points of a line that are shown."""
 
 
 def outline(snapshot: Snapshot) -> str:
-    """The signatures of a file, in their order and indentation; empty for plain text."""
-    syntax = snapshot.syntax(0)
-    return _Outline(snapshot, language(snapshot.language), syntax).text() if syntax else ""
+    """The signatures of a file, in their order and indentation; empty for plain text. Of a very long file, those of its
+    beginning."""
+    row = language(snapshot.language)
+    syntax = Syntax.of(row, snapshot.text, 0, min(len(snapshot.text), _FARTHEST))
+    return _Outline(snapshot, row, syntax).text() if syntax else ""
 
 
 class _Outline:

@@ -84,7 +84,7 @@ def look(
     before, rest = snapshot.text[start:offset], snapshot.text[offset:end]
     inside = _inside(snapshot, row, offset, before)
     kind: Kind = inside or _code(snapshot, row, offset, before, rest)
-    reason = _refusal(snapshot, row, kind, before, rest, disabled_in, invoked)
+    reason = _refusal(snapshot, row, kind, offset, before, rest, disabled_in, invoked)
     several = kind == "block" or (kind == "empty" and _announced(snapshot, row, offset))
     closers = _LEADING.match(rest)
     return Site(
@@ -103,7 +103,14 @@ def look(
 
 
 def _refusal(
-    snapshot: Snapshot, row: Language, kind: Kind, before: str, rest: str, disabled_in: Set[str], invoked: bool
+    snapshot: Snapshot,
+    row: Language,
+    kind: Kind,
+    offset: int,
+    before: str,
+    rest: str,
+    disabled_in: Set[str],
+    invoked: bool,
 ) -> str:
     if _word(before[-1:]) and _word(rest[:1]):
         return "the cursor is in the middle of a word"
@@ -111,7 +118,11 @@ def _refusal(
         return ""
     if kind in disabled_in:
         return f"off in a {kind}"
-    if not before.strip() and rest.strip():
+    if (
+        not before.strip()
+        and rest.strip()
+        and not (_FINE_REST.match(rest) and _indented(snapshot, row, before, offset))
+    ):
         return "the cursor stands before the line's text"
     if kind in ("comment", "docstring", "prose") and rest.strip() and not _FINE_REST.match(rest):
         return "text follows the cursor"
@@ -125,6 +136,12 @@ def _refusal(
     if not snapshot.text.strip():
         return "the file is empty"
     return ""
+
+
+def _indented(snapshot: Snapshot, row: Language, before: str, offset: int) -> bool:
+    """Whether a blank beginning is indented like the line above: what closes then stands where more may be written."""
+    above = _neighbour(snapshot, row, snapshot.line_of(offset), -1)
+    return above is not None and width(before + ".") >= width(above)
 
 
 def _word(char: str) -> bool:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from infill.languages import Language, grammar, query
 
-WHOLE = 64_000
+WHOLE = 32_000
 """Code points up to which the window is the whole document."""
-WINDOW = 24_000
+WINDOW = 16_000
 """Code points of the window of a longer document."""
 MARGIN = 4_000
 """Code points between what is asked about and the window's end at least; a window begins within as many lines."""
@@ -43,10 +43,14 @@ class Syntax:
     @classmethod
     def around(cls, row: Language, document: str, offset: int) -> Syntax | None:
         """The window around an offset, parsed from scratch; None for plain text."""
+        return cls.of(row, document, *_window(document, offset))
+
+    @classmethod
+    def of(cls, row: Language, document: str, start: int, end: int) -> Syntax | None:
+        """The window [start, end) of a document, parsed from scratch; None for plain text."""
         loaded = grammar(row)
         if loaded is None:
             return None
-        start, end = _window(document, offset)
         text = document[start:end]
         return cls(row, start, text, tree_sitter.Parser(loaded).parse(_utf8(text)))
 

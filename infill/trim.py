@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from infill.brackets import balance
+from infill.brackets import CLOSERS, balance
 from infill.document import Change, Snapshot
 from infill.languages import language
 from infill.site import Kind, Site, opens_block, width
@@ -15,6 +15,8 @@ _NEAR = 40
 """Lines above and below the cursor that a text is compared with."""
 _SAYING = 3
 """Letters and digits a line must hold for its repetition to mean anything wherever it is indented."""
+_HALF_WRITTEN = 4
+"""Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffc-\uffff]")
 _STUTTER = re.compile(r"((?=\S{0,30}\w\w).{2,40}?)\1{3,}", re.DOTALL)
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
@@ -150,12 +152,22 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
         if repeats and not set(tail) <= set(")]}"):
             text = text.rstrip()[:-length]
             break
-    standing = len(rest) - len(rest.lstrip(")]}"))
-    if standing:
-        wanted = max(0, len(balance(around.prefix_line, lifetimes=_lifetimes(around)).open) - standing)
-        strays = balance(text, lifetimes=_lifetimes(around)).strays
-        if len(strays) > wanted:
-            text = text[: strays[wanted]]
+    return text
+
+
+def balanced_with_the_rest(text: str, around: Around) -> str | None:
+    """Brackets agree with the closing ones right of the cursor: what the text left open is closed, and it ends before a
+    bracket that closes something for the second time."""
+    closers = re.match(r"[)\]}]*", "".join(around.rest.split()))
+    if around.kind not in _CODE or not closers or not closers[0]:
+        return text
+    meets = _meeting(around.prefix_line, closers[0], around)
+    if meets is None:
+        return text
+    for part in _closings(text, around):
+        met = _meeting(around.prefix_line + part, closers[0], around)
+        if met is not None and met[0] == meets[0] and met[1] <= meets[1]:
+            return part
     return text
 
 
@@ -190,22 +202,21 @@ def without_stutter(text: str, around: Around) -> str | None:
     return text
 
 
-def closed(text: str, around: Around) -> str | None:
-    """Closes what the text left open where the rest of the line closes something of before the cursor."""
-    if around.kind not in _CODE or not around.rest.lstrip().startswith((")", "]", "}")):
-        return text
-    text = text.rstrip()
-    left = balance(text, lifetimes=_lifetimes(around))
-    return text + (left.quote[1] if left.quote else "") + left.closing
-
-
 def without_errors(text: str, around: Around) -> str | None:
-    """The longest beginning of the text that adds no syntax error to the document, what it leaves open completed."""
+    """The longest beginning of the text that adds no syntax error to a document that is otherwise sound.
+
+    What the text leaves open counts as completed: a beginning that can go on is no error.
+    """
     text = text.rstrip()
-    if around.kind not in _CODE or around.snapshot.syntax(around.end) is None:
+    syntax = around.snapshot.syntax(around.end)
+    if around.kind not in _CODE or syntax is None:
         return text
     standing = _errors(around.snapshot, around.end)
-    return next((part for part in _beginnings(text, around) if _errors_with(part, around) <= standing), None)
+    # A window of a long document begins or ends within something, an error of its own.
+    whole = len(syntax.text) == len(around.snapshot.text)
+    if standing > (_HALF_WRITTEN if whole else 0):
+        return text
+    return next((part for part in _beginnings(text, around) if not _adds_errors(part, around, standing)), None)
 
 
 def something(text: str, around: Around) -> str | None:
@@ -222,15 +233,39 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     in_the_block,
     up_to_the_quote,
     up_to_the_rest,
+    balanced_with_the_rest,
     up_to_the_suffix,
     without_stutter,
-    closed,
     without_errors,
     something,
 )
 
 
 # ---- helpers
+
+
+def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:
+    """How the brackets of a line and those that follow it meet: (closers of something on lines above, brackets left
+    open), or None when they do not fit each other."""
+    found = balance(left, lifetimes=_lifetimes(around))
+    open_ = [bracket for _, bracket in found.open]
+    above = len(found.strays)
+    for closer in closers:
+        if not open_:
+            above += 1
+        elif CLOSERS[open_.pop()] != closer:
+            return None
+    return above, len(open_)
+
+
+def _closings(text: str, around: Around) -> Iterator[str]:
+    """The text; with more and more of what it left open closed; up to its last, next to last ... stray bracket."""
+    found = balance(text, lifetimes=_lifetimes(around))
+    ended = text.rstrip() + found.quote[1] if found.quote else text
+    for count in range(len(found.closing) + 1):
+        yield ended.rstrip() + found.closing[:count] if count else ended
+    for stray in reversed(found.strays):
+        yield text[:stray]
 
 
 def _beginnings(text: str, around: Around) -> Iterator[str]:
@@ -244,12 +279,16 @@ def _beginnings(text: str, around: Around) -> Iterator[str]:
         yield "\n".join(lines[:count]).rstrip()
 
 
+def _adds_errors(text: str, around: Around, standing: int) -> bool:
+    """Whether the document has more syntax errors with the text, both as it is and with what it leaves open completed:
+    a block's head needs a body if none stands below."""
+    ending = _completion(text, around)
+    return _errors_with(text + ending, around) > standing and (not ending or _errors_with(text, around) > standing)
+
+
 def _errors_with(text: str, around: Around) -> int:
-    newline = around.snapshot.newline
-    written = around.chosen + text + _completion(text, around)
-    changed = around.snapshot.edit(
-        [Change(around.start, around.end, written.replace("\n", newline))], around.snapshot.version
-    )
+    written = (around.chosen + text).replace("\n", around.snapshot.newline)
+    changed = around.snapshot.edit([Change(around.start, around.end, written)], around.snapshot.version)
     return _errors(changed, around.start + len(written))
 
 
@@ -284,8 +323,11 @@ def _unbalanced(text: str) -> bool:
 
 
 def _same(line: str, other: str) -> bool:
-    """Whether two lines say the same; short ones must also be indented alike."""
-    return line.strip() == other.strip() and (_says(line) or line.rstrip() == other.rstrip())
+    """Whether a line stands there already: it says the same, or is the same bracket at the same place. The values of a
+    table may well repeat."""
+    if _says(line):
+        return line.strip() == other.strip()
+    return line.rstrip() == other.rstrip() and not any(map(str.isalnum, line))
 
 
 def _says(line: str) -> bool:

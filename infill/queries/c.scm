@@ -13,6 +13,3 @@
 (union_specifier body: (_)) @whole
 (enum_specifier body: (_)) @whole
 (preproc_def) @whole
-
-; What it uses of others.
-(preproc_include) @import

@@ -17,6 +17,3 @@
 (alias_declaration) @whole
 (type_definition) @whole
 (preproc_def) @whole
-
-; What it uses of others.
-(preproc_include) @import

@@ -11,6 +11,3 @@
 (type_declaration) @whole
 (source_file (const_declaration) @whole)
 (source_file (var_declaration) @whole)
-
-; What it uses of others.
-(import_declaration) @import

@@ -17,6 +17,3 @@
 (field_declaration) @whole
 (constant_declaration) @whole
 (enum_constant) @whole
-
-; What it uses of others.
-(import_declaration) @import

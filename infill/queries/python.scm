@@ -12,7 +12,3 @@
 (module (expression_statement (assignment) @whole))
 (class_definition body: (block (expression_statement (assignment) @whole)))
 (type_alias_statement) @whole
-
-; What it uses of others.
-(import_statement) @import
-(import_from_statement) @import

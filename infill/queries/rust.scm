@@ -17,7 +17,3 @@
 (impl_item) @container
 (trait_item) @container
 (mod_item body: (_)) @container
-
-; What it uses of others.
-(use_declaration) @import
-(mod_item !body) @import

@@ -24,8 +24,3 @@
 (program (lexical_declaration) @whole)
 (program (variable_declaration) @whole)
 (program (export_statement (lexical_declaration) @whole))
-
-; What it uses of others.
-(import_statement) @import
-(export_statement source: (string)) @import
-(call_expression function: (identifier) @_name arguments: (arguments . (string) .) (#eq? @_name "require")) @import

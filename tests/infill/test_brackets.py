@@ -1,0 +1,47 @@
+"""Brackets and quotes of half a line."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infill.brackets import balance
+
+
+@pytest.mark.parametrize(
+    ("text", "strays", "closing", "quote"),
+    [
+        ("", (), "", None),
+        ("f(a, [b])", (), "", None),
+        ("f(a, [b", (), "])", None),
+        ("a) + b]", (1, 6), "", None),
+        ("a(b]c)", (3,), "", None),
+        ("')' + x)", (7,), "", None),
+        ("f('a(", (), ")", "'"),
+        ('f("it\'s")', (), "", None),
+        ('f("a\\")")', (), "", None),
+        ('"""a "b" c"""', (), "", None),
+        ('"""a\n(', (), "", '"'),
+        ("'a\n(", (), ")", None),
+        ("`a\n(${b}`)", (9,), "", None),
+    ],
+)
+def test_balance(text: str, strays: tuple[int, ...], closing: str, quote: str | None) -> None:
+    found = balance(text)
+    assert found.strays == strays
+    assert found.closing == closing
+    assert (found.quote[1] if found.quote else None) == quote
+
+
+def test_lifetimes_of_rust() -> None:
+    assert balance("fn f<'a>(x: &'a str, y: (", lifetimes=True).closing == "))"
+    assert balance("match c { ')' => '\\'', ", lifetimes=True).closing == "}"
+
+
+@given(st.text("()[]{}", max_size=30))
+def test_what_closes_closes(text: str) -> None:
+    found = balance(text)
+    closed = balance(text + found.closing)
+    assert closed.open == ()
+    assert closed.strays == found.strays

@@ -1,0 +1,143 @@
+"""What holds of every text that is shown, whatever the model wrote; the cases say what is shown of which."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infill import trim
+from infill.document import Change, Snapshot
+from infill.site import look
+from infill.trim import Around
+
+SOURCES = sorted((Path(__file__).parent / "sources").iterdir())
+SIGNS = (
+    "(",
+    ")",
+    "[",
+    "]",
+    "{",
+    "}",
+    '"',
+    "'",
+    "`",
+    ";",
+    ":",
+    ",",
+    ".",
+    " ",
+    "=",
+    "=>",
+    "\n",
+    "\n    ",
+    "\n  ",
+    "\r\n",
+)
+WORDS = (
+    "x",
+    "foo",
+    "return x",
+    "if x:",
+    "}\n",
+    "\x00",
+    "\u202e",
+    "é",
+    "😀",
+    "\t",
+    "def f():",
+    "for (;;) {",
+    "# n",
+    "// n",
+)
+WRITTEN = st.lists(st.sampled_from(SIGNS + WORDS), max_size=12).map("".join)
+
+
+def around(source: Path, place: float, cut: bool, lines: int) -> Around:
+    """A hole in a real-looking file: within a line or, with the rest of the line cut off, at its end."""
+    text = source.read_text(encoding="utf-8")
+    cursor = round(place * len(text))
+    whole = Snapshot.open("a", 1, source.stem, text)
+    end = whole.line_range(whole.line_of(cursor))[1]
+    snapshot = whole.edit([Change(cursor, end, "")], 2) if cut else whole
+    site = look(snapshot, cursor, invoked=True)
+    return Around.at(snapshot, cursor, cursor, "", site, site.lines or lines)
+
+
+@given(st.sampled_from(SOURCES), st.floats(0, 1), st.booleans(), st.integers(1, 4), WRITTEN, st.booleans())
+@settings(max_examples=150)
+def test_what_is_shown(source: Path, place: float, cut: bool, lines: int, text: str, finished: bool) -> None:
+    hole = replace(around(source, place, cut, lines), finished=finished)
+    shown = trim.trim(text, hole)
+    if shown is None:
+        return
+    assert shown.strip()
+    assert shown == shown.rstrip()
+    assert not any(char in shown for char in "\r\x00\u202e")
+    assert shown.strip() != hole.rest.strip()
+    assert len(shown.strip("\n").split("\n")) <= lines
+    below = next((line for line in hole.suffix if line.strip()), None)
+    last = (hole.prefix_line + shown).split("\n")[-1] + hole.rest
+    assert "\n" not in shown or last.rstrip() != (below or "").rstrip() or not last.strip()
+
+
+@given(st.sampled_from(SOURCES), st.floats(0, 1), WRITTEN)
+@settings(max_examples=100)
+def test_a_sound_file_stays_sound(source: Path, place: float, text: str) -> None:
+    """A line added to a sound file either leaves it sound or opens something that the next lines may close."""
+    whole = Snapshot.open("a", 1, source.stem, source.read_text(encoding="utf-8"))
+    start = whole.line_range(round(place * (whole.line_count - 1)))[0]
+    snapshot = whole.edit([Change(start, start, "\n")], 2)
+    site = look(snapshot, start)
+    if snapshot.errors(0, len(snapshot.text)) or not site.ask:
+        return
+    hole = Around.at(snapshot, start, start, "", site, 1)
+    shown = trim.trim(text, hole)
+    if shown is None or hole.kind in ("string", "docstring", "comment"):
+        return
+    ending = trim._completion(shown, hole)
+    after = snapshot.edit([Change(start, start, shown + ending)], 3)
+    assert after.errors(0, len(after.text)) == 0
+
+
+def test_the_true_line_of_a_sound_file_is_shown_as_it_is() -> None:
+    """What really stands in the file is never trimmed: each line's second half, given its first half."""
+    kept, asked = 0, 0
+    for source in SOURCES:
+        whole = Snapshot.open("a", 1, source.stem, source.read_text(encoding="utf-8"))
+        for line in range(whole.line_count):
+            start, end = whole.line_range(line)
+            text = whole.text[start:end]
+            cursor = start + len(text) - len(text.lstrip()) + len(text.strip()) // 2
+            true = whole.text[cursor:end]
+            snapshot = whole.edit([Change(cursor, end, "")], 2)
+            site = look(snapshot, cursor)
+            if not site.ask or not true.strip():
+                continue
+            asked += 1
+            shown = trim.trim(true, Around.at(snapshot, cursor, cursor, "", site, 8))
+            kept += (shown or "").strip() == true.strip()
+    assert asked > 200
+    assert kept >= 0.98 * asked
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+def test_surroundings_are_read_with_lf(ending: str) -> None:
+    text = ending.join(["one", "two", "  left right", "three", "", "four"])
+    cursor = text.index("right")
+    snapshot = Snapshot.open("a", 1, "plaintext", text)
+    hole = Around.at(snapshot, cursor, cursor, "", look(snapshot, cursor, invoked=True), 1)
+    assert (hole.prefix_line, hole.rest, hole.indent) == ("  left ", "right", "  ")
+    assert (hole.above, hole.suffix) == (("one", "two"), ("three", "", "four"))
+
+
+def test_a_chosen_item_counts_as_written() -> None:
+    snapshot = Snapshot.open("a", 1, "python", "value.na\nother\n")
+    site = look(snapshot, 8, invoked=True)
+    hole = Around.at(snapshot, 6, 8, "name", site, 1)
+    assert hole.prefix_line == "value.name"
+    assert trim.trim(".upper()", hole) == ".upper()"
+    assert trim.trim(") +", hole) is None
