@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,7 @@ Decoding = Generator[Step, None, Generation]
 
 
 def decode(
-    denoiser: Denoiser, task: Task, modes: Modes, vocabulary: Vocabulary, clock: Clock, submitted: float
+    denoiser: Denoiser[Any], task: Task, modes: Modes, vocabulary: Vocabulary, clock: Clock, submitted: float
 ) -> Decoding:
     """Run one task. Yields after each forward; its return value is the Generation."""
     run = _Run(denoiser, task, vocabulary, clock, submitted)
@@ -151,7 +152,7 @@ def decode(
     return Generation(tuple(candidates), mode.name, note, run.cost, cold)
 
 
-def prefill_only(denoiser: Denoiser, context: Context, submitted: float) -> Generator[Step, None, None]:
+def prefill_only(denoiser: Denoiser[Any], context: Context, submitted: float) -> Generator[Step, None, None]:
     """Encode a context ahead of time, so that the request that comes finds it cached."""
     lease = denoiser.open(context)
     try:
@@ -163,7 +164,7 @@ def prefill_only(denoiser: Denoiser, context: Context, submitted: float) -> Gene
 
 
 def score(
-    denoiser: Denoiser, context: Context, middles: Sequence[tuple[int, ...]]
+    denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]
 ) -> Generator[Step, None, list[NDArray[np.float32]]]:
     """log p of each token of each middle, left to right, both sides seen (DECODING: Score)."""
     started, lease = time.monotonic(), denoiser.open(context)
@@ -203,7 +204,9 @@ def _choose(
 class _Run:
     """What the two walks, over canvases and left to right, share: the task, its clock and its cost."""
 
-    def __init__(self, denoiser: Denoiser, task: Task, vocabulary: Vocabulary, clock: Clock, submitted: float) -> None:
+    def __init__(
+        self, denoiser: Denoiser[Any], task: Task, vocabulary: Vocabulary, clock: Clock, submitted: float
+    ) -> None:
         self.denoiser, self.task, self.vocabulary = denoiser, task, vocabulary
         self.clock, self.submitted, self.cost = clock, submitted, Cost()
         control = denoiser.control

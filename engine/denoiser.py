@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,22 +74,26 @@ class Lease(Protocol):
         """Release the job's own keys and values; what was encoded of the context stays cached."""
 
 
-class Denoiser(Protocol):
+LeaseT = TypeVar("LeaseT", bound=Lease)
+"""Every denoiser has leases of its own kind."""
+
+
+class Denoiser(Protocol[LeaseT]):
     """A model and its cache. Not thread-safe: the scheduler's worker is the only caller."""
 
     control: ControlIds
 
-    def open(self, context: Context) -> Lease:
+    def open(self, context: Context) -> LeaseT:
         """Find out how much of the context is cached already. Runs no model."""
 
-    def prefill(self, lease: Lease, limit: int) -> None:
+    def prefill(self, lease: LeaseT, limit: int) -> None:
         """Encode at most `limit` pending context tokens: one forward."""
 
-    def predict(self, lease: Lease, drafts: Sequence[Draft]) -> list[Prediction]:
+    def predict(self, lease: LeaseT, drafts: Sequence[Draft]) -> list[Prediction]:
         """One forward over every draft's canvas; pending context and committed tokens travel along."""
 
     def next_token(
-        self, lease: Lease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+        self, lease: LeaseT, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
     ) -> list[Prediction]:
         """The token after [MID] and each middle, left to right: a Prediction of one slot each, one forward.
 
@@ -97,5 +101,5 @@ class Denoiser(Protocol):
         vocabulary.
         """
 
-    def score(self, lease: Lease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+    def score(self, lease: LeaseT, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
         """log p of each token of each middle, left to right: float32 (len(middle),) each, one forward."""

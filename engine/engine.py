@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ class Statistics:
 class Engine:
     """Canvas in, canvas out, on a worker thread of its own. Cancelling a Future stops its job within a step."""
 
-    def __init__(self, denoiser: Denoiser, modes: Modes, vocabulary: decode.Vocabulary) -> None:
+    def __init__(self, denoiser: Denoiser[Any], modes: Modes, vocabulary: decode.Vocabulary) -> None:
         self.control, self.modes, self.statistics = denoiser.control, modes, Statistics()
         self._denoiser, self._vocabulary = denoiser, vocabulary
         self._clock = decode.Clock()

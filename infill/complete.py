@@ -258,8 +258,8 @@ class Completer:
             )
             result = await self._filler.fill(request)
             report += result.report
-            for text in (text for text in result.texts if text.finished):
-                new = region.text[: window.start] + text.text.rstrip() + region.text[window.end :]
+            for one in (one for one in result.texts if one.finished):
+                new = region.text[: window.start] + one.text.rstrip() + region.text[window.end :]
                 if new != region.text and _distance(region.text, new) <= preferences.max_distance:
                     drafts[new] = None
         broken = damage(snapshot, region, region.text)
@@ -271,8 +271,7 @@ class Completer:
         gain = total - standing.total
         if gain < self._margin:
             return Repair(reason=NO_BETTER, gain=gain, report=report)
-        text = best.replace("\n", snapshot.newline)
-        old = snapshot.text[region.start : region.end]
+        old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
         moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
         return Repair(moved, gain=gain, report=report)
 
