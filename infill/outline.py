@@ -42,7 +42,7 @@ class _Outline:
                 continue
             self._close(start)
             indent = self._indent(start)
-            if name == "whole":
+            if name == "whole" or (name == "signature" and _body(node) is None):
                 self._add(indent, self._shortened(self._syntax.text_of(node)))
                 self._hidden = end
             elif name == "signature":
@@ -70,7 +70,7 @@ class _Outline:
         end = self._syntax.range_of(body)[0] if body else self._syntax.range_of(node)[1]
         head = self._snapshot.text[start:end]
         remark = self._row.line_comment
-        return " ".join(" ".join(line.split(f" {remark}")[0] for line in head.splitlines()).split())
+        return " ".join(" ".join(line.split(f" {remark}")[0] for line in head.splitlines()).split()).removesuffix(" =>")
 
     def _shortened(self, text: str) -> str:
         lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip().split("\n")

@@ -1,0 +1,158 @@
+"""What other files contribute: outlines, resolved imports, regions just edited or alike; and who is never read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infill.context import alike, gather, imported, recently_edited
+from infill.document import Change, Snapshot
+from infill.outline import outline
+
+HERE = Path(__file__).parent
+SOURCES = sorted((HERE / "sources").iterdir())
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+class TestOutline:
+    """`outlines/<language id>.txt` are the files of `sources` as others see them."""
+
+    def test_of_a_file(self, source: Path) -> None:
+        snapshot = Snapshot.open("a", 1, source.stem, source.read_text(encoding="utf-8"))
+        expected = (HERE / "outlines" / f"{source.stem}.txt").read_text(encoding="utf-8")
+        assert outline(snapshot) + "\n" == expected
+
+    def test_with_the_documents_line_endings(self, source: Path) -> None:
+        text = source.read_text(encoding="utf-8").replace("\n", "\r\n")
+        assert "\r" not in outline(Snapshot.open("a", 1, source.stem, text))
+
+    def test_of_half_a_file_is_an_outline_too(self, source: Path) -> None:
+        text = source.read_text(encoding="utf-8")
+        for end in range(0, len(text), 37):
+            assert len(outline(Snapshot.open("a", 1, source.stem, text[:end]))) <= 2 * end
+
+
+def test_plain_text_has_no_outline() -> None:
+    assert outline(Snapshot.open("a", 1, "plaintext", "def f(): pass")) == ""
+
+
+def test_a_long_table_is_not_shown_whole() -> None:
+    text = "TABLE = [\n" + "    1,\n" * 500 + "]\n\n\ndef f(a): return a\n"
+    assert outline(Snapshot.open("a", 1, "python", text)) == "TABLE = [ ...\ndef f(a): ..."
+
+
+def opened(path: str, text: str = "", language: str = "") -> Snapshot:
+    by_end = {"py": "python", "ts": "typescript", "tsx": "typescriptreact", "js": "javascript", "rs": "rust", "h": "c"}
+    end = path.rsplit(".", 1)[-1]
+    return Snapshot.open(f"file://{path}", 1, language or by_end.get(end, end), text)
+
+
+SHOWN = {
+    "python": "def shown(): ...\n",
+    "typescript": "export function shown() {}\n",
+    "javascript": "export function shown() {}\n",
+    "go": "package a\n\nfunc shown() {}\n",
+    "rust": "pub fn shown() {}\n",
+    "c": "int shown(void) { return 1; }\n",
+    "cpp": "int shown() { return 1; }\n",
+    "java": "class Shown { int shown() { return 1; } }\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "statement", "others"),
+    [
+        ("/w/app/main.py", "from shop.cart import Cart", ["/w/shop/cart.py"]),
+        ("/w/app/main.py", "from .cart import Cart\nfrom . import tax", ["/w/app/cart.py", "/w/app/tax.py"]),
+        ("/w/app/main.py", "from ..shop import (\n    cart,\n    tax as t,\n)", ["/w/shop/cart.py", "/w/shop/tax.py"]),
+        ("/w/app/main.py", "import shop.cart as c, json", ["/w/shop/cart.py"]),
+        ("/w/app/main.py", "import shop", ["/w/shop/__init__.py"]),
+        ("/w/src/main.ts", "import { cart } from './shop/cart';", ["/w/src/shop/cart.ts"]),
+        ("/w/src/main.ts", 'import {\n  a,\n  b,\n} from "../lib";', ["/w/lib/index.ts"]),
+        ("/w/src/main.ts", "export * from './cart.js';", ["/w/src/cart.ts"]),
+        ("/w/src/main.tsx", "import Cart from '@/shop/Cart';", ["/w/src/shop/Cart.tsx"]),
+        ("/w/src/main.js", "const cart = require('./cart');", ["/w/src/cart.js"]),
+        ("/w/src/main.js", "const cart = await import('./cart');", ["/w/src/cart.js"]),
+        ("/w/main.go", 'package main\n\nimport (\n\t"fmt"\n\t"example.org/m/shop/cart"\n)', ["/w/shop/cart/cart.go"]),
+        ("/w/src/main.rs", "use crate::shop::cart::{Cart, Item};", ["/w/src/shop/cart.rs"]),
+        ("/w/src/main.rs", "mod shop;", ["/w/src/shop/mod.rs"]),
+        ("/w/src/main.c", '#include "shop/cart.h"\n#include <stdio.h>', ["/w/src/shop/cart.h"]),
+        ("/w/src/main.cpp", "#include <shop/cart.hpp>", ["/w/include/shop/cart.hpp"]),
+        ("/w/src/app/Main.java", "package app;\n\nimport shop.Cart;", ["/w/src/shop/Cart.java"]),
+    ],
+)
+def test_imports_are_found_among_the_open_files(path: str, statement: str, others: list[str]) -> None:
+    languages = {"hpp": "cpp", "cpp": "cpp"}
+    main = opened(path, statement + "\n\nx\n", languages.get(path.rsplit(".", 1)[-1], ""))
+    strangers = [opened("/w/app/other.py", "def other(): ...\n"), opened("/w/src/other.ts", "function other() {}\n")]
+    wanted = []
+    for other in others:
+        language = opened(other, "", languages.get(other.rsplit(".", 1)[-1], "")).language
+        wanted.append(opened(other, SHOWN[language.replace("react", "")], language))
+    found = imported(main, 0, [*strangers, *wanted])
+    assert [snippet.path for snippet in found] == [one.short_path for one in wanted]
+    assert all("shown" in snippet.text for snippet in found)
+
+
+def test_the_lines_around_the_last_edit_of_other_files() -> None:
+    text = "".join(f"line {n}\n" for n in range(100))
+    first, second, untouched = (opened(f"/w/{name}.py", text) for name in ("a", "b", "c"))
+    at = text.index("line 50")
+    first = first.edit([Change(at, at, "new ")], 2)
+    second = second.edit([Change(0, 0, "top\n")], 2)
+    found = recently_edited(opened("/w/main.py"), 0, [first, second, untouched])
+    assert [snippet.path for snippet in found] == ["w/a.py", "w/b.py"]
+    assert found[0].text.split("\n")[0] == "line 44"
+    assert "new line 50" in found[0].text
+    assert found[0].text.split("\n")[-1] == "line 56"
+    assert found[1].text.startswith("top\nline 0")
+    assert found[0].score > found[1].score
+
+
+def test_the_lines_that_share_most_names() -> None:
+    noise = "".join(f"unrelated_{n} = something_{n}\n" for n in range(60))
+    other = opened("/w/other.py", noise + "def invoice_total(invoice):\n    return invoice.net + invoice.tax\n" + noise)
+    main = opened("/w/main.py", "def show(invoice):\n    print(invoice.net, invoice.tax, invoice_total")
+    (found,) = alike(main, len(main.text), [other, opened("/w/other.go", other.text)])
+    assert "def invoice_total" in found.text
+    assert found.text.count("\n") < 25
+
+
+class TestGather:
+    MAIN = opened("/w/app/main.py", "from .secret import key\nfrom .cart import total\nx = total(key")
+    CART = opened("/w/app/cart.py", "def total(key): ...\n").edit([Change(0, 0, "\n")], 2)
+
+    def paths(self, others: list[Snapshot], **options: object) -> set[str]:
+        return {snippet.path for snippet in gather(self.MAIN, 60, others, **options)}  # type: ignore[arg-type]
+
+    def test_each_source_can_be_turned_off(self) -> None:
+        off = {"imports": False, "recent_edits": False, "open_files": False}
+        assert self.paths([self.CART], **off) == set()
+        for source in off:
+            assert self.paths([self.CART], **{**off, source: True}) == {"app/cart.py"}, source
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            opened("/w/app/.env", "key = total\n", "python"),
+            opened("/w/.aws/secret.py", "key = total\n"),
+            opened("/w/app/secret.py", "# @generated\nkey = total\n"),
+            opened("/w/app/secret.py", "key = total" + "x" * 30_000),
+            opened("/w/node_modules/secret.py", "key = total\n"),
+            opened("/w/app/private/secret.py", "key = total\n"),
+        ],
+        ids=["secret", "folder of secrets", "generated", "huge", "vendored", "excluded"],
+    )
+    def test_what_is_denied_is_never_read(self, other: Snapshot) -> None:
+        edited = other.edit([Change(0, 0, "key = total  # ")], 2) if "@gen" not in other.text else other
+        assert self.paths([edited, self.CART], exclude=["private/"]) == {"app/cart.py"}
+
+    def test_what_git_ignores_is_never_read(self, tmp_path: Path) -> None:
+        (tmp_path / ".gitignore").write_text("local.py\n")
+        other = Snapshot.open((tmp_path / "local.py").as_uri(), 1, "python", "").edit([Change(0, 0, "key = total")], 2)
+        assert self.paths([other], root=tmp_path) == set()
+        assert self.paths([other]) != set()
+
+    def test_the_file_itself_is_no_other_file(self) -> None:
+        assert self.paths([self.MAIN.edit([Change(0, 0, "x\n")], 2)]) == set()
