@@ -32,15 +32,22 @@ class TextTokens(prompt.Tokens, Protocol):
 class LocalFiller:
     """`Filler` over the engine of this process.
 
-    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing).
+    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). may_idle: whether
+    work that nobody waits for is welcome now; on battery it is not.
     """
 
     def __init__(
-        self, engine: Engine, tokens: TextTokens, *, calibration: Calibration | None = None, heals: bool = False
+        self,
+        engine: Engine,
+        tokens: TextTokens,
+        *,
+        calibration: Calibration | None = None,
+        heals: bool = False,
+        may_idle: Callable[[], bool] = lambda: True,
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
-        self._lines = prompt.ByLine(tokens)
+        self._lines, self._may_idle = prompt.ByLine(tokens), may_idle
 
     async def fill(self, request: FillRequest) -> FillResult:
         built = self._prompt(request)
@@ -66,7 +73,8 @@ class LocalFiller:
         ]
 
     def warm(self, request: FillRequest) -> None:
-        self.engine.warm(self._prompt(request).context)
+        if self._may_idle():
+            self.engine.warm(self._prompt(request).context)
 
     def close(self) -> None:
         self.engine.close()

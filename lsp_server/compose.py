@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from lsp_server.errors import UserError
 
 if TYPE_CHECKING:
@@ -98,7 +100,13 @@ def open_filler(choice: Choice) -> LocalFiller:
     )
     vocabulary = Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
     engine = Engine(StreamDenoiser(forward, config.control), modes, vocabulary)
-    return LocalFiller(engine, tokenizer, calibration=_calibration(config.calibration), heals=not config.canvas_trained)
+    return LocalFiller(
+        engine,
+        tokenizer,
+        calibration=_calibration(config.calibration),
+        heals=not config.canvas_trained,
+        may_idle=on_mains,
+    )
 
 
 def load_completer(settings: Settings) -> Completer:
@@ -110,19 +118,15 @@ def load_completer(settings: Settings) -> Completer:
 
 def physical_cores() -> int:
     """Physical cores this process may run on; logical ones where the system does not tell them apart."""
-    try:
-        allowed = os.sched_getaffinity(0)
-    except AttributeError:  # no such call outside Linux
-        return os.cpu_count() or 1
-    siblings = {_siblings(core) for core in allowed}
-    return len(siblings)
+    physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
+    return min(physical, allowed)
 
 
-def _siblings(core: int) -> str:
-    try:
-        return Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list").read_text()
-    except OSError:
-        return str(core)
+def on_mains() -> bool:
+    """Whether nobody's battery pays for work ahead of time; True where the system does not tell."""
+    battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
+    return battery is None or battery.power_plugged is not False
 
 
 def _calibration(parameters: Mapping[str, float] | None) -> Calibration | None:

@@ -33,7 +33,7 @@ HOMES = {
     "lsprotocol": {"lsp_server", "benchmarks"},
     "starlette": {"lsp_server"},
     "uvicorn": {"lsp_server"},
-    "matplotlib": {"benchmarks"},
+    "matplotlib": {"benchmarks", "training"},
 }
 """Third-party packages and who may import them. Training makes models; benchmarks are a client of the server."""
 

@@ -11,6 +11,8 @@ import gc
 import ipaddress
 import os
 
+import psutil
+
 from lsp_server import compose
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
@@ -73,6 +75,5 @@ def _loopback(host: str) -> bool:
 
 def _step_back() -> None:
     """Below-normal priority: the editor and the compiler come first."""
-    if hasattr(os, "nice"):
-        with contextlib.suppress(OSError):
-            os.nice(5)
+    with contextlib.suppress(OSError, psutil.Error):
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 5)
