@@ -50,7 +50,8 @@ def objective(
     share = torch.tensor([shares.clean, shares.middle, shares.fill, shares.edit], device=weights.device)
     scaled = weights / totals[terms] * share[terms]
     sharpened = torch.where(terms >= Term.FILL, shares.sharpen * scaled, 0.0)
-    loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or _slice)
+    sharpened = sharpened if shares.sharpen else None
+    loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or row_slice)
     with torch.no_grad():
         asked = torch.zeros_like(totals).index_add_(0, terms, (weights > 0).float())
         means = torch.zeros_like(totals).index_add_(0, terms, entropy * weights) / totals
@@ -68,7 +69,7 @@ class Head(torch.autograd.Function):
         embed: Tensor,
         labels: Tensor,
         weights: Tensor,
-        sharpened: Tensor,
+        sharpened: Tensor | None,
         slice_of: Callable[..., tuple[Tensor, ...]],
     ) -> tuple[Tensor, Tensor, Tensor]:
         rows, table = hidden.detach(), embed.detach()
@@ -80,7 +81,8 @@ class Head(torch.autograd.Function):
         losses, hits, total = [], [], hidden.new_zeros((), dtype=torch.float32)
         for at in range(0, len(rows), SLICE):
             part = slice(at, at + SLICE)
-            loss, right, pull = slice_of(rows[part], table, labels[part], weights[part], sharpened[part])
+            sharper = None if sharpened is None else sharpened[part]
+            loss, right, pull = slice_of(rows[part], table, labels[part], weights[part], sharper)
             losses.append(loss)
             hits.append(right)
             total = total + (loss * weights[part]).sum()
@@ -102,16 +104,21 @@ class Head(torch.autograd.Function):
         return first, second, None, None, None, None
 
 
-def _slice(
-    rows: Tensor, table: Tensor, labels: Tensor, weights: Tensor, sharpened: Tensor
+def row_slice(
+    rows: Tensor, table: Tensor, labels: Tensor, weights: Tensor, sharpened: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Cross-entropies, hits, and the gradient of the weighted sum with respect to the logits, of some rows."""
     logits = functional.linear(rows, table).float()
-    log_p = logits.log_softmax(-1)
-    p = log_p.exp()
-    loss = -log_p.gather(1, labels[:, None])[:, 0]
+    label = labels[:, None]
+    norm = logits.logsumexp(-1, keepdim=True)
+    loss = (norm - logits.gather(1, label))[:, 0]
     right = (logits.argmax(-1) == labels).float()
-    entropy = -(p * log_p).sum(-1, keepdim=True)
-    pull = p * weights[:, None] - p * (log_p + entropy) * (sharpened * right)[:, None]
-    pull.scatter_add_(1, labels[:, None], -weights[:, None])
+    log_p = logits.sub_(norm)
+    if sharpened is None:
+        pull = log_p.exp_().mul_(weights[:, None])
+    else:
+        p = log_p.exp()
+        entropy = -(p * log_p).sum(-1, keepdim=True)
+        pull = p * weights[:, None] - p * (log_p + entropy) * (sharpened * right)[:, None]
+    pull.scatter_add_(1, label, -weights[:, None])
     return loss, right, pull.to(rows.dtype)

@@ -87,7 +87,7 @@ class Sampler:
     """Draws chunks of documents. tokens: text to ids as in serving."""
 
     def __init__(self, tokens: prompt.Tokens, control: ControlIds, sampling: Sampling) -> None:
-        self._tokens, self._control, self._sampling = tokens, control, sampling
+        self._tokens, self._control, self._sampling = prompt.ByLine(tokens), control, sampling
 
     def chunk(self, document: Document, rng: np.random.Generator) -> Chunk:
         """A chunk of a document and its holes; none when the document is too short or too odd."""

@@ -1,0 +1,242 @@
+"""The loop at toy size: it learns, it stops and goes on where it was, and it does not swallow broken numbers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from engine.backends.torch import TorchForward
+from engine.checkpoint import EMBEDDED, Checkpoint
+from engine.models.compact import CompactModel
+from engine.tokenizer import Tokenizer
+from tests.fakes import CONTROL, tiny_config, tiny_forward
+from training import attention
+from training.batches import Mix, Term
+from training.drafts import open_rows, redrafted
+from training.feed import Documents, Feed, Laid
+from training.gate import functions
+from training.recipe import RECIPES, Recipe, Stage
+from training.samples import Document, Sampling
+from training.train import Forward, Run, Saver, train, write_model
+
+TINY = Recipe(
+    "tiny",
+    (Stage(0.5, Sampling(sites=2, cuts=2)), Stage(1.0, Sampling(sites=2, cuts=2, buggy=0.5), Mix(edits=0.5))),
+    steps=6, rows=320, groups=48, sequences=2, micro=1, peak=3e-3, average=0.4, averaged=2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def tokens() -> Tokenizer:
+    return Tokenizer.load(EMBEDDED / "tokenizer.json")
+
+
+def short_files() -> list[Document]:
+    """Functions of the standard library, each as a file: the vocabulary is wide, so every row costs."""
+    return [Document(path, "python", code) for path, code in functions()]
+
+
+def model(tokens: Tokenizer) -> CompactModel:
+    found = tiny_forward(tokens.size)
+    assert isinstance(found, TorchForward) and found._model is not None
+    found._model.train()
+    with torch.no_grad():
+        found._model.embed.mul_(0.1)
+    return found._model
+
+
+def feed(tokens: Tokenizer, recipe: Recipe = TINY, first: int = 0) -> Feed:
+    return Feed(Documents(short_files()), tokens, CONTROL, recipe, first)
+
+
+@pytest.fixture
+def start(tokens: Tokenizer, tmp_path: Path) -> Checkpoint:
+    folder = tmp_path / "start"
+    write_model(folder, tiny_config(tokens.size), model(tokens), EMBEDDED / "tokenizer.json")
+    return Checkpoint.open(folder)
+
+
+def go(run: Run, tokens: Tokenizer, save: Saver | None = None) -> list[dict[str, float]]:
+    fed = feed(tokens, run.recipe, run.sequences)
+    forward = Forward(run.model, run.recipe, "cpu")
+    return train(
+        run, forward, fed.loader(run.recipe.micro, 0), fed.progress, tiny_config(tokens.size), save, quiet=True
+    )
+
+
+def test_the_loss_falls(tokens: Tokenizer) -> None:
+    recipe = replace(TINY, steps=16, average=0.0)
+    history = go(Run.begin(model(tokens), recipe, None), tokens)
+    assert len(history) == 16
+    early, late = (np.mean([h["clean"] for h in part]) for part in (history[:4], history[-4:]))
+    assert late < early - 0.2
+
+
+def test_a_sequence_depends_on_its_number_alone(tokens: Tokenizer) -> None:
+    one, two = feed(tokens), feed(tokens, first=7)
+    stage = TINY.stages[0]
+    a, b = one.sequence(9, stage), two.sequence(9, stage)
+    assert all(np.array_equal(a.arrays[name], b.arrays[name]) for name in a.arrays)
+    assert not np.array_equal(a.arrays["ids"], one.sequence(10, stage).arrays["ids"])
+
+
+def test_workers_make_the_same_sequences(tokens: Tokenizer) -> None:
+    alone = feed(tokens).loader(1, 0)
+    shared = feed(tokens).loader(1, 2)
+    for _ in range(4):
+        assert np.array_equal(next(alone)[0].arrays["ids"], next(shared)[0].arrays["ids"])
+
+
+def test_sequences_are_well_filled(tokens: Tokenizer) -> None:
+    recipe = replace(TINY, rows=1024, groups=128)
+    filled = [feed(tokens, recipe).sequence(i, RECIPES["release"].stages[4]).arrays for i in range(6)]
+    assert np.mean([(a["group"] < 255).mean() for a in filled]) > 0.85
+
+
+def test_a_run_that_is_resumed_ends_like_one_that_was_not(tokens: Tokenizer, start: Checkpoint, tmp_path: Path) -> None:
+    whole = Run.begin(model(tokens), TINY, None)
+    go(whole, tokens)
+
+    out = tmp_path / "out"
+    first = Run.begin(model(tokens), TINY, out)
+    save = Saver(start, out, every=0.0)
+    fed = feed(tokens, TINY)
+    sequences = fed.loader(1, 0)
+    stopping = _stop_after(4, sequences, out, TINY.sequences)
+    train(
+        first,
+        Forward(first.model, TINY, "cpu"),
+        stopping,
+        fed.progress,
+        tiny_config(tokens.size),
+        _not_last(save),
+        quiet=True,
+    )
+    assert first.step == 4
+    (out / "STOP").unlink()
+
+    second = Run.begin(model(tokens), TINY, out, resume=True)
+    assert second.step == 4
+    go(second, tokens)
+    for (name, a), (_, b) in zip(whole.model.named_parameters(), second.model.named_parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-5), name
+
+
+def _stop_after(steps: int, sequences: Iterator[list[Laid]], out: Path, each: int) -> Iterator[list[Laid]]:
+    """Creates the STOP file while the last wanted step draws its sequences."""
+    for number, laid in enumerate(sequences):
+        if number == steps * each - 1:
+            (out / "STOP").touch()
+        yield laid
+
+
+def _not_last(save: Saver) -> Callable[[Run, bool], None]:
+    """Saves what an interrupted run saves, without the end that cleans up."""
+    return lambda run, final: None if final else save(run, False)
+
+
+def test_the_end_leaves_a_model_folder_that_the_engine_opens(
+    tokens: Tokenizer, start: Checkpoint, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run = Run.begin(model(tokens), TINY, out)
+    go(run, tokens, Saver(start, out, every=1e9))
+    checkpoint = Checkpoint.open(out)
+    assert checkpoint.config.canvas_trained and checkpoint.config.editing_trained
+    assert TorchForward.load(checkpoint).config.layers == 2
+    assert not (out / "state.safetensors").exists()
+    lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, TINY.steps + 1))
+    assert {"clean", "middle", "fill", "positions_s", "slots_s"} <= set(lines[0])
+
+
+def test_the_average_of_the_last_weights_takes_their_place(tokens: Tokenizer) -> None:
+    run = Run.begin(model(tokens), replace(TINY, average=0.5, averaged=3), None)
+    seen: list[torch.Tensor] = []
+    original = run._remember
+
+    def remember() -> None:
+        original()
+        seen.append(run.model.norm.detach().clone())
+
+    run._remember = remember  # type: ignore[method-assign]
+    go(run, tokens)
+    assert len(seen) == 3
+    assert torch.allclose(run.model.norm, torch.stack(seen).mean(0), atol=1e-6)
+
+
+def test_a_broken_gradient_leaves_the_weights_alone_and_ends_the_run_when_it_stays(
+    tokens: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = model(tokens)
+    with torch.no_grad():
+        broken.norm.fill_(float("nan"))
+    monkeypatch.setattr("training.train.PATIENCE", 3)
+    run = Run.begin(broken, replace(TINY, steps=100), None)
+    before = broken.layers[0].qkv.detach().clone()
+    with pytest.raises(RuntimeError, match="no number"):
+        go(run, tokens)
+    assert torch.equal(broken.layers[0].qkv, before)
+
+
+def test_frozen_layers_stay_as_they_are_and_remembering_them_changes_nothing(tokens: Tokenizer) -> None:
+    made = []
+    for recurring in (False, True):
+        recipe = replace(TINY, frozen=1, recurring=recurring, steps=4, average=0.0)
+        run = Run.begin(model(tokens), recipe, None)
+        still = run.model.layers[0].qkv.detach().clone(), run.model.embed.detach().clone()
+        laid = [feed(tokens).sequence(i, TINY.stages[0]) for i in range(2)]
+        train(
+            run,
+            Forward(run.model, recipe, "cpu"),
+            iter([[one] for one in laid * 4]),
+            torch.zeros(1),
+            tiny_config(tokens.size),
+            quiet=True,
+        )
+        assert torch.equal(run.model.layers[0].qkv, still[0]) and torch.equal(run.model.embed, still[1])
+        made.append(run.model.layers[1].qkv.detach())
+    assert torch.equal(*made)
+
+
+@pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
+def test_flex_attention_computes_what_the_dense_mask_computes(tokens: Tokenizer) -> None:
+    laid = feed(tokens, TINY).sequence(1, TINY.stages[1])
+    compact = model(tokens)
+    batch = {name: torch.from_numpy(array)[None] for name, array in laid.arrays.items()}
+    with torch.no_grad():
+        dense = attention.hidden(compact, batch, attention.dense_mask(batch))
+        flex = attention.hidden(compact, batch, attention.block_mask(batch))
+        ours, _ = compact.hidden(batch["ids"], batch["positions"], batch["canvas"], attention.dense_mask(batch))
+    assert torch.allclose(dense, ours, atol=1e-6)
+    assert torch.allclose(dense, flex, atol=1e-4)
+
+
+def test_own_drafts_are_labelled_with_what_should_stand_there(tokens: Tokenizer) -> None:
+    laid = feed(tokens).sequence(2, TINY.stages[0])
+    assert laid.open
+    rows = open_rows(laid)
+    rng = np.random.default_rng(0)
+    target = laid.arrays["labels"][rows]
+    perfect = redrafted(laid, target, np.ones(len(rows), np.float32), Mix(), CONTROL, rng)
+    assert len(perfect.open) < len(laid.open)
+    assert np.array_equal(perfect.arrays["labels"], laid.arrays["labels"])
+    changed = rows[perfect.arrays["ids"][rows] != CONTROL.mask]
+    assert len(changed) and (perfect.arrays["terms"][changed] == Term.EDIT).all()
+    guess = redrafted(laid, np.full(len(rows), 500), np.ones(len(rows), np.float32), Mix(), CONTROL, rng)
+    assert (guess.arrays["labels"][guess.arrays["ids"] == 500] != 500).mean() > 0.9
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_recipes_warm_up_and_come_down(recipe: Recipe) -> None:
+    rates = [recipe.rate(p) for p in np.linspace(0, 1, 200)]
+    assert rates[0] == 0 and max(rates) == pytest.approx(recipe.peak, rel=0.02)
+    assert rates[-1] == pytest.approx(recipe.peak * recipe.floor, rel=0.02)
+    assert recipe.stages[-1].until == 1.0
+    assert [stage.until for stage in recipe.stages] == sorted(stage.until for stage in recipe.stages)

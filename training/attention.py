@@ -1,0 +1,71 @@
+"""The compact model over training sequences: dense masks on a processor, flex attention's block masks on a GPU.
+
+Both masks come from `batches.visible`; nothing else differs, and a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
+
+from engine.models.compact import CompactModel, Layer, rms_norm, rotary, rotate
+from training import batches
+
+HIDDEN = -1e9
+
+
+def dense_mask(batch: Mapping[str, Tensor]) -> Tensor:
+    """Additive mask (N, T, T) of a batch; made on its device."""
+    seen = batches.dense(batch["group"].long(), batch["order"], batch["limits"])
+    return torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, HIDDEN)
+
+
+def block_mask(batch: Mapping[str, Tensor], make: Any = create_block_mask) -> BlockMask:
+    """The same visibility as blocks for flex attention to skip or compute. make: `create_block_mask`, or compiled."""
+    rule = batches.visible(batch["group"], batch["order"], batch["limits"])
+    n, t = batch["ids"].shape
+    return make(rule, B=n, H=None, Q_LEN=t, KV_LEN=t, device=str(batch["ids"].device))
+
+
+def embedded(model: CompactModel, batch: Mapping[str, Tensor]) -> Tensor:
+    """Input embeddings (N, T, hidden)."""
+    return functional.embedding(batch["ids"], model.embed) + batch["canvas"].unsqueeze(-1) * model.canvas
+
+
+def through(
+    layers: Sequence[nn.Module], x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | BlockMask
+) -> Tensor:
+    """The hidden states after some layers."""
+    for layer in layers:
+        assert isinstance(layer, Layer)
+        x = (
+            layer(x, rotation, mask.unsqueeze(1), None)[0]
+            if isinstance(mask, Tensor)
+            else _flex(layer, x, rotation, mask)
+        )
+    return x
+
+
+def hidden(model: CompactModel, batch: Mapping[str, Tensor], mask: Tensor | BlockMask) -> Tensor:
+    """Last hidden states (N, T, hidden), normalized: what `CompactModel.hidden` computes, for whole sequences."""
+    x = through(list(model.layers), embedded(model, batch), rotary(batch["positions"], model.config), mask)
+    return rms_norm(x, model.norm, model.config.norm_eps)
+
+
+def _flex(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: BlockMask) -> Tensor:
+    """`Layer.forward` with flex attention in place of the dense product."""
+    c = layer.config
+    qkv = functional.linear(rms_norm(x, layer.attn_norm, c.norm_eps), layer.qkv)
+    q, k, v = (
+        part.unflatten(-1, (-1, c.head_dim)).transpose(1, 2)
+        for part in qkv.split([c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.head_dim], dim=-1)
+    )
+    attended = flex_attention(rotate(q, *rotation), rotate(k, *rotation), v, block_mask=mask, enable_gqa=True)
+    x = x + functional.linear(attended.transpose(1, 2).flatten(2), layer.out)
+    gate, up = functional.linear(rms_norm(x, layer.mlp_norm, c.norm_eps), layer.gate_up).chunk(2, dim=-1)
+    return x + functional.linear(functional.silu(gate) * up, layer.down)

@@ -1,0 +1,93 @@
+"""Documents -> training sequences, in as many processes as there are cores.
+
+Sequence number i of a run is a function of (documents, recipe, stage, i): a resumed run goes on where it stopped, and
+the number of workers changes nothing but speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, IterableDataset
+
+from engine import ControlIds
+from engine.tokenizer import Tokenizer
+from training.batches import Placed, Rows, plans
+from training.recipe import Recipe, Stage
+from training.samples import Document, Sampler
+
+TRIES = 12
+"""Chunks drawn to fill up one sequence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One training sequence: its arrays (`Rows.finish`) and its fully masked canvases."""
+
+    arrays: dict[str, NDArray[Any]]
+    open: tuple[Placed, ...]
+
+
+class Documents:
+    """Draws documents in proportion to their length, long ones counted up to `cap` characters."""
+
+    def __init__(self, documents: Sequence[Document], cap: int = 60_000) -> None:
+        if not documents:
+            raise ValueError("There are no documents to train on; name at least one corpus shard that holds some.")
+        self._documents = documents
+        self._until = np.cumsum([min(len(document.text), cap) for document in documents])
+
+    def draw(self, rng: np.random.Generator) -> Document:
+        return self._documents[int(np.searchsorted(self._until, rng.integers(self._until[-1]), side="right"))]
+
+
+class Feed(IterableDataset):  # type: ignore[type-arg]
+    """Endless sequences from number `first` on; worker w of n makes every n-th of them.
+
+    progress: shared with the workers, the share of the run that is over: it says which stage they draw for.
+    """
+
+    def __init__(
+        self, documents: Documents, tokenizer: Tokenizer, control: ControlIds, recipe: Recipe, first: int = 0
+    ) -> None:
+        self._documents, self._tokenizer, self._control = documents, tokenizer, control
+        self._recipe, self._first = recipe, first
+        self.progress = torch.zeros(1).share_memory_()
+
+    def __iter__(self) -> Iterator[Laid]:
+        info = torch.utils.data.get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
+        number = self._first + worker
+        while True:
+            yield self.sequence(number, self._recipe.stage(float(self.progress)))
+            number += workers
+
+    def sequence(self, number: int, stage: Stage) -> Laid:
+        """Sequence `number` as that stage wants it."""
+        rng = np.random.default_rng([self._recipe.seed, number])
+        sampler = Sampler(self._tokenizer, self._control, stage.sampling)
+        rows = Rows(self._recipe.rows, self._recipe.groups)
+        for _ in range(TRIES):
+            chunk = sampler.chunk(self._documents.draw(rng), rng)
+            planned = [plans(hole, stage.mix, self._control, self._tokenizer.size, rng) for hole in chunk.holes]
+            used = rows.add_chunk(chunk, planned, self._control) if chunk.holes else 0
+            if len(rows.ids) > 0.9 * rows.size or (rows.ids and chunk.holes and not used):
+                break
+        return Laid(rows.finish(), tuple(rows.open))
+
+    def loader(self, micro: int, workers: int) -> Iterator[list[Laid]]:
+        """`micro` sequences at a time."""
+        loader: DataLoader[Any] = DataLoader(
+            self,
+            batch_size=micro,
+            num_workers=workers,
+            collate_fn=list,
+            prefetch_factor=4 if workers else None,
+            persistent_workers=bool(workers),
+        )
+        return iter(loader)

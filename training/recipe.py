@@ -1,0 +1,129 @@
+"""What a training run does: one frozen value, and the recipes that have a name.
+
+Times and stages are shares of the whole run (0 to 1), so that a recipe fits any budget: a run of so many steps, or of
+so many seconds on a machine whose speed nobody knows yet.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+
+from training.batches import Mix
+from training.loss import Weights
+from training.samples import Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One part of the curriculum, up to the share `until` of the run.
+
+    sampling: what holes are drawn. mix: what their canvases look like. weights: of the terms of the objective.
+    own_drafts: share of steps in which the model's own drafts replace fully masked canvases.
+    """
+
+    until: float
+    sampling: Sampling = field(default_factory=Sampling)
+    mix: Mix = field(default_factory=Mix)
+    weights: Weights = field(default_factory=Weights)
+    own_drafts: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A run. Its length comes from `steps`, or from `seconds` when that is given.
+
+    rows, groups: the shape of one training sequence (rows of 576 numbers; streams, middles and canvases in it).
+    sequences: of one update; micro: of one forward and backward.
+    peak: highest learning rate; warmup: share of the run until it is reached; decay: last share, in which it falls as a
+    cosine to `floor` times the peak. clip: of the gradient's norm.
+    frozen: layers, from below, that are left as they are (with the embedding), to fit a small machine.
+    recurring: the run sees the same few sequences again and again, so what frozen layers make of them is kept.
+    average: last share of the run whose weights are averaged, at `averaged` moments.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    steps: int = 2000
+    seconds: float | None = None
+    seed: int = 0
+    rows: int = 4096
+    groups: int = 256
+    sequences: int = 32
+    micro: int = 16
+    peak: float = 3e-4
+    warmup: float = 0.03
+    decay: float = 0.6
+    floor: float = 0.03
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    frozen: int = 0
+    recurring: bool = False
+    average: float = 0.08
+    averaged: int = 8
+
+    def stage(self, progress: float) -> Stage:
+        """The stage at that share of the run."""
+        return next((stage for stage in self.stages if progress < stage.until), self.stages[-1])
+
+    def rate(self, progress: float) -> float:
+        """The learning rate there: linear up, flat, cosine down."""
+        if progress < self.warmup:
+            return self.peak * progress / self.warmup
+        done = max(0.0, (min(progress, 1.0) - (1 - self.decay)) / self.decay)
+        return self.peak * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done)))
+
+
+_UNENDED = Sampling(unended=0.3)
+_OPEN = Mix(sizes=(4,), full=0.3, band=(0.15, 0.85))
+"""Easing in: small canvases, every mask ratio."""
+
+RELEASE = Recipe(
+    "release",
+    (
+        Stage(0.06, _UNENDED, _OPEN, Weights(clean=1.0)),
+        Stage(0.14, _UNENDED, replace(_OPEN, sizes=(4, 8)), Weights(clean=1.0)),
+        Stage(0.23, _UNENDED, replace(_OPEN, sizes=(8, 16), full=0.5)),
+        Stage(0.33, _UNENDED, Mix(sizes=(8, 16, 32))),
+        Stage(0.50, Sampling(), Mix()),
+        Stage(0.80, Sampling(buggy=0.2), Mix(edits=0.3), own_drafts=0.1),
+        Stage(0.96, Sampling(buggy=0.35), Mix(edits=0.5), Weights(clean=0.3), own_drafts=0.25),
+        Stage(1.00, Sampling(buggy=0.35), Mix(edits=0.4), Weights(clean=0.3, sharpen=0.3), own_drafts=0.25),
+    ),
+)
+"""From the base weights to the first model that ships."""
+
+FURTHER = replace(
+    RELEASE,
+    name="further",
+    peak=2e-4,
+    stages=(
+        Stage(0.55, Sampling(buggy=0.15), Mix(edits=0.3), own_drafts=0.1),
+        Stage(0.96, Sampling(buggy=0.35), Mix(edits=0.5), Weights(clean=0.3), own_drafts=0.25),
+        RELEASE.stages[-1],
+    ),
+)
+"""On from weights whose canvas is trained already."""
+
+SMALL = replace(RELEASE, name="small", rows=1536, groups=96, sequences=2, micro=1, frozen=18, peak=4e-4)
+"""What two processor cores can bear: the upper twelve layers, short sequences, few of them an update."""
+
+GATE = Recipe(
+    "gate",
+    (Stage(1.0, weights=Weights(clean=0.0, middle=0.5)),),
+    steps=125,
+    sequences=2,
+    micro=1,
+    peak=1e-3,
+    warmup=0.05,
+    decay=0.7,
+    floor=0.05,
+    weight_decay=0.0,
+    frozen=25,
+    recurring=True,
+    average=0.0,
+)
+"""The first gate: a few holes by heart, which proves mask, positions and labels end to end (`training.gate`)."""
+
+RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, GATE)}

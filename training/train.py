@@ -1,0 +1,398 @@
+"""Train: read top to bottom.
+
+    python -m training.train --start FOLDER --data SHARD... --out FOLDER [--recipe release] [--seconds 1500]
+
+`--start` names a model folder in full precision (what `training.convert` or an earlier run wrote). A run that finds its
+own state in `--out` goes on where it stopped. Creating a file STOP in `--out` ends it early, in good order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm import tqdm
+
+from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe, write_config
+from engine.models.compact import CompactModel, rms_norm, rotary
+from engine.tokenizer import Tokenizer
+from training import attention, corpus
+from training.batches import Term, stack
+from training.drafts import open_rows, redrafted
+from training.feed import Documents, Feed, Laid
+from training.loss import Sums, objective, row_slice
+from training.recipe import RECIPES, Recipe, Stage
+
+PATIENCE = 20
+"""Updates in a row whose gradient may be no number before the run gives up."""
+
+
+def main() -> None:
+    options = arguments()
+    torch.manual_seed(0)
+    torch.set_float32_matmul_precision("high")
+    recipe = RECIPES[options.recipe]
+    if options.seconds or options.steps:
+        recipe = replace(recipe, seconds=options.seconds, steps=options.steps or recipe.steps)
+    if options.micro:
+        recipe = replace(recipe, micro=options.micro, sequences=max(recipe.sequences, options.micro))
+
+    checkpoint = Checkpoint.open(options.start)
+    tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
+    model = load_model(checkpoint, options.device)
+    run = Run.begin(model, recipe, options.out, resume=True)
+    documents = Documents(corpus.read_shards(options.data))
+    feed = Feed(documents, tokenizer, checkpoint.config.control, recipe, first=run.sequences)
+    forward = Forward(model, recipe, options.device, options.attention)
+
+    save = Saver(checkpoint, options.out, every=options.save_every)
+    history = train(run, forward, feed.loader(recipe.micro, options.workers), feed.progress, checkpoint.config, save)
+    print(json.dumps(history[-1] if history else {}))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Train the compact model.")
+    parser.add_argument("--start", type=Path, required=True, help="model folder to start from, full precision")
+    parser.add_argument("--data", type=Path, nargs="+", required=True, help="corpus shards (training.corpus)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints; found state is continued")
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="release")
+    parser.add_argument("--steps", type=int, help="updates (default: the recipe's)")
+    parser.add_argument("--seconds", type=float, help="time budget instead of a number of updates")
+    parser.add_argument("--micro", type=int, help="sequences of one forward (default: the recipe's)")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--attention", choices=("flex", "dense"), help="default: flex on a GPU, dense elsewhere")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make sequences")
+    parser.add_argument("--save-every", type=float, default=240, help="seconds between checkpoints")
+    return parser.parse_args()
+
+
+def load_model(checkpoint: Checkpoint, device: str) -> CompactModel:
+    """The module with a folder's full-precision weights; float32 whatever the device, autocast does the rest."""
+    model = CompactModel(checkpoint.config)
+    model.load_state_dict(load_file(checkpoint.path("model.safetensors")), assign=True)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return model.to(device)
+
+
+# ---- the loop
+
+
+def train(
+    run: Run,
+    forward: Forward,
+    sequences: Iterator[list[Laid]],
+    shared_progress: Tensor,
+    config: ModelConfig,
+    save: Callable[[Run, bool], None] | None = None,
+    *,
+    quiet: bool = False,
+) -> list[dict[str, float]]:
+    """Run to the end of the recipe, the STOP file or too many broken gradients; returns what was logged."""
+    recipe, history, rng = run.recipe, [], np.random.default_rng([run.recipe.seed, run.step])
+    bar = tqdm(total=100, initial=round(100 * run.progress, 1), unit="%", disable=quiet, bar_format=BAR)
+    broken = 0
+    while run.progress < 1 and not (save is not None and run.stopped()):
+        began, stage = time.monotonic(), recipe.stage(run.progress)
+        shared_progress.fill_(run.progress)
+        sums = [
+            one_micro(forward, next(sequences), stage, config, rng) for _ in range(recipe.sequences // recipe.micro)
+        ]
+        norm = float(torch.nn.utils.clip_grad_norm_(run.trained, recipe.clip))
+        broken = 0 if np.isfinite(norm) else broken + 1
+        if broken > PATIENCE:
+            raise RuntimeError(
+                f"The gradient was no number {broken} times in a row at step {run.step}; lower the rate."
+            )
+        run.update(skip=bool(broken))
+        run.seconds += time.monotonic() - began
+        entry = run.log(sums, norm, time.monotonic() - began)
+        history.append(entry)
+        bar.set_postfix_str(_postfix(entry))
+        bar.update(round(100 * min(run.progress, 1), 1) - bar.n)
+        if save is not None:
+            save(run, False)
+    bar.close()
+    run.settle()
+    if save is not None:
+        save(run, True)
+    return history
+
+
+BAR = "{l_bar}{bar}| {elapsed}<{remaining} {postfix}"
+
+
+def one_micro(
+    forward: Forward, laid: list[Laid], stage: Stage, config: ModelConfig, rng: np.random.Generator
+) -> tuple[Sums, int]:
+    """Forward and backward of a few sequences; with the model's own drafts in place of masks when it is their turn."""
+    if stage.own_drafts and rng.random() < stage.own_drafts:
+        laid = [redrafted(one, *forward.best(one), stage.mix, config.control, rng) if one.open else one for one in laid]
+    batch = forward.batch(laid)
+    asked = np.flatnonzero(np.stack([one.arrays["weights"] for one in laid]).reshape(-1))
+    rows = torch.from_numpy(forward.padded(asked)).to(forward.device)
+    hidden = forward(batch)
+    weights = batch["weights"].flatten()[rows] * (torch.arange(len(rows), device=rows.device) < len(asked))
+    loss, sums = objective(
+        hidden.flatten(0, 1)[rows],
+        forward.model.embed,
+        batch["labels"].flatten()[rows],
+        weights,
+        batch["terms"].flatten()[rows],
+        stage.weights,
+        forward.slice,
+    )
+    (loss * forward.recipe.micro / forward.recipe.sequences).backward()
+    return sums, sum(len(one.arrays["ids"]) for one in laid)
+
+
+class Forward:
+    """The model over whole sequences on one device: which attention, which precision, what is compiled."""
+
+    def __init__(self, model: CompactModel, recipe: Recipe, device: str, kind: str | None = None) -> None:
+        self.model, self.recipe, self.device = model, recipe, torch.device(device)
+        gpu = self.device.type == "cuda"
+        self._flex = (kind or ("flex" if gpu else "dense")) == "flex"
+        self._hidden: Any = torch.compile(attention.hidden, dynamic=False) if gpu else attention.hidden
+        self.slice: Any = torch.compile(row_slice, dynamic=False) if gpu else None
+        self._make = torch.compile(attention.create_block_mask) if gpu else attention.create_block_mask
+        self._known: dict[bytes, Tensor] = {}
+
+    def batch(self, laid: list[Laid]) -> dict[str, Tensor]:
+        """Arrays of these sequences on the device."""
+        arrays = stack([one.arrays for one in laid])
+        return {name: torch.from_numpy(array).to(self.device, non_blocking=True) for name, array in arrays.items()}
+
+    def padded(self, rows: np.ndarray) -> np.ndarray:
+        """Row numbers, on a GPU up to a multiple of 1024: few shapes are ever compiled."""
+        return np.pad(rows, (0, -len(rows) % 1024)) if self.device.type == "cuda" else rows
+
+    def __call__(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """Last hidden states (N, T, hidden)."""
+        mask = attention.block_mask(batch, self._make) if self._flex else attention.dense_mask(batch)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            if self.recipe.frozen:
+                return self._upper(batch, mask)
+            return self._hidden(self.model, batch, mask)  # type: ignore[no-any-return]
+
+    def _upper(self, batch: Mapping[str, Tensor], mask: Any) -> Tensor:
+        """The trained layers over what the frozen ones below make of the batch; that is kept where batches recur."""
+        model, frozen = self.model, self.recipe.frozen
+        rotation = rotary(batch["positions"], model.config)
+        key = b"".join(batch[name].numpy().tobytes() for name in ("ids", "positions")) if self.recipe.recurring else b""
+        x = self._known.get(key)
+        if x is None:
+            with torch.no_grad():
+                x = attention.through(list(model.layers)[:frozen], attention.embedded(model, batch), rotation, mask)
+        if key:
+            self._known[key] = x
+        x = attention.through(list(model.layers)[frozen:], x, rotation, mask)
+        return rms_norm(x, model.norm, model.config.norm_eps)
+
+    @torch.no_grad()
+    def best(self, laid: Laid) -> tuple[np.ndarray, np.ndarray]:
+        """The most probable token and its probability in each row of the sequence's fully masked canvases."""
+        rows = torch.from_numpy(open_rows(laid)).to(self.device)
+        hidden = self(self.batch([laid]))[0, rows]
+        tokens, probs = [], []
+        for part in hidden.split(4096):
+            p, token = self.model.logits(part.to(self.model.embed.dtype)).softmax(-1).max(-1)
+            tokens.append(token.cpu())
+            probs.append(p.float().cpu())
+        return torch.cat(tokens).numpy(), torch.cat(probs).numpy()
+
+
+# ---- the state of a run
+
+
+@dataclass
+class Run:
+    """Everything that changes: weights, optimizer, how far it is."""
+
+    model: CompactModel
+    recipe: Recipe
+    out: Path | None
+    trained: list[Tensor]
+    optimizer: torch.optim.AdamW
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, Tensor] | None = None
+    summed: int = 0
+
+    @classmethod
+    def begin(cls, model: CompactModel, recipe: Recipe, out: Path | None, *, resume: bool = False) -> Run:
+        """A fresh optimizer, or the state that an interrupted run of the same recipe left in `out`."""
+        held = [f"layers.{i}." for i in range(recipe.frozen)] + (["embed", "canvas"] if recipe.frozen else [])
+        named = dict(model.named_parameters())
+        for name, parameter in named.items():
+            parameter.requires_grad_(not name.startswith(tuple(held)))
+        trained = {name: p for name, p in named.items() if p.requires_grad}
+        matrices = [p for name, p in trained.items() if p.ndim == 2 and name != "embed"]
+        others = [p for name, p in trained.items() if p.ndim != 2 or name == "embed"]
+        groups = [{"params": matrices, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        fused = next(iter(named.values())).is_cuda
+        optimizer = torch.optim.AdamW(groups, lr=recipe.peak, betas=recipe.betas, fused=fused)
+        run = cls(model, recipe, out, list(trained.values()), optimizer)
+        if resume and out is not None and (out / "progress.json").is_file():
+            run._resume(out)
+        return run
+
+    @property
+    def sequences(self) -> int:
+        """Sequences that the updates so far have used."""
+        return self.step * self.recipe.sequences
+
+    @property
+    def progress(self) -> float:
+        """The share of the run that is over."""
+        return self.seconds / self.recipe.seconds if self.recipe.seconds else self.step / self.recipe.steps
+
+    def stopped(self) -> bool:
+        return self.out is not None and (self.out / "STOP").exists()
+
+    def update(self, *, skip: bool) -> None:
+        """One step of the optimizer, left out when the gradient is no number; then the average, in the last part."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.rate(self.progress)
+        if not skip:
+            self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        moment = 1 - self.recipe.average * (1 - (self.summed + 1) / self.recipe.averaged)
+        if self.recipe.average and self.progress >= moment - 1e-9:
+            self._remember()
+
+    def _remember(self) -> None:
+        with torch.no_grad():
+            weights = {name: p.detach().clone() for name, p in self.model.named_parameters() if p.requires_grad}
+            if self.sums is not None:
+                for name, total in self.sums.items():
+                    weights[name] += total
+        self.sums, self.summed = weights, self.summed + 1
+
+    def settle(self) -> None:
+        """The average of the last weights takes their place."""
+        if self.sums is None or self.summed < 2:
+            return
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                if name in self.sums:
+                    parameter.copy_(self.sums[name] / self.summed)
+        self.sums, self.summed = None, 0
+
+    def log(self, sums: list[tuple[Sums, int]], norm: float, seconds: float) -> dict[str, float]:
+        """One entry: per term loss and share of right answers, speed, rate; appended to `log.jsonl`."""
+        loss = torch.stack([one.loss for one, _ in sums]).mean(0).tolist()
+        right = torch.stack([one.right for one, _ in sums]).mean(0).tolist()
+        asked = torch.stack([one.asked for one, _ in sums]).sum(0).tolist()
+        positions = sum(count for _, count in sums)
+        slots = asked[Term.FILL] + asked[Term.EDIT]
+        entry = {"step": self.step, "progress": round(self.progress, 5), "rate": self.recipe.rate(self.progress)}
+        entry |= {term.name.lower(): round(loss[term], 4) for term in Term if asked[term]}
+        entry |= {f"{term.name.lower()}_right": round(right[term], 4) for term in Term if asked[term]}
+        entry |= {
+            "positions_s": round(positions / seconds, 1),
+            "slots_s": round(slots / seconds, 1),
+            "norm": round(norm, 3),
+        }
+        if self.out is not None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry) + "\n")
+        return entry
+
+    def state(self) -> dict[str, Tensor]:
+        """The optimizer's moments and the running sum, by name."""
+        tensors: dict[str, Tensor] = {}
+        for name, parameter in self.model.named_parameters():
+            for key in ("exp_avg", "exp_avg_sq"):
+                if key in self.optimizer.state.get(parameter, {}):
+                    tensors[f"{key}/{name}"] = self.optimizer.state[parameter][key]
+        tensors |= {f"sum/{name}": total for name, total in (self.sums or {}).items()}
+        return tensors
+
+    def _resume(self, out: Path) -> None:
+        kept = json.loads((out / "progress.json").read_text(encoding="utf-8"))
+        if kept["recipe"] != self.recipe.name:
+            raise ValueError(f"{out} holds a run of the recipe {kept['recipe']}; name another --out for this one.")
+        self.step, self.seconds, self.summed = kept["step"], kept["seconds"], kept["summed"]
+        device = self.trained[0].device
+        tensors = load_file(out / "state.safetensors", device=str(device))
+        weights = load_file(out / "model.safetensors", device=str(device))
+        with torch.no_grad():
+            for name, parameter in self.model.named_parameters():
+                parameter.copy_(weights[name])
+                if f"exp_avg/{name}" in tensors:
+                    self.optimizer.state[parameter] = {
+                        "step": torch.tensor(float(self.step), device=device if parameter.is_cuda else "cpu"),
+                        "exp_avg": tensors[f"exp_avg/{name}"],
+                        "exp_avg_sq": tensors[f"exp_avg_sq/{name}"],
+                    }
+        self.sums = {name[4:]: total for name, total in tensors.items() if name.startswith("sum/")} or None
+
+
+@dataclass
+class Saver:
+    """Writes checkpoints: a model folder in full precision, and what resuming needs beside it."""
+
+    start: Checkpoint
+    out: Path
+    every: float
+    last: float = 0.0
+
+    def __call__(self, run: Run, final: bool) -> None:
+        if not final and run.seconds - self.last < self.every:
+            return
+        self.last = run.seconds
+        self.out.mkdir(parents=True, exist_ok=True)
+        edits = any(stage.mix.edits or stage.sampling.buggy for stage in run.recipe.stages)
+        config = replace(self.start.config, canvas_trained=True, editing_trained=edits, default_mode="speedy")
+        write_model(self.out, config, run.model, self.start.path("tokenizer.json"))
+        if final:
+            (self.out / "state.safetensors").unlink(missing_ok=True)
+            (self.out / "progress.json").unlink(missing_ok=True)
+            return
+        _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path))
+        kept = {"recipe": run.recipe.name, "step": run.step, "seconds": run.seconds, "summed": run.summed}
+        _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
+        (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
+
+
+def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path) -> None:
+    """A model folder in full precision, as `training.convert` writes it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: p.detach().float().contiguous().cpu() for name, p in model.state_dict().items()}
+    _replacing(folder / "model.safetensors", lambda path: save_file(weights, path))
+    if tokenizer.resolve() != (folder / "tokenizer.json").resolve():
+        shutil.copyfile(tokenizer, folder / "tokenizer.json")
+    files = {name: describe(folder / name) for name in ("model.safetensors", "tokenizer.json")}
+    write_config(folder, replace(config, quantization="none", files=files))
+
+
+def _replacing(path: Path, write: Callable[[Path], Any]) -> None:
+    """A file is there whole or not at all."""
+    part = path.with_suffix(path.suffix + ".part")
+    write(part)
+    part.rename(path)
+
+
+def _postfix(entry: Mapping[str, float]) -> str:
+    parts = [f"{name} {entry[name]:.2f}" for name in ("clean", "middle", "fill", "edit") if name in entry]
+    return " ".join([*parts, f"{entry['positions_s']:.0f} pos/s", f"{entry['slots_s']:.0f} slots/s"])
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (CheckpointError, ValueError) as error:
+        raise SystemExit(str(error)) from None
