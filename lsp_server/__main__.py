@@ -23,9 +23,12 @@ def main() -> int:
     """Run the command that `sys.argv` names and return its exit status."""
     if not sys.flags.isolated:
         keep_foreign_code_out()
-    from lsp_server import cli
+    try:
+        from lsp_server import cli
 
-    return cli.run(sys.argv[1:])
+        return cli.run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
 
 
 if __name__ == "__main__":

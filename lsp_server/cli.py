@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsp_server.compose import Choice
+from lsp_server.compose import MODES, Choice
 from lsp_server.errors import UserError
 
 COMMANDS = {
@@ -19,11 +19,10 @@ COMMANDS = {
     "fill": "fill holes in bulk: JSON lines in, JSON lines out",
     "doctor": "say what is there, how fast it is and what is wrong",
 }
-MODES = ("speedy", "quality", "auto", "causal")
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command. Returns 0, 1 when it failed (one sentence on stderr says why), 2 for wrong usage, 130 for ^C."""
+    """Run one command. Returns 0, 1 when it failed (one sentence on stderr says why), 2 for wrong usage."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     given = parser(arguments).parse_args(arguments)
@@ -34,8 +33,6 @@ def run(arguments: Sequence[str]) -> int:
         return status
     except UserError as error:
         print(f"redraft: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         # Whoever read our output has enough; the interpreter must not complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -78,7 +75,7 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
     common.add_argument(
         "--backend", default="", choices=("auto", "onnx", "torch"), help="what runs the model (default: onnx)"
     )
-    common.add_argument("--device", default="", help="cpu, cuda, ... (default: what the backend finds)")
+    common.add_argument("--device", default="", help="cpu, cuda, ..., as the backend names it (default: cpu)")
     common.add_argument(
         "--threads",
         type=_count,

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from infill.local import Calibration, LocalFiller
     from lsp_server.settings import Settings
 
+MODES = ("speedy", "quality", "auto", "causal")
 SCRIPTED = "scripted:"
 CACHE_BYTES = 96 << 20
 """Encoded context kept beside what is in use: some 2,000 tokens of the embedded model, two or three files."""

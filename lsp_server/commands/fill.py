@@ -21,9 +21,7 @@ from infill.document import Snapshot
 from infill.languages import language_of_path
 from lsp_server import compose, terminal
 from lsp_server.commands.fix import applied
-from lsp_server.compose import Choice
-
-MODES = ("speedy", "quality", "auto", "causal")
+from lsp_server.compose import MODES, Choice
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
