@@ -35,11 +35,11 @@ class File:
 class ModelConfig:
     """`config.json`.
 
-    architecture: which module of `engine/models` the weights belong to. quantization: "none" (float32), or the name of
-    the scheme the weights were exported with. context: positions run from 0 to this, exclusive. canvas_trained, editing_trained: False restricts decoding to `causal`,
-    to filling. modes: overrides of decoding thresholds, mode name -> field of `Mode` -> value. calibration:
-    parameters that turn probabilities into confidences ({"temperature": ...}), or None. files: everything else in the
-    folder that the model needs, by name.
+    architecture: which module of `engine/models` the weights belong to. context: positions run from 0 to this,
+    exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
+    canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. modes: overrides of decoding
+    thresholds, mode name -> field of `Mode` -> value. calibration: parameters that turn probabilities into confidences
+    ({"temperature": ...}), or None. files: everything else in the folder that the model needs, by name.
     """
 
     name: str
@@ -146,6 +146,8 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
             raise TypeError(f"{name} must be {kind}, not {raw[name]!r}")
     control = ControlIds(**raw["control"]) if "control" in raw else None
     files = {name: File(**file) for name, file in raw.get("files", {}).items()}
+    if any(Path(name).name != name for name in files):
+        raise ValueError("its files must lie in the folder itself")
     if control is None:
         raise ValueError("control is missing")
     return ModelConfig(**{**raw, "control": control, "files": files})

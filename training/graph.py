@@ -10,9 +10,8 @@ three query heads of a key head are rows of one product, so no key is repeated.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -21,151 +20,14 @@ from onnx import TensorProto, helper
 
 from engine.checkpoint import ModelConfig
 from engine.forward import TOP_K
-
-Array = NDArray[Any]
-Weights = Mapping[str, NDArray[np.float32]]
-MICROSOFT = "com.microsoft"
-BLOCK = 32
-"""Neighbouring weights of one output, and the activations they meet, that share a scale."""
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A weight of the graph; `like` names another whose bytes it shares under its own shape."""
-
-    array: Array
-    like: str | None = None
-
-
-@dataclass
-class Graph:
-    """Nodes and weights in the order of their making."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    weights: dict[str, Tensor] = field(default_factory=dict)
-
-    def op(self, kind: str, inputs: Sequence[str], *outputs: str, domain: str = "", **attributes: Any) -> str:
-        """Add a node; its first output's name comes back, made up when none is given."""
-        outputs = outputs or (f"{kind}_{len(self.nodes)}",)
-        self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), domain=domain, **attributes))
-        return next(name for name in outputs if name)
-
-    def weight(self, name: str, array: Array, like: str | None = None) -> str:
-        self.weights.setdefault(name, Tensor(array, like))
-        return name
-
-    def ints(self, *values: int) -> str:
-        return self.weight("ints_" + "_".join(map(str, values)), np.array(values, np.int64))
-
-
-class Float32:
-    """Weights as they are: the reference that the proofs run on."""
-
-    name = "none"
-
-    def linear(self, g: Graph, x: str, name: str, weight: NDArray[np.float32]) -> str:
-        return g.op("MatMul", [x, g.weight(name, np.ascontiguousarray(weight.T))])
-
-    def embedding(self, g: Graph, ids: str, name: str, weight: NDArray[np.float32]) -> str:
-        return g.op("Gather", [g.weight(name, weight), ids])
-
-    def head(self, g: Graph, x: str, name: str, weight: NDArray[np.float32]) -> str:
-        """Shares the embedding's storage: the product is taken against its rows."""
-        return g.op("FusedMatMul", [x, g.weight(name, weight)], domain=MICROSOFT, transB=1)
-
-
-class Blocks:
-    """Weights in blocks of 32 with a scale each, activations rounded to 8 bits in the same blocks.
-
-    bits 4: w = scale * (q - zero) + rest, zero a whole number and `rest` what it misses of the block's lowest value;
-    the latter meets the sums of the activations' blocks in a product of its own. Weights that lie on 16 equidistant
-    levels a block, as the base's do, are represented exactly. bits 8: w = scale * (q - 128).
-    The embedding and the head always have 8 bits and share their bytes.
-    """
-
-    def __init__(self, bits: int) -> None:
-        self.bits = bits
-        self.name = f"int{bits}-block{BLOCK}"
-
-    def linear(self, g: Graph, x: str, name: str, weight: NDArray[np.float32]) -> str:
-        if self.bits == 8:
-            return self._linear8(g, x, name, weight)
-        packed, scales, zeros, rest = quantize4(weight)
-        inputs = [x, g.weight(name, packed), g.weight(name + ".scale", scales), g.weight(name + ".zero", zeros)]
-        y = self._product(g, inputs, weight.shape, 4)
-        blocks = weight.shape[1] // BLOCK
-        ones = g.weight(f"ones_{blocks}", np.kron(np.eye(blocks), np.ones((BLOCK, 1))).astype(np.float32))
-        return g.op("Gemm", [g.op("MatMul", [x, ones]), g.weight(name + ".rest", np.ascontiguousarray(rest.T)), y])
-
-    def embedding(self, g: Graph, ids: str, name: str, weight: NDArray[np.float32]) -> str:
-        self._bytes8(g, name, weight)
-        data = g.weight(name + ".rows", g.weights[name].array.reshape(weight.shape), like=name)
-        return g.op(
-            "GatherBlockQuantized",
-            [data, ids, name + ".scale"],
-            domain=MICROSOFT, bits=8, block_size=BLOCK, gather_axis=0, quantize_axis=1,
-        )  # fmt: skip
-
-    def head(self, g: Graph, x: str, name: str, weight: NDArray[np.float32]) -> str:
-        return self._linear8(g, x, name, weight)
-
-    def _linear8(self, g: Graph, x: str, name: str, weight: NDArray[np.float32]) -> str:
-        self._bytes8(g, name, weight)
-        return self._product(g, [x, name, name + ".scale"], weight.shape, 8)
-
-    def _bytes8(self, g: Graph, name: str, weight: NDArray[np.float32]) -> None:
-        if name not in g.weights:
-            data, scales = quantize8(weight)
-            g.weight(name, data)
-            g.weight(name + ".scale", scales)
-
-    @staticmethod
-    def _product(g: Graph, inputs: Sequence[str], shape: tuple[int, ...], bits: int) -> str:
-        # accuracy_level 4: the activations become 8-bit integers, block by block.
-        return g.op(
-            "MatMulNBits",
-            inputs,
-            domain=MICROSOFT,
-            N=shape[0],
-            K=shape[1],
-            bits=bits,
-            block_size=BLOCK,
-            accuracy_level=4,
-        )
-
-
-Scheme = Float32 | Blocks
-
-
-def quantize8(weight: NDArray[np.float32]) -> tuple[Array, Array]:
-    """(N, K) -> bytes (N, blocks, BLOCK) around 128 and scales (N, blocks)."""
-    blocks = weight.reshape(weight.shape[0], -1, BLOCK)
-    scales = np.abs(blocks).max(-1, keepdims=True) / 127
-    q = np.rint(blocks / np.where(scales == 0, 1, scales)) + 128
-    return q.astype(np.uint8), scales[..., 0].astype(np.float32)
-
-
-def quantize4(weight: NDArray[np.float32]) -> tuple[Array, Array, Array, Array]:
-    """(N, K) -> nibbles (N, blocks, BLOCK / 2), low one first, scales (N, blocks), zeros as nibbles, rest (N, blocks)."""
-    blocks = weight.reshape(weight.shape[0], -1, BLOCK)
-    low, high = blocks.min(-1, keepdims=True), blocks.max(-1, keepdims=True)
-    scales = np.where(high == low, 1, (high - low) / 15)
-    q = np.rint((blocks - low) / scales).astype(np.uint8)
-    zeros = np.clip(np.rint(-low / scales), 0, 15)
-    rest = low + scales * zeros
-    return _nibbles(q), scales[..., 0], _nibbles(zeros[..., 0].astype(np.uint8)), rest[..., 0]
-
-
-def _nibbles(values: Array) -> Array:
-    if values.shape[-1] % 2:
-        values = np.concatenate((values, np.zeros_like(values[..., :1])), axis=-1)
-    return values[..., 0::2] | values[..., 1::2] << 4
+from training.schemes import MICROSOFT, Graph, Scheme, Weights
 
 
 def build(config: ModelConfig, weights: Weights, scheme: Scheme) -> Graph:
     """The whole forward."""
     g = Graph()
-    x = scheme.embedding(g, "ids", "embed", weights["embed"])
+    weights = scheme.prepare(config, weights)
+    x = scheme.embedding(g, "ids", weights)
     flags = g.op("Unsqueeze", ["canvas", g.ints(1)])
     x = g.op("Add", [x, g.op("Mul", [flags, g.weight("canvas_vector", weights["canvas"])])])
     shared = _shared(g, config)
@@ -177,10 +39,10 @@ def build(config: ModelConfig, weights: Weights, scheme: Scheme) -> Graph:
         attended, new = _attention(g, config, scheme, normed, i, names, shared)
         kv += new
         x, normed = _norm(g, config, x, attended, f"{i}.mlp_norm", names["mlp_norm"])
-        delta = _mlp(g, scheme, normed, i, names)
+        delta = _mlp(g, config, scheme, normed, i, names)
     g.op("Concat", kv, "kv", axis=0)
     _, normed = _norm(g, config, x, delta, "norm", weights["norm"])
-    _head(g, scheme, normed, weights["embed"])
+    _head(g, scheme, normed, weights)
     return g
 
 
@@ -227,7 +89,7 @@ def _attention(
 ) -> tuple[str, list[str]]:
     """The attention's contribution (T, hidden), and this layer's new keys and values, each (1, kv_heads, T, d)."""
     group, d = c.heads // c.kv_heads, c.head_dim
-    qkv = scheme.linear(g, x, f"{i}.qkv", weights["qkv"])
+    qkv = scheme.linear(g, x, f"{i}.qkv", weights["qkv"], normed=True)
     heads = g.op("Reshape", [qkv, g.ints(1, -1, c.heads + 2 * c.kv_heads, d)])
     heads = g.op("Transpose", [heads], perm=[0, 2, 1, 3])
     qk, v = f"{i}.qk", f"{i}.v"
@@ -246,20 +108,21 @@ def _attention(
     values = [g.op("MatMul", [old, f"past_v_{i}"]), g.op("MatMul", [new, g.op("Squeeze", [v, g.ints(0)])])]
     merged = g.op("Reshape", [g.op("Add", values), g.ints(c.kv_heads * group, -1, d)])
     merged = g.op("Reshape", [g.op("Transpose", [merged], perm=[1, 0, 2]), g.ints(-1, c.heads * d)])
-    return scheme.linear(g, merged, f"{i}.out", weights["out"]), [k, v]
+    return scheme.linear(g, merged, f"{i}.out", weights["out"], normed=False), [k, v]
 
 
-def _mlp(g: Graph, scheme: Scheme, x: str, i: int, weights: Weights) -> str:
-    both = scheme.linear(g, x, f"{i}.gate_up", weights["gate_up"])
+def _mlp(g: Graph, c: ModelConfig, scheme: Scheme, x: str, i: int, weights: Weights) -> str:
+    both = scheme.linear(g, x, f"{i}.gate_up", weights["gate_up"], normed=True)
     gate, up = f"{i}.gate", f"{i}.up"
     g.op("Split", [both], gate, up, axis=-1, num_outputs=2)
     silu = g.op("QuickGelu", [gate], domain=MICROSOFT, alpha=1.0)
-    return scheme.linear(g, g.op("Mul", [silu, up]), f"{i}.down", weights["down"])
+    product = scheme.hidden(g, c, g.op("Mul", [silu, up]))
+    return scheme.linear(g, product, f"{i}.down", weights["down"], normed=False)
 
 
-def _head(g: Graph, scheme: Scheme, x: str, embed: NDArray[np.float32]) -> None:
+def _head(g: Graph, scheme: Scheme, x: str, weights: Weights) -> None:
     """Probabilities over the whole vocabulary, of which only the best and the asked ones leave the graph."""
-    logits = scheme.head(g, g.op("Gather", [x, "head_rows"]), "embed", embed)
+    logits = scheme.head(g, g.op("Gather", [x, "head_rows"]), weights)
     logprobs = g.op("LogSoftmax", [logits], axis=-1)
     g.op("TopK", [logprobs, g.ints(TOP_K)], "top_logprobs", "top_ids", axis=-1)
     g.op("Exp", ["top_logprobs"], "top_probs")

@@ -1,0 +1,126 @@
+"""A model folder is read whole or refused with one sentence that names the trouble and the remedy."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import backends
+from engine.checkpoint import EMBEDDED, REMEDY, Checkpoint, CheckpointError
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the embedded model's description, its files as links."""
+    for path in EMBEDDED.iterdir():
+        if path.name == "config.json":
+            shutil.copy(path, tmp_path)
+        else:
+            (tmp_path / path.name).symlink_to(path)
+    return tmp_path
+
+
+def change(folder: Path, edit: Change) -> None:
+    path = folder / "config.json"
+    raw = json.loads(path.read_text())
+    edit(raw)
+    path.write_text(json.dumps(raw))
+
+
+def refused(folder: Path) -> str:
+    with pytest.raises(CheckpointError) as caught:
+        Checkpoint.open(folder)
+    sentence = str(caught.value)
+    assert "\n" not in sentence and sentence.endswith(REMEDY)
+    return sentence
+
+
+def test_the_embedded_model_is_whole(folder: Path) -> None:
+    checkpoint = Checkpoint.open(folder)
+    checkpoint.verify()
+    assert checkpoint.config == Checkpoint.open().config
+    assert sum(file.bytes for file in checkpoint.config.files.values()) <= 140_000_000
+    assert max(file.bytes for file in checkpoint.config.files.values()) <= 45_000_000
+
+
+def test_no_folder_and_no_config(tmp_path: Path) -> None:
+    assert "config.json is missing" in refused(tmp_path)
+    assert "config.json is missing" in refused(tmp_path / "nowhere")
+
+
+def test_a_missing_file(folder: Path) -> None:
+    (folder / "weights-1.bin").unlink()
+    assert "lacks its file weights-1.bin" in refused(folder)
+
+
+def test_a_truncated_file(folder: Path) -> None:
+    path = folder / "weights-0.bin"
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(whole[:-1])
+    assert f"{len(whole) - 1} bytes instead of {len(whole)}" in refused(folder)
+
+
+def test_a_changed_file_of_the_right_size_is_found_by_its_checksum(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    whole = path.read_bytes()
+    path.unlink()
+    path.write_bytes(whole[:-2] + b" }")
+    with pytest.raises(CheckpointError, match="wrong checksum"):
+        Checkpoint.open(folder).verify()
+
+
+@pytest.mark.parametrize("key", ["format_version", "prompt_format"])
+def test_another_version(folder: Path, key: str) -> None:
+    change(folder, lambda raw: raw.update({key: 2}))
+    assert f"{key} 2; this version of redraft reads 1" in refused(folder)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda raw: raw.pop("control"),
+        lambda raw: raw["control"].pop("mask"),
+        lambda raw: raw.update(layers="thirty"),
+        lambda raw: raw.update(canvas_trained="no"),
+        lambda raw: raw.update(unknown=1),
+        lambda raw: raw.update(files=[]),
+        lambda raw: raw["files"].update({"model.onnx": 3}),
+    ],
+)
+def test_a_description_that_makes_no_sense(folder: Path, edit: Change) -> None:
+    change(folder, edit)
+    assert "not a valid model description" in refused(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
+def test_a_config_that_is_no_json_object(folder: Path, content: str) -> None:
+    (folder / "config.json").write_text(content)
+    refused(folder)
+
+
+def test_files_outside_the_folder_are_not_read(folder: Path) -> None:
+    change(folder, lambda raw: raw["files"].update({"../secret": {"bytes": 0, "sha256": ""}}))
+    assert "not a valid model description" in refused(folder)
+
+
+def test_a_graph_of_rubbish_is_one_sentence(folder: Path) -> None:
+    path = folder / "model.onnx"
+    size = path.stat().st_size
+    path.unlink()
+    path.write_bytes(b"\x00" * size)
+    with pytest.raises(CheckpointError, match="cannot be loaded") as caught:
+        backends.load(Checkpoint.open(folder))
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_backend() -> None:
+    with pytest.raises(ValueError, match="no backend 'tpu'"):
+        backends.load(Checkpoint.open(), "tpu")
