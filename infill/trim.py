@@ -102,9 +102,30 @@ def after_the_prefix(text: str, around: Around) -> str | None:
     written = around.prefix_line.strip()
     if len(written) > _SAYING and text.lstrip().startswith(written):
         text = text.lstrip()[len(written) :]
+    if around.indent == around.prefix_line and around.kind in ("empty", "block"):
+        text = re.sub(r"^(?:[ \t]*\n)+", "", text)
     if around.prefix_line[-1:].isspace() and not text.startswith("\n"):
         text = text if _indents(around) else text.lstrip(" \t")
     return text
+
+
+def evenly_indented(text: str, around: Around) -> str | None:
+    """The second line is no deeper than the first unless that one opens something; all lines after it move along."""
+    first, newline, others = text.partition("\n")
+    opening = around.prefix_line + first
+    if not newline or around.prefix_line.strip() or not first.strip() or _opens(opening, around):
+        return text
+    lines = others.split("\n")
+    deepest = next((line for line in lines if line.strip()), "")
+    base, indent = opening[: len(opening) - len(opening.lstrip())], deepest[: len(deepest) - len(deepest.lstrip())]
+    goes_on = deepest.strip().startswith(
+        (".", "?", ":", "+", "-", "*", "/", "&", "|", "=", "<", ">", ",", "{", "(", "[")
+    )
+    if goes_on or not indent.startswith(base) or indent == base:
+        return text
+    return "\n".join(
+        [first, *(base + line.removeprefix(indent) if line.startswith(indent) else line for line in lines)]
+    )
 
 
 def at_most_lines(text: str, around: Around) -> str | None:
@@ -229,6 +250,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     clean,
     finish,
     after_the_prefix,
+    evenly_indented,
     at_most_lines,
     in_the_block,
     up_to_the_quote,
@@ -311,6 +333,17 @@ def _indents(around: Around) -> bool:
     """Whether the cursor's line is blank and indented no deeper than the block's head above it."""
     blank = around.kind == "block" and not around.prefix_line.strip()
     return blank and width(around.indent) <= width(_line_above(around))
+
+
+def _opens(line: str, around: Around) -> bool:
+    """Whether what follows a line may be indented deeper: it opens something, or it does not end a statement."""
+    left = balance(line, lifetimes=_lifetimes(around))
+    row = language(around.language)
+    if left.open or left.quote or opens_block(row, line):
+        return True
+    if row.block == "braces" and row.id != "go":
+        return not line.rstrip().endswith((";", "}"))
+    return line.rstrip().endswith(("\\", ",", ":", "=", "&&", "||", "+", "."))
 
 
 def _line_above(around: Around) -> str:

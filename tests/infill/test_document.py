@@ -82,7 +82,7 @@ class TestEditing:
 
     @pytest.mark.slow
     @given(TEXTS, EDITS)
-    @settings(max_examples=2000)
+    @settings(max_examples=1000)
     def test_tree_is_that_of_a_fresh_parse_at_length(self, text: str, edits: list[tuple[float, float, str]]) -> None:
         follow(text, edits, parse=True)
 
