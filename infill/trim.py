@@ -82,8 +82,11 @@ def trim(text: str, around: Around) -> str | None:
 
 
 def clean(text: str, around: Around) -> str | None:
-    """LF line endings; no control characters, nor those that show code in another order than it runs."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    """LF line endings; ends before a line with control characters, or with those that show code in another order than
+    it runs: a model that writes them has lost the thread."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    control = _CONTROL.search(text)
+    return text[: max(text.rfind("\n", 0, control.start()), 0)] if control else text
 
 
 def finish(text: str, around: Around) -> str | None:
