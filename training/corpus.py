@@ -349,7 +349,7 @@ def read_sources(paths: Iterable[Path]) -> Iterator[Source]:
         try:
             with lzma.open(path, "rt", encoding="utf-8") as lines:
                 yield from (Source(**json.loads(line)) for line in lines)
-        except (OSError, lzma.LZMAError, TypeError, ValueError) as error:
+        except (OSError, EOFError, lzma.LZMAError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is no corpus shard ({error}); make shards with training.corpus.") from None
 
 

@@ -277,8 +277,10 @@ def _plot(points: Sequence[dict[str, Any]], path: Path) -> None:
 
 async def calibration(served: Served, asked: list[Place], options: argparse.Namespace) -> dict[str, Any]:
     """The error of the joint probability as a confidence, and of a logistic of its logarithm fitted on one half of the
-    packages and measured on the other."""
+    packages and measured on the other (None when there is one package)."""
     found = [one for one in await answers(served.completer, tqdm(asked), options.mode) if one.p is not None]
+    if not found:
+        return {"n": 0}
     p, right = np.array([one.p for one in found], np.float64), np.array([one.right for one in found])
     names = sorted({one.place.source.package for one in found})
     half = np.array([names.index(one.place.source.package) % 2 == 0 for one in found])
@@ -287,7 +289,7 @@ async def calibration(served: Served, asked: list[Place], options: argparse.Name
     return {
         "n": len(found),
         "raw_error": round(calibration_error(p, right), 4),
-        "fitted_error": round(calibration_error(fitted[~half], right[~half]), 4),
+        "fitted_error": None if half.all() else round(calibration_error(fitted[~half], right[~half]), 4),
         "slope": round(slope, 4),
         "intercept": round(intercept, 4),
         "right": round(float(right.mean()), 4),
