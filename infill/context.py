@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from infill.filler import Snippet
 from infill.languages import language
 from infill.manners import denied
 from infill.outline import outline
-from infill.rank import identifiers, overlap
+from infill.rank import identifiers
 
 _IMPORTED, _EDITED = 1.0, 0.6
 _FILES = 8
@@ -30,6 +31,8 @@ _NEAR = 1_500
 _HEAD = 16_000
 """Code points of a file in which its imports are looked for."""
 
+_PACKAGE = frozenset(("__init__", "index", "mod", "lib"))
+"""Files that stand for their folder."""
 _QUOTED = re.compile(r"""["'<]([^"'<>\n]+)["'>]""")
 _PYTHON_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _PYTHON_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]+)", re.MULTILINE)
@@ -70,7 +73,8 @@ def imported(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> lis
     modules = snapshot.derived(_modules)
     found = []
     for other in others:
-        if any(_is_module(other.path, module) for module in modules):
+        stem = _stem(other.path)
+        if any(_is_module(stem, module) for module in modules):
             text = other.derived(outline)
             if text:
                 found.append(Snippet(other.short_path, text, _IMPORTED))
@@ -95,13 +99,34 @@ def alike(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[S
     names = identifiers(snapshot.text[max(0, cursor - _NEAR) : cursor])
     found = []
     for other in others[:_FILES]:
-        if _family(other.language) != _family(snapshot.language):
-            continue
-        windows = other.derived(_windows)
-        score, first, last = max(((overlap(w, names), a, b) for w, a, b in windows), default=(0.0, 0, 0))
-        if score >= _ALIKE:
-            found.append(Snippet(other.short_path, other.lf(first, last), score))
+        if _family(other.language) == _family(snapshot.language):
+            score, line = other.derived(_Windows).best(names)
+            if score >= _ALIKE:
+                last = min(line + _WINDOW, other.line_count) - 1
+                text = other.lf(other.line_range(line)[0], other.line_range(last)[1])
+                found.append(Snippet(other.short_path, text, score))
     return found
+
+
+class _Windows:
+    """The overlapping runs of lines of a file and the names in each, found by name."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._sizes: list[int] = []
+        self._having: dict[str, list[int]] = {}
+        for line in range(0, max(1, snapshot.line_count - _WINDOW + _STRIDE), _STRIDE):
+            end = snapshot.line_range(min(line + _WINDOW, snapshot.line_count) - 1)[1]
+            names = identifiers(snapshot.text[snapshot.line_range(line)[0] : end])
+            for name in names:
+                self._having.setdefault(name, []).append(len(self._sizes))
+            self._sizes.append(len(names))
+
+    def best(self, names: frozenset[str]) -> tuple[float, int]:
+        """The highest Jaccard similarity with these names, and the first line of the run that has it."""
+        shared = Counter(window for name in names for window in self._having.get(name, ()))
+        scores = ((count / (self._sizes[window] + len(names) - count), -window) for window, count in shared.items())
+        score, window = max(scores, default=(0.0, 0))
+        return score, -window * _STRIDE
 
 
 def _denied(snapshot: Snapshot, exclude: Sequence[str], root: str | Path | None) -> bool:
@@ -110,16 +135,6 @@ def _denied(snapshot: Snapshot, exclude: Sequence[str], root: str | Path | None)
 
 def _denied_text(snapshot: Snapshot) -> str | None:
     return denied("untitled:", snapshot.text)
-
-
-def _windows(snapshot: Snapshot) -> list[tuple[frozenset[str], int, int]]:
-    """Overlapping runs of lines as (names, start, end)."""
-    runs = []
-    for line in range(0, max(1, snapshot.line_count - _WINDOW + _STRIDE), _STRIDE):
-        start = snapshot.line_range(line)[0]
-        end = snapshot.line_range(min(line + _WINDOW, snapshot.line_count) - 1)[1]
-        runs.append((identifiers(snapshot.text[start:end]), start, end))
-    return runs
 
 
 def _family(language_id: str) -> str:
@@ -191,13 +206,18 @@ _IMPORTS: dict[str, Callable[[str, str], Iterator[str]]] = {
 }
 
 
-def _is_module(path: str, module: str) -> bool:
-    """Whether a file is that module: its own file, its package's, or any file of its folder for `/*`."""
+def _stem(path: str) -> str:
+    """A file's path without extension."""
     stem = re.sub(r"(?:\.d)?\.\w+$", "", path)
-    stem = stem if stem.startswith("/") else "/" + stem
+    return stem if stem.startswith("/") else "/" + stem
+
+
+def _is_module(stem: str, module: str) -> bool:
+    """Whether a file is that module: its own file, its package's, or any file of its folder for `/*`."""
     if module.endswith("/*"):
         # A Go import begins with a host and a repository that the folders on disk need not be named after.
         wanted = module.split("/")[1:-1][-2:]
         return posixpath.dirname(stem).split("/")[-len(wanted) :] == wanted
-    stem = re.sub(r"/(?:__init__|index|mod|lib)$", "", stem)
-    return bool(module.strip("/")) and (stem == module or (stem.endswith(module) and module.startswith("/")))
+    folder, _, name = stem.rpartition("/")
+    stem = folder if name in _PACKAGE else stem
+    return bool(module.strip("/")) and (stem == module or (module.startswith("/") and stem.endswith(module)))

@@ -59,17 +59,22 @@ def denied(
     """
     path = path_of(uri)
     inside = _under(path, root)
+    if reason := _denied_name(path, inside, tuple(exclude)):
+        return reason
+    if inside is not None and root is not None and _git_ignored(Path(root), inside):
+        return "ignored by .gitignore"
+    return None if text is None else _denied_text(text)
+
+
+@lru_cache(maxsize=512)
+def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str | None:
     if _matches(_SECRET, path, None):
         return "keys and secrets are never read"
     if _matches(_GENERATED, path, inside):
         return "generated file"
     if _matches(_VENDORED, path, inside):
         return "vendored file"
-    if exclude and _matches(tuple(exclude), path, inside):
-        return "excluded by the settings"
-    if inside is not None and root is not None and _git_ignored(Path(root), inside):
-        return "ignored by .gitignore"
-    return None if text is None else _denied_text(text)
+    return "excluded by the settings" if exclude and _matches(exclude, path, inside) else None
 
 
 def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:
