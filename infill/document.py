@@ -197,14 +197,19 @@ class Snapshot:
         return cast(T, self._derived[make])
 
     def errors(self, start: int, end: int) -> int:
-        """Number of syntax errors that touch [start, end]; 0 without a tree. A long text is looked at around the last
-        edit only."""
-        edited = self.history[-1].start if self.history else 0
-        syntax = self.syntax(min(max(edited, start), end))
+        """Number of syntax errors that touch [start, end]; 0 without a tree. What a long text says of a short range
+        comes from the window around it, which may begin or end within something."""
+        syntax = self.syntax((start + end) // 2)
+        if syntax is not None and not syntax.holds(start, end):
+            syntax = self.derived(_whole)
         return syntax.errors(start, end) if syntax else 0
 
     def __repr__(self) -> str:
         return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"
+
+
+def _whole(snapshot: Snapshot) -> Syntax | None:
+    return Syntax.of(language(snapshot.language), snapshot.text, 0, len(snapshot.text))
 
 
 def path_of(uri: str) -> str:

@@ -227,6 +227,15 @@ class TestSyntax:
         assert Snapshot.open("a", 0, "python", sound).errors(0, len(sound)) == 0
         assert Snapshot.open("a", 0, "plaintext", text).errors(0, len(text)) == 0
 
+    def test_errors_of_a_long_file_are_found_wherever_they_are(self) -> None:
+        sound = "def f(a):\n    return [a]\n\n\n" * (3 * WHOLE // 27)
+        for place in (0, len(sound) // 54 * 27, len(sound)):
+            text = sound[:place] + "x = = 1\n" + sound[place:]
+            snapshot = Snapshot.open("a", 0, "python", text)
+            assert snapshot.errors(0, len(text)) > 0
+            assert snapshot.errors(place, place + 7) > 0
+        assert Snapshot.open("a", 0, "python", sound).errors(0, len(sound)) == 0
+
     def test_plain_text_and_oversized_texts_have_no_tree(self) -> None:
         assert Snapshot.open("a", 0, "plaintext", "x = 1").syntax(0) is None
         assert Snapshot.open("a", 0, "python", "x" * 20_001).syntax(0) is None
