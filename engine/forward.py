@@ -66,3 +66,11 @@ class Forward(Protocol):
 
     def close(self) -> None:
         """Release the model."""
+
+
+def check(rows: Rows, config: ModelConfig) -> None:
+    """What a graph does not check by itself. Raises ValueError for a position or an id that has no row of its table."""
+    if len(rows.positions) and not 0 <= int(rows.positions.min()) <= int(rows.positions.max()) < config.context:
+        raise ValueError(f"Positions end at {config.context}; shorten the context.")
+    if len(rows.ids) and not 0 <= int(rows.ids.min()) <= int(rows.ids.max()) < config.vocab:
+        raise ValueError(f"Token ids end at {config.vocab}; use the model's own tokenizer.")

@@ -134,7 +134,7 @@ def add_rows(embed: NDArray[np.float32], vocab: int, seed: int = 0) -> NDArray[n
     """
     noise = np.random.default_rng(seed).standard_normal((vocab, embed.shape[1])).astype(np.float32)
     noise *= (embed - embed.mean(0)).std(0)
-    fresh = embed.mean(0) + noise
+    fresh: NDArray[np.float32] = embed.mean(0) + noise
     fresh[: len(embed)] = embed
     for index in NAMES:
         opens = index in (CONTROL.suffix, CONTROL.prefix, CONTROL.file)

@@ -132,8 +132,8 @@ def _head(g: Graph, scheme: Scheme, x: str, weights: Weights) -> None:
 def to_proto(g: Graph, config: ModelConfig, initializers: Sequence[onnx.TensorProto]) -> onnx.ModelProto:
     """The graph with its inputs and outputs declared."""
     f, i64 = TensorProto.FLOAT, TensorProto.INT64
-    cache = [config.kv_heads, "S", config.head_dim]
-    inputs = [
+    cache: Sequence[str | int] = [config.kv_heads, "S", config.head_dim]
+    inputs: list[tuple[str, int, Sequence[str | int]]] = [
         ("ids", i64, ["T"]),
         ("positions", i64, ["T"]),
         ("canvas", f, ["T"]),
@@ -142,7 +142,7 @@ def to_proto(g: Graph, config: ModelConfig, initializers: Sequence[onnx.TensorPr
         ("targets", i64, ["H", "J"]),
         *((f"past_{kind}_{i}", f, cache) for i in range(config.layers) for kind in "kv"),
     ]
-    outputs = [
+    outputs: list[tuple[str, int, Sequence[str | int]]] = [
         ("top_ids", i64, ["H", TOP_K]),
         ("top_probs", f, ["H", TOP_K]),
         ("target_logprobs", f, ["H", "J"]),

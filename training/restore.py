@@ -42,7 +42,8 @@ def _unrotated(c: ModelConfig, stored: dict[str, NDArray[Any]]) -> Weights:
     turn, head = (matrix.astype(np.float32) for matrix in RowInt8.turns(c))
 
     def rows(name: str) -> NDArray[np.float32]:
-        return np.ascontiguousarray(stored[name].T) * stored[name + ".scale"][:, None]
+        scaled: NDArray[np.float32] = np.ascontiguousarray(stored[name].T) * stored[name + ".scale"][:, None]
+        return scaled
 
     out: Weights = {
         "embed": rows("embed") @ turn.T,

@@ -173,7 +173,8 @@ def hadamard(size: int) -> NDArray[np.float64]:
             matrix, left = np.kron(matrix, block), left // factor
     if left != 1:
         raise ValueError(f"no Hadamard matrix of size {size} is built here: take 12^a 2^b")
-    return matrix / np.sqrt(size)
+    unit: NDArray[np.float64] = matrix / np.sqrt(size)
+    return unit
 
 
 def rotated(config: ModelConfig, weights: Weights, turn: NDArray[np.float32], head: NDArray[np.float32]) -> Weights:

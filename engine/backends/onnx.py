@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from engine.checkpoint import REMEDY, Checkpoint, CheckpointError, ModelConfig
-from engine.forward import TOP_K, Output, Rows
+from engine.forward import TOP_K, Output, Rows, check
 
 GRAPH = "model.onnx"
 
@@ -43,12 +44,10 @@ class OnnxForward:
 
     def __call__(self, rows: Rows, past: NDArray[np.float32]) -> Output:
         assert self._session is not None, "closed"
+        check(rows, self.config)
         c = self.config
         t, (h, j) = len(rows.ids), rows.targets.shape
-        if t and int(rows.positions.max()) >= c.context:
-            raise ValueError(f"Positions end at {c.context}; shorten the context.")
-        self._bind_past(past)
-        inputs = {
+        inputs: dict[str, NDArray[Any]] = {
             "ids": rows.ids,
             "positions": rows.positions,
             "canvas": rows.canvas.astype(np.float32),
@@ -56,19 +55,19 @@ class OnnxForward:
             "head_rows": rows.head_rows,
             "targets": np.ascontiguousarray(rows.targets),
         }
-        outputs = {
-            "top_ids": np.empty((h, TOP_K), np.int64),
-            "top_probs": np.empty((h, TOP_K), np.float32),
-            "target_logprobs": np.empty((h, j), np.float32),
-            "kv": np.empty((2 * c.layers, c.kv_heads, t, c.head_dim), np.float32),
-        }
+        top_ids = np.empty((h, TOP_K), np.int64)
+        top_probs = np.empty((h, TOP_K), np.float32)
+        logprobs = np.empty((h, j), np.float32)
+        kv = np.empty((c.layers, 2, c.kv_heads, t, c.head_dim), np.float32)
+        self._bind_past(past)
         for name, array in inputs.items():
-            self._bind(self._binding.bind_input, name, array)
-        for name, array in outputs.items():
-            self._bind(self._binding.bind_output, name, array)
+            _bind(self._binding.bind_input, name, array, array.shape)
+        _bind(self._binding.bind_output, "top_ids", top_ids, top_ids.shape)
+        _bind(self._binding.bind_output, "top_probs", top_probs, top_probs.shape)
+        _bind(self._binding.bind_output, "target_logprobs", logprobs, logprobs.shape)
+        _bind(self._binding.bind_output, "kv", kv, (c.layers * 2, *kv.shape[2:]))
         self._session.run_with_iobinding(self._binding)
-        kv = outputs.pop("kv").reshape(c.layers, 2, c.kv_heads, t, c.head_dim)
-        return Output(**outputs, kv=kv)
+        return Output(top_ids, top_probs, logprobs, kv)
 
     def close(self) -> None:
         self._session, self._bound = None, None
@@ -79,14 +78,15 @@ class OnnxForward:
         if past is self._bound:
             return
         for layer, (keys, values) in enumerate(past):
-            self._bind(self._binding.bind_input, f"past_k_{layer}", keys)
-            self._bind(self._binding.bind_input, f"past_v_{layer}", values)
+            _bind(self._binding.bind_input, f"past_k_{layer}", keys, keys.shape)
+            _bind(self._binding.bind_input, f"past_v_{layer}", values, values.shape)
         self._bound = past
 
-    @staticmethod
-    def _bind(bind: Any, name: str, array: NDArray[Any]) -> None:
-        assert array.flags.c_contiguous
-        bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+
+def _bind(bind: Callable[..., None], name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Memory is handed over as it is, without a copy: whoever binds it keeps it alive until the run is over."""
+    assert array.flags.c_contiguous
+    bind(name, "cpu", 0, array.dtype, shape, array.ctypes.data)
 
 
 def session_options(threads: int | None) -> onnxruntime.SessionOptions:
@@ -95,4 +95,6 @@ def session_options(threads: int | None) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads or min(len(os.sched_getaffinity(0)), 8)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Workers wait asleep between forwards: an idle server uses no processor time.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from engine.checkpoint import Checkpoint, ModelConfig
-from engine.forward import TOP_K, Output, Rows
+from engine.forward import TOP_K, Output, Rows, check
 from engine.models.compact import CompactModel
 
 
@@ -33,6 +33,7 @@ class TorchForward:
     @torch.inference_mode()
     def __call__(self, rows: Rows, past: Tensor) -> Output:
         assert self._model is not None, "closed"
+        check(rows, self.config)
         ids, positions, canvas, bias, asked, targets = (
             torch.from_numpy(array).to(self._device)
             for array in (rows.ids, rows.positions, rows.canvas, rows.bias, rows.head_rows, rows.targets)
