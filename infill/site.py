@@ -61,7 +61,7 @@ class Site:
 
     ask: whether to ask the model; reason says why not. canvas: slots to start with. lines: 1 for one line, 0 for
     several. indent: the white space that the cursor's line begins with. rest: the line's text after the cursor.
-    closers: the brackets, quotes and tags that the rest begins with.
+    closers: the brackets, quotes and tags that the rest begins with. remarks: whether comments are wanted.
     """
 
     kind: Kind
@@ -72,6 +72,7 @@ class Site:
     indent: str
     rest: str
     closers: str
+    remarks: bool
 
 
 def look(
@@ -96,6 +97,7 @@ def look(
         indent=before[: len(before) - len(before.lstrip())],
         rest=rest,
         closers="".join(closers[0].split()) if closers else "",
+        remarks=invoked or "comment" not in disabled_in,
     )
 
 

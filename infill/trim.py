@@ -18,7 +18,11 @@ _SAYING = 3
 _HALF_WRITTEN = 4
 """Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffc-\uffff]")
-_STUTTER = re.compile(r"((?=\S{0,30}\w\w).{2,40}?)\1{3,}", re.DOTALL)
+# The values of a list may be alike, a few of them.
+_STUTTERS = (
+    re.compile(r"((?=\S{0,30}\w\w)[^,\n]{2,40}?)\1{3,}"),
+    re.compile(r"((?=\S{0,30}\w\w)[^\n]{2,40}?)\1{6,}"),
+)
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
 
@@ -29,8 +33,8 @@ class Around:
 
     The hole is [start, end) of the snapshot, on one line, of which `chosen` is written already; the text follows it.
     prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
-    one, the nearest only. indent: white space the line begins with. lines: the most lines of a text. finished: False
-    for a text that was cut short.
+    one, the nearest only. indent: white space the line begins with. lines: the most lines of a text. remarks: whether
+    comments are wanted. finished: False for a text that was cut short.
     """
 
     snapshot: Snapshot
@@ -45,6 +49,7 @@ class Around:
     indent: str
     lines: int
     language: str
+    remarks: bool
     finished: bool = True
 
     @classmethod
@@ -63,6 +68,7 @@ class Around:
             indent=here.indent,
             lines=lines,
             language=snapshot.language,
+            remarks=here.remarks,
         )  # fmt: skip
 
 
@@ -90,12 +96,15 @@ def clean(text: str, around: Around) -> str | None:
 
 
 def finish(text: str, around: Around) -> str | None:
-    """A text that was cut short ends with its last finished line, or within its only line where brackets balance."""
+    """A text that was cut short ends with its last finished line, or within its only line: code where brackets balance,
+    anything else after a word."""
     if around.finished:
         return text
     whole, newline, _ = text.rpartition("\n")
     if newline and whole.strip():
         return whole
+    if around.kind not in _CODE:
+        return text.rpartition(" ")[0]
     ends = [end.end() for end in _BOUNDARY.finditer(text)]
     return next((text[:end] for end in reversed(ends) if not _unbalanced(text[:end])), None)
 
@@ -210,8 +219,7 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
 
 def without_stutter(text: str, around: Around) -> str | None:
     """A line, a few lines or a few characters said again are said once; the line above is not said again at all."""
-    stutter = _STUTTER.search(text)
-    if stutter and "\n" not in stutter[1]:
+    for stutter in filter(None, (pattern.search(text) for pattern in _STUTTERS)):
         text = text[: stutter.end(1)]
     lines = text.split("\n")
     above = _line_above(around)
@@ -243,6 +251,17 @@ def without_errors(text: str, around: Around) -> str | None:
     return next((part for part in _beginnings(text, around) if not _adds_errors(part, around, standing)), None)
 
 
+def not_only_remarks(text: str, around: Around) -> str | None:
+    """Code, where the cursor stands in code and comments are not wanted: those are for people to write."""
+    row = language(around.language)
+    if around.remarks or around.kind not in _CODE or not row.grammar:
+        return text
+    code = re.sub(rf"^[ \t]*{re.escape(row.line_comment)}.*$", "", around.prefix_line + text, flags=re.MULTILINE)
+    if row.block == "braces":
+        code = re.sub(r"^[ \t]*\{?/\*.*?(?:\*/\}?|\Z)", "", code, flags=re.MULTILINE | re.DOTALL)
+    return text if code.strip() else None
+
+
 def something(text: str, around: Around) -> str | None:
     """Not white space, not what stands there already, and no closing brackets alone on lines of their own."""
     text = text.rstrip()
@@ -262,6 +281,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     up_to_the_suffix,
     without_stutter,
     without_errors,
+    not_only_remarks,
     something,
 )
 
