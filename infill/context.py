@@ -24,6 +24,9 @@ _FILES = 8
 _REGION = 6
 """Lines shown above and below an edit."""
 _WINDOW, _STRIDE = 20, 10
+"""Lines of a run, and from the beginning of one to that of the next."""
+_LINES = 4_000
+"""Lines of another file that are compared."""
 _ALIKE = 0.08
 """Jaccard similarity under which two regions have nothing to say to each other."""
 _NEAR = 1_500
@@ -114,7 +117,7 @@ class _Windows:
     def __init__(self, snapshot: Snapshot) -> None:
         self._sizes: list[int] = []
         self._having: dict[str, list[int]] = {}
-        for line in range(0, max(1, snapshot.line_count - _WINDOW + _STRIDE), _STRIDE):
+        for line in range(0, max(1, min(snapshot.line_count, _LINES) - _WINDOW + _STRIDE), _STRIDE):
             end = snapshot.line_range(min(line + _WINDOW, snapshot.line_count) - 1)[1]
             names = identifiers(snapshot.text[snapshot.line_range(line)[0] : end])
             for name in names:

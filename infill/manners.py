@@ -141,7 +141,8 @@ def _under(path: str, root: str | Path | None) -> str | None:
     if root is None:
         return None
     base = path_of(str(root)).rstrip("/") + "/"
-    return path[len(base) :] if path.startswith(base) else None
+    same = path[: len(base)] == base or (base[1:2] == ":" and path[: len(base)].lower() == base.lower())
+    return path[len(base) :] if same else None
 
 
 def _matches(patterns: tuple[str, ...], path: str, inside: str | None) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from infill.brackets import balance
+from infill.brackets import QUOTES, balance
 from infill.document import Snapshot
 
 _AUTO_CLOSED = frozenset(")]}>\"'`; \t\n")
@@ -64,12 +64,16 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int) -> str | None:
 
 
 def _without(left: str, closed: str) -> str | None:
-    """`left` without what the editor closed already, or None when that does not stand in it."""
+    """`left` without what the editor closed already, or up to where that stands in it, or None when it does not."""
     if not closed:
         return left
     if not _AUTO_CLOSED.issuperset(closed):
         return None
     if left.endswith(closed):
         return left[: -len(closed)]
+    if closed[0] in QUOTES:
+        end = left.find(closed[0])
+        return left[:end] if end >= 0 else None
     strays = balance(left).strays
-    return left[: strays[0]] if strays and left.startswith(closed, strays[0]) else None
+    fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))
+    return left[: strays[0]] if strays and fits else None

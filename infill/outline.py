@@ -12,7 +12,7 @@ from infill.syntax import Syntax
 
 _LONGEST = 12
 """Lines of a type or constant that are shown whole."""
-_FARTHEST = 200_000
+_FARTHEST = 100_000
 """Code points that are read of a file."""
 _WIDEST = 160
 """Code points of a line that are shown."""

@@ -132,3 +132,42 @@ def test_there_are_cases_for_every_language() -> None:
     assert languages >= {
         "python", "javascript", "typescript", "typescriptreact", "go", "rust", "c", "cpp", "java", "plaintext"
     }  # fmt: skip
+
+
+class TestTypingThrough:
+    """A proposal that is typed, key by key, costs one call of the model."""
+
+    async def test_as_it_stands(self) -> None:
+        filler = Scripted("compute(values, 2)", True, [])
+        completer = Completer(filler)
+        snapshot, cursor = Snapshot.open("file:///a.py", 1, "python", "x = \ny = 1\n"), 4
+        shown = "compute(values, 2)"
+        for version, key in enumerate(shown, start=2):
+            answer = await completer.complete(snapshot, cursor)
+            assert [suggestion.text for suggestion in answer.suggestions] == [shown]
+            snapshot, cursor, shown = snapshot.edit([Change(cursor, cursor, key)], version), cursor + 1, shown[1:]
+        assert len(filler.asked) == 1
+
+    async def test_while_the_editor_closes_brackets(self) -> None:
+        """The editor puts `)` behind `(` and steps over it when `)` is typed."""
+        filler = Scripted("f(a).g(b)", True, [])
+        completer = Completer(filler)
+        snapshot, cursor, version = Snapshot.open("file:///a.py", 1, "python", "x = \n"), 4, 1
+        for key in "f(a).g(b)":
+            (shown,) = (await completer.complete(snapshot, cursor)).suggestions
+            end = snapshot.line_range(0)[1]
+            assert snapshot.text[:cursor] + shown.text + snapshot.text[cursor:end] == "x = f(a).g(b)"
+            over = key == ")" and snapshot.text[cursor] == ")"
+            typed = "()" if key == "(" else "" if over else key
+            version, cursor = version + 1, cursor + 1
+            snapshot = snapshot.edit([Change(cursor - 1, cursor - 1, typed)], version)
+        assert snapshot.text == "x = f(a).g(b)\n"
+        assert len(filler.asked) == 1
+
+    async def test_another_key_asks_again(self) -> None:
+        filler = Scripted("compute(values)", True, [])
+        completer = Completer(filler)
+        snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
+        await completer.complete(snapshot, 4)
+        await completer.complete(snapshot.edit([Change(4, 4, "k")], 2), 5)
+        assert len(filler.asked) == 2

@@ -65,6 +65,11 @@ class TestDenied:
         assert denied("/home/me/vendor/app/src/a.py", root="/home/me/vendor/app") is None
         assert denied("/home/me/vendor/app/vendor/a.py", root="/home/me/vendor/app") == "vendored file"
 
+    def test_a_drive_letter_has_no_case(self) -> None:
+        where = "file:///c%3A/vendor/app/src/a.py"
+        assert denied(where) == "vendored file"
+        assert denied(where, root="C:\\vendor\\app") is None
+
     def test_huge_and_minified(self) -> None:
         assert denied("a.py", "x = 1\n" * 700_000) == "the file is too large"
         assert denied("a.py", "x = 1\n" * 20 + "y" * 20_001) == "the file is too large"

@@ -55,6 +55,21 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
     assert memo.recall(snapshot.edit([Change(0, 0, "foo()")], 2), 4) == "a"
 
 
+@pytest.mark.parametrize(
+    ("text", "typed", "closed", "left"),
+    [
+        ("f(g(a), b)", "f(g(", "))", "a"),
+        ("f(g(a), b)", "f(g(a)", ")", ", b"),
+        ("print('a', b)", "print('", "')", "a"),
+        ("print('a')", "print('", "')", "a"),
+        ("say(it)", "say(", "]", None),
+    ],
+)
+def test_several_that_the_editor_closed(text: str, typed: str, closed: str, left: str | None) -> None:
+    memo, snapshot = proposed("", "\n", text)
+    assert memo.recall(snapshot.edit([Change(0, 0, typed + closed)], 2), len(typed)) == left
+
+
 def test_a_bracket_closed_and_typed_over() -> None:
     memo, snapshot = proposed("", "\n", "foo(a).bar()")
     opened = snapshot.edit([Change(0, 0, "foo(a)")], 2)
