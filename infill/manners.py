@@ -129,10 +129,10 @@ def _denied_text(text: str) -> str | None:
 def _has_long_line(text: str) -> bool:
     at = 0
     while len(text) - at > MAX_LINE:
-        ends = max(text.rfind("\n", at, at + MAX_LINE + 1), text.rfind("\r", at, at + MAX_LINE + 1))
-        if ends < 0:
+        ends = text.rfind("\n", at, at + MAX_LINE + 1) + 1 or text.rfind("\r", at, at + MAX_LINE + 1) + 1
+        if not ends:
             return True
-        at = ends + 1
+        at = ends
     return False
 
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from infill.brackets import QUOTES, balance
 from infill.document import Snapshot
 
+_NEAR = 8_000
 _AUTO_CLOSED = frozenset(")]}>\"'`; \t\n")
 
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """Text proposed at an offset; of the document around it only lengths and hashes are kept."""
+    """Text proposed at an offset; of the document around it only lengths and the hashes of what is near are kept.
+
+    What is near is more than the model was shown: an edit beyond it, in place and of equal length, changes nothing.
+    """
 
     start: int
     head: int
@@ -31,8 +35,8 @@ class Memo:
 
     def remember(self, snapshot: Snapshot, start: int, text: str) -> None:
         """`text` (LF) was proposed for insertion at `start`."""
-        before, after = snapshot.text[:start], snapshot.text[start:]
-        proposal = _Proposal(start, hash(before), len(after), hash(after), text)
+        before, after = _near(snapshot.text, start, start)
+        proposal = _Proposal(start, before, len(snapshot.text) - start, after, text)
         known = self._of.pop(snapshot.uri, ())
         self._of[snapshot.uri] = (proposal, *known)[: self._proposals]
         while len(self._of) > self._documents:
@@ -58,9 +62,14 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int) -> str | None:
     typed = snapshot.lf(proposal.start, cursor)
     if not proposal.text.startswith(typed):
         return None
-    if hash(snapshot.text[: proposal.start]) != proposal.head or hash(snapshot.text[tail:]) != proposal.tail:
+    if _near(snapshot.text, proposal.start, tail) != (proposal.head, proposal.tail):
         return None
     return _without(proposal.text[len(typed) :], snapshot.lf(cursor, tail))
+
+
+def _near(text: str, end: int, start: int) -> tuple[int, int]:
+    """Hashes of what ends and of what starts there."""
+    return hash(text[max(0, end - _NEAR) : end]), hash(text[start : start + _NEAR])
 
 
 def _without(left: str, closed: str) -> str | None:
