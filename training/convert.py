@@ -106,7 +106,7 @@ def _field(reader: gguf.GGUFReader, name: str) -> Any:
 
 def read_weights(reader: gguf.GGUFReader) -> dict[str, NDArray[np.float32]]:
     """The base's tensors in full precision, under the compact model's names and layouts."""
-    raw = {t.name: gguf.dequantize(t.data, t.tensor_type).astype(np.float32, copy=False) for t in reader.tensors}
+    raw = {t.name: np.array(gguf.dequantize(t.data, t.tensor_type), np.float32) for t in reader.tensors}
     weights = {"embed": raw["token_embd.weight"], "norm": raw["output_norm.weight"]}
     for i in range(_field(reader, "llama.block_count")):
         block, layer = f"blk.{i}.", f"layers.{i}."

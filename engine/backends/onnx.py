@@ -95,6 +95,4 @@ def session_options(threads: int | None) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads or min(len(os.sched_getaffinity(0)), 8)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Workers wait asleep between forwards: an idle server uses no processor time.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
