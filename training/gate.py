@@ -42,7 +42,7 @@ HOLES, BUGS = 32, 8
 HOLES_NEEDED, BUGS_NEEDED, FORWARDS = 30, 7, 3
 CANVAS = 16
 """Slots of a one-line request (`Completer.fill`)."""
-VIEWS = 4
+VIEWS = 3
 MODULES = (
     "bisect", "calendar", "colorsys", "copy", "csv", "dis", "fnmatch", "fractions", "getopt", "glob", "heapq",
     "json.decoder", "json.encoder", "keyword", "linecache", "mimetypes", "ntpath", "posixpath", "pprint", "queue",
@@ -74,7 +74,7 @@ def functions() -> Iterator[tuple[str, str]]:
         for node in ast.parse(source).body:
             if isinstance(node, ast.FunctionDef) and not ast.get_docstring(node):
                 text = "".join(lines[node.lineno - 1 : node.end_lineno])
-                if 120 <= len(text) <= 340 and text.isascii():
+                if 100 <= len(text) <= 280 and text.isascii():
                     yield f"lib/{name.replace('.', '/')}.py", text
 
 
@@ -103,7 +103,8 @@ def _word_starts(code: str, at: int) -> bool:
 
 
 def _bug(path: str, code: str, rng: np.random.Generator) -> Place | None:
-    lines = [(a, b) for a, b in _body(code) if b - a < 60]
+    """A wrong line short enough (a digit is a token) for a repair to look at it as a whole."""
+    lines = [(a, b) for a, b in _body(code) if b - a < 60 and sum(map(str.isdigit, code[a:b])) < 5]
     if not lines:
         return None
     begin, end = lines[int(rng.integers(len(lines)))]
@@ -157,9 +158,8 @@ def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Pl
     some of it masked, and on its way to the right one."""
     if hole.draft is None:
         target = noise.target_slots(hole.middle, CANVAS, control.eom)
-        masks = [mask for _ in range(VIEWS // 2) for mask in noise.mask_pair(CANVAS, rng, full=0.0)]
-        masks[0] = np.ones(CANVAS, np.bool_)
-        return [Plan(0, noise.fill_view(target, mask, control, keep=0.3)) for mask in masks]
+        masks = [np.ones(CANVAS, np.bool_), *noise.mask_pair(CANVAS, rng, full=0.0)]
+        return [Plan(0, noise.fill_view(target, mask, control, keep=0.0, later=0.0)) for mask in masks]
     size = min(batches.CANVAS_MOST, len(hole.draft) + batches.OPEN_AFTER_DRAFT)
     wrong = noise.target_slots(hole.draft, size, control.eom)
     rows = [wrong]
@@ -168,7 +168,7 @@ def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Pl
         if turns % 2:
             row[rng.permutation(len(hole.draft))[:3]] = control.mask
         rows.append(row)
-    return [Plan(0, noise.edit_view(row, hole.middle, control, keep=0.3)) for row in rows]
+    return [Plan(0, noise.edit_view(row, hole.middle, control, keep=0.3, later=0.0)) for row in rows]
 
 
 def _turned(draft: np.ndarray, hole: Hole, control: ControlIds, turns: int) -> np.ndarray:
@@ -239,7 +239,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Overfit, export, ask: the first gate.")
     parser.add_argument("--start", type=Path, required=True, help="model folder in full precision")
     parser.add_argument("--out", type=Path, required=True, help="folder for the trained and the exported model")
-    parser.add_argument("--steps", type=int, default=GATE.steps)
+    parser.add_argument("--steps", type=int, default=GATE.steps, help="updates of one sequence (four places) each")
+    parser.add_argument("--seconds", type=float, help="a time budget instead")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -247,7 +248,9 @@ def main() -> None:
     began = time.monotonic()
     checkpoint = Checkpoint.open(options.start)
     holes, wrong = places()
-    learn(checkpoint, holes, wrong, options.out / "trained", replace(GATE, steps=options.steps))
+    learn(
+        checkpoint, holes, wrong, options.out / "trained", replace(GATE, steps=options.steps, seconds=options.seconds)
+    )
     trained = Checkpoint.open(options.out / "trained")
     exported = options.out / "exported"
     ship(trained, exported)

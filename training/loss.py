@@ -31,6 +31,11 @@ class Weights:
     edit: float = 1.0
     sharpen: float = 0.0
 
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """By term."""
+        return self.clean, self.middle, self.fill, self.edit
+
 
 @dataclass(frozen=True, slots=True)
 class Sums:
@@ -47,7 +52,7 @@ def objective(
 ) -> tuple[Tensor, Sums]:
     """The loss of rows `hidden` (H, d) with their labels, weights and terms (H,), and what it is made of."""
     totals = torch.zeros(len(Term), device=weights.device).index_add_(0, terms, weights).clamp_min(1e-9)
-    share = torch.tensor([shares.clean, shares.middle, shares.fill, shares.edit], device=weights.device)
+    share = torch.tensor(shares.shares, device=weights.device)
     scaled = weights / totals[terms] * share[terms]
     sharpened = torch.where(terms >= Term.FILL, shares.sharpen * scaled, 0.0)
     sharpened = sharpened if shares.sharpen else None

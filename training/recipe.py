@@ -109,21 +109,24 @@ FURTHER = replace(
 SMALL = replace(RELEASE, name="small", rows=1536, groups=96, sequences=2, micro=1, frozen=18, peak=4e-4)
 """What two processor cores can bear: the upper twelve layers, short sequences, few of them an update."""
 
+TRIAL = replace(RELEASE, name="trial", steps=8, rows=2048, groups=160, sequences=2, micro=1)
+"""The release recipe's every stage in a few small steps: tries the whole way before a costly machine is asked for."""
+
 GATE = Recipe(
     "gate",
     (Stage(1.0, weights=Weights(clean=0.0, middle=0.5)),),
-    steps=125,
-    sequences=2,
+    steps=180,
+    sequences=1,
     micro=1,
     peak=1e-3,
     warmup=0.05,
     decay=0.7,
     floor=0.05,
     weight_decay=0.0,
-    frozen=25,
+    frozen=28,
     recurring=True,
     average=0.0,
 )
 """The first gate: a few holes by heart, which proves mask, positions and labels end to end (`training.gate`)."""
 
-RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, GATE)}
+RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, TRIAL, GATE)}

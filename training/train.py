@@ -101,7 +101,7 @@ def train(
     """Run to the end of the recipe, the STOP file or too many broken gradients; returns what was logged."""
     recipe, history, rng = run.recipe, [], np.random.default_rng([run.recipe.seed, run.step])
     bar = tqdm(total=100, initial=round(100 * run.progress, 1), unit="%", disable=quiet, bar_format=BAR)
-    broken = 0
+    broken, mark = 0, time.monotonic()
     while run.progress < 1 and not (save is not None and run.stopped()):
         began, stage = time.monotonic(), recipe.stage(run.progress)
         shared_progress.fill_(run.progress)
@@ -115,13 +115,13 @@ def train(
                 f"The gradient was no number {broken} times in a row at step {run.step}; lower the rate."
             )
         run.update(skip=bool(broken))
-        run.seconds += time.monotonic() - began
         entry = run.log(sums, norm, time.monotonic() - began)
         history.append(entry)
         bar.set_postfix_str(_postfix(entry))
         bar.update(round(100 * min(run.progress, 1), 1) - bar.n)
         if save is not None:
             save(run, False)
+        mark = run.passed(mark, first=len(history) == 1)
     bar.close()
     run.settle()
     if save is not None:
@@ -139,7 +139,10 @@ def one_micro(
     if stage.own_drafts and rng.random() < stage.own_drafts:
         laid = [redrafted(one, *forward.best(one), stage.mix, config.control, rng) if one.open else one for one in laid]
     batch = forward.batch(laid)
-    asked = np.flatnonzero(np.stack([one.arrays["weights"] for one in laid]).reshape(-1))
+    counts = np.array(stage.weights.shares) > 0
+    asked = np.flatnonzero(
+        np.stack([(one.arrays["weights"] > 0) & counts[one.arrays["terms"]] for one in laid]).reshape(-1)
+    )
     rows = torch.from_numpy(forward.padded(asked)).to(forward.device)
     hidden = forward(batch)
     weights = batch["weights"].flatten()[rows] * (torch.arange(len(rows), device=rows.device) < len(asked))
@@ -217,7 +220,11 @@ class Forward:
 
 @dataclass
 class Run:
-    """Everything that changes: weights, optimizer, how far it is."""
+    """Everything that changes: weights, optimizer, how far it is.
+
+    seconds: spent, but for the first step after a start, which compiles: `lost` counts that one, so that it costs no
+    part of the curriculum. sums, summed: running sum of the last weights and of how many.
+    """
 
     model: CompactModel
     recipe: Recipe
@@ -226,6 +233,7 @@ class Run:
     optimizer: torch.optim.AdamW
     step: int = 0
     seconds: float = 0.0
+    lost: float = 0.0
     sums: dict[str, Tensor] | None = None
     summed: int = 0
 
@@ -255,7 +263,18 @@ class Run:
     @property
     def progress(self) -> float:
         """The share of the run that is over."""
-        return self.seconds / self.recipe.seconds if self.recipe.seconds else self.step / self.recipe.steps
+        if self.recipe.seconds:
+            return self.seconds / max(1.0, self.recipe.seconds - self.lost)
+        return self.step / self.recipe.steps
+
+    def passed(self, since: float, *, first: bool) -> float:
+        """Count the time since a moment; returns now."""
+        now = time.monotonic()
+        if first:
+            self.lost += now - since
+        else:
+            self.seconds += now - since
+        return now
 
     def stopped(self) -> bool:
         return self.out is not None and (self.out / "STOP").exists()
@@ -325,7 +344,8 @@ class Run:
         kept = json.loads((out / "progress.json").read_text(encoding="utf-8"))
         if kept["recipe"] != self.recipe.name:
             raise ValueError(f"{out} holds a run of the recipe {kept['recipe']}; name another --out for this one.")
-        self.step, self.seconds, self.summed = kept["step"], kept["seconds"], kept["summed"]
+        self.step, self.seconds, self.lost = kept["step"], kept["seconds"], kept["lost"]
+        self.summed = kept["summed"]
         device = self.trained[0].device
         tensors = load_file(out / "state.safetensors", device=str(device))
         weights = load_file(out / "model.safetensors", device=str(device))
@@ -351,9 +371,10 @@ class Saver:
     last: float = 0.0
 
     def __call__(self, run: Run, final: bool) -> None:
-        if not final and run.seconds - self.last < self.every:
+        spent = run.seconds + run.lost
+        if not final and spent - self.last < self.every:
             return
-        self.last = run.seconds
+        self.last = spent
         self.out.mkdir(parents=True, exist_ok=True)
         edits = any(stage.mix.edits or stage.sampling.buggy for stage in run.recipe.stages)
         config = replace(self.start.config, canvas_trained=True, editing_trained=edits, default_mode="speedy")
@@ -363,7 +384,8 @@ class Saver:
             (self.out / "progress.json").unlink(missing_ok=True)
             return
         _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path))
-        kept = {"recipe": run.recipe.name, "step": run.step, "seconds": run.seconds, "summed": run.summed}
+        kept = {"recipe": run.recipe.name, "step": run.step, "seconds": run.seconds, "lost": run.lost}
+        kept["summed"] = run.summed
         _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
         (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
 

@@ -1,0 +1,65 @@
+"""Parts carry a model unharmed, and say which one is missing or torn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from engine.backends.torch import TorchForward
+from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
+from engine.tokenizer import Tokenizer
+from tests.fakes import tiny_config, tiny_forward
+from training import parts
+from training.train import write_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    size = Tokenizer.load(EMBEDDED / "tokenizer.json").size
+    forward = tiny_forward(size)
+    assert isinstance(forward, TorchForward) and forward._model is not None
+    write_model(tmp_path / "model", tiny_config(size), forward._model, EMBEDDED / "tokenizer.json")
+    return tmp_path / "model"
+
+
+def test_a_model_comes_back_within_half_a_step_of_its_grid(folder: Path, tmp_path: Path) -> None:
+    made = parts.pack(Checkpoint.open(folder), tmp_path / "parts", part_bytes=300_000)
+    assert len(made) > 3 and all(path.stat().st_size <= 300_000 for path in made[1:])
+    parts.unpack(tmp_path / "parts", tmp_path / "again")
+    before, after = (load_file(path / "model.safetensors") for path in (folder, tmp_path / "again"))
+    assert set(before) == set(after)
+    for name, array in before.items():
+        step = np.abs(array).max(axis=-1, keepdims=True) / 127 if array.ndim == 2 else 0
+        assert (np.abs(after[name] - array) <= 0.501 * step + 1e-12).all()
+    one, two = Checkpoint.open(folder), Checkpoint.open(tmp_path / "again")
+    two.verify()
+    assert one.config.control == two.config.control and one.config.layers == two.config.layers
+    assert one.path("tokenizer.json").read_bytes() == two.path("tokenizer.json").read_bytes()
+
+
+def test_rounding_twice_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    parts.pack(Checkpoint.open(folder), tmp_path / "a")
+    parts.unpack(tmp_path / "a", tmp_path / "again")
+    parts.pack(Checkpoint.open(tmp_path / "again"), tmp_path / "b")
+    parts.unpack(tmp_path / "b", tmp_path / "third")
+    second, third = (load_file(tmp_path / name / "model.safetensors") for name in ("again", "third"))
+    assert all(np.allclose(second[name], third[name], rtol=1e-6, atol=0) for name in second)
+
+
+@pytest.mark.parametrize(("harm", "word"), [("missing", "missing"), ("torn", "damaged")])
+def test_a_part_that_did_not_arrive_is_named(folder: Path, tmp_path: Path, harm: str, word: str) -> None:
+    made = parts.pack(Checkpoint.open(folder), tmp_path / "parts", part_bytes=500_000)
+    if harm == "missing":
+        made[2].unlink()
+    else:
+        made[2].write_bytes(made[2].read_bytes()[:-1])
+    with pytest.raises(CheckpointError, match=f"part-001 is {word}"):
+        parts.unpack(tmp_path / "parts", tmp_path / "again")
+
+
+def test_a_folder_without_parts_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"parts\.json cannot be read"):
+        parts.unpack(tmp_path, tmp_path / "again")

@@ -1,0 +1,94 @@
+"""A minute on a new machine before a run: do both attentions agree there, how fast is a step, what does it hold?
+
+python -m training.probe --start FOLDER --data SHARD... [--recipe release] [--device cuda]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from engine.checkpoint import Checkpoint
+from engine.tokenizer import Tokenizer
+from training import corpus
+from training.feed import Documents, Feed, Laid
+from training.recipe import RECIPES
+from training.train import Forward, Run, load_model, one_micro
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Look at a machine before training on it.")
+    parser.add_argument("--start", type=Path, required=True)
+    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--recipe", choices=sorted(RECIPES), default="release")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--steps", type=int, default=6, help="timed forwards and backwards")
+    parser.add_argument("--micro", type=int, help="sequences of one forward")
+    options = parser.parse_args()
+    recipe = RECIPES[options.recipe]
+    micro = options.micro or recipe.micro
+    recipe = replace(recipe, micro=micro, sequences=micro)
+    checkpoint = Checkpoint.open(options.start)
+    model = load_model(checkpoint, options.device)
+    tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
+    feed = Feed(Documents(corpus.read_shards(options.data)), tokenizer, checkpoint.config.control, recipe)
+
+    began = time.monotonic()
+    laid = [feed.sequence(i, recipe.stages[-1]) for i in range(micro)]
+    made = (time.monotonic() - began) / micro
+    print(json.dumps({"seconds_a_sequence_on_one_core": round(made, 3), "filled": _filled(laid)}), flush=True)
+
+    Run.begin(model, recipe, None)
+    kinds = ("flex", "dense")
+    forwards = {kind: Forward(model, recipe, options.device, kind) for kind in kinds}
+    one = forwards["dense"].batch(laid[:1])
+    with torch.no_grad():
+        states = {kind: forwards[kind](one).float() for kind in kinds}
+    apart = (states["flex"] - states["dense"]).norm() / states["dense"].norm()
+    print(json.dumps({"attentions_differ_by": float(apart)}), flush=True)
+    rng = np.random.default_rng(0)
+    # The dense mask of a full micro-batch may not fit: it is measured one sequence at a time.
+    for kind, count in (("flex", micro), ("dense", 1)):
+        print(json.dumps({kind: _timed(forwards[kind], laid[:count], checkpoint, rng, options.steps)}), flush=True)
+
+
+def _filled(laid: list[Laid]) -> float:
+    return round(float(np.mean([(one.arrays["group"] < one.arrays["limits"].shape[0] - 1).mean() for one in laid])), 3)
+
+
+def _timed(
+    forward: Forward, laid: list[Laid], checkpoint: Checkpoint, rng: np.random.Generator, steps: int
+) -> dict[str, Any]:
+    """Median seconds of a forward and backward, positions and supervised canvas slots a second, memory."""
+    stage, seconds = forward.recipe.stages[2], []
+    try:
+        for _ in range(steps + 2):
+            began = time.monotonic()
+            sums, positions = one_micro(forward, laid, stage, checkpoint.config, rng)
+            asked = float(sums.asked[2:].sum())  # waits for the device
+            if forward.device.type == "cuda":
+                torch.cuda.synchronize()
+            seconds.append(time.monotonic() - began)
+    except Exception as error:  # whatever fails here is the answer to the question
+        return {"failed": f"{type(error).__name__}: {str(error)[:300]}"}
+    middle = float(np.median(seconds[2:]))
+    memory = torch.cuda.max_memory_allocated() / 2**30 if forward.device.type == "cuda" else 0.0
+    return {
+        "first_s": round(seconds[0], 2),
+        "median_s": round(middle, 4),
+        "positions_s": round(positions / middle),
+        "slots_s": round(asked / middle),
+        "loss": [round(x, 3) for x in sums.loss.tolist()],
+        "gib": round(memory, 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
