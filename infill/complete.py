@@ -163,10 +163,14 @@ class Completer:
         deadline: float | None = None,
         on_step: Callable[[Step], None] | None = None,
     ) -> FillResult:
-        """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows."""
+        """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows.
+
+        A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
+        """
+        whole_lines = bool(max_lines and suffix) and prefix[-1:] in ("", "\n", "\r") and suffix[0] not in "\r\n"
         request = FillRequest(
             prefix=_lf(prefix),
-            suffix=_lf(suffix),
+            suffix="\n" * whole_lines + _lf(suffix),
             path=path,
             language=language,
             limits=Limits(canvas=32 if max_lines != 1 else 16, tokens=max_tokens, lines=max_lines, deadline=deadline),
@@ -180,8 +184,8 @@ class Completer:
         here = site.look(snapshot, at, invoked=True)
         around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens)
         trimmed = ((one, trim.trim(one.text, replace(around, finished=one.finished))) for one in result.texts)
-        kept = tuple(_joined(replace(one, text=text), request) for one, text in trimmed if text is not None)
-        return replace(result, texts=kept)
+        kept = (replace(one, text=text + "\n" * whole_lines) for one, text in trimmed if text is not None)
+        return replace(result, texts=tuple(kept))
 
     def warm(
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS
@@ -287,11 +291,3 @@ def _distance(old: str, new: str) -> int:
 
 def _lf(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _joined(filled: Filled, request: FillRequest) -> Filled:
-    """A middle made of whole lines keeps the line end that the suffix, starting on a line of its own, needs."""
-    whole_lines = request.limits.lines and (not request.prefix or request.prefix.endswith("\n"))
-    if whole_lines and request.suffix and not request.suffix.startswith("\n") and filled.finished:
-        return replace(filled, text=filled.text.rstrip("\n") + "\n")
-    return filled
