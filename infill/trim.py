@@ -175,7 +175,7 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
 
 
 def up_to_the_rest(text: str, around: Around) -> str | None:
-    """Nothing that repeats the rest of the line, no closing bracket that stands right of the cursor already."""
+    """Nothing that repeats the rest of the line; its brackets are the next step's matter."""
     rest = around.rest.strip()
     if not rest or around.kind not in _CODE:
         return text
@@ -205,15 +205,15 @@ def balanced_with_the_rest(text: str, around: Around) -> str | None:
 
 
 def up_to_the_suffix(text: str, around: Around) -> str | None:
-    """Ends before the first line that stands below already."""
-    below = [line for line in around.suffix if line.strip()][:2]
-    lines = text.split("\n")
-    for n, line in enumerate(lines) if below else ():
-        whole = around.prefix_line + line if n == 0 else line
-        if n == len(lines) - 1:
-            whole += around.rest
-        if _same(whole, below[0]) and (n > 0 or around.rest.strip() == ""):
-            return "\n".join(lines[:n]) if n else None
+    """Ends before the line that comes next in the document; what stands deeper in a block may say the same."""
+    below = next((line for line in around.suffix if line.strip()), "")
+    first, *others = text.split("\n")
+    if not around.rest.strip() and _same(around.prefix_line + first, below):
+        return None
+    for n, line in enumerate(others, start=1):
+        whole = line + around.rest if n == len(others) else line
+        if _same(whole, below) and width(whole) <= width(below):
+            return "\n".join([first, *others][:n])
     return text
 
 
@@ -263,7 +263,7 @@ def not_only_remarks(text: str, around: Around) -> str | None:
 
 
 def something(text: str, around: Around) -> str | None:
-    """Not white space, not what stands there already, and no closing brackets alone on lines of their own."""
+    """Neither white space nor what stands right of the cursor already."""
     text = text.rstrip()
     return text if text.strip() and text.strip() != around.rest.strip() else None
 
@@ -381,6 +381,8 @@ def _unbalanced(text: str) -> bool:
 def _same(line: str, other: str) -> bool:
     """Whether a line stands there already: it says the same, or is the same bracket at the same place. The values of a
     table may well repeat."""
+    if not other:
+        return False
     if _says(line):
         return line.strip() == other.strip()
     return line.rstrip() == other.rstrip() and not any(map(str.isalnum, line))

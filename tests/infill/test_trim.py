@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from infill import trim
 from infill.document import Change, Snapshot
-from infill.site import look
+from infill.languages import language_of_path
+from infill.site import look, width
 from infill.trim import Around
 
 SOURCES = sorted((Path(__file__).parent / "sources").iterdir())
@@ -122,6 +123,31 @@ def test_the_true_line_of_a_sound_file_is_shown_as_it_is() -> None:
             kept += (shown or "").strip() == true.strip()
     assert asked > 200
     assert kept >= 0.98 * asked
+
+
+def test_the_true_body_of_a_block_is_shown_as_it_is() -> None:
+    """A block is taken out of a file and put back by the model: not a character of it may be lost."""
+    package = Path(trim.__file__).parent
+    asked = 0
+    for source in (*SOURCES, *(package / name for name in ("rank.py", "memo.py", "brackets.py", "site.py"))):
+        whole = Snapshot.open("a", 1, language_of_path(source.name), source.read_text(encoding="utf-8"))
+        ranges = [whole.line_range(line) for line in range(whole.line_count)]
+        lines = [whole.text[start:end] for start, end in ranges]
+        for first in range(1, len(lines)):
+            deep = width(lines[first])
+            last = first
+            for line in range(first, len(lines)):
+                if lines[line].strip() and width(lines[line]) < deep:
+                    break
+                last = line if lines[line].strip() else last
+            start, end = ranges[first][1] - len(lines[first].lstrip()), ranges[last][1]
+            snapshot = Snapshot.open("a", 1, whole.language, whole.text[:start] + whole.text[end:])
+            site = look(snapshot, start)
+            if lines[first].strip() and site.kind == "block" and site.ask and last > first:
+                asked += 1
+                body = whole.text[start:end]
+                assert trim.trim(body, Around.at(snapshot, start, start, "", site, 400)) == body.rstrip()
+    assert asked > 80
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
