@@ -32,6 +32,7 @@ _NO_CALLEE = frozenset(
     ("if", "while", "for", "switch", "catch", "return", "and", "or", "not", "in", "elif", "match", "with", "assert")
 )
 _OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
+_DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
 _PYTHON_HEAD = re.compile(
     r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*|[)\]].*):$"
 )
@@ -51,6 +52,8 @@ _CLOSED = frozenset(
 )
 _REACH = 8_000
 """Code points above the cursor's line in which an open comment or string is looked for."""
+_NEIGHBOURS = 40
+"""Lines in which the next line of code is looked for."""
 _NEAR = 400
 """Code points of the line left of the cursor that tell what kind of code it is in."""
 
@@ -79,71 +82,97 @@ def look(
     snapshot: Snapshot, offset: int, *, disabled_in: Set[str] = frozenset({"comment"}), invoked: bool = False
 ) -> Site:
     """The site of a cursor. invoked: the user asked by hand, so that only the middle of a word is refused."""
-    row = language(snapshot.language)
-    start, end = snapshot.line_range(snapshot.line_of(offset))
-    offset = min(offset, end)
-    before, rest = snapshot.text[start:offset], snapshot.text[offset:end]
-    inside = _inside(snapshot, row, offset, before)
-    kind: Kind = inside or _code(snapshot, row, offset, before, rest)
-    reason = _refusal(snapshot, row, kind, offset, before, rest, disabled_in, invoked)
-    several = kind == "block" or (kind == "empty" and _announced(snapshot, row, offset))
-    closers = _LEADING.match(rest)
+    place = _Place.at(snapshot, offset)
+    kind = _inside(place) or _code(place)
+    reason = _refusal(place, kind, disabled_in, invoked)
+    several = kind == "block" or (kind == "empty" and _announced(place))
+    closers = _LEADING.match(place.rest)
     return Site(
         kind=kind,
         ask=not reason,
         reason=reason,
-        canvas=BLOCK if several else EXPRESSION if rest.strip() else LINE,
+        canvas=BLOCK if several else EXPRESSION if place.rest.strip() else LINE,
         lines=0 if several else 1,
-        indent=before[: len(before) - len(before.lstrip())],
-        rest=rest,
+        indent=place.before[: len(place.before) - len(place.before.lstrip())],
+        rest=place.rest,
         closers="".join(closers[0].split()) if closers else "",
         remarks=invoked or "comment" not in disabled_in,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A cursor, and its line left and right of it."""
+
+    snapshot: Snapshot
+    row: Language
+    offset: int
+    line: int
+    before: str
+    rest: str
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, offset: int) -> _Place:
+        line = snapshot.line_of(offset)
+        start, end = snapshot.line_range(line)
+        offset = min(offset, end)
+        text = snapshot.text
+        return cls(snapshot, language(snapshot.language), offset, line, text[start:offset], text[offset:end])
+
+    @property
+    def start(self) -> int:
+        """Where the line begins."""
+        return self.offset - len(self.before)
+
+    def text_of(self, line: int) -> str:
+        """A line's text; empty for one that does not exist."""
+        exists = 0 <= line < self.snapshot.line_count
+        return self.snapshot.text[slice(*self.snapshot.line_range(line))] if exists else ""
+
+    def neighbour(self, step: int) -> str | None:
+        """The next line of code above (-1) or below (+1) that is not blank; comments are no code."""
+        remark = self.row.line_comment
+        for line in range(self.line + step, self.line + _NEIGHBOURS * step, step):
+            text = self.text_of(line)
+            if text.strip() and not (remark and text.strip().startswith(remark)):
+                return text
+        return None
+
+
 # ---- whether to ask
 
 
-def _refusal(
-    snapshot: Snapshot,
-    row: Language,
-    kind: Kind,
-    offset: int,
-    before: str,
-    rest: str,
-    disabled_in: Set[str],
-    invoked: bool,
-) -> str:
+def _refusal(place: _Place, kind: Kind, disabled_in: Set[str], invoked: bool) -> str:
+    """Why not to ask, or nothing."""
+    before, rest = place.before, place.rest
     if _word(before[-1:]) and _word(rest[:1]):
         return "the cursor is in the middle of a word"
     if invoked:
         return ""
     if kind in disabled_in:
         return f"off in a {kind}"
-    if (
-        not before.strip()
-        and rest.strip()
-        and not (_FINE_REST.match(rest) and _indented(snapshot, row, before, offset))
-    ):
+    fine = _FINE_REST.match(rest) is not None
+    if not before.strip() and rest.strip() and not (fine and _indented(place)):
         return "the cursor stands before the line's text"
-    if kind in ("comment", "docstring", "prose") and rest.strip() and not _FINE_REST.match(rest):
-        return "text follows the cursor"
-    if kind == "string" and _word(rest[:1]):
-        return "text follows the cursor"
-    if kind not in ("comment", "docstring", "prose", "string"):
-        if not _FINE_REST.match(rest):
-            return "code follows the cursor"
-        if not rest.strip() and _ENDED.search(before[-_NEAR:]) and (row.block == "braces" or before.strip().isalpha()):
-            return "the statement is complete"
-    if not snapshot.text.strip():
-        return "the file is empty"
-    return ""
+    if kind == "string":
+        return "text follows the cursor" if _word(rest[:1]) else ""
+    if kind in ("comment", "docstring", "prose"):
+        return "" if fine else "text follows the cursor"
+    if not fine:
+        return "code follows the cursor"
+    if (
+        not rest.strip()
+        and _ENDED.search(before[-_NEAR:])
+        and (place.row.block == "braces" or before.strip().isalpha())
+    ):
+        return "the statement is complete"
+    return "" if place.snapshot.text.strip() else "the file is empty"
 
 
-def _indented(snapshot: Snapshot, row: Language, before: str, offset: int) -> bool:
+def _indented(place: _Place) -> bool:
     """Whether a blank beginning is indented like the line above: what closes then stands where more may be written."""
-    above = _neighbour(snapshot, row, snapshot.line_of(offset), -1)
-    return above is not None and width(before + ".") >= width(above)
+    above = place.neighbour(-1)
+    return above is not None and width(place.before + ".") >= width(above)
 
 
 def _word(char: str) -> bool:
@@ -153,47 +182,43 @@ def _word(char: str) -> bool:
 # ---- comment, docstring, string
 
 
-def _inside(snapshot: Snapshot, row: Language, offset: int, before: str) -> Kind | None:
+def _inside(place: _Place) -> Kind | None:
     """The comment or string around the cursor, or None in code. Half-typed ones are known by their characters: the tree
     does not have them."""
-    if row.id in _PROSE:
+    if place.row.id in _PROSE:
         return "prose"
-    syntax = snapshot.syntax(offset)
+    syntax = place.snapshot.syntax(place.offset)
     if syntax is None:
-        return "comment" if _REMARK.match(before) else _by_characters(row, before)
-    kind = _by_tree(snapshot, syntax, row, offset)
+        return "comment" if _REMARK.match(place.before) else _by_characters(place.row, place.before)
+    kind = _by_tree(place, syntax)
     if kind is not None:
         return None if kind == "code" else kind
-    line = offset - len(before)
     if not syntax.tree.root_node.has_error:
         return None
-    above = _opened_above(snapshot, syntax, row, line, offset)
-    return above or (_by_characters(row, before) if syntax.errors(line, offset) else None)
+    above = _opened_above(place, syntax)
+    return above or (_by_characters(place.row, place.before) if syntax.errors(place.start, place.offset) else None)
 
 
-def _by_tree(snapshot: Snapshot, syntax: Syntax, row: Language, offset: int) -> Literal["code"] | Kind | None:
+def _by_tree(place: _Place, syntax: Syntax) -> Literal["code"] | Kind | None:
     """What the innermost captured node around the cursor is; `code` is code within a string."""
     found: Literal["code"] | Kind | None = None
-    for name, node in syntax.captures_at(offset):
+    for name, node in syntax.captures_at(place.offset):
         start, end = syntax.range_of(node)
-        if name == "comment":
-            to_line_end = syntax.text_of(node).startswith(row.line_comment)
-            inside = start < offset and (
-                snapshot.line_of(start) == snapshot.line_of(offset) if to_line_end else offset < end
-            )
-        else:
-            inside = start < offset < end
+        inside = start < place.offset < end
+        if name == "comment" and syntax.text_of(node).startswith(place.row.line_comment):
+            # Its node may reach over the line's end, and at its end one still writes in it.
+            inside = place.start <= start < place.offset
         if inside and name in ("comment", "string", "docstring", "code") and (name, found) != ("string", "docstring"):
             found = name  # type: ignore[assignment]
-            if name == "string" and syntax.tree.root_node.has_error and _begins_line(snapshot, row, start):
+            if name == "string" and syntax.tree.root_node.has_error and _begins_line(place, start):
                 found = "docstring"
     return found
 
 
-def _begins_line(snapshot: Snapshot, row: Language, offset: int) -> bool:
+def _begins_line(place: _Place, offset: int) -> bool:
     """Whether a long string of Python begins its line: where code is broken that is all that tells a docstring."""
-    line = snapshot.text[snapshot.line_range(snapshot.line_of(offset))[0] : offset + 3]
-    return row.id == "python" and line.strip() in ('"""', "'''")
+    line = place.snapshot.text[_Place.at(place.snapshot, offset).start : offset + 3]
+    return place.row.id == "python" and line.strip() in ('"""', "'''")
 
 
 def _by_characters(row: Language, before: str) -> Kind | None:
@@ -226,14 +251,15 @@ def _in_substitution(before: str, quote: int) -> bool:
     return before.rfind("{", quote) > before.rfind("}", quote)
 
 
-def _opened_above(snapshot: Snapshot, syntax: Syntax, row: Language, line: int, offset: int) -> Kind | None:
+def _opened_above(place: _Place, syntax: Syntax) -> Kind | None:
     """The comment or string that was opened on a line above and is not closed anywhere."""
+    text = place.snapshot.text
     marks: dict[str, Kind] = {"/*": "comment", "`": "string"}
-    if row.block == "indent":
+    if place.row.block == "indent":
         marks = {'"""': "docstring", "'''": "docstring"}
     for mark, kind in marks.items():
-        at = snapshot.text.rfind(mark, max(syntax.start, line - _REACH), line)
-        if at < 0 or (mark == "/*" and snapshot.text.find("*/", at, offset) >= 0):
+        at = text.rfind(mark, max(syntax.start, place.start - _REACH), place.start)
+        if at < 0 or (mark == "/*" and text.find("*/", at, place.offset) >= 0):
             continue
         node, lost = syntax.node_at(at), False
         # No regular expression begins like a comment, whatever the grammar makes of an open one.
@@ -241,47 +267,48 @@ def _opened_above(snapshot: Snapshot, syntax: Syntax, row: Language, line: int, 
         while (parent := node.parent) is not None and node.type not in whole:
             lost, node = lost or node.is_error, parent
         if node.parent is None and (lost or node.is_error):
-            opening = snapshot.text[snapshot.line_range(snapshot.line_of(at))[0] : at]
-            return "string" if kind == "docstring" and opening.strip() else kind
+            return "string" if kind == "docstring" and _Place.at(place.snapshot, at).before.strip() else kind
     return None
 
 
 # ---- code
 
 
-def _code(snapshot: Snapshot, row: Language, offset: int, before: str, rest: str) -> Kind:
-    if not before.strip():
-        if rest.strip():
+def _code(place: _Place) -> Kind:
+    """What kind of code is to be written."""
+    if not place.before.strip():
+        if place.rest.strip():
             return "statement"
-        return "block" if _empty_block(snapshot, row, offset) else "empty"
-    before = before[-_NEAR:]
-    if not rest.strip() and opens_block(row, before):
+        return "block" if _empty_block(place) else "empty"
+    before = place.before[-_NEAR:]
+    if not place.rest.strip() and opens_block(place.row, before):
         return "block"
     if _MEMBER.search(before):
         return "member"
-    opened = balance(before, lifetimes=row.id == "rust").open
+    opened = balance(before, lifetimes=place.row.id == "rust").open
     if opened:
         at, bracket = opened[-1]
         callee = _CALLEE.search(before[:at])
         is_call = bracket == "(" and callee is not None and callee[1] not in _NO_CALLEE
-        return "call" if is_call and not _heads_definition(before) else "expression"
-    syntax = snapshot.syntax(offset)
-    for name, node in syntax.captures_at(offset) if syntax else []:
-        start, end = syntax.range_of(node) if syntax else (0, 0)
-        if name == "arguments" and start < offset < end:
-            return "call"
+        return "call" if is_call and not _DEFINITION.search(before[: at + 1]) else "expression"
+    if _in_arguments(place):
+        return "call"
     return "expression" if _OPERAND.search(before) else "statement"
 
 
-def _heads_definition(before: str) -> bool:
-    return re.search(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($", before[: before.rfind("(") + 1]) is not None
+def _in_arguments(place: _Place) -> bool:
+    """Whether the cursor stands between the brackets of a call that begins on a line above."""
+    syntax = place.snapshot.syntax(place.offset)
+    if syntax is None:
+        return False
+    ranges = [syntax.range_of(node) for name, node in syntax.captures_at(place.offset) if name == "arguments"]
+    return any(start < place.offset < end for start, end in ranges)
 
 
 def opens_block(row: Language, line: str) -> bool:
     """Whether a line of code ends by opening a block."""
-    remark = re.escape(row.line_comment or "#")
-    code = re.sub(rf"\s*{remark}.*$", "", line) if row.line_comment else line
-    code = code.rstrip()
+    remark = line.find(row.line_comment) if row.line_comment else -1
+    code = (line[:remark] if remark > 0 and line[remark - 1].isspace() else line).rstrip()
     if row.block == "braces":
         return code.endswith("{") or re.match(r"\s*(?:case\b.*|default\s*):$", code) is not None
     if row.id == "python":
@@ -289,33 +316,19 @@ def opens_block(row: Language, line: str) -> bool:
     return code.endswith((":", "{")) or re.search(r"\b(?:then|do)$", code) is not None
 
 
-def _empty_block(snapshot: Snapshot, row: Language, offset: int) -> bool:
+def _empty_block(place: _Place) -> bool:
     """Whether the blank line of the cursor follows a block's head and nothing stands in the block yet."""
-    here = snapshot.line_of(offset)
-    above = _neighbour(snapshot, row, here, -1)
-    if above is None or not opens_block(row, above):
+    above, below = place.neighbour(-1), place.neighbour(+1)
+    if above is None or not opens_block(place.row, above):
         return False
-    below = _neighbour(snapshot, row, here, +1)
     return below is None or width(below) <= width(above)
 
 
-def _announced(snapshot: Snapshot, row: Language, offset: int) -> bool:
+def _announced(place: _Place) -> bool:
     """Whether the line right above says in a comment what is to come, and it has not come yet."""
-    here = snapshot.line_of(offset)
-    if here == 0 or not row.line_comment:
-        return False
-    above = snapshot.text[slice(*snapshot.line_range(here - 1))]
-    below = snapshot.text[slice(*snapshot.line_range(here + 1))] if here + 1 < snapshot.line_count else ""
-    return above.strip().startswith(row.line_comment) and (not below.strip() or width(below) < width(above))
-
-
-def _neighbour(snapshot: Snapshot, row: Language, line: int, step: int) -> str | None:
-    """The next line of code above or below that is not blank; comments are no code."""
-    for at in range(line + step, max(line - 40, -1) if step < 0 else min(line + 40, snapshot.line_count), step):
-        text = snapshot.text[slice(*snapshot.line_range(at))]
-        if text.strip() and not (row.line_comment and text.strip().startswith(row.line_comment)):
-            return text
-    return None
+    above, below = place.text_of(place.line - 1), place.text_of(place.line + 1)
+    says = place.row.line_comment and above.strip().startswith(place.row.line_comment)
+    return bool(says) and (not below.strip() or width(below) < width(above))
 
 
 def width(line: str) -> int:

@@ -113,7 +113,12 @@ class Syntax:
         """What the query captures of the nodes around the character before an offset, outer nodes first."""
         at = self._bytes.before(offset - self.start) - 1
         cursor, found = self.tree.walk(), []
-        while cursor.goto_first_child_for_byte(at) is not None and (node := cursor.node) and node.start_byte <= at:
+        while (
+            at >= 0
+            and cursor.goto_first_child_for_byte(at) is not None
+            and (node := cursor.node)
+            and node.start_byte <= at
+        ):
             # Patterns that begin at this node only: one run over the tree would visit every child of the root.
             found.extend(_captures(self.language, node, 0))
         return found
