@@ -26,6 +26,7 @@ from dataclasses import asdict, dataclass, field
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from datasketch import MinHash, MinHashLSH
 from tqdm import tqdm
@@ -150,12 +151,12 @@ def _described(path: Path, about: Mapping[str, str]) -> tuple[str, str, str]:
     return name or stem, version, ""
 
 
-def _declared(headers: Mapping[str, str]) -> str:
+def _declared(headers: Any) -> str:
     """The licence as metadata state it: expression, classifiers, then the free field's first line."""
-    found = [headers.get("License-Expression") or ""] if hasattr(headers, "get") else []
-    classifiers = headers.get_all("Classifier") or () if hasattr(headers, "get_all") else ()
+    found = [headers.get("License-Expression") or ""]
+    classifiers = headers.get_all("Classifier") or ()
     found += [line.rsplit("::", 1)[-1].strip() for line in classifiers if line.startswith("License")]
-    found += (headers.get("License") or "").splitlines()[:1] if hasattr(headers, "get") else []
+    found += (headers.get("License") or "").splitlines()[:1]
     return "; ".join(part for part in found if part)
 
 

@@ -18,18 +18,18 @@ def open_rows(laid: Laid) -> np.ndarray:
 
 
 def redrafted(
-    laid: Laid, best: np.ndarray, probs: np.ndarray, mix: Mix, control: ControlIds, rng: np.random.Generator
+    laid: Laid, best: tuple[np.ndarray, np.ndarray], mix: Mix, control: ControlIds, rng: np.random.Generator
 ) -> Laid:
     """The sequence with half of its fully masked canvases replaced by drafts.
 
-    best, probs: the model's most probable token and its probability in each of `open_rows`. A slot is written when its
+    best: the model's most probable token and its probability in each of `open_rows`. A slot is written when its
     probability passes a threshold drawn for the canvas; the others stay open, as they do while decoding.
     """
     arrays, at = {name: array.copy() for name, array in laid.arrays.items()}, 0
     left = []
     for place in laid.open:
         rows = slice(place.first, place.first + place.size)
-        token, p = best[at : at + place.size], probs[at : at + place.size]
+        token, p = (row[at : at + place.size] for row in best)
         at += place.size
         if rng.random() < 0.5:
             left.append(place)

@@ -16,7 +16,7 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -325,7 +325,7 @@ def _share(flags: Iterable[bool]) -> float:
     return round(sum(found) / len(found), 4) if found else 0.0
 
 
-QUESTIONS: dict[str, Callable[[Served, list[Place], argparse.Namespace], Awaitable[dict[str, Any]]]] = {
+QUESTIONS: dict[str, Callable[[Served, list[Place], argparse.Namespace], Coroutine[Any, Any, dict[str, Any]]]] = {
     "infilling": infilling,
     "repair": repair,
     "frontier": frontier,

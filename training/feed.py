@@ -46,7 +46,7 @@ class Documents:
         return self._documents[int(np.searchsorted(self._until, rng.integers(self._until[-1]), side="right"))]
 
 
-class Feed(IterableDataset):  # type: ignore[type-arg]
+class Feed(IterableDataset):
     """Endless sequences from number `first` on; worker w of n makes every n-th of them.
 
     progress: shared with the workers, the share of the run that is over: it says which stage they draw for.

@@ -110,7 +110,9 @@ def _bug(path: str, code: str, rng: np.random.Generator) -> Place | None:
     begin, end = lines[int(rng.integers(len(lines)))]
     start = code.rfind("\n", 0, begin) + 1
     bug = bugs.draw(code, start, end, "python", rng)
-    return bug and Place(path, code, start, end, bug.applied(code)[start : end + len(bug.text) - (bug.end - bug.start)])
+    if bug is None:
+        return None
+    return Place(path, code, start, end, bug.applied(code)[start : end + len(bug.text) - (bug.end - bug.start)])
 
 
 def _body(code: str) -> list[tuple[int, int]]:

@@ -68,7 +68,7 @@ class Head(torch.autograd.Function):
     """sum(weight * cross-entropy) of a tied head, slice by slice; with per-row cross-entropies and hits beside it."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any,
         hidden: Tensor,
         embed: Tensor,
@@ -102,7 +102,7 @@ class Head(torch.autograd.Function):
         return total, *out
 
     @staticmethod
-    def backward(ctx: Any, scale: Tensor, *_: Any) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, scale: Tensor, *_: Any) -> tuple[Tensor | None, ...]:
         rows, table = ctx.saved_tensors
         first = None if rows is None else (rows * scale).to(ctx.kinds[0])
         second = None if table is None else (table * scale).to(ctx.kinds[1])

@@ -37,7 +37,7 @@ def pack(checkpoint: Checkpoint, out: Path, part_bytes: int = PART_BYTES) -> lis
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
     data = packer.compress(save(tensors)) + packer.flush()
     out.mkdir(parents=True, exist_ok=True)
-    paths = []
+    paths: list[Path] = []
     for at in range(0, len(data), part_bytes):
         paths.append(out / f"part-{len(paths):03}")
         paths[-1].write_bytes(data[at : at + part_bytes])
@@ -83,7 +83,8 @@ def restored(tensors: dict[str, NDArray], name: str) -> NDArray[np.float32]:
     """A tensor in full precision."""
     if name + SCALE not in tensors:
         return tensors[name].astype(np.float32)
-    return tensors[name].astype(np.float32) * tensors[name + SCALE]
+    whole: NDArray[np.float32] = tensors[name].astype(np.float32) * tensors[name + SCALE]
+    return whole
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.attention.flex_attention import create_block_mask
 from tqdm import tqdm
 
 from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe, write_config
@@ -82,7 +83,8 @@ def load_model(checkpoint: Checkpoint, device: str) -> CompactModel:
     model.load_state_dict(load_file(checkpoint.path("model.safetensors")), assign=True)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    return model.to(device)
+    model.to(device)
+    return model
 
 
 # ---- the loop
@@ -137,7 +139,7 @@ def one_micro(
 ) -> tuple[Sums, int]:
     """Forward and backward of a few sequences; with the model's own drafts in place of masks when it is their turn."""
     if stage.own_drafts and rng.random() < stage.own_drafts:
-        laid = [redrafted(one, *forward.best(one), stage.mix, config.control, rng) if one.open else one for one in laid]
+        laid = [redrafted(one, forward.best(one), stage.mix, config.control, rng) if one.open else one for one in laid]
     batch = forward.batch(laid)
     counts = np.array(stage.weights.shares) > 0
     asked = np.flatnonzero(
@@ -168,7 +170,7 @@ class Forward:
         self._flex = (kind or ("flex" if gpu else "dense")) == "flex"
         self._hidden: Any = torch.compile(attention.hidden, dynamic=False) if gpu else attention.hidden
         self.slice: Any = torch.compile(row_slice, dynamic=False) if gpu else None
-        self._make = torch.compile(attention.create_block_mask) if gpu else attention.create_block_mask
+        self._make = torch.compile(create_block_mask) if gpu else create_block_mask
         self._known: dict[bytes, Tensor] = {}
 
     def batch(self, laid: list[Laid]) -> dict[str, Tensor]:
@@ -186,7 +188,7 @@ class Forward:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             if self.recipe.frozen:
                 return self._upper(batch, mask)
-            return self._hidden(self.model, batch, mask)  # type: ignore[no-any-return]
+            return self._hidden(self.model, batch, mask)
 
     def _upper(self, batch: Mapping[str, Tensor], mask: Any) -> Tensor:
         """The trained layers over what the frozen ones below make of the batch; that is kept where batches recur."""

@@ -224,12 +224,12 @@ def test_own_drafts_are_labelled_with_what_should_stand_there(tokens: Tokenizer)
     rows = open_rows(laid)
     rng = np.random.default_rng(0)
     target = laid.arrays["labels"][rows]
-    perfect = redrafted(laid, target, np.ones(len(rows), np.float32), Mix(), CONTROL, rng)
+    perfect = redrafted(laid, (target, np.ones(len(rows), np.float32)), Mix(), CONTROL, rng)
     assert len(perfect.open) < len(laid.open)
     assert np.array_equal(perfect.arrays["labels"], laid.arrays["labels"])
     changed = rows[perfect.arrays["ids"][rows] != CONTROL.mask]
     assert len(changed) and (perfect.arrays["terms"][changed] == Term.EDIT).all()
-    guess = redrafted(laid, np.full(len(rows), 500), np.ones(len(rows), np.float32), Mix(), CONTROL, rng)
+    guess = redrafted(laid, (np.full(len(rows), 500), np.ones(len(rows), np.float32)), Mix(), CONTROL, rng)
     assert (guess.arrays["labels"][guess.arrays["ids"] == 500] != 500).mean() > 0.9
 
 
