@@ -54,9 +54,7 @@ CASES = (
 def measure(checkpoint: Checkpoint, threads: int, times: int) -> dict[str, Any]:
     """Median milliseconds of every case, ours and bare, and the machine's own rates."""
     forward = backends.load(checkpoint, "onnx", threads)
-    session = onnxruntime.InferenceSession(
-        str(checkpoint.path(GRAPH)), session_options(threads), providers=["CPUExecutionProvider"]
-    )
+    session = bare_session(checkpoint, threads)
     machine = rates(threads)
     found = []
     for case in CASES:
@@ -76,6 +74,13 @@ def measure(checkpoint: Checkpoint, threads: int, times: int) -> dict[str, Any]:
         )
     forward.close()
     return {"threads": threads, "load": round(os.getloadavg()[0], 1), **machine, "forwards": found}
+
+
+def bare_session(checkpoint: Checkpoint, threads: int) -> onnxruntime.InferenceSession:
+    """The graph and nothing of ours around it."""
+    return onnxruntime.InferenceSession(
+        str(checkpoint.path(GRAPH)), session_options(threads), providers=["CPUExecutionProvider"]
+    )
 
 
 def calls(
