@@ -1,6 +1,6 @@
 """All of `make bench`: a table, a plot in benchmarks/out, one line of JSON.
 
-    python -m benchmarks [--threads N] [--completions N] [--only context|baseline|server|memory]
+    python -m benchmarks [--threads N] [--completions N] [--only forward|context|baseline|server|memory]
 
 Times are medians and depend on the machine; what may be compared stands side by side in one run.
 """
@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks import baseline, context, plot, server
+from benchmarks import forward as forward_times
 from benchmarks.model import add_model_arguments, completer_over
 from engine import backends
 from engine.checkpoint import Checkpoint
 
-PARTS = ("context", "baseline", "server", "memory")
+PARTS = ("forward", "context", "baseline", "server", "memory")
+TIMES = 25
 GGUF = baseline.HERE.parent / ".base"
 
 
@@ -33,8 +35,11 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
         "threads": given.threads,
         "machine": platform.processor() or platform.machine(),
     }
+    checkpoint = Checkpoint.open(given.model)
+    if "forward" in parts:
+        found |= forward_times.measure(checkpoint, given.threads, TIMES)
+        print(forward_times.table(found))
     if "context" in parts or "baseline" in parts:
-        checkpoint = Checkpoint.open(given.model)
         forward = backends.load(checkpoint, given.backend, given.threads)
         completer = completer_over(checkpoint, forward)
         try:
@@ -43,7 +48,9 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
                 found |= await context.flatness(completer)
             if "baseline" in parts:
                 weights = next(iter(sorted(GGUF.glob("*.gguf"))), None)
-                found |= await baseline.side_by_side(completer, forward, weights, given.threads)
+                bare = forward_times.bare_session(checkpoint, given.threads)
+                _, one_token = forward_times.calls(forward, bare, forward_times.Case(rows=1, cached=512, asked=1))
+                found |= await baseline.side_by_side(completer, one_token, weights, given.threads)
         finally:
             completer.close()
     arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]

@@ -11,15 +11,13 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 from benchmarks.editor import sample
-from engine.forward import Forward, Rows
 from infill.complete import Completer
 from infill.filler import Step
 
@@ -73,21 +71,12 @@ async def causal(completer: Completer) -> Causal:
     return found
 
 
-def bare(forward: Forward, cached: int = 512, times: int = 40) -> float:
-    """Median milliseconds of one token over `cached` slots: the backend's session and nothing else of ours."""
-    vocabulary = forward.config.vocab
-    rows = Rows(
-        ids=np.array([vocabulary // 2]),
-        positions=np.array([cached]),
-        canvas=np.zeros(1, dtype=np.bool_),
-        bias=np.zeros((1, cached + 1), dtype=np.float32),
-        head_rows=np.zeros(1, dtype=np.int64),
-        targets=np.zeros((1, 0), dtype=np.int64),
-    )
-    past, spent = forward.new_kv(cached), []
+def bare(call: Callable[[], object], times: int = 40) -> float:
+    """Median milliseconds of one call."""
+    spent = []
     for _ in range(times):
         began = time.perf_counter()
-        forward(rows, past)
+        call()
         spent.append(1000 * (time.perf_counter() - began))
     return median(spent[times // 4 :])
 
@@ -123,12 +112,17 @@ def llama(model: Path | None, threads: int) -> Causal | None:
     return Causal(timed["perToken"], timed["perLine"])
 
 
-async def side_by_side(completer: Completer, forward: Forward, weights: Path | None, threads: int) -> dict[str, Any]:
-    """Medians over a few rounds in which the three take turns, so that the machine's moods hit all of them."""
+async def side_by_side(
+    completer: Completer, one_token: Callable[[], object], weights: Path | None, threads: int
+) -> dict[str, Any]:
+    """Medians over a few rounds in which the three take turns, so that the machine's moods hit all of them.
+
+    one_token: a bare session's forward of one token over 512 cached ones.
+    """
     bare_ms: list[float] = []
     ours, theirs = Causal(), Causal()
     for _ in range(ROUNDS):
-        bare_ms.append(bare(forward))
+        bare_ms.append(bare(one_token))
         ours.add(await causal(completer))
         other = llama(weights, threads)
         if other is None:

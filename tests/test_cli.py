@@ -216,7 +216,7 @@ def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_pa
     lines = "".join(json.dumps({"id": i, "prefix": "return "}) + "\n" for i in range(2000))
     command = f'"{REDRAFT}" fill --model "{script([("return ", "a + b")])}" 2>err.txt | head -n 1'
     ran = subprocess.run(
-        ["bash", "-c", command], input=lines, capture_output=True, text=True, cwd=tmp_path, timeout=120
+        ["bash", "-c", command], input=lines, capture_output=True, text=True, cwd=tmp_path, timeout=300
     )
     assert json.loads(ran.stdout)["id"] == 0
     assert (tmp_path / "err.txt").read_text() == ""

@@ -32,7 +32,7 @@ RULES = [
 BROKEN = ["def mean(values):", "    total = sum(values)", "    return total / len(value)"]
 
 
-def eventually(look: Callable[[], T], seconds: float = 30.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
     """The first true answer; fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (found := look()):
