@@ -102,4 +102,4 @@ def _window(region: Region, tokens: Sequence[_Token], suspects: Sequence[_Token]
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     """Syntax errors around the region if it read `text`; 0 for languages without a grammar."""
     changed = snapshot.edit([Change(region.start, region.end, text.replace("\n", snapshot.newline))], snapshot.version)
-    return changed.errors(0, len(changed.text))
+    return changed.errors(region.start, region.start + len(text))

@@ -127,18 +127,21 @@ def _halves(weight: NDArray[np.float32], head_dim: int = 64) -> NDArray[np.float
 
 
 def add_rows(embed: NDArray[np.float32], vocab: int, seed: int = 0) -> NDArray[np.float32]:
-    """The embedding with rows for the control tokens and for ids the base lacks: the mean plus noise of typical norm.
+    """The embedding with rows for the control tokens and for ids the base lacks.
 
-    The tokens that open a stream start as the base's own beginning of a document: untrained, that costs the middle
-    0.04 nats less than noise, because the base's attention rests on it.
+    Control tokens start at the mean plus noise of typical norm. Those that open a stream start as the base's own
+    beginning of a document: untrained, that costs the middle 0.04 nats less than noise, because the base's attention
+    rests on it. What untrained weights might answer (EOM, the bytes the base lacks) starts at the mean almost without
+    noise, where no context makes it the most probable token.
     """
     noise = np.random.default_rng(seed).standard_normal((vocab, embed.shape[1])).astype(np.float32)
     noise *= (embed - embed.mean(0)).std(0)
-    fresh: NDArray[np.float32] = embed.mean(0) + noise
+    fresh: NDArray[np.float32] = embed.mean(0) + 0.02 * noise
     fresh[: len(embed)] = embed
     for index in NAMES:
-        opens = index in (CONTROL.suffix, CONTROL.prefix, CONTROL.file)
-        fresh[index] = embed[DOCUMENT] + 0.02 * noise[index] if opens else embed.mean(0) + noise[index]
+        opens, answers = index in (CONTROL.suffix, CONTROL.prefix, CONTROL.file), index == CONTROL.eom
+        start = embed[DOCUMENT] if opens else embed.mean(0)
+        fresh[index] = start + (0.02 if opens or answers else 1.0) * noise[index]
     return fresh
 
 
