@@ -262,7 +262,7 @@ class Completer:
             )
             result = await self._filler.fill(request)
             report += result.report
-            for one in (one for one in result.texts if one.finished):
+            for one in (one for one in result.texts if one.finished and one.text.strip()):
                 new = region.text[: window.start] + one.text.rstrip() + region.text[window.end :]
                 if new != region.text and _distance(region.text, new) <= preferences.max_distance:
                     drafts[new] = None
