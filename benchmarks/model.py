@@ -35,4 +35,4 @@ def completer_over(checkpoint: Checkpoint, forward: Forward) -> Completer:
         canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
     )
     engine = Engine(denoiser, modes, Vocabulary(tokenizer.newlines, frozenset(range(RESERVED))))
-    return Completer(LocalFiller(engine, tokenizer, heals=not config.canvas_trained))
+    return Completer(LocalFiller(engine, tokenizer, heals=not config.canvas_trained, ends=config.middle_trained))

@@ -37,7 +37,8 @@ class ModelConfig:
 
     architecture: which module of `engine/models` the weights belong to. context: positions run from 0 to this,
     exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
-    canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. modes: overrides of decoding
+    canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. middle_trained: whether weights
+    know, left to right, where a middle ends (EOM). modes: overrides of decoding
     thresholds, mode name -> field of `Mode` -> value. calibration: parameters that turn probabilities into confidences
     ({"temperature": ...}), or None. files: everything else in the folder that the model needs, by name.
     """
@@ -58,6 +59,7 @@ class ModelConfig:
     format_version: int = FORMAT_VERSION
     prompt_format: int = PROMPT_FORMAT
     quantization: str = "none"
+    middle_trained: bool = False
     canvas_trained: bool = False
     editing_trained: bool = False
     default_mode: str = "causal"

@@ -32,7 +32,8 @@ class TextTokens(prompt.Tokens, Protocol):
 class LocalFiller:
     """`Filler` over the engine of this process.
 
-    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). may_idle: whether
+    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). ends: such weights
+    know all the same where a middle ends (EOM); of the others only a line end tells. may_idle: whether
     work that nobody waits for is welcome now; on battery it is not.
     """
 
@@ -43,10 +44,12 @@ class LocalFiller:
         *,
         calibration: Calibration | None = None,
         heals: bool = False,
+        ends: bool = False,
         may_idle: Callable[[], bool] = lambda: True,
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
+        self._ends_by_line = heals and not ends
         self._lines, self._may_idle = prompt.ByLine(tokens), may_idle
 
     async def fill(self, request: FillRequest) -> FillResult:
@@ -63,8 +66,8 @@ class LocalFiller:
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         built = self._prompt(request)
-        end = _line_end(request.suffix) if self._heals else ""
-        ends = () if self._heals else (self.engine.control.eom,)
+        end = _line_end(request.suffix) if self._ends_by_line else ""
+        ends = () if self._ends_by_line else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [

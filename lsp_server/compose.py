@@ -108,6 +108,7 @@ def open_filler(choice: Choice) -> LocalFiller:
         tokenizer,
         calibration=_calibration(config.calibration),
         heals=not config.canvas_trained,
+        ends=config.middle_trained,
         may_idle=on_mains,
     )
 

@@ -41,11 +41,12 @@ class Term(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """What canvases look like. sizes: slots, drawn evenly.
+    """What canvases look like. sizes: slots, drawn evenly; none: no canvas at all, only middles left to right.
 
     full, band: see `noise.mask_pair`. edits: pairs of views of which one is an edit. identity: edits with nothing to
     do. mistakes: per token of a draft. keep: weight of a slot that is right already. later_eom: weight of an EOM behind
-    the first. inside: middles longer than the canvas whose canvas starts inside them.
+    the first. inside: middles longer than the canvas whose canvas starts inside them. sides: whether the streams beside
+    the prefix teach the language, too.
     """
 
     sizes: tuple[int, ...] = (8, 16, 32)
@@ -57,6 +58,7 @@ class Mix:
     keep: float = 0.2
     later_eom: float = noise.LATER_EOM
     inside: float = 0.5
+    sides: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,8 @@ class Placed:
 
 def plans(hole: Hole, mix: Mix, control: ControlIds, vocabulary: int, rng: np.random.Generator) -> list[Plan]:
     """Two noisy canvases of a hole."""
+    if not mix.sizes:
+        return []
     if hole.draft is not None:
         return _repair(hole, mix, control, rng)
     size = int(rng.choice(mix.sizes))
@@ -139,10 +143,11 @@ def _repair(hole: Hole, mix: Mix, control: ControlIds, rng: np.random.Generator)
 
 @dataclass
 class Rows:
-    """A training sequence under construction: at most `size` rows in at most `groups` groups."""
+    """A training sequence under construction: at most `size` rows in at most `groups` groups. sides: see `Mix`."""
 
     size: int
     groups: int
+    sides: bool = True
     ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     canvas: list[bool] = field(default_factory=list)
@@ -195,7 +200,8 @@ class Rows:
         sees = {**dict.fromkeys(groups, ALL), trunk: shared}
         if tail := prefix.ids[shared:]:
             sees[self._group(tail, prefix.start + shared, {trunk: shared})] = ALL
-        middle = self._group((control.middle, *hole.middle), hole.context.middle, sees)
+        opening = control.middle if hole.context.opening is None else hole.context.opening
+        middle = self._group((opening, *hole.middle), hole.context.middle, sees)
         first = len(self.ids) - len(hole.middle) - 1
         self._label(first, (*hole.middle, control.eom), [1.0] * (len(hole.middle) + 1), Term.MIDDLE)
         for plan in canvases:
@@ -215,7 +221,7 @@ class Rows:
         """A clean stream: each token but the first few answers the next one."""
         first, group = len(self.ids), self._group(stream.ids, stream.start, sees)
         known[key] = group
-        labels = stream.ids[1 + UNWARMED :]
+        labels = stream.ids[1 + UNWARMED :] if self.sides or stream.name == "prefix" else ()
         self._label(first + UNWARMED, labels, [1.0] * len(labels), Term.CLEAN)
         return group
 

@@ -36,6 +36,8 @@ CONTEXT = 4096
 """Positions with rotation tables: twice what a prompt uses; the base was trained on 8192."""
 DOCUMENT = 0
 """The base's `<|endoftext|>`, which stands between its documents."""
+LINE_END = 198
+"""The base's token of a line end alone."""
 NAMES = {
     CONTROL.mask: "[MASK]",
     CONTROL.eom: "[EOM]",

@@ -71,13 +71,16 @@ class Feed(IterableDataset):
         """Sequence `number` as that stage wants it."""
         rng = np.random.default_rng([self._recipe.seed, number])
         sampler = Sampler(self._tokenizer, self._control, stage.sampling)
-        rows = Rows(self._recipe.rows, self._recipe.groups)
+        rows = Rows(self._recipe.rows, self._recipe.groups, stage.mix.sides)
         for _ in range(TRIES):
             chunk = sampler.chunk(self._documents.draw(rng), rng)
             planned = [plans(hole, stage.mix, self._control, self._tokenizer.size, rng) for hole in chunk.holes]
             used = rows.add_chunk(chunk, planned, self._control) if chunk.holes else 0
             if len(rows.ids) > 0.9 * rows.size or (rows.ids and chunk.holes and not used):
                 break
+        # A run with frozen layers is one on a processor, where shapes may differ and padding costs.
+        if self._recipe.frozen and self._recipe.micro == 1:
+            rows.size = len(rows.ids)
         return Laid(rows.finish(), tuple(rows.open))
 
     def loader(self, micro: int, workers: int) -> Iterator[list[Laid]]:

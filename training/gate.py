@@ -43,6 +43,8 @@ HOLES_NEEDED, BUGS_NEEDED, FORWARDS = 30, 7, 3
 CANVAS = 16
 """Slots of a one-line request (`Completer.fill`)."""
 VIEWS = 3
+KEEP = 0.3
+"""Weight of slots that stand right already: `speedy` looks at a filled canvas again, and must leave it alone."""
 MODULES = (
     "bisect", "calendar", "colorsys", "copy", "csv", "dis", "fnmatch", "fractions", "getopt", "glob", "heapq",
     "json.decoder", "json.encoder", "keyword", "linecache", "mimetypes", "ntpath", "posixpath", "pprint", "queue",
@@ -156,12 +158,13 @@ def _chunk(place: Place, tokens: Tokenizer, control: ControlIds) -> Chunk:
 
 
 def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Plan]:
-    """Holes: everything masked, and canvases in the middle of being written. Bugs: the wrong line as it stands, with
+    """Holes: everything masked, canvases in the middle of being written, and the written one. Bugs: the wrong line as it stands, with
     some of it masked, and on its way to the right one."""
     if hole.draft is None:
         target = noise.target_slots(hole.middle, CANVAS, control.eom)
-        masks = [np.ones(CANVAS, np.bool_), *noise.mask_pair(CANVAS, rng, full=0.0)]
-        return [Plan(0, noise.fill_view(target, mask, control, keep=0.0, later=0.0)) for mask in masks]
+        nothing, everything = np.zeros(CANVAS, np.bool_), np.ones(CANVAS, np.bool_)
+        masks = [everything, *noise.mask_pair(CANVAS, rng, full=0.0), nothing]
+        return [Plan(0, noise.fill_view(target, mask, control, keep=KEEP, later=0.0)) for mask in masks]
     size = min(batches.CANVAS_MOST, len(hole.draft) + batches.OPEN_AFTER_DRAFT)
     wrong = noise.target_slots(hole.draft, size, control.eom)
     rows = [wrong]
@@ -170,7 +173,7 @@ def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Pl
         if turns % 2:
             row[rng.permutation(len(hole.draft))[:3]] = control.mask
         rows.append(row)
-    return [Plan(0, noise.edit_view(row, hole.middle, control, keep=0.3, later=0.0)) for row in rows]
+    return [Plan(0, noise.edit_view(row, hole.middle, control, keep=KEEP, later=0.0)) for row in rows]
 
 
 def _turned(draft: np.ndarray, hole: Hole, control: ControlIds, turns: int) -> np.ndarray:

@@ -48,15 +48,25 @@ class Sums:
 
 
 def objective(
-    hidden: Tensor, embed: Tensor, labels: Tensor, weights: Tensor, terms: Tensor, shares: Weights, slice_of: Any = None
+    hidden: Tensor,
+    embed: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    terms: Tensor,
+    shares: Weights,
+    slice_of: Any = None,
+    learning: Tensor | None = None,
 ) -> tuple[Tensor, Sums]:
-    """The loss of rows `hidden` (H, d) with their labels, weights and terms (H,), and what it is made of."""
+    """The loss of rows `hidden` (H, d) with their labels, weights and terms (H,), and what it is made of.
+
+    learning: the rows of `embed` that get a gradient, or None for all of them.
+    """
     totals = torch.zeros(len(Term), device=weights.device).index_add_(0, terms, weights).clamp_min(1e-9)
     share = torch.tensor(shares.shares, device=weights.device)
     scaled = weights / totals[terms] * share[terms]
     sharpened = torch.where(terms >= Term.FILL, shares.sharpen * scaled, 0.0)
     sharpened = sharpened if shares.sharpen else None
-    loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or row_slice)
+    loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or row_slice, learning)
     with torch.no_grad():
         asked = torch.zeros_like(totals).index_add_(0, terms, (weights > 0).float())
         means = torch.zeros_like(totals).index_add_(0, terms, entropy * weights) / totals
@@ -76,6 +86,7 @@ class Head(torch.autograd.Function):
         weights: Tensor,
         sharpened: Tensor | None,
         slice_of: Callable[..., tuple[Tensor, ...]],
+        learning: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         rows, table = hidden.detach(), embed.detach()
         if rows.is_cuda:
@@ -93,8 +104,10 @@ class Head(torch.autograd.Function):
             total = total + (loss * weights[part]).sum()
             if grad_rows is not None:
                 grad_rows[part] = pull @ table
-            if grad_table is not None:
+            if grad_table is not None and learning is None:
                 grad_table += pull.T @ rows[part]
+            elif grad_table is not None:
+                grad_table[learning] += pull[:, learning].T @ rows[part]
         ctx.save_for_backward(grad_rows, grad_table)
         ctx.kinds = hidden.dtype, embed.dtype
         out = torch.cat(losses), torch.cat(hits)
@@ -106,7 +119,7 @@ class Head(torch.autograd.Function):
         rows, table = ctx.saved_tensors
         first = None if rows is None else (rows * scale).to(ctx.kinds[0])
         second = None if table is None else (table * scale).to(ctx.kinds[1])
-        return first, second, None, None, None, None
+        return first, second, None, None, None, None, None
 
 
 def row_slice(

@@ -38,6 +38,8 @@ class Recipe:
     peak: highest learning rate; warmup: share of the run until it is reached; decay: last share, in which it falls as a
     cosine to `floor` times the peak. clip: of the gradient's norm.
     frozen: layers, from below, that are left as they are (with the embedding), to fit a small machine.
+    answers: whether the control tokens' rows learn all the same, from what they answer: the rest of the embedding and
+    all that frozen layers make of it stays as it is, to the byte.
     recurring: the run sees the same few sequences again and again, so what frozen layers make of them is kept.
     average: last share of the run whose weights are averaged, at `averaged` moments.
     """
@@ -59,6 +61,7 @@ class Recipe:
     weight_decay: float = 0.05
     clip: float = 1.0
     frozen: int = 0
+    answers: bool = False
     recurring: bool = False
     average: float = 0.08
     averaged: int = 8
@@ -106,8 +109,33 @@ FURTHER = replace(
 )
 """On from weights whose canvas is trained already."""
 
-SMALL = replace(RELEASE, name="small", rows=1536, groups=96, sequences=2, micro=1, frozen=18, peak=4e-4)
+SMALL = replace(RELEASE, name="small", rows=1536, groups=96, sequences=2, micro=1, frozen=18, answers=True, peak=4e-4)
 """What two processor cores can bear: the upper twelve layers, short sequences, few of them an update."""
+
+INFILLING = Recipe(
+    "infilling",
+    (
+        Stage(
+            1.0,
+            Sampling(sites=6, cuts=2, chunk=800, below=200, lines=0.85, heals=True, unconnected=0.15, snippets=0.0),
+            Mix(sizes=(), sides=False),
+            Weights(clean=0.4, middle=1.0),
+        ),
+    ),
+    rows=768,
+    groups=64,
+    sequences=2,
+    micro=1,
+    peak=2e-4,
+    warmup=0.08,
+    decay=0.7,
+    floor=0.05,
+    frozen=18,
+    answers=True,
+    average=0.25,
+)
+"""What two processor cores can teach in an hour: middles left to right with both sides seen, and where they end. The
+canvas stays untrained."""
 
 TRIAL = replace(RELEASE, name="trial", steps=8, rows=2048, groups=160, sequences=2, micro=1)
 """The release recipe's every stage in a few small steps: tries the whole way before a costly machine is asked for."""
@@ -129,4 +157,4 @@ GATE = Recipe(
 )
 """The first gate: a few holes by heart, which proves mask, positions and labels end to end (`training.gate`)."""
 
-RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, TRIAL, GATE)}
+RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, INFILLING, TRIAL, GATE)}

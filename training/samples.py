@@ -43,13 +43,19 @@ class Document:
 class Sampling:
     """Shares of the kinds of holes. sites: places in a chunk whose suffix is the same; cuts: cursors before each.
 
-    by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins 1-20 lines after
+    chunk: characters of a chunk at most. below: characters of the suffix at most. lines: sites whose hole is a line or
+    the rest of one. heals: middles begin by writing the prefix's last token again, as weights without a trained canvas
+    are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins 1-20 lines after
     the middle. unended: sites without any suffix. buggy: sites whose hole holds a mistake to repair. snippets: chunks
     with pieces of sibling files.
     """
 
     sites: int = 6
     cuts: int = 4
+    chunk: int = CHUNK
+    below: int = CHUNK
+    lines: float = 0.0
+    heals: bool = False
     by_character: float = 0.5
     unconnected: float = 0.25
     unended: float = 0.1
@@ -91,7 +97,7 @@ class Sampler:
 
     def chunk(self, document: Document, rng: np.random.Generator) -> Chunk:
         """A chunk of a document and its holes; none when the document is too short or too odd."""
-        start, stop = _chunk_range(document.text, rng)
+        start, stop = _chunk_range(document.text, self._sampling.chunk, rng)
         ids = self._tokens.encode(document.text[start:stop])
         if len(ids) > CHUNK_TOKENS:
             stop = start + len(self._tokens.decode(ids[:CHUNK_TOKENS]))
@@ -102,7 +108,7 @@ class Sampler:
         holes: list[Hole] = []
         for _ in range(self._sampling.sites):
             holes += self._site(place, snippets, rng)
-        whole = self._build(place, place.text, "", ())
+        whole = self._build(place, place.text, "", ()).context
         return Chunk(whole.streams[-1], tuple(holes))
 
     def _site(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
@@ -112,6 +118,9 @@ class Sampler:
             return
         if rng.random() < mix.buggy:
             yield from self._repairs(place, snippets, rng)
+            return
+        if place.code and rng.random() < mix.lines:
+            yield from self._rests(place, snippets, rng)
             return
         kind = rng.random()
         at_unit = kind < mix.unconnected + mix.unended
@@ -127,10 +136,24 @@ class Sampler:
             if len(hole.middle) <= LONGEST:
                 yield hole
 
+    def _rests(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
+        """A line of code, or its rest from where a word begins or ends, or from anywhere."""
+        begin, end = place.code[int(rng.integers(len(place.code)))]
+        text = begin + place._indent(begin)
+        words = [text + m.start() for m in re.finditer(r"\b", place.text[text:end])][1:-1]
+        starts = [begin, int(rng.choice(words or [begin])), int(rng.integers(text, end))]
+        chosen = rng.choice(starts, size=self._sampling.cuts, replace=False, p=[0.5, 0.35, 0.15])
+        unconnected = rng.random() < self._sampling.unconnected
+        suffix = place.without_lines(end, int(rng.integers(1, 21))) if unconnected else place.after(end)
+        for start in dict.fromkeys(chosen.tolist()):
+            hole = self._hole(place, start, end, suffix, snippets)
+            if len(hole.middle) <= LONGEST:
+                yield hole
+
     def _hole(self, place: _Place, start: int, end: int, suffix: str, snippets: Sequence[Snippet]) -> Hole:
-        prefix, text = place.text[:start], place.text[start:end]
-        context = self._build(place, prefix, suffix, snippets)
-        return Hole(prefix, suffix, text, context, tuple(self._tokens.encode(text)))
+        prefix, text, suffix = place.text[:start], place.text[start:end], suffix[: self._sampling.below]
+        built = self._build(place, prefix, suffix, snippets)
+        return Hole(prefix, suffix, text, built.context, tuple(self._tokens.encode(built.hole.healed + text)))
 
     def _repairs(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
         """A line with a mistake, as repair shows it: the line's beginning is the cursor, the wrong line the draft."""
@@ -162,9 +185,9 @@ class Sampler:
         ends = np.cumsum([len(self._tokens.decode([i])) for i in ids])
         return tuple(i for i, last in enumerate(ends) if begin <= last and (ends[i - 1] if i else 0) <= stop)
 
-    def _build(self, place: _Place, prefix: str, suffix: str, snippets: Sequence[Snippet]) -> Context:
-        path = place.document.path
-        return prompt.build(self._tokens, self._control, prefix, suffix, path, snippets).context
+    def _build(self, place: _Place, prefix: str, suffix: str, snippets: Sequence[Snippet]) -> prompt.Prompt:
+        path, heal = place.document.path, self._sampling.heals
+        return prompt.build(self._tokens, self._control, prefix, suffix, path, snippets, heal=heal)
 
     def _snippets(self, document: Document, rng: np.random.Generator) -> list[Snippet]:
         """Up to two pieces of sibling files, whole lines."""
@@ -174,12 +197,12 @@ class Sampler:
         return [_piece(document.siblings[i], rng) for i in chosen]
 
 
-def _chunk_range(text: str, rng: np.random.Generator) -> tuple[int, int]:
+def _chunk_range(text: str, size: int, rng: np.random.Generator) -> tuple[int, int]:
     """[start, end) of a chunk: from the text's beginning or from a line start, like the prefix window."""
     start = 0
-    if len(text) > CHUNK and rng.random() < 0.8:
-        start = text.find("\n", int(rng.integers(len(text) - CHUNK // 2))) + 1
-    return start, min(len(text), start + CHUNK)
+    if len(text) > size and rng.random() < 0.8:
+        start = text.find("\n", int(rng.integers(len(text) - size // 2))) + 1
+    return start, min(len(text), start + size)
 
 
 def _piece(snippet: Snippet, rng: np.random.Generator, most: int = 800) -> Snippet:
@@ -222,6 +245,23 @@ class _Place:
     def lines(self) -> list[tuple[int, int]]:
         """(start, end) of each line that is not blank, without its line end."""
         return [m.span() for m in re.finditer(r"^(?=.*\S).+$", self.text, re.MULTILINE)]
+
+    @cached_property
+    def code(self) -> list[tuple[int, int]]:
+        """The lines that do not begin in a comment or a string."""
+        path, language = self.document.path, self.document.language
+        syntax = Snapshot.open(path, 0, language, self.document.text).syntax(self.begin + len(self.text) // 2)
+        prose: list[tuple[int, int]] = []
+        waiting = [syntax.tree.root_node] if syntax else []
+        while waiting and syntax:
+            node = waiting.pop()
+            if "comment" in node.type or "string" in node.type:
+                start, end = (offset - self.begin for offset in syntax.range_of(node))
+                prose.append((start, end))
+            else:
+                waiting.extend(node.children)
+        texts = [(a, b, a + self._indent(a)) for a, b in self.lines]
+        return [(a, b) for a, b, at in texts if not any(start <= at < end for start, end in prose)]
 
     @cached_property
     def nodes(self) -> dict[int, list[int]]:

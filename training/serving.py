@@ -35,7 +35,7 @@ class Served:
             canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
         )
         engine = Engine(denoiser, modes, Vocabulary(tokens.newlines, frozenset(range(RESERVED))))
-        filler = LocalFiller(engine, tokens, calibration=calibration, heals=not config.canvas_trained)
+        filler = LocalFiller(engine, tokens, calibration=calibration, heals=not config.canvas_trained, ends=config.middle_trained)
         return cls(engine, tokens, filler, Completer(filler))
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe
 from engine.models.compact import CompactModel, rms_norm, rotary
 from engine.tokenizer import Tokenizer
 from training import attention, corpus
+from training.convert import LINE_END
 from training.batches import Term, stack
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
@@ -85,6 +86,20 @@ def load_model(checkpoint: Checkpoint, device: str) -> CompactModel:
         parameter.requires_grad_(True)
     model.to(device)
     return model
+
+
+def set_apart(model: CompactModel, seed: int = 0) -> None:
+    """[EOM] starts where the base ends a line, with a row of its own, unless it has been trained.
+
+    Conversion leaves it at the mean of the embedding, like the rows that are never right, and so does what is restored
+    from an export: a head that is frozen cannot part them, one that is not loses time over it.
+    """
+    eom, embed = model.config.control.eom, model.embed.detach()
+    mean = embed.mean(0)
+    typical = (embed - mean).norm(dim=1).median()
+    if (embed[eom] - mean).norm() < typical / 2:
+        noise = torch.randn(embed.shape[1], generator=torch.Generator().manual_seed(seed)).to(embed)
+        embed[eom] = embed[LINE_END] + noise / noise.norm() * typical
 
 
 # ---- the loop
@@ -156,6 +171,7 @@ def one_micro(
         batch["terms"].flatten()[rows],
         stage.weights,
         forward.slice,
+        forward.answers,
     )
     (loss * forward.recipe.micro / forward.recipe.sequences).backward()
     return sums, sum(len(one.arrays["ids"]) for one in laid)
@@ -172,6 +188,8 @@ class Forward:
         self.slice: Any = torch.compile(row_slice, dynamic=False) if gpu else None
         self._make = torch.compile(create_block_mask) if gpu else create_block_mask
         self._known: dict[bytes, Tensor] = {}
+        rows = sorted(model.config.control.never_text)
+        self.answers = torch.tensor(rows, device=self.device) if recipe.frozen and recipe.answers else None
 
     def batch(self, laid: list[Laid]) -> dict[str, Tensor]:
         """Arrays of these sequences on the device."""
@@ -242,7 +260,9 @@ class Run:
     @classmethod
     def begin(cls, model: CompactModel, recipe: Recipe, out: Path | None, *, resume: bool = False) -> Run:
         """A fresh optimizer, or the state that an interrupted run of the same recipe left in `out`."""
-        held = [f"layers.{i}." for i in range(recipe.frozen)] + (["embed", "canvas"] if recipe.frozen else [])
+        set_apart(model)
+        held = [f"layers.{i}." for i in range(recipe.frozen)] + ["canvas"] * bool(recipe.frozen)
+        held += ["embed"] * (bool(recipe.frozen) and not recipe.answers)
         named = dict(model.named_parameters())
         for name, parameter in named.items():
             parameter.requires_grad_(not name.startswith(tuple(held)))
@@ -378,9 +398,7 @@ class Saver:
             return
         self.last = spent
         self.out.mkdir(parents=True, exist_ok=True)
-        edits = any(stage.mix.edits or stage.sampling.buggy for stage in run.recipe.stages)
-        config = replace(self.start.config, canvas_trained=True, editing_trained=edits, default_mode="speedy")
-        write_model(self.out, config, run.model, self.start.path("tokenizer.json"))
+        write_model(self.out, self._config(run.recipe), run.model, self.start.path("tokenizer.json"))
         if final:
             (self.out / "state.safetensors").unlink(missing_ok=True)
             (self.out / "progress.json").unlink(missing_ok=True)
@@ -390,6 +408,20 @@ class Saver:
         kept["summed"] = run.summed
         _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
         (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
+
+
+    def _config(self, recipe: Recipe) -> ModelConfig:
+        """What weights of this recipe can do."""
+        was = self.start.config
+        canvas = was.canvas_trained or any(stage.mix.sizes for stage in recipe.stages)
+        edits = canvas and any(stage.mix.edits or stage.sampling.buggy for stage in recipe.stages)
+        return replace(
+            was,
+            middle_trained=True,
+            canvas_trained=canvas,
+            editing_trained=edits or was.editing_trained,
+            default_mode="speedy" if canvas else "causal",
+        )
 
 
 def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path) -> None:

@@ -1,9 +1,16 @@
-"""The gate's questions can be answered, and only right answers pass: asked of a scripted model that knows them all."""
+"""The first gate itself, and that its questions can be answered and only right answers pass: those are asked of a
+scripted model that knows them all."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,6 +80,23 @@ def test_the_places_are_real_distinct_and_always_the_same() -> None:
     assert {place.code for place in [*holes, *wrong]} <= sources
 
 
+@pytest.mark.slow
+def test_the_first_gate_is_passed(tmp_path: Path) -> None:
+    """Masks, positions, labels, export and serving at once: the shipped weights learn the places by heart."""
+    script = Path(__file__).parents[2] / "training" / "runs" / "tiny_cpu.sh"
+    try:
+        ran = subprocess.run(
+            ["sh", script, tmp_path], env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True
+        )
+        assert ran.stdout, ran.stderr[-2000:]
+        verdict = json.loads(ran.stdout.splitlines()[-1])
+        assert verdict["holes"] >= 30 and verdict["most_forwards"] <= 3 and verdict["bugs"] >= 7, ran.stdout
+        assert verdict["passed"] and ran.returncode == 0
+    finally:
+        for folder in tmp_path.iterdir():
+            shutil.rmtree(folder)
+
+
 def test_the_canvases_include_what_decoding_starts_from(tokens: Tokenizer) -> None:
     holes, wrong = gate.places()
     for place in holes[:4]:
@@ -80,6 +104,9 @@ def test_the_canvases_include_what_decoding_starts_from(tokens: Tokenizer) -> No
         first = gate._plans(hole, CONTROL, np.random.default_rng(0))[0].view
         assert (first.ids == CONTROL.mask).all() and len(first.ids) == gate.CANVAS
         assert first.labels.tolist() == noise.target_slots(hole.middle, gate.CANVAS, CONTROL.eom).tolist()
+        last = gate._plans(hole, CONTROL, np.random.default_rng(0))[-1].view
+        assert last.ids.tolist() == last.labels.tolist() == first.labels.tolist()
+        assert (last.weights[: len(hole.middle) + 1] > 0).all(), "`speedy` edits what it was not taught to leave alone"
     for place in wrong[:4]:
         (hole,) = gate._chunk(replace(place), tokens, CONTROL).holes
         first = gate._plans(hole, CONTROL, np.random.default_rng(0))[0].view
