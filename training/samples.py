@@ -119,7 +119,7 @@ class Sampler:
         if rng.random() < mix.buggy:
             yield from self._repairs(place, snippets, rng)
             return
-        if place.code and rng.random() < mix.lines:
+        if mix.lines and rng.random() < mix.lines and place.code:
             yield from self._rests(place, snippets, rng)
             return
         kind = rng.random()
@@ -142,7 +142,7 @@ class Sampler:
         text = begin + place._indent(begin)
         words = [text + m.start() for m in re.finditer(r"\b", place.text[text:end])][1:-1]
         starts = [begin, int(rng.choice(words or [begin])), int(rng.integers(text, end))]
-        chosen = rng.choice(starts, size=self._sampling.cuts, replace=False, p=[0.5, 0.35, 0.15])
+        chosen = rng.choice(starts, size=min(3, self._sampling.cuts), replace=False, p=[0.5, 0.35, 0.15])
         unconnected = rng.random() < self._sampling.unconnected
         suffix = place.without_lines(end, int(rng.integers(1, 21))) if unconnected else place.after(end)
         for start in dict.fromkeys(chosen.tolist()):

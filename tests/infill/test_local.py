@@ -250,6 +250,11 @@ class TestNumbers:
         (one,) = await filler(saying("a"), heals=True).score(request, ["a"])
         assert [piece for piece, _ in one.pieces] == ["a", "\n   "]
 
+    async def test_weights_that_were_taught_the_end_count_it_though_they_heal(self, filler: Make) -> None:
+        request = replace(REQUEST, prefix="", suffix="\n    b\n")
+        (one,) = await filler(saying("a"), heals=True, ends=True).score(request, ["a"])
+        assert [piece for piece, _ in one.pieces] == ["a", ""]
+
     async def test_costs_are_those_of_all_tasks(self, filler: Make) -> None:
         request = replace(TestRepair.DRAFT, suspects=((0, 1), (2, 3)))
         result = await filler(saying("x"), LEFT_TO_RIGHT).fill(request)

@@ -137,6 +137,32 @@ def test_the_middle_is_scored_as_serving_scores_it(laid: Laid, forward: TorchFor
     assert checked >= len(holes)
 
 
+def test_a_healed_middle_without_a_canvas_is_scored_as_serving_scores_it(
+    tokens: Tokenizer, forward: TorchForward
+) -> None:
+    """What weights without a trained canvas learn: the prefix's last token opens the middle, which writes it again."""
+    rng, model = np.random.default_rng(4), model_of(forward)
+    sampling = Sampling(sites=3, cuts=2, lines=0.7, heals=True, chunk=900, below=200, snippets=0)
+    chunk = Sampler(tokens, CONTROL, sampling).chunk(documents()[0], rng)
+    rows = batches.Rows(SIZE, GROUPS, sides=False)
+    assert batches.plans(chunk.holes[0], batches.Mix(sizes=()), CONTROL, tokens.size, rng) == []
+    rows.add_chunk(chunk, [[] for _ in chunk.holes], CONTROL)
+    arrays = rows.finish()
+    hidden = run(model, arrays)
+    denoiser, at = StreamDenoiser(forward, CONTROL), np.flatnonzero(arrays["terms"] == batches.Term.MIDDLE)
+    for hole in chunk.holes:
+        mine, at = np.split(at, [len(hole.middle) + 1])
+        lease = denoiser.open(hole.context)
+        (served,) = denoiser.score(lease, [(*hole.middle, CONTROL.eom)])
+        lease.close()
+        labels = torch.from_numpy(arrays["labels"][mine])
+        trained = model.logits(hidden[mine]).log_softmax(-1).gather(1, labels[:, None])[:, 0].detach().numpy()
+        assert labels.tolist() == [*hole.middle, CONTROL.eom]
+        assert np.abs(trained - served).max() < 1e-3
+    clean = (arrays["terms"] == batches.Term.CLEAN) & (arrays["weights"] > 0)
+    assert set(arrays["group"][clean]) == {0}, "only the prefix teaches the language"
+
+
 def test_labels_stand_where_they_should(laid: Laid) -> None:
     """A clean row answers its successor, a canvas slot itself, a middle row the next middle token and then EOM."""
     rows = laid.arrays

@@ -82,6 +82,19 @@ def test_a_frozen_head_gets_no_gradient() -> None:
     assert hidden.grad is not None and embed.grad is None
 
 
+def test_only_the_rows_that_learn_get_a_gradient() -> None:
+    hidden, embed, labels, weights, terms = rows()
+    loss.objective(hidden, embed, labels, weights, terms, loss.Weights())[0].backward()
+    whole, of_hidden = embed.grad.clone(), hidden.grad.clone()  # type: ignore[union-attr]
+    hidden.grad = embed.grad = None
+    learning = torch.tensor([4, 9])
+    loss.objective(hidden, embed, labels, weights, terms, loss.Weights(), learning=learning)[0].backward()
+    assert embed.grad is not None and torch.equal(hidden.grad, of_hidden)  # type: ignore[arg-type]
+    assert torch.allclose(embed.grad[learning], whole[learning]) and whole[learning].abs().min() > 0
+    others = torch.ones(len(embed), dtype=torch.bool).scatter(0, learning, False)
+    assert (embed.grad[others] == 0).all() and (whole[others] != 0).any()
+
+
 def test_rows_of_weight_zero_change_nothing() -> None:
     hidden, embed, labels, weights, terms = rows()
     total, _ = loss.objective(hidden, embed, labels, weights, terms, loss.Weights())

@@ -86,6 +86,29 @@ def test_a_middle_without_a_connecting_suffix_ends_its_line(tokens: Tokenizer) -
         assert any((h.prefix + h.text + "\n") in text for text in texts)
 
 
+def test_holes_of_lines_are_lines_of_code_or_their_rest(tokens: Tokenizer) -> None:
+    sampler, rng = Sampler(tokens, CONTROL, Sampling(lines=1, unconnected=0)), np.random.default_rng(3)
+    found = holes([sampler.chunk(document, rng) for document in documents()[::2] for _ in range(12)])
+    whole = [hole for hole in found if hole.prefix.endswith("\n")]
+    assert len(found) / 5 < len(whole) < len(found) / 2
+    for hole in found:
+        line = hole.prefix.rpartition("\n")[2] + hole.text
+        assert hole.text.strip() and "\n" not in hole.text and hole.suffix[:1] in ("\n", "")
+        assert not line.lstrip().startswith(("#", "//", '"""'))
+
+
+def test_a_healed_middle_is_what_serving_asks_untrained_weights_for(tokens: Tokenizer) -> None:
+    texts = {document.path: document for document in documents()}
+    for path, document in texts.items():
+        rng = np.random.default_rng(6)
+        sampler = Sampler(tokens, CONTROL, Sampling(lines=0.7, heals=True, chunk=900, below=200, snippets=0))
+        for hole in sampler.chunk(document, rng).holes:
+            served = prompt.build(tokens, CONTROL, hole.prefix, hole.suffix, path, heal=True)
+            assert hole.context == served.context and hole.context.opening is not None
+            assert tokens.decode(hole.middle) == served.hole.healed + hole.text
+            assert len(hole.suffix) <= 200 and len(hole.prefix + hole.text) <= 900
+
+
 def test_snippets_become_streams_of_their_own(tokens: Tokenizer) -> None:
     chunks = draw(tokens, 6, snippets=1)
     assert any(h.context.streams[0].name == "snippet" for h in holes(chunks))

@@ -185,6 +185,48 @@ def test_a_broken_gradient_leaves_the_weights_alone_and_ends_the_run_when_it_sta
     assert torch.equal(broken.layers[0].qkv, before)
 
 
+def test_the_end_of_a_middle_is_set_apart_once(tokens: Tokenizer) -> None:
+    """At the mean, where conversion leaves it, [EOM] is one of several rows that a frozen head cannot part."""
+    compact = model(tokens)
+    with torch.no_grad():
+        compact.embed[CONTROL.eom] = compact.embed.mean(0)
+    before = compact.embed.detach().clone()
+    Run.begin(compact, TINY, None)
+    typical = (before - before.mean(0)).norm(dim=1).median()
+    assert (compact.embed[CONTROL.eom] - before[CONTROL.eom]).norm() > typical / 2
+    others = torch.arange(len(before)) != CONTROL.eom
+    assert torch.equal(compact.embed[others], before[others])
+    learned = compact.embed.detach().clone()
+    Run.begin(compact, TINY, None)
+    assert torch.equal(compact.embed, learned)
+
+
+def test_of_a_frozen_embedding_the_control_rows_alone_learn(tokens: Tokenizer) -> None:
+    recipe = replace(TINY, frozen=1, answers=True, steps=3)
+    run = Run.begin(model(tokens), recipe, None)
+    before = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+    go(run, tokens)
+    rows = torch.zeros(tokens.size, dtype=torch.bool)
+    rows[sorted(CONTROL.never_text)] = True
+    embed = run.model.embed.detach()
+    assert torch.equal(embed[~rows], before["embed"][~rows])
+    assert not torch.equal(embed[CONTROL.eom], before["embed"][CONTROL.eom])
+    for name, parameter in run.model.named_parameters():
+        if name == "canvas" or name.startswith("layers.0."):
+            assert torch.equal(parameter, before[name]), name
+
+
+def test_weights_without_a_canvas_say_what_they_can(tokens: Tokenizer, start: Checkpoint, tmp_path: Path) -> None:
+    stage = replace(RECIPES["infilling"].stages[0], until=1.0)
+    recipe = replace(TINY, stages=(stage,), frozen=1, answers=True, steps=2, average=0.0)
+    run = Run.begin(model(tokens), recipe, tmp_path / "out")
+    (entry, _) = go(run, tokens, Saver(start, tmp_path / "out", every=1e9))
+    assert {"clean", "middle"} <= set(entry) and "fill" not in entry
+    config = Checkpoint.open(tmp_path / "out").config
+    assert config.middle_trained and not config.canvas_trained and not config.editing_trained
+    assert config.default_mode == "causal"
+
+
 def test_frozen_layers_stay_as_they_are_and_remembering_them_changes_nothing(tokens: Tokenizer) -> None:
     made = []
     for recurring in (False, True):
