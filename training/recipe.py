@@ -19,7 +19,8 @@ class Stage:
     """One part of the curriculum, up to the share `until` of the run.
 
     sampling: what holes are drawn. mix: what their canvases look like. weights: of the terms of the objective.
-    own_drafts: share of steps in which the model's own drafts replace fully masked canvases.
+    own_drafts: share of steps in which the model's own drafts replace fully masked canvases. rounded: whether the
+    weights are used as the export will round them (`training.rounding`).
     """
 
     until: float
@@ -27,6 +28,7 @@ class Stage:
     mix: Mix = field(default_factory=Mix)
     weights: Weights = field(default_factory=Weights)
     own_drafts: float = 0.0
+    rounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ RELEASE = Recipe(
         Stage(0.50, Sampling(), Mix()),
         Stage(0.80, Sampling(buggy=0.2), Mix(edits=0.3), own_drafts=0.1),
         Stage(0.96, Sampling(buggy=0.35), Mix(edits=0.5), Weights(clean=0.3), own_drafts=0.25),
-        Stage(1.00, Sampling(buggy=0.35), Mix(edits=0.4), Weights(clean=0.3, sharpen=0.3), own_drafts=0.25),
+        Stage(1.00, Sampling(buggy=0.35), Mix(edits=0.4), Weights(clean=0.3, sharpen=0.3), own_drafts=0.25, rounded=True),
     ),
 )
 """From the base weights to the first model that ships."""

@@ -205,7 +205,7 @@ def rotated(config: ModelConfig, weights: Weights, turn: NDArray[np.float32], he
     return {name: array.astype(np.float32) for name, array in out.items()}
 
 
-def turn_pieces(weight: NDArray[Any], turn: NDArray[Any]) -> NDArray[Any]:
-    """Each run of len(turn) columns in the turned basis."""
-    product: NDArray[Any] = (weight.reshape(len(weight), -1, len(turn)) @ turn).reshape(weight.shape)
+def turn_pieces(weight: Any, turn: Any) -> Any:
+    """Each run of len(turn) columns in the turned basis; numpy arrays or torch tensors."""
+    product = (weight.reshape(len(weight), -1, len(turn)) @ turn).reshape(weight.shape)
     return product

@@ -13,6 +13,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
 from training.loss import Sums, objective, row_slice
 from training.recipe import RECIPES, Recipe, Stage
+from training.rounding import Rounding
 
 PATIENCE = 20
 """Updates in a row whose gradient may be no number before the run gives up."""
@@ -117,14 +119,16 @@ def train(
 ) -> list[dict[str, float]]:
     """Run to the end of the recipe, the STOP file or too many broken gradients; returns what was logged."""
     recipe, history, rng = run.recipe, [], np.random.default_rng([run.recipe.seed, run.step])
+    rounding = Rounding(run.model)
     bar = tqdm(total=100, initial=round(100 * run.progress, 1), unit="%", disable=quiet, bar_format=BAR)
     broken, mark = 0, time.monotonic()
     while run.progress < 1 and not (save is not None and run.stopped()):
         began, stage = time.monotonic(), recipe.stage(run.progress)
         shared_progress.fill_(run.progress)
-        sums = [
-            one_micro(forward, next(sequences), stage, config, rng) for _ in range(recipe.sequences // recipe.micro)
-        ]
+        with rounding() if stage.rounded else nullcontext():
+            sums = [
+                one_micro(forward, next(sequences), stage, config, rng) for _ in range(recipe.sequences // recipe.micro)
+            ]
         norm = float(torch.nn.utils.clip_grad_norm_(run.trained, recipe.clip))
         broken = 0 if np.isfinite(norm) else broken + 1
         if broken > PATIENCE:
