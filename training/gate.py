@@ -158,8 +158,8 @@ def _chunk(place: Place, tokens: Tokenizer, control: ControlIds) -> Chunk:
 
 
 def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Plan]:
-    """Holes: everything masked, canvases in the middle of being written, and the written one. Bugs: the wrong line as it stands, with
-    some of it masked, and on its way to the right one."""
+    """Holes: everything masked, canvases on their way, and the written one. Bugs: the wrong line as it
+    stands, with some of it masked, and on its way to the right one."""
     if hole.draft is None:
         target = noise.target_slots(hole.middle, CANVAS, control.eom)
         nothing, everything = np.zeros(CANVAS, np.bool_), np.ones(CANVAS, np.bool_)

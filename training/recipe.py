@@ -94,7 +94,7 @@ RELEASE = Recipe(
         Stage(0.50, Sampling(), Mix()),
         Stage(0.80, Sampling(buggy=0.2), Mix(edits=0.3), own_drafts=0.1),
         Stage(0.96, Sampling(buggy=0.35), Mix(edits=0.5), Weights(clean=0.3), own_drafts=0.25),
-        Stage(1.00, Sampling(buggy=0.35), Mix(edits=0.4), Weights(clean=0.3, sharpen=0.3), own_drafts=0.25, rounded=True),
+        Stage(1.00, Sampling(buggy=0.35), Mix(edits=0.4), Weights(clean=0.3, sharpen=0.3), 0.25, rounded=True),
     ),
 )
 """From the base weights to the first model that ships."""
@@ -126,9 +126,9 @@ INFILLING = Recipe(
     ),
     rows=768,
     groups=64,
-    sequences=2,
+    sequences=1,
     micro=1,
-    peak=2e-4,
+    peak=1.5e-4,
     warmup=0.08,
     decay=0.7,
     floor=0.05,

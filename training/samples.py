@@ -45,9 +45,9 @@ class Sampling:
 
     chunk: characters of a chunk at most. below: characters of the suffix at most. lines: sites whose hole is a line or
     the rest of one. heals: middles begin by writing the prefix's last token again, as weights without a trained canvas
-    are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins 1-20 lines after
-    the middle. unended: sites without any suffix. buggy: sites whose hole holds a mistake to repair. snippets: chunks
-    with pieces of sibling files.
+    are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins
+    1-20 lines after the middle. unended: sites without any suffix. buggy: sites whose hole holds a mistake to repair.
+    snippets: chunks with pieces of sibling files.
     """
 
     sites: int = 6

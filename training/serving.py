@@ -35,7 +35,8 @@ class Served:
             canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
         )
         engine = Engine(denoiser, modes, Vocabulary(tokens.newlines, frozenset(range(RESERVED))))
-        filler = LocalFiller(engine, tokens, calibration=calibration, heals=not config.canvas_trained, ends=config.middle_trained)
+        heals, ends = not config.canvas_trained, config.middle_trained
+        filler = LocalFiller(engine, tokens, calibration=calibration, heals=heals, ends=ends)
         return cls(engine, tokens, filler, Completer(filler))
 
     def close(self) -> None:

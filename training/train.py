@@ -29,8 +29,8 @@ from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe
 from engine.models.compact import CompactModel, rms_norm, rotary
 from engine.tokenizer import Tokenizer
 from training import attention, corpus
-from training.convert import LINE_END
 from training.batches import Term, stack
+from training.convert import LINE_END
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
 from training.loss import Sums, objective, row_slice
@@ -412,7 +412,6 @@ class Saver:
         kept["summed"] = run.summed
         _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
         (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
-
 
     def _config(self, recipe: Recipe) -> ModelConfig:
         """What weights of this recipe can do."""

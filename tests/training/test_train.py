@@ -282,3 +282,11 @@ def test_recipes_warm_up_and_come_down(recipe: Recipe) -> None:
     assert rates[-1] == pytest.approx(recipe.peak * recipe.floor, rel=0.02)
     assert recipe.stages[-1].until == 1.0
     assert [stage.until for stage in recipe.stages] == sorted(stage.until for stage in recipe.stages)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_slots_that_stand_right_are_taught_to_stay(recipe: Recipe) -> None:
+    """`speedy` looks at a written canvas once more; the first gate failed where such slots weighed nothing."""
+    for stage in recipe.stages:
+        if stage.mix.sizes:
+            assert stage.mix.keep >= 0.1 and stage.weights.edit > 0
