@@ -19,6 +19,7 @@ from engine.forward import Forward, Output, Rows
 from engine.models.compact import CompactModel
 from training.convert import CONTROL
 from training.export import write_model
+from training.graph import build
 from training.restore import restore
 from training.schemes import MICROSOFT, Float32, Graph, RowInt8, Scheme, Weights, hadamard, quantize_rows
 
@@ -112,6 +113,18 @@ def test_an_export_can_be_restored(tmp_path: Path, weights: Weights) -> None:
 def test_only_8_bit_exports_are_restored(tmp_path: Path, weights: Weights) -> None:
     with pytest.raises(CheckpointError, match="export it again"):
         restore(exported(tmp_path, weights, Float32()))
+
+
+def test_what_training_left_alone_is_exported_to_the_same_byte(weights: Weights) -> None:
+    """Upper layers and control rows learn (`Recipe.frozen`, `Recipe.answers`): the other tensors need not ship anew."""
+    learned = {name: array.copy() for name, array in weights.items()}
+    learned["layers.2.down"] += 0.01
+    learned["embed"][CONTROL.eom] += 0.1
+    before, after = (build(CONFIG, some, RowInt8()).weights for some in (weights, learned))
+    changed = {name for name, array in after.items() if not np.array_equal(array, before[name])}
+    assert changed == {"embed", "embed.scale", "2.down", "2.down.scale"}
+    columns = np.flatnonzero((after["embed"] != before["embed"]).any(0))
+    assert columns.tolist() == [CONTROL.eom]
 
 
 @pytest.mark.parametrize("size", [1, 2, 12, 48, 64, 144, 576])
