@@ -1,7 +1,7 @@
 """The seam of `infill`: prefix, suffix, snippets, draft or none -> text, score or none.
 
-A filler may run the engine in this process (`LocalFiller`) or ask a serving engine (`remote.py`, another issue's
-work): token ids and logits stay on the filler's side of this line.
+A filler may run the engine in this process (`LocalFiller`), ask a serving engine (`RemoteFiller`), or do the one when
+the other fails (`FallbackFiller`): token ids and logits stay on the filler's side of this line.
 """
 
 from __future__ import annotations
@@ -100,8 +100,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class FillReport:
-    """What a request cost. tokens: kept tokens; forwards: denoising (or causal) forwards; context_tokens: encoded
-    for this request; ms: wall time in the engine."""
+    """What a request cost. tokens: kept tokens; forwards: denoising (or causal) forwards, none that a remote made;
+    context_tokens: encoded for this request; ms: wall time in the engine; by: who answered, in words, where there is
+    more than one filler."""
 
     tokens: int = 0
     forwards: int = 0
@@ -110,12 +111,14 @@ class FillReport:
     ms: float = 0.0
     mode: str = ""
     note: str = ""
+    by: str = ""
 
     def __add__(self, other: FillReport) -> FillReport:
-        """The cost of two requests one after the other; mode and note of the first that has them."""
+        """The cost of two requests one after the other; mode, note and filler of the first that has them."""
         sums = (self.tokens + other.tokens, self.forwards + other.forwards)
         context = (self.context_forwards + other.context_forwards, self.context_tokens + other.context_tokens)
-        return FillReport(*sums, *context, self.ms + other.ms, self.mode or other.mode, self.note or other.note)
+        words = (self.mode or other.mode, self.note or other.note, self.by or other.by)
+        return FillReport(*sums, *context, self.ms + other.ms, *words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,14 +129,27 @@ class FillResult:
     report: FillReport = field(default_factory=FillReport)
 
 
+class FillError(Exception):
+    """Why a filler gave no answer, in one sentence that holds none of the user's text.
+
+    again: seconds after which the same request may be sent once more without harm, or None. rest: seconds for which the
+    filler asked to be left alone. unfit: it is this request that cannot be answered; others can.
+    """
+
+    def __init__(self, sentence: str, *, again: float | None = None, rest: float = 0.0, unfit: bool = False) -> None:
+        super().__init__(sentence)
+        self.again, self.rest, self.unfit = again, rest, unfit
+
+
 class Filler(Protocol):
     """Fills holes. Cancelling the awaiting task stops the work within one step."""
 
     async def fill(self, request: FillRequest) -> FillResult:
-        """Texts for the hole, best first; none when the model has nothing to say."""
+        """Texts for the hole, best first; none when the model has nothing to say. Raises FillError when it cannot."""
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
-        """The score of each text in this hole, left to right with both sides seen (DECODING: Score)."""
+        """The score of each text in this hole, left to right with both sides seen (DECODING: Score). Raises FillError
+        when this filler has none."""
 
     def warm(self, request: FillRequest) -> None:
         """Prepare for this request when nothing else is to be done; may do nothing."""

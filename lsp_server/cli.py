@@ -11,6 +11,7 @@ from pathlib import Path
 
 from lsp_server.compose import MODES, Choice
 from lsp_server.errors import UserError
+from lsp_server.settings import REMOTE_KINDS, address
 
 COMMANDS = {
     "lsp": "run the language server for an editor",
@@ -26,7 +27,8 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     given = parser(arguments).parse_args(arguments)
-    choice = Choice(given.model, given.backend, given.device, given.threads)
+    remote = (getattr(given, f"remote.{name}") for name in ("url", "kind", "model", "proxy"))
+    choice = Choice(given.model, given.backend, given.device, given.threads, *remote)
     try:
         status: int = given.run(given, choice)
         sys.stdout.flush()
@@ -86,7 +88,33 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
     common.add_argument(
         "--mode", choices=MODES, help="how boldly to decode (default: speedy; for fix and fill quality)"
     )
+    remote = sub.add_argument_group("a server that is asked first (its key stands in REDRAFT_REMOTE_KEY)")
+    remote.add_argument(
+        "--remote", dest="remote.url", type=_address, default="", metavar="URL", help="its base address (default: none)"
+    )
+    remote.add_argument(
+        "--remote-kind",
+        dest="remote.kind",
+        default="",
+        choices=REMOTE_KINDS,
+        help="what it speaks (default: completions)",
+    )
+    remote.add_argument(
+        "--remote-model", dest="remote.model", default="", metavar="NAME", help="the model's name there"
+    )
+    remote.add_argument(
+        "--remote-proxy", dest="remote.proxy", type=_address, default="", metavar="URL", help="a proxy to reach it by"
+    )
     common.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
+
+
+def _address(text: str) -> str:
+    try:
+        return address(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            "give an http or https address without user name, password and query"
+        ) from None
 
 
 def _count(text: str) -> int:

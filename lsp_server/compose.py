@@ -5,11 +5,14 @@ Only here and in `settings` does this package know the engine, and only inside f
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import psutil
 
@@ -22,11 +25,17 @@ if TYPE_CHECKING:
     from engine.checkpoint import Checkpoint
     from engine.tokenizer import Tokenizer
     from infill.complete import Completer
+    from infill.filler import Filler
     from infill.local import Calibration, LocalFiller
+    from infill.remote import Remote
     from lsp_server.settings import Settings
+
+log = logging.getLogger(__name__)
 
 MODES = ("speedy", "quality", "auto", "causal")
 SCRIPTED = "scripted:"
+KEY_VARIABLE, KEYRING_SERVICE = "REDRAFT_REMOTE_KEY", "redraft"
+"""Where the remote's key stands: in the environment, or in the keyring under this service and the host as user."""
 CACHE_BYTES = 96 << 20
 """Encoded context kept beside what is in use: some 2,000 tokens of the embedded model, two or three files."""
 
@@ -37,13 +46,25 @@ class Choice:
 
     model: a folder, the name of an embedded model, `scripted:FILE`, or empty for the embedded one. backend: onnx,
     torch, or auto or empty for onnx. device: as the backend names it, or auto or empty for the processor. threads:
-    cores, 0 for the default.
+    cores, 0 for the default. remote_url: a server that is asked before the model of this process, or empty for none;
+    remote_kind, remote_model, remote_proxy: as `redraft.remote` says.
     """
 
     model: str = ""
     backend: str = ""
     device: str = ""
     threads: int = 0
+    remote_url: str = ""
+    remote_kind: str = ""
+    remote_model: str = ""
+    remote_proxy: str = ""
+
+    @classmethod
+    def of(cls, settings: Settings) -> Choice:
+        """What the settings name."""
+        chosen = settings
+        remote = (chosen.remote_url, chosen.remote_kind, chosen.remote_model, chosen.remote_proxy)
+        return cls(chosen.model, chosen.backend, chosen.device, chosen.threads, *remote)
 
     @property
     def folder(self) -> Path:
@@ -76,7 +97,20 @@ class Choice:
         return self.threads or max(1, min(4, physical_cores() - 1))
 
 
-def open_filler(choice: Choice) -> LocalFiller:
+def open_filler(choice: Choice) -> Filler:
+    """The model of this process, and before it the remote one when there is one. Raises UserError when either cannot
+    be had."""
+    remote = remote_of(choice)
+    local = open_local(choice)
+    if remote is None:
+        return local
+    from infill.fallback import FallbackFiller
+    from infill.remote import RemoteFiller
+
+    return FallbackFiller(RemoteFiller(remote), local)
+
+
+def open_local(choice: Choice) -> LocalFiller:
     """Load the model and start its engine. Raises UserError when it cannot be loaded."""
     if choice.model.startswith(SCRIPTED):
         return _scripted(choice.model.removeprefix(SCRIPTED))
@@ -117,7 +151,7 @@ def load_completer(settings: Settings) -> Completer:
     """What a language server's session starts with. Raises UserError, whose sentence the editor shows."""
     from infill.complete import Completer
 
-    return Completer(open_filler(Choice(settings.model, settings.backend, settings.device, settings.threads)))
+    return Completer(open_filler(Choice.of(settings)))
 
 
 def physical_cores() -> int:
@@ -139,6 +173,59 @@ def _calibration(parameters: Mapping[str, float] | None) -> Calibration | None:
         return None
     temperature = parameters["temperature"]
     return lambda probability: probability ** (1 / temperature)
+
+
+# ---- a server that is asked first
+
+
+def remote_of(choice: Choice) -> Remote | None:
+    """The remote that is chosen, with its key. Raises UserError when it cannot be asked safely."""
+    if not choice.remote_url:
+        return None
+    from infill.remote import Remote
+
+    address = urlsplit(choice.remote_url)
+    key = _key(address.netloc)
+    if key and address.scheme == "http" and not is_loopback(address.hostname or ""):
+        raise UserError(
+            f"the key for {address.netloc} would travel unencrypted; make redraft.remote.url an https address, or take "
+            f"the key away."
+        )
+    kind = choice.remote_kind or "completions"
+    return Remote(choice.remote_url, kind, choice.remote_model, key, choice.remote_proxy)
+
+
+def _key(host: str) -> str:
+    """The key for a host: from the environment, else from the system's keyring where `keyring` is installed, else
+    none. Raises UserError for one that cannot stand in a header, and never shows it."""
+    key, place = os.environ.get(KEY_VARIABLE, "").strip(), KEY_VARIABLE
+    if not key:
+        key, place = _kept_key(host), "the keyring"
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise UserError(f"the key in {place} holds characters that no key has; set it anew.")
+    return key
+
+
+def _kept_key(host: str) -> str:
+    try:
+        import keyring
+    except ImportError:
+        return ""
+    try:
+        return (keyring.get_password(KEYRING_SERVICE, host) or "").strip()
+    except Exception as error:  # its backends raise what they like
+        log.warning("the keyring cannot be read (%s); asking %s without a key", type(error).__name__, host)
+        return ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address stays on this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 # ---- a model that answers from a script

@@ -249,16 +249,16 @@ class Session:
 
         Never any of the user's text.
         """
-        if report.forwards:
-            self.status.answered(report.ms)
+        if report.forwards or report.by:
+            self.status.answered(report.ms, report.by)
             self.rhythm.outran(typist=False)
         if self.settings.trace:
             ms, snapshot = (time.monotonic() - asked.since) * 1000, asked.snapshot
-            cost = (
-                f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, {report.ms:.0f} ms"
-                if report.forwards
-                else "no model call"
-            )
+            cost = "no model call"
+            if report.forwards or report.by:
+                by = f"{report.by}; " * bool(report.by)
+                read = f"{report.forwards} forwards, {report.context_tokens} tokens read, {report.ms:.0f} ms"
+                cost = f"{by}{report.mode}: {read}"
             line = f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
 

@@ -20,22 +20,28 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from infill.complete import Preferences
 
 SECTION = "redraft"
+REMOTE_KINDS = ("completions", "fim", "mercury-edit", "sglang", "vllm")
 _PLACES = ("comment", "docstring", "string", "prose")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What a value may be: in words, as JSON schema, and as a function that raises ValueError or returns it read."""
+    """What a value may be: in words, as JSON schema, and as a function that raises ValueError or returns it read.
+
+    secret: a wrong value may hold a password and is not shown.
+    """
 
     words: str
     schema: Mapping[str, Any]
     read: Callable[[Any], Any]
+    secret: bool = False
 
 
 def _flag() -> Kind:
@@ -72,6 +78,27 @@ def _choice(*allowed: str) -> Kind:
 
 def _text() -> Kind:
     return Kind("a string", {"type": "string"}, lambda sent: _of_type(sent, str))
+
+
+def address(sent: Any) -> str:
+    """An http or https address without user, query and fragment, or an empty text. Raises ValueError for others."""
+    text = str(_of_type(sent, str)).strip()
+    parts = urlsplit(text)
+    if text and not (
+        parts.scheme in ("http", "https")
+        and parts.hostname
+        and parts.port != 0
+        and not (parts.username or parts.password or parts.query or parts.fragment)
+        and text.isascii()
+        and not re.search(r"[\s\x00-\x1f\x7f]", text)
+    ):
+        raise ValueError
+    return text
+
+
+def _address() -> Kind:
+    words = "an http or https address without user name, password and query"
+    return Kind(words, {"type": "string", "format": "uri"}, address, secret=True)
 
 
 def _list_of(item: Kind, words: str) -> Kind:
@@ -169,6 +196,20 @@ class Settings:
         "threads", _whole(0, 256), 0, "Cores the model may use; 0 is up to four, one less than there are.",
         scope="machine",
     )  # fmt: skip
+    remote_url: str = _setting(
+        "remote.url", _address(), "",
+        "Base address of a server that is asked first, such as `http://127.0.0.1:30000/v1`; empty asks no other "
+        "machine. The code around the cursor is sent there.",
+        scope="machine",
+    )  # fmt: skip
+    remote_kind: str = _setting(
+        "remote.kind", _choice(*REMOTE_KINDS), "completions", "What it speaks.", scope="machine"
+    )
+    remote_model: str = _setting("remote.model", _text(), "", "The model's name there.", scope="machine")
+    remote_proxy: str = _setting(
+        "remote.proxy", _address(), "", "A proxy to reach it by; those of the environment are not used.",
+        scope="machine",
+    )  # fmt: skip
 
     def enabled(self, language: str) -> bool:
         """Whether anything may be asked about files of this language."""
@@ -240,9 +281,9 @@ def read(
         try:
             good[one.name] = one.metadata["kind"].read(value)
         except ValueError:
-            shown = json.dumps(value, default=str, ensure_ascii=False)[:40]
-            words, default = one.metadata["kind"].words, json.dumps(one.default)
-            complaints.append(f"`{SECTION}.{name}` must be {words}, not {shown}; using {default}.")
+            kind, default = one.metadata["kind"], json.dumps(one.default)
+            shown = "" if kind.secret else f", not {json.dumps(value, default=str, ensure_ascii=False)[:40]}"
+            complaints.append(f"`{SECTION}.{name}` must be {kind.words}{shown}; using {default}.")
     if (objection := _objection(good.get("model", ""), folders)) is not None:
         complaints.append(f"`{SECTION}.model` {objection}; using the model that comes with redraft.")
         del good["model"]

@@ -20,6 +20,7 @@ class Status:
     def __init__(self, notify: Callable[[str, Any], None]) -> None:
         self._notify = notify
         self._sent: tuple[State, str] | None = None
+        self._answered_by = ""
         self._recent: deque[float] = deque(maxlen=_SAMPLES)
 
     def say(self, state: State, message: str = "") -> None:
@@ -31,19 +32,23 @@ class Status:
     def recover(self) -> None:
         """Ready, unless the last answers say otherwise."""
         if self._sent is None or self._sent[0] not in ("slow", "error"):
-            self.say("ready")
+            self._say_ready()
 
     @property
     def typical_ms(self) -> float:
         """Median milliseconds of the last model answers; 0 before the first one."""
         return median(self._recent) if self._recent else 0.0
 
-    def answered(self, ms: float) -> None:
-        """Count one answer of the model; turns `slow` on and off."""
+    def answered(self, ms: float, by: str = "") -> None:
+        """Count one answer; turns `slow` on and off. by: who answered, where there is more than one who may."""
         self._recent.append(ms)
+        self._answered_by = by
         state = self._sent[0] if self._sent else None
         if state != "slow" and len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:
             seconds = round(self.typical_ms / 1000, 1)
             self.say("slow", f"Proposals take {seconds} s here; fewer `redraft.context.tokens` or `maxLines` may help.")
-        elif state == "error" or (state == "slow" and self.typical_ms < SLOW_MS / 2):
-            self.say("ready")
+        elif state == "error" or (state == "slow" and self.typical_ms < SLOW_MS / 2) or state == "ready":
+            self._say_ready()
+
+    def _say_ready(self) -> None:
+        self.say("ready", f"Answered by {self._answered_by}." if self._answered_by else "")

@@ -17,9 +17,9 @@ import time
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
-from infill.complete import Completer, Preferences
+from infill.complete import Completer, Completion, Preferences
 from infill.document import Snapshot
-from infill.filler import Step
+from infill.filler import FillError, Step
 from lsp_server import compose, terminal
 from lsp_server.compose import SCRIPTED, Choice
 from lsp_server.errors import UserError
@@ -55,12 +55,13 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
             _describe(choice)
         started = time.perf_counter()
         with terminal.waiting("loading the model"):
-            completer = Completer(compose.open_filler(choice))
+            completer = Completer(compose.open_local(choice))
         _say("loaded in", f"{time.perf_counter() - started:.1f} s")
         try:
             asyncio.run(_measure(completer, given.mode or "speedy"))
         finally:
             completer.close()
+        _say("remote", _remote(choice))
     except UserError as error:
         _say("PROBLEM", str(error))
         return 1
@@ -104,6 +105,30 @@ async def _measure(completer: Completer, mode: str) -> None:
         _say(title, f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards")
         if title == "new file":
             _plan(steps, report.mode)
+
+
+def _remote(choice: Choice) -> str:
+    """How the remote does, where there is one: it is asked about the same sample, and by itself."""
+    remote = compose.remote_of(choice)
+    if remote is None:
+        return "none; no other machine is asked"
+    from infill.remote import RemoteFiller
+
+    filler = RemoteFiller(remote)
+    try:
+        completion = asyncio.run(_complete(Completer(filler), Preferences(deadline=None)))
+    except FillError as error:
+        raise UserError(f"{error}; until it does, the model on this machine answers.") from None
+    finally:
+        filler.close()
+    key = "with a key" if remote.key else "without a key"
+    what = "an answer" if completion.suggestions else f"an answer that is not shown ({completion.reason})"
+    return f"{remote.url} ({remote.kind}, {key}): {what} in {completion.report.ms:.0f} ms"
+
+
+async def _complete(completer: Completer, preferences: Preferences) -> Completion:
+    snapshot = Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
+    return await completer.complete(snapshot, len(SAMPLE), preferences=preferences, invoked=True)
 
 
 def _plan(steps: list[Step], mode: str) -> None:

@@ -9,7 +9,6 @@ import argparse
 import contextlib
 import ctypes
 import gc
-import ipaddress
 import os
 
 import psutil
@@ -18,6 +17,11 @@ from lsp_server import compose
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 
+PINNED = (
+    *("model", "backend", "device", "threads", "mode"),
+    *("remote.url", "remote.kind", "remote.model", "remote.proxy"),
+)
+"""Settings that the command line has arguments for, by their name on the wire."""
 M_MMAP_THRESHOLD = -3
 """mallopt(3)."""
 
@@ -66,9 +70,7 @@ def _give_memory_back() -> None:
 
 def _pinned(given: argparse.Namespace) -> dict[str, object]:
     """Settings that the command line fixes, by their name on the wire."""
-    return {
-        name: getattr(given, name) for name in ("model", "backend", "device", "threads", "mode") if getattr(given, name)
-    }
+    return {name: value for name in PINNED if (value := getattr(given, name))}
 
 
 def _address(text: str, any_host: bool) -> tuple[str, int]:
@@ -76,16 +78,9 @@ def _address(text: str, any_host: bool) -> tuple[str, int]:
     if not colon or not port.isdecimal() or not int(port) < 65536:
         raise UserError(f"{text!r} is no address; write HOST:PORT, for example 127.0.0.1:8011.")
     host = host.strip("[]")
-    if not any_host and host != "localhost" and not _loopback(host):
+    if not any_host and not compose.is_loopback(host):
         raise UserError(f"{host} can be reached by other machines; use 127.0.0.1, or add --any-host if you mean it.")
     return host, int(port)
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _step_back() -> None:

@@ -1,0 +1,133 @@
+"""Two fillers as one: the first is asked while it works, the second answers when it does not."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from infill.filler import Filler, FillError, FillRequest, FillResult, Score
+
+log = logging.getLogger(__name__)
+
+SHARE = 0.7
+"""Of a request's time that the first filler may take; the rest is the second one's."""
+LEAST = 0.1
+"""Seconds of a request under which the first one is not asked, nor blamed for being late."""
+HERE = "the model on this machine"
+
+
+class Breaker:
+    """A circuit breaker: closed, open for a while after `failures` in a row, then half open.
+
+    While it is half open one caller at a time may try; success closes it, failure opens it for twice as long, at most
+    `longest` seconds. clock: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        failures: int = 3,
+        pause: float = 10.0,
+        longest: float = 300.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._allowed, self._first, self._longest, self._clock = failures, pause, longest, clock
+        self._failures, self._pause, self._until = 0, pause, 0.0
+        self._probing = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything goes through."""
+        return self._failures < self._allowed
+
+    def enter(self) -> bool:
+        """Whether the caller may try now; who may must say how it went: `succeeded`, `failed` or `gave_up`."""
+        if self.closed:
+            return True
+        if self._probing or self._clock() < self._until:
+            return False
+        self._probing = True
+        return True
+
+    def succeeded(self) -> None:
+        """Close."""
+        self._failures, self._pause, self._probing = 0, self._first, False
+
+    def failed(self, rest: float = 0.0) -> float:
+        """Count a failure. rest: seconds that the other side wants to be left alone, which opens it at once. Returns
+        the seconds it is open for from now, 0 while it is closed."""
+        if self._probing:
+            self._pause = min(self._longest, 2 * self._pause)
+        self._failures = self._allowed if rest else self._failures + 1
+        self._probing = False
+        if self.closed:
+            return 0.0
+        pause = min(self._longest, max(rest, self._pause))
+        self._until = self._clock() + pause
+        return pause
+
+    def gave_up(self) -> None:
+        """The caller has learnt nothing; the next one may try."""
+        self._probing = False
+
+
+class FallbackFiller:
+    """`Filler` of two. Scores are always the second one's: numbers of two models do not compare."""
+
+    def __init__(self, first: Filler, second: Filler, breaker: Breaker | None = None) -> None:
+        self._first, self._second, self._breaker = first, second, breaker or Breaker()
+        self._why = ""
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        """The first one's answer, else the second one's; the report says whose, and why."""
+        began, why = time.monotonic(), "there was no time to ask another one"
+        if request.limits.deadline is None or request.limits.deadline >= LEAST:
+            if (result := await self._try(request)) is not None:
+                return result
+            why = self._why
+        result = await self._second.fill(_within(request, 1.0, time.monotonic() - began))
+        return replace(result, report=replace(result.report, by=f"{HERE}, because {why}"))
+
+    async def _try(self, request: FillRequest) -> FillResult | None:
+        """The first one's answer; None while the breaker is open and when it fails, which the log then says."""
+        if not self._breaker.enter():
+            return None
+        try:
+            result = await self._first.fill(_within(request, SHARE))
+        except FillError as error:
+            pause = 0.0
+            if error.unfit:
+                self._breaker.gave_up()
+            else:
+                pause = self._breaker.failed(error.rest)
+            self._why = str(error)
+            log.error("%s; %s answers%s", error, HERE, f" for the next {pause:.0f} s" if pause else "")
+            return None
+        except BaseException:
+            self._breaker.gave_up()
+            raise
+        self._breaker.succeeded()
+        return result
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        """The second one's."""
+        return await self._second.score(request, texts)
+
+    def warm(self, request: FillRequest) -> None:
+        """Only while the second one answers: it costs the user's cores."""
+        if not self._breaker.closed:
+            self._second.warm(request)
+
+    def close(self) -> None:
+        """Close both."""
+        self._first.close()
+        self._second.close()
+
+
+def _within(request: FillRequest, share: float, spent: float = 0.0) -> FillRequest:
+    """The request with a part of its time, less what is spent."""
+    deadline = request.limits.deadline
+    if deadline is None:
+        return request
+    return replace(request, limits=replace(request.limits, deadline=max(0.0, deadline * share - spent)))

@@ -1,0 +1,198 @@
+"""A serving engine over HTTP behind the `Filler` seam; the one home of the HTTP client.
+
+A request is one POST of JSON. It goes to the configured address and to no other: redirects are not followed, proxies
+of the environment are not used, certificates are verified against the system's. An answer is read to its end before it
+is believed, and nothing that is wrong with it gets further than one `FillError`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+
+from infill.dialects import KINDS
+from infill.filler import FillError, FillReport, FillRequest, FillResult, Score
+
+CONNECT, FIRST_BYTE, TOTAL = 1.0, 30.0, 60.0
+"""Seconds until connected, between two reads, and for the whole of a request that has no deadline."""
+LARGEST = 1 << 20
+"""Bytes of an answer."""
+RETRY_PAUSE = 0.1
+
+_HINTS = {
+    400: "did not understand the request; check redraft.remote.kind and redraft.remote.model",
+    401: "wants a valid key; set REDRAFT_REMOTE_KEY",
+    402: "wants to be paid",
+    403: "refuses the key; check REDRAFT_REMOTE_KEY",
+    404: "has no such endpoint or model; check redraft.remote.url, redraft.remote.kind and redraft.remote.model",
+    422: "did not understand the request; check redraft.remote.kind and redraft.remote.model",
+    429: "has too much to do",
+    503: "is not ready",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where to ask and how.
+
+    url: the base address, as OpenAI clients take it (`http://127.0.0.1:8012/v1`), or one without a path, which means
+    `/v1`. kind: a row of `KINDS`. key: sent as a bearer token when there is one. proxy: an address, or empty for none.
+    """
+
+    url: str
+    kind: str = "completions"
+    model: str = ""
+    key: str = field(default="", repr=False)
+    proxy: str = ""
+
+    @property
+    def host(self) -> str:
+        """Host and port: what a sentence calls it."""
+        return urlsplit(self.url).netloc
+
+    def address(self, path: str) -> str:
+        """Of one endpoint; the base may name it already."""
+        base = self.url.rstrip("/")
+        if base.endswith("/" + path):
+            return base
+        return f"{base}{'' if urlsplit(base).path else '/v1'}/{path}"
+
+
+class RemoteFiller:
+    """`Filler` over a serving engine. It has no scores, and nothing can be prepared there."""
+
+    def __init__(self, remote: Remote) -> None:
+        self._remote, self._kind = remote, KINDS[remote.kind]
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "redraft"}
+        if remote.key:
+            headers["Authorization"] = f"Bearer {remote.key}"
+        self._client = httpx2.AsyncClient(
+            headers=headers, proxy=remote.proxy or None, trust_env=False, follow_redirects=False
+        )
+        self._closing: asyncio.Task[None] | None = None
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        """The server's texts within the request's deadline. Cancelling closes the connection."""
+        began = time.monotonic()
+        total = TOTAL if request.limits.deadline is None else request.limits.deadline
+        try:
+            body = self._kind.body(request, self._remote.model)
+            try:
+                async with asyncio.timeout(total):
+                    answer = await self._ask(self._kind.form(request).path, body, began + total)
+            except TimeoutError:
+                raise FillError(f"gave no answer within {total:.1f} s") from None
+            texts = self._kind.texts(answer, request)
+        except FillError as error:
+            raise FillError(f"{self._remote.host} {error}", rest=error.rest, unfit=error.unfit) from None
+        ms = 1000 * (time.monotonic() - began)
+        return FillResult(texts, FillReport(_tokens(answer), ms=ms, mode=self._remote.kind, by=self._remote.host))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        """Always FillError: token ids and log-probabilities of another vocabulary do not compare with ours."""
+        raise FillError(f"{self._remote.host} gives no scores")
+
+    def warm(self, request: FillRequest) -> None:
+        """Nothing: work ahead of time on another machine is somebody's money."""
+
+    def close(self) -> None:
+        """Close idle connections; after the event loop has ended, they went with it."""
+        try:
+            self._closing = asyncio.get_running_loop().create_task(self._client.aclose())
+        except RuntimeError:
+            return
+
+    async def _ask(self, path: str, body: Mapping[str, Any], until: float) -> object:
+        """The JSON answer; asks once more where that is safe and in time."""
+        try:
+            return await self._post(path, body)
+        except FillError as error:
+            if error.again is None or time.monotonic() + error.again >= until:
+                raise
+            await asyncio.sleep(error.again)
+        return await self._post(path, body)
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> object:
+        """One POST. What failed before the first byte of an answer may be sent again: it changes nothing there."""
+        timeout = httpx2.Timeout(FIRST_BYTE, connect=CONNECT)
+        answered = False
+        try:
+            async with self._client.stream("POST", self._remote.address(path), json=body, timeout=timeout) as response:
+                answered = True
+                _believe(response)
+                return _json(await _bounded(response))
+        except httpx2.ConnectTimeout:
+            raise FillError(f"cannot be reached within {CONNECT:.0f} s") from None
+        except httpx2.TimeoutException:
+            raise FillError("fell silent") from None
+        except httpx2.ConnectError as error:
+            raise FillError(f"cannot be reached ({_reason(error)})", again=RETRY_PAUSE) from None
+        except httpx2.HTTPError as error:
+            what = "broke off its answer" if answered else "closed the connection"
+            raise FillError(f"{what} ({_reason(error)})", again=None if answered else RETRY_PAUSE) from None
+
+
+def _believe(response: httpx2.Response) -> None:
+    """Raises FillError unless this is the beginning of a JSON answer. What the body says of an error is not repeated:
+    some servers repeat the request there."""
+    status = response.status_code
+    if 300 <= status < 400:
+        raise FillError(f"sends requests to another address ({status}), which redraft does not follow")
+    if status != 200:
+        hint = _HINTS.get(status, "failed" if status >= 500 else "refuses the request")
+        rest = _retry_after(response.headers.get("Retry-After", "")) if status in (429, 503) else None
+        raise FillError(f"{hint} ({status})", again=rest, rest=rest or 0.0)
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise FillError(f"answered {kind[:40] or 'something'} instead of application/json; check redraft.remote.url")
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise FillError("compressed its answer although it was asked not to")
+
+
+async def _bounded(response: httpx2.Response) -> bytes:
+    """The body, never more than LARGEST bytes of it."""
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > LARGEST:
+            raise FillError(f"answered more than {LARGEST >> 20} MiB")
+    return bytes(body)
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body.decode())
+    except UnicodeDecodeError:
+        raise FillError("answered bytes that are not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise FillError("answered something that is not JSON") from None
+
+
+def _tokens(answer: object) -> int:
+    """What the answer says of its own length; 0 when it says nothing."""
+    usage = answer.get("usage") if isinstance(answer, dict) else None
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else 0
+
+
+def _retry_after(value: str) -> float | None:
+    """Seconds (RFC 9110, 10.2.3): a number or a date."""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") or type(error).__name__

@@ -1,0 +1,231 @@
+"""The circuit breaker by itself, and two fillers as one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+import pytest
+
+from infill.fallback import HERE, SHARE, Breaker, FallbackFiller
+from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Limits, Score
+
+ASK = FillRequest("a = ", "", "a.py", "python", limits=Limits(deadline=2.0))
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Other:
+    """A filler that says its name, raises what it is told to, or waits without end."""
+
+    def __init__(self, name: str, *outcomes: BaseException | str) -> None:
+        self.name, self.outcomes = name, list(outcomes)
+        self.asked: list[FillRequest] = []
+        self.warmed = self.closed = 0
+        self.waiting = asyncio.Event()
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.asked.append(request)
+        outcome = self.outcomes.pop(0) if self.outcomes else ""
+        if isinstance(outcome, BaseException):
+            raise outcome
+        if outcome == "wait":
+            self.waiting.set()
+            await asyncio.Event().wait()
+        return FillResult((Filled(self.name, None, None, True),), FillReport(by=self.name))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        return [Score(float(len(self.name)))] * len(texts)
+
+    def warm(self, request: FillRequest) -> None:
+        self.warmed += 1
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def breaker(clock: Clock) -> Breaker:
+    return Breaker(failures=3, pause=10, longest=60, clock=clock)
+
+
+# ---- the breaker
+
+
+def test_it_opens_after_failures_in_a_row_and_not_before(breaker: Breaker) -> None:
+    for round_ in range(5):
+        assert breaker.enter() and breaker.failed() == 0, round_
+        assert breaker.enter() and breaker.failed() == 0, round_
+        assert breaker.enter()
+        breaker.succeeded()
+    assert [breaker.failed() for _ in range(3)] == [0, 0, 10]
+    assert not breaker.enter() and not breaker.closed
+
+
+def test_half_open_lets_one_through_and_success_closes_it(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(3):
+        breaker.failed()
+    clock.now += 9.9
+    assert not breaker.enter()
+    clock.now += 0.2
+    assert breaker.enter() and not breaker.enter()
+    breaker.succeeded()
+    assert breaker.closed and breaker.enter() and breaker.enter()
+    assert [breaker.failed() for _ in range(3)] == [0, 0, 10], "the pause is short again"
+
+
+def test_a_failed_probe_doubles_the_pause_up_to_the_longest(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(3):
+        breaker.failed()
+    pauses = []
+    for _ in range(4):
+        clock.now += 1000
+        assert breaker.enter()
+        pauses.append(breaker.failed())
+        assert not breaker.enter()
+    assert pauses == [20, 40, 60, 60]
+
+
+def test_a_cancelled_probe_leaves_the_way_free_for_the_next(breaker: Breaker, clock: Clock) -> None:
+    for _ in range(3):
+        breaker.failed()
+    clock.now += 11
+    assert breaker.enter()
+    breaker.gave_up()
+    assert breaker.enter() and not breaker.enter()
+
+
+def test_who_asks_to_be_left_alone_is_at_once(breaker: Breaker, clock: Clock) -> None:
+    assert breaker.enter() and breaker.failed(rest=30) == 30
+    clock.now += 29
+    assert not breaker.enter()
+    clock.now += 2
+    assert breaker.enter()
+    assert breaker.failed(rest=100_000) == 60
+
+
+def test_late_failures_of_requests_from_before_do_not_lengthen_the_pause(breaker: Breaker) -> None:
+    assert all(breaker.enter() for _ in range(6))
+    assert [breaker.failed() for _ in range(6)] == [0, 0, 10, 10, 10, 10]
+
+
+# ---- two fillers
+
+
+async def fill(both: FallbackFiller, request: FillRequest = ASK) -> tuple[str, str]:
+    result = await both.fill(request)
+    return result.texts[0].text, result.report.by
+
+
+async def test_the_first_answers_while_it_can_and_has_a_share_of_the_time() -> None:
+    first, second = Other("first"), Other("second")
+    assert await fill(FallbackFiller(first, second)) == ("first", "first")
+    assert first.asked[0].limits.deadline == SHARE * 2.0
+    assert not second.asked
+
+
+async def test_a_failure_is_one_line_in_the_log_and_the_seconds_answer(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = Other("first", FillError("gpu:1 fell silent")), Other("second")
+    both = FallbackFiller(first, second)
+    with caplog.at_level(logging.WARNING):
+        assert await fill(both) == ("second", f"{HERE}, because gpu:1 fell silent")
+    assert [record.getMessage() for record in caplog.records] == [f"gpu:1 fell silent; {HERE} answers"]
+    assert caplog.records[0].exc_info is None
+    left = second.asked[0].limits.deadline
+    assert left is not None and 1.0 < left <= 2.0
+    assert await fill(both) == ("first", "first")
+
+
+async def test_while_it_is_open_nobody_waits_nor_reads_the_same_line_again(
+    breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = Other("first", *[FillError("no")] * 4), Other("second")
+    both = FallbackFiller(first, second, breaker)
+    for _ in range(10):
+        assert (await fill(both))[0] == "second"
+    assert len(first.asked) == 3
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [f"no; {HERE} answers"] * 2 + [f"no; {HERE} answers for the next 10 s"]
+    clock.now += 11
+    assert (await fill(both))[0] == "second"
+    assert len(first.asked) == 4
+    clock.now += 21
+    assert (await fill(both))[0] == "first"
+
+
+async def test_only_an_open_breaker_warms_the_second(breaker: Breaker) -> None:
+    first, second = Other("first", *[FillError("no")] * 3), Other("second")
+    both = FallbackFiller(first, second, breaker)
+    both.warm(ASK)
+    assert (first.warmed, second.warmed) == (0, 0)
+    for _ in range(3):
+        await fill(both)
+    both.warm(ASK)
+    assert (first.warmed, second.warmed) == (0, 1)
+
+
+async def test_cancelling_reaches_the_first_and_frees_the_probe(breaker: Breaker, clock: Clock) -> None:
+    first, second = Other("first", *[FillError("no")] * 3, "wait"), Other("second")
+    both = FallbackFiller(first, second, breaker)
+    for _ in range(3):
+        await fill(both)
+    clock.now += 11
+    probe = asyncio.create_task(both.fill(ASK))
+    await first.waiting.wait()
+    assert (await fill(both))[0] == "second"
+    probe.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await probe
+    assert await fill(both) == ("first", "first")
+
+
+async def test_an_unfit_request_is_not_the_firsts_fault() -> None:
+    first, second = Other("first", *[FillError("cannot", unfit=True)] * 9), Other("second")
+    both = FallbackFiller(first, second)
+    for _ in range(9):
+        assert await fill(both) == ("second", f"{HERE}, because cannot")
+    assert await fill(both) == ("first", "first")
+
+
+async def test_without_time_the_first_is_not_asked() -> None:
+    first, second = Other("first"), Other("second")
+    request = FillRequest("", "", "", "", limits=Limits(deadline=0.0))
+    assert (await fill(FallbackFiller(first, second), request))[0] == "second"
+    assert not first.asked
+
+
+async def test_without_a_deadline_neither_has_one() -> None:
+    first, second = Other("first", FillError("no")), Other("second")
+    await fill(FallbackFiller(first, second), FillRequest("", "", "", ""))
+    assert [one.asked[0].limits.deadline for one in (first, second)] == [None, None]
+
+
+async def test_a_bug_of_the_first_is_not_swallowed_and_leaves_the_probe_free(breaker: Breaker, clock: Clock) -> None:
+    first, second = Other("first", *[FillError("no")] * 3, LookupError()), Other("second")
+    both = FallbackFiller(first, second, breaker)
+    for _ in range(3):
+        await fill(both)
+    clock.now += 11
+    with pytest.raises(LookupError):
+        await fill(both)
+    assert await fill(both) == ("first", "first")
+
+
+async def test_scores_are_the_seconds_and_closing_closes_both() -> None:
+    first, second = Other("1"), Other("second")
+    both = FallbackFiller(first, second)
+    assert [score.total for score in await both.score(ASK, ["x", "y"])] == [6.0, 6.0]
+    both.close()
+    assert (first.closed, second.closed) == (1, 1)
