@@ -1,13 +1,14 @@
 """A serving engine over HTTP behind the `Filler` seam; the one home of the HTTP client.
 
 A request is one POST of JSON. It goes to the configured address and to no other: redirects are not followed, proxies
-of the environment are not used, certificates are verified against the system's. An answer is read to its end before it
-is believed, and nothing that is wrong with it gets further than one `FillError`.
+of the environment are not used, certificates are verified against those of the system or of SSL_CERT_FILE. An answer is
+read to its end before it is believed, and nothing that is wrong with it gets further than one `FillError`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -76,7 +77,11 @@ class RemoteFiller:
         if remote.key:
             headers["Authorization"] = f"Bearer {remote.key}"
         self._client = httpx2.AsyncClient(
-            headers=headers, proxy=remote.proxy or None, trust_env=False, follow_redirects=False
+            headers=headers,
+            verify=httpx2.create_ssl_context(),
+            proxy=remote.proxy or None,
+            trust_env=False,
+            follow_redirects=False,
         )
         self._closing: asyncio.Task[None] | None = None
 
@@ -105,11 +110,13 @@ class RemoteFiller:
         """Nothing: work ahead of time on another machine is somebody's money."""
 
     def close(self) -> None:
-        """Close idle connections; after the event loop has ended, they went with it."""
-        try:
-            self._closing = asyncio.get_running_loop().create_task(self._client.aclose())
-        except RuntimeError:
-            return
+        """Close its connections soon; after the event loop has ended, they went with it."""
+        with contextlib.suppress(RuntimeError):
+            self._closing = asyncio.get_running_loop().create_task(self.aclose())
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
 
     async def _ask(self, path: str, body: Mapping[str, Any], until: float) -> object:
         """The JSON answer; asks once more where that is safe and in time."""

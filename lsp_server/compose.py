@@ -209,10 +209,13 @@ def _key(host: str) -> str:
 def _kept_key(host: str) -> str:
     try:
         import keyring
+        from keyring.errors import NoKeyringError
     except ImportError:
         return ""
     try:
         return (keyring.get_password(KEYRING_SERVICE, host) or "").strip()
+    except NoKeyringError:
+        return ""
     except Exception as error:  # its backends raise what they like
         log.warning("the keyring cannot be read (%s); asking %s without a key", type(error).__name__, host)
         return ""

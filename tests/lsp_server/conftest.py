@@ -39,6 +39,7 @@ class Editor:
         self.client = LanguageClient(converter_factory=_converter)
         register_lsp_features(self.client)
         self.statuses: list[str] = []
+        self.status_messages: list[str] = []
         self.applied: list[types.WorkspaceEdit] = []
         self.registrations: list[str] = []
         self.messages = self.client.messages
@@ -49,6 +50,7 @@ class Editor:
         @self.client.feature("redraft/status")
         def status(params: Any) -> None:
             self.statuses.append(params.state)
+            self.status_messages.append(params.message)
 
         @self.client.feature(types.WORKSPACE_APPLY_EDIT)
         def apply_edit(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
