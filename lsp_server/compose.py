@@ -5,9 +5,7 @@ Only here and in `settings` does this package know the engine, and only inside f
 
 from __future__ import annotations
 
-import ipaddress
 import json
-import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from infill.local import Calibration, LocalFiller
     from infill.remote import Remote
     from lsp_server.settings import Settings
-
-log = logging.getLogger(__name__)
 
 MODES = ("speedy", "quality", "auto", "causal")
 SCRIPTED = "scripted:"
@@ -217,12 +213,18 @@ def _kept_key(host: str) -> str:
     except NoKeyringError:
         return ""
     except Exception as error:  # its backends raise what they like
-        log.warning("the keyring cannot be read (%s); asking %s without a key", type(error).__name__, host)
+        import logging
+
+        logging.getLogger(__name__).warning(
+            "the keyring cannot be read (%s); asking %s without a key", type(error).__name__, host
+        )
         return ""
 
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address stays on this machine."""
+    import ipaddress
+
     if host == "localhost":
         return True
     try:

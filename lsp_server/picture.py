@@ -88,7 +88,10 @@ def _in_place(snapshot: Snapshot, cursor: int, completion: Completion, paint: Pa
 
 def _summary(completion: Completion) -> str:
     report = completion.report
-    return (
-        f"  {report.mode}: {report.tokens} tokens in {report.forwards} forwards, {report.ms:.0f} ms; "
-        f"{report.context_tokens} context tokens encoded" + (f"; {report.note}" if report.note else "")
+    summed = (
+        f"{report.mode}: {report.tokens} tokens in {report.forwards} forwards, {report.ms:.0f} ms",
+        f"{report.context_tokens} context tokens encoded",
+        report.note,
+        report.by and f"answered by {report.by}",
     )
+    return "  " + "; ".join(part for part in summed if part)

@@ -254,11 +254,10 @@ class Session:
             self.rhythm.outran(typist=False)
         if self.settings.trace:
             ms, snapshot = (time.monotonic() - asked.since) * 1000, asked.snapshot
-            cost = "no model call"
-            if report.forwards or report.by:
-                by = f"{report.by}; " * bool(report.by)
-                read = f"{report.forwards} forwards, {report.context_tokens} tokens read, {report.ms:.0f} ms"
-                cost = f"{by}{report.mode}: {read}"
+            read = f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, "
+            spent = f"{read if report.forwards else ''}{report.ms:.0f} ms"
+            by = f"{report.by}; " if report.by else ""
+            cost = f"{by}{spent}" if report.forwards or report.by else "no model call"
             line = f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
 

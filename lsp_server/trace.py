@@ -40,6 +40,7 @@ def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
         "context tokens encoded": report.context_tokens,
         "time": f"{report.ms:.0f} ms",
         "note": report.note,
+        "answered by": report.by,
         "silent because": completion.reason,
     }
     told = " · ".join(f"{name}: <b>{escape(str(value))}</b>" for name, value in figures.items() if value != "")

@@ -29,6 +29,8 @@ HOMES = {
     "transformers": {"engine"},
     "tokenizers": {"engine", "training"},
     "tree_sitter": {"infill"},
+    "httpx": {"infill"},
+    "keyring": {"lsp_server"},
     "pygls": {"lsp_server", "benchmarks"},
     "lsprotocol": {"lsp_server", "benchmarks"},
     "starlette": {"lsp_server"},
@@ -38,7 +40,7 @@ HOMES = {
 """Third-party packages and who may import them. Training makes models; benchmarks are a client of the server and
 time the bare runtime beside ours."""
 
-HEAVY = {"torch", "transformers", "onnxruntime", "tokenizers", "tree_sitter", "numpy", "pygls"}
+HEAVY = {"torch", "transformers", "onnxruntime", "tokenizers", "tree_sitter", "numpy", "pygls", "httpx2", "keyring"}
 
 
 def modules(package: str) -> list[Path]:
@@ -103,7 +105,17 @@ def test_pickle_is_nowhere() -> None:
     assert not wrong, wrong
 
 
-def test_the_whole_of_lsp_server_imports_without_torch() -> None:
+def test_the_http_client_has_one_file() -> None:
+    knows = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules("infill")
+        for name, _ in imported(path)
+        if name.partition(".")[0] == "httpx2"
+    }
+    assert knows == {"infill/remote.py"}
+
+
+def test_the_whole_of_lsp_server_imports_without_torch_nor_a_client() -> None:
     """Every module of the package, in a process of its own."""
     names = sorted(
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
@@ -111,7 +123,7 @@ def test_the_whole_of_lsp_server_imports_without_torch() -> None:
     )
     program = (
         f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
-        "print(*sorted({'torch', 'transformers', 'onnxruntime'} & sys.modules.keys()))"
+        "print(*sorted({'torch', 'transformers', 'onnxruntime', 'httpx2', 'keyring'} & sys.modules.keys()))"
     )
     ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.split() == []

@@ -108,7 +108,25 @@ def test_enable_is_a_flag_or_a_map_of_languages(enable: object, python: bool, ma
 
 def test_machine_settings_are_what_may_not_come_from_a_folder() -> None:
     every = {name.removeprefix("redraft."): None for name in NAMES}
-    assert set(every) - set(settings.only_window(every)) == {"model", "backend", "device", "threads"}
+    assert set(every) - set(settings.only_window(every)) == {
+        *("model", "backend", "device", "threads"),
+        *("remote.url", "remote.kind", "remote.model", "remote.proxy"),
+    }
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["gpu:30000", "//gpu/v1", "file:///etc/passwd", "http://", "https://user:word@gpu/", "http://user@gpu/",
+     "http://gpu/?key=word", "http://gpu/#word", "http://gpu:99999/", "http://gp u/", "http://gpu/\r\nX: word", 5],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_and_not_shown(address: object) -> None:
+    read, (complaint,) = settings.read({"remote.url": address})
+    assert read == Settings()
+    assert complaint == (
+        '`redraft.remote.url` must be an http or https address without user name, password and query; using "".'
+    )
+    for good in ("", "http://127.0.0.1:8012", "https://[::1]:8012/v1", "http://gpu.example/a/b/"):
+        assert settings.read({"remote.url": good}) == (Settings(remote_url=good), [])
 
 
 def test_no_model_from_an_opened_folder_nor_the_network_nor_a_relative_path(tmp_path: Path) -> None:
