@@ -15,6 +15,7 @@ from typing import Any
 
 from infill.filler import Filled, FillError, FillRequest
 from infill.languages import language
+from infill.prompt import short_path
 
 PREFIX_MOST, SUFFIX_MOST = 12_000, 4_000
 """Characters sent of each side; what is farther from the cursor is cut off at a line end."""
@@ -24,6 +25,9 @@ FENCE_TOKENS = 16
 """What a chat model spends on the fence around its answer."""
 VARIED = 0.4
 """Temperature where several answers are wanted; one answer is the most probable one."""
+
+UNFINISHED = ("length", "abort", "content_filter", "error")
+"""Reasons to stop (`finish_reason`) after which a text is not whole."""
 
 Body = dict[str, Any]
 
@@ -93,7 +97,7 @@ def _filled(text: str, finish_reason: object, lines: int) -> Filled:
     enough = 0 < lines <= text.count("\n")
     if enough:
         text = "\n".join(text.split("\n")[:lines])
-    return Filled(text, None, None, enough or finish_reason != "length")
+    return Filled(text, None, None, enough or finish_reason not in UNFINISHED)
 
 
 # ---- both sides of the hole
@@ -115,6 +119,11 @@ def _after(request: FillRequest) -> str:
     return near[: near.rfind("\n") + 1] or near
 
 
+def _name(request: FillRequest) -> str:
+    """The file's name; what stands above its folder is nobody's business."""
+    return short_path(request.path) or "untitled"
+
+
 def _broken_line(request: FillRequest) -> tuple[str, str]:
     """What stands on the hole's first line before it, and on its last line after it. Raises FillError when that is more
     than a server should write anew."""
@@ -128,14 +137,12 @@ def _broken_line(request: FillRequest) -> tuple[str, str]:
 
 
 def _sides(request: FillRequest) -> Body:
-    """`prompt` and `suffix`; snippets of other files stand before the prefix as comments, where there is a sign."""
+    """`prompt` and `suffix`; snippets of other files and the file's own name stand before the prefix as comments, where
+    the language has a sign for them."""
     sign = language(request.language).line_comment
-    remarks = [
-        f"{sign} {line}".rstrip()
-        for snippet in request.snippets
-        for line in (f"{snippet.path}:", *snippet.text.split("\n"), "")
-    ]
-    prompt = "\n".join([*remarks, _before(request)]) if sign else _before(request)
+    others = (f"{short_path(one.path)}:\n{one.text}\n" for one in request.snippets)
+    remarks = [line for text in (*others, _name(request)) for line in text.split("\n")] if sign else []
+    prompt = "\n".join([*(f"{sign} {line}".rstrip() for line in remarks), _before(request)])
     stop = {"stop": ["\n"]} if request.limits.lines == 1 else {}
     suffix = _after(request)
     return {"prompt": prompt, **({"suffix": suffix} if suffix else {}), **stop}
@@ -178,8 +185,8 @@ def _chat_repair(request: FillRequest) -> Body:
 
 
 def _conversation(request: FillRequest, system: str, user: str) -> Body:
-    others = "".join(_section(snippet.path, snippet.text) for snippet in request.snippets)
-    named = f"File {request.path or 'untitled'} ({request.language or 'text'})\n\n"
+    others = "".join(_section(short_path(one.path), one.text) for one in request.snippets)
+    named = f"File {_name(request)} ({request.language or 'text'})\n\n"
     messages = [{"role": "system", "content": system}, {"role": "user", "content": others + named + user}]
     return {"messages": messages, "max_tokens": request.limits.tokens + FENCE_TOKENS}
 
@@ -229,11 +236,11 @@ def _edit(request: FillRequest) -> Body:
     cursor = min((start for start, _ in request.suspects), default=len(draft))
     code = f"{head}{draft[:cursor]}{_CURSOR}{draft[cursor:]}{tail}\n"
     snippets = "".join(
-        _tagged("recently_viewed_code_snippet", f"code_snippet_file_path: {one.path}\n{one.text}\n")
+        _tagged("recently_viewed_code_snippet", f"code_snippet_file_path: {short_path(one.path)}\n{one.text}\n")
         for one in request.snippets
     )
     file = (
-        f"current_file_path: {request.path or 'untitled'}\n{before.removesuffix(head)}"
+        f"current_file_path: {_name(request)}\n{before.removesuffix(head)}"
         f"{_tagged('code_to_edit', code)}{after.removeprefix(tail).removeprefix(chr(10))}\n"
     )
     told = (

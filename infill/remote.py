@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ import httpx2
 from infill.dialects import KINDS
 from infill.filler import FillError, FillReport, FillRequest, FillResult, Score
 
-CONNECT, FIRST_BYTE, TOTAL = 1.0, 30.0, 60.0
+CONNECT, FIRST_BYTE, TOTAL = 2.0, 30.0, 60.0
 """Seconds until connected, between two reads, and for the whole of a request that has no deadline."""
+KEPT = httpx2.Limits(max_keepalive_connections=4, keepalive_expiry=60.0)
+"""Idle connections stay open for a pause in typing; one that the server closed meanwhile costs a second try."""
 LARGEST = 1 << 20
 """Bytes of an answer."""
 RETRY_PAUSE = 0.1
@@ -46,7 +49,8 @@ class Remote:
     """Where to ask and how.
 
     url: the base address, as OpenAI clients take it (`http://127.0.0.1:8012/v1`), or one without a path, which means
-    `/v1`. kind: a row of `KINDS`. key: sent as a bearer token when there is one. proxy: an address, or empty for none.
+    `/v1`; an endpoint under it will do, too. kind: a row of `KINDS`. key: sent as a bearer token when there is one.
+    proxy: an address, or empty for none.
     """
 
     url: str
@@ -61,10 +65,8 @@ class Remote:
         return urlsplit(self.url).netloc
 
     def address(self, path: str) -> str:
-        """Of one endpoint; the base may name it already."""
-        base = self.url.rstrip("/")
-        if base.endswith("/" + path):
-            return base
+        """Of one endpoint."""
+        base = re.sub(r"(/(chat|fim|edit))?/completions$", "", self.url.rstrip("/"))
         return f"{base}{'' if urlsplit(base).path else '/v1'}/{path}"
 
 
@@ -79,6 +81,7 @@ class RemoteFiller:
         self._client = httpx2.AsyncClient(
             headers=headers,
             verify=httpx2.create_ssl_context(),
+            limits=KEPT,
             proxy=remote.proxy or None,
             trust_env=False,
             follow_redirects=False,
@@ -142,10 +145,11 @@ class RemoteFiller:
         except httpx2.TimeoutException:
             raise FillError("fell silent") from None
         except httpx2.ConnectError as error:
-            raise FillError(f"cannot be reached ({_reason(error)})", again=RETRY_PAUSE) from None
+            raise FillError(f"cannot be reached ({error})", again=RETRY_PAUSE) from None
         except httpx2.HTTPError as error:
-            what = "broke off its answer" if answered else "closed the connection"
-            raise FillError(f"{what} ({_reason(error)})", again=None if answered else RETRY_PAUSE) from None
+            # Its text may quote what the server sent, and that may quote the request.
+            what = f"{'broke off its answer' if answered else 'closed the connection'} ({type(error).__name__})"
+            raise FillError(what, again=None if answered else RETRY_PAUSE) from None
 
 
 def _believe(response: httpx2.Response) -> None:
@@ -160,7 +164,8 @@ def _believe(response: httpx2.Response) -> None:
         raise FillError(f"{hint} ({status})", again=rest, rest=rest or 0.0)
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
-        raise FillError(f"answered {kind[:40] or 'something'} instead of application/json; check redraft.remote.url")
+        what = kind if re.fullmatch(r"[a-z]{1,20}/[a-z.+-]{1,40}", kind) else "something"
+        raise FillError(f"answered {what} instead of application/json; check redraft.remote.url")
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise FillError("compressed its answer although it was asked not to")
 
@@ -199,7 +204,3 @@ def _retry_after(value: str) -> float | None:
         return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__

@@ -93,6 +93,7 @@ def address(sent: Any) -> str:
         and not re.search(r"[\s\x00-\x1f\x7f]", text)
     ):
         raise ValueError
+    (parts.hostname or "").encode("idna")
     return text
 
 

@@ -182,6 +182,19 @@ def _speaks_no_http(call: Call) -> None:
     call.writer.close()
 
 
+def _repeats_the_request(call: Call) -> None:
+    call.send("\r\n".join(f"{name}: {value}" for name, value in call.headers.items()).encode() + b"\r\n\r\n")
+    call.writer.close()
+
+
+def _tells_everything(call: Call) -> None:
+    call.answer(json.dumps(call.headers).encode(), 500, Content_Type=call.headers.get("authorization", "none"))
+
+
+def _calls_it_by_the_key(call: Call) -> None:
+    call.answer(GOOD, kind=call.headers.get("authorization", "none"))
+
+
 def _status(status: int, **headers: str) -> Behaviour:
     return lambda call: call.answer(b'{"error": {"message": "no"}}', status, **headers)
 
@@ -199,6 +212,9 @@ FAULTS: dict[str, tuple[Behaviour, str]] = {
     "closes at once": (lambda call: call.writer.close(), "closed the connection"),
     "resets": (lambda call: call.writer.transport.abort(), "closed the connection"),
     "speaks no HTTP": (_speaks_no_http, "closed the connection"),
+    "repeats the request": (_repeats_the_request, "closed the connection"),
+    "repeats the request as an error": (_tells_everything, "failed (500)"),
+    "repeats the key as a type": (_calls_it_by_the_key, "something instead of application/json"),
     "claims more bytes than it sends": (_claims_more, "broke off its answer"),
     "claims fewer bytes than it sends": (_claims_less, "not JSON"),
     "HTML": (_body(b"<html>Sign in</html>", "text/html; charset=utf-8"), "text/html instead of application/json"),

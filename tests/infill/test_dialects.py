@@ -17,7 +17,7 @@ from tests.serving import ANSWERS
 ADD = FillRequest(
     prefix="def add(a, b):\n    return ",
     suffix="\n\nprint(add(1, 2))\n",
-    path="work/add.py",
+    path="/home/me/work/add.py",
     language="python",
     snippets=(Snippet("lib/sums.py", "def total(values):\n    ..."),),
     limits=Limits(tokens=48, lines=1),
@@ -81,6 +81,13 @@ def test_lines_over_the_limit_are_cut_and_the_text_counts_as_finished() -> None:
     assert texts("completions", long, replace(ADD, limits=Limits(lines=0))) == [("a\nb\nc", False)]
 
 
+@pytest.mark.parametrize(
+    ("reason", "finished"), [("stop", True), (None, True), ("eos", True), ("abort", False), ({"type": "stop"}, True)]
+)
+def test_a_text_that_was_broken_off_is_not_finished(reason: object, finished: bool) -> None:
+    assert texts("fim", {"choices": [{"text": "a", "finish_reason": reason}]}, ADD) == [("a", finished)]
+
+
 # ---- requests
 
 
@@ -88,7 +95,7 @@ def test_fill_in_the_middle_has_both_sides_and_snippets_as_comments() -> None:
     body = KINDS["completions"].body(ADD, "m")
     assert body == {
         "model": "m", "max_tokens": 48, "temperature": 0.0, "stream": False, "stop": ["\n"], "suffix": ADD.suffix,
-        "prompt": "# lib/sums.py:\n# def total(values):\n#     ...\n#\n" + ADD.prefix,
+        "prompt": "# lib/sums.py:\n# def total(values):\n#     ...\n#\n# work/add.py\n" + ADD.prefix,
     }  # fmt: skip
     assert KINDS["fim"].body(ADD, "m") == body
     assert KINDS["mercury-edit"].body(ADD, "m") == body
@@ -183,6 +190,7 @@ def test_what_is_far_from_the_cursor_is_not_sent(kind: str, request_: FillReques
     far = "".join(f"far{n} = {n}\n" for n in range(9000))
     long = replace(request_, prefix=far + request_.prefix, suffix=request_.suffix + far, snippets=())
     sent = json.dumps(KINDS[kind].body(long, ""))
+    assert "/home" not in sent
     assert len(sent) < 2 * (PREFIX_MOST + SUFFIX_MOST)
     assert "far8999 = 8999" in sent and "far0 = 0" in sent and "far4500 =" not in sent
     assert not re.search(r'(?:"|\\n)(?!far)\d* = \d+\\n', sent), "cut within a line"

@@ -95,6 +95,8 @@ async def test_a_repair_goes_to_the_edit_endpoint() -> None:
         ("https://h/v1/", "https://h/v1/completions"),
         ("https://h/beta", "https://h/beta/completions"),
         ("https://h/api/v1/completions", "https://h/api/v1/completions"),
+        ("https://h/v1/fim/completions/", "https://h/v1/completions"),
+        ("https://h/v1/chat/completions", "https://h/v1/completions"),
     ],
 )
 def test_an_address_is_a_base_or_names_the_endpoint(base: str, address: str) -> None:

@@ -34,7 +34,7 @@ class Remoted(Editor):
 
     def __init__(self, server: Server, log: Path) -> None:
         super().__init__()
-        self.server, self._log, self._files = server, log, 0
+        self.server, self._log, self.files = server, log, 0
 
     @property
     def heard(self) -> list[str]:
@@ -53,8 +53,8 @@ class Remoted(Editor):
 
     def place(self) -> str:
         """A new file with a cursor at the end of its first line, where both models have something to say."""
-        self._files += 1
-        uri = f"file:///w/file{self._files}.py"
+        self.files += 1
+        uri = f"file:///w/file{self.files}.py"
         self.open("value = \n", uri)
         return uri
 
@@ -99,7 +99,7 @@ async def test_the_remote_answers_and_the_status_says_so(remoted: Remoted) -> No
     assert await remoted.text() == "there"
     call = remoted.server.calls[-1]
     assert (call.path, call.body["model"], call.body["prompt"], call.body["suffix"]) == (
-        "/v1/completions", "big", "value = ", "\n",
+        "/v1/completions", "big", f"# w/file{remoted.files}.py\nvalue = ", "\n",
     )  # fmt: skip
     assert call.headers["authorization"] == f"Bearer {KEY}"
     host = remoted.server.url.removeprefix("http://")

@@ -117,7 +117,8 @@ def test_machine_settings_are_what_may_not_come_from_a_folder() -> None:
 @pytest.mark.parametrize(
     "address",
     ["gpu:30000", "//gpu/v1", "file:///etc/passwd", "http://", "https://user:word@gpu/", "http://user@gpu/",
-     "http://gpu/?key=word", "http://gpu/#word", "http://gpu:99999/", "http://gp u/", "http://gpu/\r\nX: word", 5],
+     "http://gpu/?key=word", "http://gpu/#word", "http://gpu:99999/", "http://gp u/", "http://gpu..net/", "http://[::1/",
+     "http://gpu/\r\nX: word", 5],
 )  # fmt: skip
 def test_what_is_no_address_is_refused_and_not_shown(address: object) -> None:
     read, (complaint,) = settings.read({"remote.url": address})
