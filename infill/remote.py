@@ -74,7 +74,8 @@ class RemoteFiller:
     """`Filler` over a serving engine. It has no scores, and nothing can be prepared there."""
 
     def __init__(self, remote: Remote) -> None:
-        self._remote, self._kind = remote, KINDS[remote.kind]
+        """Asks nothing yet. Raises OSError for certificates that cannot be read, ValueError for an unusable proxy."""
+        self.remote, self._kind = remote, KINDS[remote.kind]
         headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "redraft"}
         if remote.key:
             headers["Authorization"] = f"Bearer {remote.key}"
@@ -93,7 +94,7 @@ class RemoteFiller:
         began = time.monotonic()
         total = TOTAL if request.limits.deadline is None else request.limits.deadline
         try:
-            body = self._kind.body(request, self._remote.model)
+            body = self._kind.body(request, self.remote.model)
             try:
                 async with asyncio.timeout(total):
                     answer = await self._ask(self._kind.form(request).path, body, began + total)
@@ -101,13 +102,13 @@ class RemoteFiller:
                 raise FillError(f"gave no answer within {total:.1f} s") from None
             texts = self._kind.texts(answer, request)
         except FillError as error:
-            raise FillError(f"{self._remote.host} {error}", rest=error.rest, unfit=error.unfit) from None
+            raise FillError(f"{self.remote.host} {error}", rest=error.rest, unfit=error.unfit) from None
         ms = 1000 * (time.monotonic() - began)
-        return FillResult(texts, FillReport(_tokens(answer), ms=ms, mode=self._remote.kind, by=self._remote.host))
+        return FillResult(texts, FillReport(_tokens(answer), ms=ms, mode=self.remote.kind, by=self.remote.host))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         """Always FillError: token ids and log-probabilities of another vocabulary do not compare with ours."""
-        raise FillError(f"{self._remote.host} gives no scores")
+        raise FillError(f"{self.remote.host} gives no scores")
 
     def warm(self, request: FillRequest) -> None:
         """Nothing: work ahead of time on another machine is somebody's money."""
@@ -136,7 +137,7 @@ class RemoteFiller:
         timeout = httpx2.Timeout(FIRST_BYTE, connect=CONNECT)
         answered = False
         try:
-            async with self._client.stream("POST", self._remote.address(path), json=body, timeout=timeout) as response:
+            async with self._client.stream("POST", self.remote.address(path), json=body, timeout=timeout) as response:
                 answered = True
                 _believe(response)
                 return _json(await _bounded(response))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from infill.complete import Completer
     from infill.filler import Filler
     from infill.local import Calibration, LocalFiller
-    from infill.remote import Remote
+    from infill.remote import Remote, RemoteFiller
     from lsp_server.settings import Settings
 
 MODES = ("speedy", "quality", "auto", "causal")
@@ -96,14 +96,12 @@ class Choice:
 def open_filler(choice: Choice) -> Filler:
     """The model of this process, and before it the remote one when there is one. Raises UserError when either cannot
     be had."""
-    remote = remote_of(choice)
-    local = open_local(choice)
+    remote, local = open_remote(choice), open_local(choice)
     if remote is None:
         return local
     from infill.fallback import FallbackFiller
-    from infill.remote import RemoteFiller
 
-    return FallbackFiller(RemoteFiller(remote), local)
+    return FallbackFiller(remote, local)
 
 
 def open_local(choice: Choice) -> LocalFiller:
@@ -172,6 +170,19 @@ def _calibration(parameters: Mapping[str, float] | None) -> Calibration | None:
 
 
 # ---- a server that is asked first
+
+
+def open_remote(choice: Choice) -> RemoteFiller | None:
+    """A filler that asks the chosen remote, which it does not do yet. Raises UserError when it cannot be asked safely."""
+    remote = remote_of(choice)
+    if remote is None:
+        return None
+    from infill.remote import RemoteFiller
+
+    try:
+        return RemoteFiller(remote)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{remote.host} cannot be asked ({error}); check SSL_CERT_FILE and redraft.remote.") from None
 
 
 def remote_of(choice: Choice) -> Remote | None:

@@ -102,6 +102,13 @@ def test_a_key_does_not_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> N
 # ---- the commands
 
 
+def test_certificates_that_cannot_be_read_are_one_sentence(redraft: Run, sums: Path) -> None:
+    ran = redraft("complete", "sums.py:2:12", "--remote", "https://gpu.example", SSL_CERT_FILE="/no/such/file")
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith("redraft: gpu.example cannot be asked (") and "check SSL_CERT_FILE" in line
+    assert ran.returncode == 1
+
+
 @pytest.fixture
 def sums(tmp_path: Path) -> Path:
     path = tmp_path / "sums.py"

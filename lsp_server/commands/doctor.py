@@ -109,19 +109,16 @@ async def _measure(completer: Completer, mode: str) -> None:
 
 def _remote(choice: Choice) -> str:
     """How the remote does, where there is one: it is asked about the same sample, and by itself."""
-    remote = compose.remote_of(choice)
-    if remote is None:
+    filler = compose.open_remote(choice)
+    if filler is None:
         return "none; no other machine is asked"
-    from infill.remote import RemoteFiller
-
-    filler = RemoteFiller(remote)
     try:
         completion = asyncio.run(_complete(Completer(filler), Preferences(deadline=None)))
     except FillError as error:
         raise UserError(f"{error}; until it does, the model on this machine answers.") from None
     finally:
         filler.close()
-    key = "with a key" if remote.key else "without a key"
+    remote, key = filler.remote, "with a key" if filler.remote.key else "without a key"
     what = "an answer" if completion.suggestions else f"an answer that is not shown ({completion.reason})"
     return f"{remote.url} ({remote.kind}, {key}): {what} in {completion.report.ms:.0f} ms"
 

@@ -45,7 +45,7 @@ class Remoted(Editor):
         command = (REDRAFT, "lsp", "--model", f"scripted:{script}", *arguments)
         logged = ("sh", "-c", f'exec "$@" 2> {shlex.quote(str(self._log))}', "sh", *command)
         await self.client.start_io(*logged, env={**os.environ, "REDRAFT_REMOTE_KEY": KEY})
-        await self.initialize(ghost_text_client(), {"trace": True, "deadlineMs": 2000, **options})
+        await self.initialize(ghost_text_client(), {"trace": True, "deadlineMs": 5000, **options})
 
     async def leave(self) -> None:
         await self.client.shutdown_session()
