@@ -1,9 +1,10 @@
 """What serving engines speak: a `FillRequest` -> a path and a JSON body, and a JSON answer -> texts. No network here.
 
 One row a kind in `KINDS`. Sources: OpenAI's legacy completions (`prompt`, `suffix`), Mistral's and Inception's
-`/v1/fim/completions` and Inception's `/v1/edit/completions` by their OpenAPI documents, chat completions as SGLang
-and vLLM serve them. SGLang ignores `suffix` and vLLM refuses it, so those two are asked by chat, with what stands after
-the cursor first: typing then changes the end of the prompt only, and the engine's prefix cache keeps the rest.
+`/v1/fim/completions` and Inception's `/v1/edit/completions` by their OpenAPI documents, llama.cpp's `/infill`, chat
+completions as SGLang and vLLM serve them. SGLang ignores `suffix` and vLLM refuses it, so those two are asked by chat,
+with what stands after the cursor first: typing then changes the end of the prompt only, and the engine's prefix cache
+keeps the rest.
 """
 
 from __future__ import annotations
@@ -30,17 +31,22 @@ UNFINISHED = ("length", "abort", "content_filter", "error")
 """Reasons to stop (`finish_reason`) after which a text is not whole."""
 
 Body = dict[str, Any]
+LIKELIEST: Body = {"temperature": 0.0, "stream": False}
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One endpoint. path: under the base address. body: the request's own fields. read: the answer's text -> the text
-    of the hole, None for one that does not fit it. several: whether it can be asked for more than one answer."""
+    """One endpoint. path: under the base address, or from the server's root with a slash before it. body: the request's
+    own fields. read: the answer's text -> the text of the hole, None for one that does not fit it. fields: those of
+    every request; a server may refuse others than its documentation names. several: whether it can be asked for more
+    than one answer. choices: an answer -> its choices in OpenAI's form."""
 
     path: str
     body: Callable[[FillRequest], Body]
     read: Callable[[str, FillRequest], str | None]
+    fields: Mapping[str, Any] = field(default_factory=LIKELIEST.copy)
     several: bool = False
+    choices: Callable[[object], object] = lambda answer: answer.get("choices") if isinstance(answer, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +65,16 @@ class Kind:
         """The JSON object to send. Raises FillError when the text cannot be asked about in this form."""
         form = self.form(request)
         count = request.alternatives if form.several else 1
-        common: Body = {"model": model} if model else {}
-        common |= {"max_tokens": request.limits.tokens, "temperature": VARIED if count > 1 else 0.0, "stream": False}
-        return common | ({"n": count} if count > 1 else {}) | form.body(request) | dict(self.extra)
+        common = {"model": model} if model else {}
+        several = {"n": count, "temperature": VARIED} if count > 1 else {}
+        size = {"max_tokens": request.limits.tokens}
+        return {**common, **size, **form.fields, **several, **form.body(request), **self.extra}
 
     def texts(self, answer: object, request: FillRequest) -> tuple[Filled, ...]:
         """The texts of an answer, as many as were asked for at most. Raises FillError when it is none of this form."""
-        choices = answer.get("choices") if isinstance(answer, dict) else None
+        choices = self.form(request).choices(answer)
         if not isinstance(choices, list) or not choices:
-            raise FillError("answered JSON without `choices`; check redraft.remote.kind")
+            raise FillError("answered JSON without a choice in it; check redraft.remote.kind")
         texts: dict[str, Filled] = {}
         for choice in choices[: request.alternatives]:
             text = self.form(request).read(_content(choice), request)
@@ -154,6 +161,26 @@ def _as_is(content: str, request: FillRequest) -> str:
 
 COMPLETIONS = Form("completions", _sides, _as_is, several=True)
 FIM = Form("fim/completions", _sides, _as_is)
+
+
+# ---- llama.cpp's own endpoint: its OpenAI-style one refuses a suffix
+
+
+def _infill(request: FillRequest) -> Body:
+    """Snippets have a field of their own, and the server puts the model's own marks between the parts."""
+    extra = [{"filename": short_path(one.path), "text": one.text} for one in request.snippets]
+    stop = {"stop": ["\n"]} if request.limits.lines == 1 else {}
+    sides = {"input_prefix": _before(request), "input_suffix": _after(request), "input_extra": extra, "prompt": ""}
+    return {**sides, "n_predict": request.limits.tokens, "cache_prompt": True, **stop}
+
+
+def _contents(answer: object) -> object:
+    if not isinstance(answer, dict) or "content" not in answer:
+        return None
+    return [{"text": answer["content"], "finish_reason": "length" if answer.get("stop_type") == "limit" else "stop"}]
+
+
+INFILL = Form("/infill", _infill, _as_is, choices=_contents)
 
 
 # ---- chat
@@ -261,16 +288,18 @@ def _edited(content: str, request: FillRequest) -> str | None:
     return None if lines.strip() == "None" else _within(lines, request)
 
 
-EDIT = Form("edit/completions", _edit, _edited)
+EDIT = Form("edit/completions", _edit, _edited, {"temperature": 0.0})
+INCEPTION_FIM = Form(FIM.path, _sides, _as_is, {"stream": False})
 
 
 KINDS: Mapping[str, Kind] = {
     "completions": Kind(COMPLETIONS, COMPLETIONS),
+    "llama.cpp": Kind(INFILL, INFILL),
     "fim": Kind(FIM, FIM),
-    "mercury-edit": Kind(FIM, EDIT),
+    "mercury-edit": Kind(INCEPTION_FIM, EDIT),
     "sglang": Kind(CHAT, CHAT_REPAIR),
     "vllm": Kind(CHAT, CHAT_REPAIR, {"chat_template_kwargs": {"enable_thinking": False}}),
 }
-"""`completions`: OpenAI-style with suffix (llama.cpp's server, DeepSeek, Ollama, another `redraft serve`); a repair
-leaves the doubtful lines out and fills the hole anew, like `fim`: Mistral, Inception. `mercury-edit`: Inception, whose
-edit endpoint repairs. `sglang`, `vllm`: chat, for LLaDA2.x and DiffusionGemma."""
+"""`completions`: OpenAI-style with suffix (DeepSeek, Ollama, another `redraft serve`). A repair leaves the doubtful
+lines out and fills the hole anew, like that of `llama.cpp` and of `fim`: Mistral. `mercury-edit`: Inception, whose edit
+endpoint repairs. `sglang`, `vllm`: chat, for LLaDA2.x and DiffusionGemma."""

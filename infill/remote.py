@@ -65,8 +65,10 @@ class Remote:
         return urlsplit(self.url).netloc
 
     def address(self, path: str) -> str:
-        """Of one endpoint."""
-        base = re.sub(r"(/(chat|fim|edit))?/completions$", "", self.url.rstrip("/"))
+        """Of one endpoint; a path with a slash before it stands beside `/v1`."""
+        base = re.sub(r"/infill$|(/(chat|fim|edit))?/completions$", "", self.url.rstrip("/"))
+        if path.startswith("/"):
+            return base.removesuffix("/v1") + path
         return f"{base}{'' if urlsplit(base).path else '/v1'}/{path}"
 
 
@@ -192,8 +194,9 @@ def _json(body: bytes) -> object:
 
 def _tokens(answer: object) -> int:
     """What the answer says of its own length; 0 when it says nothing."""
-    usage = answer.get("usage") if isinstance(answer, dict) else None
-    count = usage.get("completion_tokens") if isinstance(usage, dict) else None
+    told = answer if isinstance(answer, dict) else {}
+    usage = told.get("usage")
+    count = usage.get("completion_tokens") if isinstance(usage, dict) else told.get("tokens_predicted")
     return count if isinstance(count, int) else 0
 
 

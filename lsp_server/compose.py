@@ -173,7 +173,7 @@ def _calibration(parameters: Mapping[str, float] | None) -> Calibration | None:
 
 
 def open_remote(choice: Choice) -> RemoteFiller | None:
-    """A filler that asks the chosen remote, which it does not do yet. Raises UserError when it cannot be asked safely."""
+    """A filler that will ask the chosen remote. Raises UserError when that cannot be done safely."""
     remote = remote_of(choice)
     if remote is None:
         return None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from infill.complete import Preferences
 
 SECTION = "redraft"
-REMOTE_KINDS = ("completions", "fim", "mercury-edit", "sglang", "vllm")
+REMOTE_KINDS = ("completions", "llama.cpp", "fim", "mercury-edit", "sglang", "vllm")
 _PLACES = ("comment", "docstring", "string", "prose")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 

@@ -52,6 +52,7 @@ def test_the_settings_offer_every_kind() -> None:
     ("kind", "name", "request_", "wanted"),
     [
         ("completions", "completions", ADD, "a + b"),
+        ("llama.cpp", "infill-llama", ADD, "a + b"),
         ("fim", "fim-mistral", ADD, "a + b"),
         ("fim", "fim-inception", ADD, "a + b"),
         ("mercury-edit", "fim-inception", ADD, "a + b"),
@@ -98,7 +99,20 @@ def test_fill_in_the_middle_has_both_sides_and_snippets_as_comments() -> None:
         "prompt": "# lib/sums.py:\n# def total(values):\n#     ...\n#\n# work/add.py\n" + ADD.prefix,
     }  # fmt: skip
     assert KINDS["fim"].body(ADD, "m") == body
-    assert KINDS["mercury-edit"].body(ADD, "m") == body
+    del body["temperature"]
+    assert KINDS["mercury-edit"].body(ADD, "m") == body, "Inception's schema has no such field"
+
+
+def test_llama_cpp_gets_snippets_in_their_own_field_and_says_why_it_stopped() -> None:
+    assert KINDS["llama.cpp"].body(ADD, "") == {
+        "input_prefix": ADD.prefix, "input_suffix": ADD.suffix, "prompt": "",
+        "input_extra": [{"filename": "lib/sums.py", "text": ADD.snippets[0].text}],
+        "n_predict": 48, "max_tokens": 48, "temperature": 0.0, "stream": False, "cache_prompt": True, "stop": ["\n"],
+    }  # fmt: skip
+    assert texts("llama.cpp", {"content": "a", "stop_type": "limit"}, ADD) == [("a", False)]
+    for wrong in ({"choices": [{"text": "a"}]}, [], "a", {"content": 5}):
+        with pytest.raises(FillError, match="; check "):
+            texts("llama.cpp", wrong, ADD)
 
 
 def test_what_has_no_comment_sign_gets_no_snippets_and_what_is_empty_is_left_out() -> None:
@@ -109,7 +123,7 @@ def test_what_has_no_comment_sign_gets_no_snippets_and_what_is_empty_is_left_out
 def test_only_who_can_is_asked_for_several() -> None:
     three = replace(ADD, alternatives=3)
     assert {kind: KINDS[kind].body(three, "").get("n", 1) for kind in KINDS} == {
-        "completions": 3, "fim": 1, "mercury-edit": 1, "sglang": 1, "vllm": 1,
+        "completions": 3, "llama.cpp": 1, "fim": 1, "mercury-edit": 1, "sglang": 1, "vllm": 1,
     }  # fmt: skip
     assert KINDS["completions"].body(three, "")["temperature"] > 0
 
@@ -142,7 +156,9 @@ def test_the_first_fence_of_a_chat_is_the_text(content: str | None, text: str) -
 
 
 def test_the_edit_endpoint_gets_the_file_with_the_lines_and_the_cursor_in_it() -> None:
-    (message,) = KINDS["mercury-edit"].body(FIX, "mercury-edit-2")["messages"]
+    body = KINDS["mercury-edit"].body(FIX, "mercury-edit-2")
+    (message,) = body.pop("messages")
+    assert body == {"model": "mercury-edit-2", "max_tokens": 30, "temperature": 0.0}
     assert message == {
         "role": "user",
         "content": (

@@ -60,6 +60,7 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
     ("kind", "name", "path"),
     [
         ("completions", "completions", "/v1/completions"),
+        ("llama.cpp", "infill-llama", "/infill"),
         ("fim", "fim-mistral", "/v1/fim/completions"),
         ("mercury-edit", "fim-inception", "/v1/fim/completions"),
         ("sglang", "chat-sglang", "/v1/chat/completions"),
@@ -101,6 +102,11 @@ async def test_a_repair_goes_to_the_edit_endpoint() -> None:
 )
 def test_an_address_is_a_base_or_names_the_endpoint(base: str, address: str) -> None:
     assert Remote(base).address("completions") == address
+
+
+@pytest.mark.parametrize("base", ["http://h:1", "http://h:1/", "http://h:1/v1", "http://h:1/infill"])
+def test_an_endpoint_at_the_root(base: str) -> None:
+    assert Remote(base).address("/infill") == "http://h:1/infill"
 
 
 async def test_a_server_without_a_key_gets_none() -> None:
