@@ -47,13 +47,15 @@ async def text(editor: Editor, uri: str, *, invoked: bool = False) -> str:
     return item.insert_text
 
 
+@pytest.mark.parametrize("kind", ["completions", "llama.cpp", "fim"])
 async def test_one_redraft_asks_another_and_answers_itself_when_that_is_gone(
-    served: tuple[asyncio.subprocess.Process, str], tmp_path: Path
+    served: tuple[asyncio.subprocess.Process, str], tmp_path: Path, kind: str
 ) -> None:
     process, address = served
     editor = Editor()
     environment = {name: value for name, value in os.environ.items() if name != "REDRAFT_REMOTE_KEY"}
     command = (REDRAFT, "lsp", "--model", model(tmp_path / "here.json", "here"), "--remote", address)
+    command += ("--remote-kind", kind)
     await editor.client.start_io(*command, env=environment)
     await editor.initialize(ghost_text_client(), {"deadlineMs": 10_000})
     assert await text(editor, "file:///w/one.py") == "there"
