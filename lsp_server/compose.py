@@ -58,9 +58,8 @@ class Choice:
     @classmethod
     def of(cls, settings: Settings) -> Choice:
         """What the settings name."""
-        chosen = settings
-        remote = (chosen.remote_url, chosen.remote_kind, chosen.remote_model, chosen.remote_proxy)
-        return cls(chosen.model, chosen.backend, chosen.device, chosen.threads, *remote)
+        remote = (settings.remote_url, settings.remote_kind, settings.remote_model, settings.remote_proxy)
+        return cls(settings.model, settings.backend, settings.device, settings.threads, *remote)
 
     @property
     def folder(self) -> Path:
@@ -195,8 +194,8 @@ def remote_of(choice: Choice) -> Remote | None:
     key = _key(address.netloc)
     if key and address.scheme == "http" and not is_loopback(address.hostname or ""):
         raise UserError(
-            f"the key for {address.netloc} would travel unencrypted; make redraft.remote.url an https address, or take "
-            f"the key away."
+            f"the key for {address.netloc} would travel unencrypted; make redraft.remote.url an https address, or "
+            "take the key away."
         )
     kind = choice.remote_kind or "completions"
     return Remote(choice.remote_url, kind, choice.remote_model, key, choice.remote_proxy)

@@ -99,7 +99,7 @@ def address(sent: Any) -> str:
 
 def _address() -> Kind:
     words = "an http or https address without user name, password and query"
-    return Kind(words, {"type": "string", "format": "uri"}, address, secret=True)
+    return Kind(words, {"type": "string"}, address, secret=True)
 
 
 def _list_of(item: Kind, words: str) -> Kind:

@@ -113,7 +113,7 @@ def _remote(choice: Choice) -> str:
     if filler is None:
         return "none; no other machine is asked"
     try:
-        completion = asyncio.run(_complete(Completer(filler), Preferences(deadline=None)))
+        completion = asyncio.run(_complete(Completer(filler)))
     except FillError as error:
         raise UserError(f"{error}; until it does, the model on this machine answers.") from None
     finally:
@@ -123,9 +123,9 @@ def _remote(choice: Choice) -> str:
     return f"{remote.url} ({remote.kind}, {key}): {what} in {completion.report.ms:.0f} ms"
 
 
-async def _complete(completer: Completer, preferences: Preferences) -> Completion:
+async def _complete(completer: Completer) -> Completion:
     snapshot = Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
-    return await completer.complete(snapshot, len(SAMPLE), preferences=preferences, invoked=True)
+    return await completer.complete(snapshot, len(SAMPLE), preferences=Preferences(deadline=None), invoked=True)
 
 
 def _plan(steps: list[Step], mode: str) -> None:

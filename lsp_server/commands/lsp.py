@@ -17,10 +17,8 @@ from lsp_server import compose
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 
-PINNED = (
-    *("model", "backend", "device", "threads", "mode"),
-    *("remote.url", "remote.kind", "remote.model", "remote.proxy"),
-)
+REMOTE = ("remote.url", "remote.kind", "remote.model", "remote.proxy")
+PINNED = ("model", "backend", "device", "threads", "mode", *REMOTE)
 """Settings that the command line has arguments for, by their name on the wire."""
 M_MMAP_THRESHOLD = -3
 """mallopt(3)."""

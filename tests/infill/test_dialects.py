@@ -17,7 +17,7 @@ from tests.serving import ANSWERS
 ADD = FillRequest(
     prefix="def add(a, b):\n    return ",
     suffix="\n\nprint(add(1, 2))\n",
-    path="/home/me/work/add.py",
+    path="/home/me/sums/add.py",
     language="python",
     snippets=(Snippet("lib/sums.py", "def total(values):\n    ..."),),
     limits=Limits(tokens=48, lines=1),
@@ -96,7 +96,7 @@ def test_fill_in_the_middle_has_both_sides_and_snippets_as_comments() -> None:
     body = KINDS["completions"].body(ADD, "m")
     assert body == {
         "model": "m", "max_tokens": 48, "temperature": 0.0, "stream": False, "stop": ["\n"], "suffix": ADD.suffix,
-        "prompt": "# lib/sums.py:\n# def total(values):\n#     ...\n#\n# work/add.py\n" + ADD.prefix,
+        "prompt": "# lib/sums.py:\n# def total(values):\n#     ...\n#\n# sums/add.py\n" + ADD.prefix,
     }  # fmt: skip
     assert KINDS["fim"].body(ADD, "m") == body
     del body["temperature"]
@@ -166,7 +166,7 @@ def test_the_edit_endpoint_gets_the_file_with_the_lines_and_the_cursor_in_it() -
             "<|recently_viewed_code_snippet|>\ncode_snippet_file_path: lib/sums.py\ndef total(values):\n    ...\n"
             "<|/recently_viewed_code_snippet|>\n"
             "<|/recently_viewed_code_snippets|>\n"
-            "<|current_file_content|>\ncurrent_file_path: work/add.py\ndef add(a, b):\n"
+            "<|current_file_content|>\ncurrent_file_path: sums/add.py\ndef add(a, b):\n"
             "<|code_to_edit|>\n    return a <|cursor|>- b\n<|/code_to_edit|>\n"
             "\nprint(add(1, 2))\n\n<|/current_file_content|>\n"
             "<|edit_diff_history|>\n<|/edit_diff_history|>\n"
