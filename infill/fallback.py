@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -78,21 +79,26 @@ class FallbackFiller:
     def __init__(self, first: Filler, second: Filler, breaker: Breaker | None = None) -> None:
         self._first, self._second, self._breaker = first, second, breaker or Breaker()
         self._why = ""
+        self._probe: asyncio.Task[FillResult | None] | None = None
 
     async def fill(self, request: FillRequest) -> FillResult:
-        """The first one's answer, else the second one's; the report says whose, and why."""
+        """The first one's answer, else the second one's; the report says whose, and why.
+
+        Once the first one has failed often, nobody waits for it: it is tried beside an answer of the second one.
+        """
         began, why = time.monotonic(), "there was no time to ask another one"
         if request.limits.deadline is None or request.limits.deadline >= LEAST:
-            if (result := await self._try(request)) is not None:
-                return result
+            if self._breaker.closed:
+                if (result := await self._try(request)) is not None:
+                    return result
+            elif self._breaker.enter():
+                self._probe = asyncio.create_task(self._try(request))
             why = self._why
         result = await self._second.fill(_within(request, 1.0, time.monotonic() - began))
         return replace(result, report=replace(result.report, by=f"{HERE}, because {why}"))
 
     async def _try(self, request: FillRequest) -> FillResult | None:
-        """The first one's answer; None while the breaker is open and when it fails, which the log then says."""
-        if not self._breaker.enter():
-            return None
+        """The first one's answer; None when it fails, which the breaker learns and the log says."""
         try:
             result = await self._first.fill(_within(request, SHARE))
         except FillError as error:
@@ -121,6 +127,8 @@ class FallbackFiller:
 
     def close(self) -> None:
         """Close both."""
+        if self._probe is not None:
+            self._probe.cancel()
         self._first.close()
         self._second.close()
 
