@@ -32,7 +32,7 @@ from training.samples import Document, Hole, Sampler, Sampling
 def holes(checkpoint: Checkpoint, count: int, seed: int = 0) -> Iterator[Hole]:
     """One hole each of files of the standard library."""
     tokens, rng = Tokenizer.load(checkpoint.path("tokenizer.json")), np.random.default_rng(seed)
-    sampler = Sampler(tokens, checkpoint.config.control, Sampling(sites=1, cuts=1, lines=1, unconnected=0, heals=True))
+    sampler = Sampler(tokens, checkpoint.config.control, Sampling(1, 1, 1200, lines=1, unconnected=0, heals=True))
     files = [path for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")) if path.stat().st_size > 8000]
     for i in rng.choice(len(files), count):
         document = Document(f"lib/{files[i].name}", "python", files[i].read_text(encoding="utf-8"))
@@ -70,7 +70,7 @@ def loss(forward: Forward, hole: Hole, context: Context) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure what blind streams cost.")
     parser.add_argument("--weights", type=Path, default=BASE / "redraft-135m", help="model folder, full precision")
-    parser.add_argument("--holes", type=int, default=200)
+    parser.add_argument("--holes", type=int, default=60)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
