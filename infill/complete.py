@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,8 @@ class Preferences:
 
 
 DEFAULTS = Preferences()
+_BEGINS_LINE = re.compile(r"(?! \S)[ \t]*[^\s()\],.:;=+*/%&|<>?-]")
+"""What begins like a line of its own, not like the rest of one."""
 NO_BETTER = "redraft found no better text here."
 
 
@@ -167,7 +170,7 @@ class Completer:
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """
-        whole_lines = bool(max_lines and suffix) and prefix[-1:] in ("", "\n", "\r") and suffix[0] not in "\r\n"
+        whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
         request = FillRequest(
             prefix=_lf(prefix),
             suffix="\n" * whole_lines + _lf(suffix),
@@ -182,9 +185,13 @@ class Completer:
         snapshot = Snapshot.open("untitled:hole", 0, language, request.prefix + request.suffix)
         at = len(request.prefix)
         here = site.look(snapshot, at, invoked=True)
-        around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens)
-        trimmed = ((one, trim.trim(one.text, replace(around, finished=one.finished))) for one in result.texts)
-        kept = (replace(one, text=text + "\n" * whole_lines) for one, text in trimmed if text is not None)
+        around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens).between()
+        fitted = ((one, trim.fit(one.text, replace(around, finished=one.finished))) for one in result.texts)
+        kept = (
+            replace(one, text=text.removesuffix("\n") + "\n" if whole_lines else text)
+            for one, text in fitted
+            if text is not None
+        )
         return replace(result, texts=tuple(kept))
 
     def warm(

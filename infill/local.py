@@ -10,6 +10,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from engine import Candidate, Canvas, Change, Engine, Generation, Priority, Step, Task
 from infill import prompt
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
@@ -24,7 +27,10 @@ OPEN_AFTER_DRAFT = 8
 
 
 class TextTokens(prompt.Tokens, Protocol):
-    """What traces need besides: each token by itself, readable."""
+    """What is needed besides: each token by itself, readable; how many lines each one ends."""
+
+    @property
+    def newlines(self) -> NDArray[np.int64]: ...
 
     def pieces(self, ids: Sequence[int]) -> list[str]: ...
 
@@ -99,11 +105,18 @@ class LocalFiller:
                 max_tokens=limits.tokens,
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
-                first=None if committed else built.first,
+                first=None if committed else self._first(request, built),
                 nearby=built.nearby if request.urgent else None,
             )
             for committed, canvases in self._starts(request, healed)
         ]
+
+    def _first(self, request: FillRequest, built: prompt.Prompt) -> NDArray[np.int64] | None:
+        """What the first token is chosen among, if not among all: where one line is asked for and none has begun, a
+        blank one is no answer."""
+        if built.first is None or request.limits.lines != 1 or not built.hole.healed.endswith("\n"):
+            return built.first
+        return built.first[self._tokens.newlines[built.first] == built.hole.healed.count("\n")]
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infill.brackets import CLOSERS, balance
 from infill.document import Change, Snapshot
@@ -33,8 +33,9 @@ class Around:
 
     The hole is [start, end) of the snapshot, on one line, of which `chosen` is written already; the text follows it.
     prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
-    one, the nearest only. indent: white space the line begins with. lines: the most lines of a text. remarks: whether
-    comments are wanted. finished: False for a text that was cut short.
+    one, the nearest only. indent: white space the line begins with. edge: columns of the least indented line that may
+    follow. lines: the most lines of a text. remarks: whether comments are wanted. finished: False for a text that was
+    cut short.
     """
 
     snapshot: Snapshot
@@ -47,6 +48,7 @@ class Around:
     above: tuple[str, ...]
     suffix: tuple[str, ...]
     indent: str
+    edge: int
     lines: int
     language: str
     remarks: bool
@@ -66,10 +68,17 @@ class Around:
             above=tuple(snapshot.lf(above, first).split("\n")[:-1]),
             suffix=tuple(snapshot.lf(last, below).split("\n")[1:]),
             indent=here.indent,
+            edge=width(here.indent),
             lines=lines,
             language=snapshot.language,
             remarks=here.remarks,
         )  # fmt: skip
+
+    def between(self) -> Around:
+        """The same for a hole whose two sides are final: a text may leave its block, but nothing indented for good."""
+        above = _line_above(self)
+        deep = self.indent or width(above) or opens_block(language(self.language), above)
+        return replace(self, edge=1 if deep else 0)
 
 
 def trim(text: str, around: Around) -> str | None:
@@ -82,6 +91,22 @@ def trim(text: str, around: Around) -> str | None:
         if left is not None:
             left = step(left, around)
     return left
+
+
+def fit(text: str, around: Around) -> str | None:
+    """What of a model's text may stand in a hole whose two sides are final, None for nothing.
+
+    A text that the model ended itself and that leaves no syntax error stands as it is, white space at its ends too: it is
+    only kept from saying what stands there already. Any other is trimmed like one that is shown.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not _sound(text, around):
+        return trim(text, around)
+    left: str | None = text
+    for step in (clean, not_the_prefix_again, at_most_lines, not_the_suffix_again, without_stutter):
+        if left is not None:
+            left = step(left, around)
+    return left or None
 
 
 # ---- the steps, in their order
@@ -109,11 +134,15 @@ def finish(text: str, around: Around) -> str | None:
     return next((text[:end] for end in reversed(ends) if not _unbalanced(text[:end])), None)
 
 
-def after_the_prefix(text: str, around: Around) -> str | None:
-    """No repetition of the line's beginning, no second space, no second indentation."""
+def not_the_prefix_again(text: str, around: Around) -> str | None:
+    """No repetition of the line's beginning."""
     written = around.prefix_line.strip()
-    if len(written) > _SAYING and text.lstrip().startswith(written):
-        text = text.lstrip()[len(written) :]
+    repeats = len(written) > _SAYING and text.lstrip().startswith(written)
+    return text.lstrip()[len(written) :] if repeats else text
+
+
+def after_the_prefix(text: str, around: Around) -> str | None:
+    """No second space, no second indentation."""
     if around.indent == around.prefix_line and around.kind in ("empty", "block"):
         text = re.sub(r"^(?:[ \t]*\n)+", "", text)
     if around.prefix_line[-1:].isspace() and not text.startswith("\n"):
@@ -149,8 +178,7 @@ def at_most_lines(text: str, around: Around) -> str | None:
 def in_the_block(text: str, around: Around) -> str | None:
     """Ends where a line is indented less than the block; only the brackets that close the block may follow."""
     lines = text.split("\n")
-    inner = around.prefix_line.strip() == ""
-    edge = width(around.indent)
+    inner, edge = around.prefix_line.strip() == "", around.edge
     for n, line in enumerate(lines[1:], start=1):
         if not line.strip() or width(line) > edge or (inner and width(line) == edge):
             continue
@@ -217,6 +245,21 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
     return text
 
 
+def not_the_suffix_again(text: str, around: Around) -> str | None:
+    """No lines at its end that come next in the document."""
+    lines = text.split("\n")
+    whole = [around.prefix_line + lines[0], *lines[1:]]
+    said = [line for line in whole if line.strip()]
+    below = [line for line in around.suffix if line.strip()][: len(said)]
+    for count in range(len(below) if not around.rest.strip() else 0, 0, -1):
+        pairs = list(zip(said[-count:], below[:count], strict=True))
+        again = all(line.strip() == other.strip() and width(line) <= width(other) for line, other in pairs)
+        if again and any(_same(line, other) for line, other in pairs):
+            kept = [n for n, line in enumerate(whole) if line.strip()][: len(said) - count]
+            return "\n".join(lines[: kept[-1] + 1]) if kept else None
+    return text
+
+
 def without_stutter(text: str, around: Around) -> str | None:
     """A line, a few lines or a few characters said again are said once; the line above is not said again at all."""
     for stutter in filter(None, (pattern.search(text) for pattern in _STUTTERS)):
@@ -271,6 +314,7 @@ def something(text: str, around: Around) -> str | None:
 STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     clean,
     finish,
+    not_the_prefix_again,
     after_the_prefix,
     evenly_indented,
     at_most_lines,
@@ -311,6 +355,14 @@ def _closings(text: str, around: Around) -> Iterator[str]:
         yield ended.rstrip() + found.closing[:count] if count else ended
     for stray in reversed(found.strays):
         yield text[:stray]
+
+
+def _sound(text: str, around: Around) -> bool:
+    """Whether the model ended this text and it leaves no syntax error, or fewer than there were without it."""
+    if not around.finished or not text or around.snapshot.syntax(around.end) is None:
+        return False
+    errors = _errors_with(text, around)
+    return not errors or errors < _errors(around.snapshot, around.end)
 
 
 def _beginnings(text: str, around: Around) -> Iterator[str]:

@@ -221,6 +221,20 @@ class TestHealing:
         (only,) = (await filler(script, LEFT_TO_RIGHT, heals=True).fill(request)).texts
         assert (only.text, only.finished) == ("    return 1", True)
 
+    async def test_where_a_line_begins_a_blank_one_is_no_answer(self, filler: Make) -> None:
+        request = replace(REQUEST, prefix="def f():\n", mode="causal")
+        (blank,), right = TOKENS.encode("\n\n"), TOKENS.encode("\n    return 1\n")
+
+        def script(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            if not committed:
+                return predict({blank: 0.6, right[0]: 0.3})
+            return predict({[*right, EOM][len(committed)]: 0.9})
+
+        made = filler(ScriptedDenoiser(CONTROL, script), LEFT_TO_RIGHT, heals=True)
+        assert texts(await made.fill(request)) == ["    return 1"]
+        free = await made.fill(replace(request, limits=Limits(8, 1, lines=0)))
+        assert texts(free) == ["\n"]
+
 
 class TestNumbers:
     async def test_left_to_right_the_score_is_the_texts(self, filler: Make) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.humaneval import SETS, read_tasks
 from infill import trim
+from infill.complete import Completer
 from infill.document import Change, Snapshot
+from infill.filler import Filled, FillRequest, FillResult, Score
 from infill.languages import language_of_path
 from infill.site import look, width
 from infill.trim import Around
@@ -167,3 +171,67 @@ def test_a_chosen_item_counts_as_written() -> None:
     assert hole.prefix_line == "value.name"
     assert trim.trim(".upper()", hole) == ".upper()"
     assert trim.trim(") +", hole) is None
+
+
+class TestBetweenFinalSides:
+    """A hole whose two sides are final: what fits is not touched, what only repeats its surroundings is cut."""
+
+    @staticmethod
+    def fitted(prefix: str, text: str, suffix: str, *, finished: bool = True) -> str | None:
+        snapshot = Snapshot.open("a", 1, "python", prefix + suffix)
+        at = len(prefix)
+        hole = Around.at(snapshot, at, at, "", look(snapshot, at, invoked=True), 64).between()
+        return trim.fit(text, replace(hole, finished=finished))
+
+    def test_white_space_at_its_ends_counts(self) -> None:
+        assert self.fitted("def f(a):\n  ", "  return [] if a else ", "sorted(a)\n") == "  return [] if a else "
+
+    def test_it_may_leave_the_block_but_not_the_function(self) -> None:
+        text = "            n += 1\n        else:\n            n -= 1\n    n *= 2"
+        prefix, suffix = "def f(a):\n    for x in a:\n        if x:\n", "\n    return n\n"
+        assert self.fitted(prefix, text, suffix) == text
+        assert self.fitted(prefix, text + "\n    ret", suffix, finished=False) == text
+        assert self.fitted(prefix, text + "\nf(a)\n", suffix, finished=False) == text
+
+    def test_what_the_suffix_says_is_not_said_before_it(self) -> None:
+        prefix, suffix = "def f(a):\n    n = 0\n", "\n    for x in a:\n        n += x\n    return n\n"
+        assert self.fitted(prefix, "    m = 1\n    for x in a:\n        n += x", suffix) == "    m = 1"
+        assert self.fitted(prefix, "    for x in a:", suffix) is None
+
+    def test_a_line_of_the_suffix_may_stand_further_up(self) -> None:
+        text = "    if x < 0:\n        return False\n    if x > 9:"
+        assert self.fitted("def f(x):\n", text, "\n        return False\n    return True\n") == text
+
+    def test_a_text_that_breaks_the_code_is_trimmed_like_any_other(self) -> None:
+        assert self.fitted("print(", "a, b))", ")\n") == "a, b"
+        assert self.fitted("x = 1\n", "y = x\n)", "\nprint(y)\n") == "y = x"
+
+
+@dataclass
+class Knowing:
+    """A filler that says what it is told, to its own end."""
+
+    text: str = ""
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        return FillResult((Filled(self.text, None, None, True),))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        raise AssertionError("filling scores nothing")
+
+    def warm(self, request: FillRequest) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize("name", SETS)
+async def test_the_true_middle_of_an_evaluation_task_is_given_back(name: str) -> None:
+    """What `fill` answers is what the model said, wherever that is what stood there: HumanEval infilling."""
+    filler = Knowing()
+    for task in read_tasks(name):
+        filler.text = task.canonical_solution
+        answer = await Completer(filler).fill(
+            task.prompt, task.suffix, language="python", max_lines=SETS[name], max_tokens=500
+        )
+        given = answer.texts[0].text if answer.texts else ""
+        assert given.strip("\n") == task.canonical_solution.strip("\n"), task.task_id
