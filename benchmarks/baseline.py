@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -30,10 +30,14 @@ ROUNDS = 3
 
 @dataclass(slots=True)
 class Causal:
-    """Milliseconds of `causal`: each token but the first, and each whole line after its context was read."""
+    """Milliseconds left to right: each token but the first, and each whole line after its context was read.
+
+    texts: the lines themselves, of llama.cpp.
+    """
 
     per_token: list[float] = field(default_factory=list)
     per_line: list[float] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     def add(self, other: Causal) -> None:
         """Another round's times."""
@@ -81,8 +85,9 @@ def bare(call: Callable[[], object], times: int = 40) -> float:
     return median(spent[times // 4 :])
 
 
-def llama(model: Path | None, threads: int) -> Causal | None:
-    """llama.cpp on the same prefixes, or None, loudly, when npm or the base weights are missing."""
+def llama(model: Path | None, threads: int, asked: Sequence[str], most: int = MOST_TOKENS) -> Causal | None:
+    """llama.cpp after these prefixes, up to the end of the first line that is not blank; None, loudly, when npm or the
+    base weights are missing."""
     if model is None or not model.is_file() or shutil.which("npm") is None or shutil.which("node") is None:
         print("SKIPPED llama.cpp: it needs npm and the base weights (python -m training.convert fetches them).")
         return None
@@ -100,16 +105,16 @@ def llama(model: Path | None, threads: int) -> Causal | None:
             print("SKIPPED llama.cpp: npm could not install node-llama-cpp.")
             return None
     shutil.copy(HERE / "llama.mjs", home / "llama.mjs")
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as asked:
-        json.dump([prefix for prefix, _ in prompts()], asked)
-        asked.flush()
-        command = ["node", "llama.mjs", str(model.resolve()), asked.name, str(threads), str(MOST_TOKENS)]
-        ran = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=600)
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
+        json.dump(list(asked), file)
+        file.flush()
+        command = ["node", "llama.mjs", str(model.resolve()), file.name, str(threads), str(most)]
+        ran = subprocess.run(command, cwd=home, capture_output=True, text=True, check=False, timeout=3600)
     if ran.returncode:
         print(f"SKIPPED llama.cpp: {ran.stderr.strip()[-200:]}")
         return None
     timed: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
-    return Causal(timed["perToken"], timed["perLine"])
+    return Causal(timed["perToken"], timed["perLine"], timed["texts"])
 
 
 async def side_by_side(
@@ -124,7 +129,7 @@ async def side_by_side(
     for _ in range(ROUNDS):
         bare_ms.append(bare(one_token))
         ours.add(await causal(completer))
-        other = llama(weights, threads)
+        other = llama(weights, threads, [prefix for prefix, _ in prompts()])
         if other is None:
             weights = None
         else:

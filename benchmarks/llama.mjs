@@ -1,5 +1,6 @@
 // Times llama.cpp (node-llama-cpp's prebuilt binaries) on prompts: node llama.mjs MODEL.gguf PROMPTS.json THREADS TOKENS
-// Greedy, prefix only, one JSON line: milliseconds of every token after the first, and until each line's end.
+// Greedy, prefix only, one JSON line: milliseconds of every token after the first and until each line's end, and the text
+// up to the end of the first line that is not blank.
 import { readFileSync } from "node:fs";
 import { getLlama, LlamaLogLevel } from "node-llama-cpp";
 
@@ -10,11 +11,13 @@ const context = await model.createContext({ contextSize: 2048, threads: Number(t
 const sequence = context.getSequence();
 const perToken = [];
 const perLine = [];
+const texts = [];
 for (const prompt of JSON.parse(readFileSync(promptsPath, "utf8"))) {
   await sequence.clearHistory();
   let last = performance.now();
   let line = 0;
   let count = 0;
+  const tokens = [];
   for await (const token of sequence.evaluate(model.tokenize(prompt), { temperature: 0 })) {
     const now = performance.now();
     if (count > 0) {
@@ -23,9 +26,11 @@ for (const prompt of JSON.parse(readFileSync(promptsPath, "utf8"))) {
     }
     last = now;
     count += 1;
-    if (count >= Number(most) || (count > 1 && model.detokenize([token]).includes("\n"))) break;
+    tokens.push(token);
+    if (count >= Number(most) || model.detokenize(tokens).trimStart().includes("\n")) break;
   }
   perLine.push(line);
+  texts.push(model.detokenize(tokens));
 }
-console.log(JSON.stringify({ perToken, perLine }));
+console.log(JSON.stringify({ perToken, perLine, texts }));
 process.exit(0);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -38,9 +39,10 @@ class ModelConfig:
     architecture: which module of `engine/models` the weights belong to. context: positions run from 0 to this,
     exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
     canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. middle_trained: whether weights
-    know, left to right, where a middle ends (EOM). modes: overrides of decoding
-    thresholds, mode name -> field of `Mode` -> value. calibration: parameters that turn probabilities into confidences
-    ({"temperature": ...}), or None. files: everything else in the folder that the model needs, by name.
+    know, left to right, where a middle ends (EOM). modes: overrides of decoding thresholds, mode name -> field of
+    `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence ({"slope": ...,
+    "intercept": ...}, a logistic of its logarithm), or None. files: everything else in the folder that the model needs,
+    by name.
     """
 
     name: str
@@ -152,4 +154,11 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
         raise ValueError("its files must lie in the folder itself")
     if control is None:
         raise ValueError("control is missing")
+    calibration = raw.get("calibration")
+    if calibration is not None and not (
+        isinstance(calibration, dict)
+        and set(calibration) == {"slope", "intercept"}
+        and all(type(value) in (int, float) and math.isfinite(value) for value in calibration.values())
+    ):
+        raise ValueError(f"calibration must be the numbers slope and intercept, not {calibration!r}")
     return ModelConfig(**{**raw, "control": control, "files": files})

@@ -6,8 +6,9 @@ in the same places. It knows only token ids.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,7 +49,8 @@ class Task:
     mode: a mode's name or `auto`. alternatives: candidates wanted. max_tokens counts the middle's tokens right of
     `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. first: ids the first token
     of a causal answer is chosen among (token healing), or None. nearby: a small context to answer from when more than
-    COLD tokens of `context` would have to be encoded first, or None.
+    COLD tokens of `context` would have to be encoded first, or None. exact: the middle has `max_tokens` tokens, and no
+    end is an answer: the oracle length of infilling benchmarks.
     """
 
     context: Context
@@ -61,6 +63,7 @@ class Task:
     deadline: float | None = None
     first: NDArray[np.int64] | None = None
     nearby: Context | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """Candidates in the order in which they were started, the greedy one first, and what they cost.
+    """Candidates and what they cost: of canvases in the order in which they were started, the greedy one first; left to
+    right the most probable first.
 
     note: what `auto` chose and why. cold: whether only the nearby context was used.
     """
@@ -211,11 +215,9 @@ class _Run:
         self.clock, self.submitted, self.cost = clock, submitted, Cost()
         control = denoiser.control
         one_line = np.flatnonzero(vocabulary.line_breaks) if task.max_lines == 1 else ()
-        self.rules = Rules(
-            control,
-            ends=frozenset((control.eom, *(vocabulary.reserved - control.never_text), *map(int, one_line))),
-            barred=control.never_text - {control.eom, control.insert, control.delete},
-        )
+        ends = frozenset((control.eom, *(vocabulary.reserved - control.never_text), *map(int, one_line)))
+        barred = control.never_text - {control.eom, control.insert, control.delete}
+        self.rules = Rules(control, frozenset(), barred | ends) if task.exact else Rules(control, ends, barred)
 
     def elapsed(self) -> float:
         return time.monotonic() - self.submitted
@@ -287,7 +289,8 @@ class _Run:
             and written < self.task.max_tokens
             and not full
         ):
-            sketch.advance(min(OVERLAP, used // 2))
+            overlap, size = min(OVERLAP, used // 2), len(sketch.canvas)
+            sketch.advance(overlap, min(size, overlap + self.task.max_tokens - written) if self.task.exact else size)
 
     def _candidate(self, sketch: Sketch) -> Candidate:
         used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
@@ -298,40 +301,58 @@ class _Run:
         return self._bounded(Candidate(old + ids, probs, ended and sketch.done))
 
     def causal(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
-        """Left to right on the middle stream: one token a forward, all candidates in the same forward."""
-        start = Candidate((), (), False)
-        beams = [start]
-        while live := [i for i, beam in enumerate(beams) if not beam.ended and len(beam.ids) < self.task.max_tokens]:
-            if self.late():
-                break
+        """Left to right on the middle stream, one token a forward: the most probable token, or the most probable middles
+        where alternatives are wanted (beam search), all in the same forward."""
+        width = self.task.alternatives
+        live, done = [Beam(0.0, Candidate((), (), False))], list[Beam]()
+        while live and not self.late():
             before, began = lease.pending, time.monotonic()
-            middles = [self.task.committed + beams[i].ids for i in live]
+            middles = [self.task.committed + beam.candidate.ids for beam in live]
             predictions = self.denoiser.next_token(lease, middles, None if self.cost.forwards else self.task.first)
             if not before:
-                self.clock.note(1, time.monotonic() - began)
+                self.clock.note(len(live), time.monotonic() - began)
             self.cost.forwards += 1
             self.cost.context_tokens += before
-            for i, prediction in zip(live, predictions, strict=True):
-                beams[i] = self._grown(beams[i], *_ranked(prediction, 0, self.rules)[0])
-            if self.cost.forwards == 1:
-                branches = _branches(predictions[0], 0, self.rules, self.task.alternatives)
-                beams += [self._grown(start, *branch) for branch in branches]
-            yield Step("token", self.elapsed(), 0, beams[0].ids)
-        return [self._bounded(beam) for beam in beams]
+            answers = [_ranked(prediction, 0, self.rules)[:width] for prediction in predictions]
+            pairs = ((beam, *answer) for beam, some in zip(live, answers, strict=True) for answer in some)
+            grown = _best(self._grown(beam, token, p) for beam, token, p in pairs)
+            done = _best([*done, *(beam for beam in grown if self._over(beam))])[:width]
+            live = [beam for beam in grown if not self._over(beam)][:width]
+            yield Step("token", self.elapsed(), 0, (live or done)[0].candidate.ids)
+            # A middle only gets less probable as it grows.
+            if len(done) == width and live and done[-1].score >= live[0].score:
+                break
+        return [self._bounded(beam.candidate) for beam in _best([*done, *live])[:width]]
 
-    def _grown(self, beam: Candidate, token: int, p: float) -> Candidate:
+    def _over(self, beam: Beam) -> bool:
+        return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
+
+    def _grown(self, beam: Beam, token: int, p: float) -> Beam:
+        score, old = beam.score + math.log(max(p, 1e-9)), beam.candidate
         if token in self.vocabulary.reserved:
-            return replace(beam, ended=True)
-        ids = (*beam.ids, token)
+            return Beam(score, replace(old, ended=True))
+        ids = (*old.ids, token)
         lines = int(self.vocabulary.line_breaks[list(ids)].sum())
-        return Candidate(ids, (*beam.probs, p), 0 < self.task.max_lines <= lines)
+        return Beam(score, Candidate(ids, (*old.probs, p), 0 < self.task.max_lines <= lines))
 
     def _bounded(self, candidate: Candidate) -> Candidate:
         """Cut a middle that outgrew the request back to the tokens asked for."""
-        keep = self.task.max_tokens
-        if len(candidate.ids) <= keep:
+        keep, exact = self.task.max_tokens, self.task.exact
+        if len(candidate.ids) <= keep and not exact:
             return candidate
-        return Candidate(candidate.ids[:keep], candidate.probs[:keep], False)
+        return Candidate(candidate.ids[:keep], candidate.probs[:keep], exact and len(candidate.ids) >= keep)
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """A middle being written left to right. score: its log-probability, its end's included."""
+
+    score: float
+    candidate: Candidate
+
+
+def _best(beams: Iterable[Beam]) -> list[Beam]:
+    return sorted(beams, key=lambda beam: -beam.score)
 
 
 def _ranked(prediction: Prediction, slot: int, rules: Rules) -> list[tuple[int, float]]:
@@ -386,11 +407,11 @@ class Sketch:
         started_open = bool((before.ids[~before.frozen] == self.rules.control.mask).all())
         return started_open and all(c.kind == "filled" and c.prob >= self.mode.sure for c in changes)
 
-    def advance(self, overlap: int) -> None:
-        """Commit all but the last tokens and open the next canvas with those as drafts."""
+    def advance(self, overlap: int, size: int) -> None:
+        """Commit all but the last tokens and open the next canvas, of `size` slots, with those as drafts."""
         keep = len(self.canvas) - overlap
         self.committed += tuple(int(i) for i in self.canvas.ids[:keep])
         self.probs += tuple(float(p) for p in self.canvas.probs[:keep])
-        fresh = Canvas.masks(len(self.canvas), self.rules.control.mask)
+        fresh = Canvas.masks(size, self.rules.control.mask)
         fresh.ids[:overlap], fresh.probs[:overlap] = self.canvas.ids[keep:], self.canvas.probs[keep:]
         self._begin(fresh)

@@ -19,6 +19,8 @@ CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
 TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
+SEARCHED = 8
+"""Texts that `quality` chooses among where one line is asked for."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -168,6 +170,7 @@ class Completer:
     ) -> FillResult:
         """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows.
 
+        Where one line is asked for, `quality` chooses among several by their score, both sides seen.
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """
         whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
@@ -178,6 +181,7 @@ class Completer:
             language=language,
             limits=Limits(canvas=32 if max_lines != 1 else 16, tokens=max_tokens, lines=max_lines, deadline=deadline),
             mode=mode,
+            alternatives=SEARCHED if mode == "quality" and max_lines == 1 else 1,
             urgent=False,
             on_step=on_step,
         )
@@ -187,12 +191,16 @@ class Completer:
         here = site.look(snapshot, at, invoked=True)
         around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens).between()
         fitted = ((one, trim.fit(one.text, replace(around, finished=one.finished))) for one in result.texts)
-        kept = (
-            replace(one, text=text.removesuffix("\n") + "\n" if whole_lines else text)
-            for one, text in fitted
-            if text is not None
-        )
-        return replace(result, texts=tuple(kept))
+        kept: dict[str, Filled] = {}
+        for one, text in fitted:
+            if text is not None:
+                kept.setdefault(text.removesuffix("\n") if whole_lines else text, one)
+        if len(kept) > 1:
+            scores = await self._filler.score(request, list(kept))
+            scored = sorted(zip(scores, kept.items(), strict=True), key=lambda pair: -pair[0].total)
+            kept = {text: replace(one, score=score.total) for score, (text, one) in scored}
+        texts = (replace(one, text=text + "\n" * whole_lines) for text, one in kept.items())
+        return replace(result, texts=tuple(texts))
 
     def warm(
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS

@@ -24,13 +24,15 @@ class Snippet:
 class Limits:
     """canvas: slots to start with. tokens: the middle's most tokens. lines: its most lines.
 
-    deadline: seconds from the call until the best text so far must be returned, or None.
+    deadline: seconds from the call until the best text so far must be returned, or None. exact: the middle has `tokens`
+    tokens, neither fewer nor more (oracle length, for measuring).
     """
 
     canvas: int = 16
     tokens: int = 64
     lines: int = 1
     deadline: float | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class LocalFiller:
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
-        self._ends_by_line = heals and not ends
+        self.knows_the_end = ends or not heals
         self._lines, self._may_idle = prompt.ByLine(tokens), may_idle
 
     async def fill(self, request: FillRequest) -> FillResult:
@@ -71,15 +71,21 @@ class LocalFiller:
         return FillResult(tuple(texts.values()), _report(generations))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
-        built = self._prompt(request)
-        end = _line_end(request.suffix) if self._ends_by_line else ""
-        ends = () if self._ends_by_line else (self.engine.control.eom,)
+        # Weights that were never shown both sides say how well a text fits by what they think of the line after it.
+        by_line = not self.knows_the_end
+        built = self._prompt(replace(request, suffix="") if by_line else request)
+        end = _following(request.suffix) if by_line else ""
+        ends = () if by_line else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
             Score(float(row.sum()), tuple(zip(self._spelled(middle), map(float, row), strict=True)))
             for middle, row in zip(middles, rows, strict=True)
         ]
+
+    def length(self, request: FillRequest, text: str) -> int:
+        """Tokens of a middle with this text, without an end: what `Limits.exact` counts."""
+        return len(self._tokens.encode(self._prompt(request).hole.healed + text))
 
     def warm(self, request: FillRequest) -> None:
         if self._may_idle():
@@ -107,6 +113,7 @@ class LocalFiller:
                 deadline=limits.deadline,
                 first=None if committed else self._first(request, built),
                 nearby=built.nearby if request.urgent else None,
+                exact=limits.exact,
             )
             for committed, canvases in self._starts(request, healed)
         ]
@@ -116,7 +123,9 @@ class LocalFiller:
         blank one is no answer."""
         if built.first is None or request.limits.lines != 1 or not built.hole.healed.endswith("\n"):
             return built.first
-        return built.first[self._tokens.newlines[built.first] == built.hole.healed.count("\n")]
+        ends = self._tokens.newlines[built.first]
+        found: NDArray[np.int64] = built.first[ends == built.hole.healed.count("\n")]
+        return found
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""
@@ -127,7 +136,9 @@ class LocalFiller:
         with its suspects masked; weights that only write left to right start anew at each suspect."""
         mask, eom = self.engine.control.mask, self.engine.control.eom
         if request.draft is None:
-            return [((), (Canvas.masks(request.limits.canvas, mask),))]
+            limits = request.limits
+            size = min(CANVAS_MOST, limits.tokens) if limits.exact else limits.canvas
+            return [((), (Canvas.masks(size, mask),))]
         ids = self._tokens.encode(healed + request.draft)
         if self.engine.modes.named("quality").causal:
             doubts = [[*self._doubted(ids, (suspect,), len(healed)), True] for suspect in request.suspects]
@@ -188,11 +199,10 @@ class LocalFiller:
         return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
 
 
-def _line_end(suffix: str) -> str:
-    """Where weights that know no EOM see that a text is over: the line end after it, with the next line's indentation
-    but for the space that belongs to its first word."""
-    found = re.match(r"\n[ \t]*", suffix)
-    return "\n" + found.group()[1:-1] if found else ""
+def _following(suffix: str) -> str:
+    """What comes after a text, up to the end of the first line that says something."""
+    found = re.match(r"\s*[^\n]{1,200}", suffix)
+    return found.group() if found else "\n"
 
 
 def _priority(request: FillRequest) -> Priority:

@@ -96,8 +96,8 @@ def trim(text: str, around: Around) -> str | None:
 def fit(text: str, around: Around) -> str | None:
     """What of a model's text may stand in a hole whose two sides are final, None for nothing.
 
-    A text that the model ended itself and that leaves no syntax error stands as it is, white space at its ends too: it is
-    only kept from saying what stands there already. Any other is trimmed like one that is shown.
+    A text that the model ended itself and that leaves no syntax error stands as it is, white space at its ends too: it
+    is only kept from saying what stands there already. Any other is trimmed like one that is shown.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not _sound(text, around):

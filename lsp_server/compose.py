@@ -17,14 +17,12 @@ import psutil
 from lsp_server.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from engine import Canvas, Context, Prediction, ScriptedDenoiser
     from engine.checkpoint import Checkpoint
     from engine.tokenizer import Tokenizer
     from infill.complete import Completer
     from infill.filler import Filler
-    from infill.local import Calibration, LocalFiller
+    from infill.local import LocalFiller
     from infill.remote import Remote, RemoteFiller
     from lsp_server.settings import Settings
 
@@ -110,6 +108,7 @@ def open_local(choice: Choice) -> LocalFiller:
     from engine import Engine, Modes, Vocabulary, backends
     from engine.stream_denoiser import StreamDenoiser
     from engine.tokenizer import RESERVED, Tokenizer
+    from infill.confidence import Logistic
     from infill.local import LocalFiller
 
     checkpoint = choice.checkpoint()
@@ -133,7 +132,7 @@ def open_local(choice: Choice) -> LocalFiller:
     return LocalFiller(
         engine,
         tokenizer,
-        calibration=_calibration(config.calibration),
+        calibration=Logistic(**config.calibration) if config.calibration else None,
         heals=not config.canvas_trained,
         ends=config.middle_trained,
         may_idle=on_mains,
@@ -158,14 +157,6 @@ def on_mains() -> bool:
     """Whether nobody's battery pays for work ahead of time; True where the system does not tell."""
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return battery is None or battery.power_plugged is not False
-
-
-def _calibration(parameters: Mapping[str, float] | None) -> Calibration | None:
-    """Joint probability -> probability of being right, by the temperature fitted on held-out code."""
-    if not parameters:
-        return None
-    temperature = parameters["temperature"]
-    return lambda probability: probability ** (1 / temperature)
 
 
 # ---- a server that is asked first

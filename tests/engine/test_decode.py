@@ -280,6 +280,23 @@ class TestContinuation:
         if mode == "speedy":
             assert len(denoiser.calls) == 1
 
+    @pytest.mark.parametrize("mode", ["speedy", "quality", "causal"])
+    @pytest.mark.parametrize("length", [3, 16, 41])
+    def test_an_exact_length_is_kept_whatever_would_end_it(self, mode: str, length: int) -> None:
+        """Oracle length: ends are no answers, and the canvases have no slot to spare."""
+        said = self.script(length)
+
+        def answer(_context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            at = len(committed)
+            return predict(*({EOM: 0.6, 0: 0.2, token: 0.15} for token in said[at : at + len(canvas)] or [A]))
+
+        denoiser = ScriptedDenoiser(CONTROL, answer)
+        task = Task(HERE, (Canvas.masks(min(16, length), MASK),), mode=mode, max_tokens=length, exact=True)
+        _, generation = run(denoiser, task)
+        assert generation.candidates[0].ids == tuple(said)
+        assert generation.candidates[0].ended
+        assert max(len(call.committed) + len(call.canvas) for call in denoiser.calls) <= length
+
     def test_an_end_of_the_base_vocabulary_ends_too_and_is_not_shown(self) -> None:
         for mode in ("speedy", "causal"):
             _, generation = run(
@@ -292,22 +309,34 @@ class TestContinuation:
 
 class TestAlternatives:
     def answer(self, _context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
-        """A B EOM, or X Y EOM after X, or C C EOM after C; D is too improbable to be tried."""
+        """A B EOM, or X Y EOM after X, or C C EOM after C; D is too improbable for a canvas of its own."""
         first = committed[0] if committed else int(canvas.ids[0])
         follow = {X: Y, C: C}.get(first, B)
         said = [{A: 0.55, X: 0.3, C: 0.1, D: 0.04}, {follow: 0.95}, *[{EOM: 0.95}] * 20]
         return predict(*said[len(committed) :][: len(canvas)])
 
-    @pytest.mark.parametrize("mode", ["speedy", "causal"])
-    def test_start_from_the_first_forward_and_share_all_others(self, mode: str) -> None:
+    def test_start_from_the_first_forward_and_share_all_others(self) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.answer)
-        _, generation = run(denoiser, Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=5))
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(4, MASK),), alternatives=5))
         assert [c.ids for c in generation.candidates] == [(A, B), (X, Y), (C, C)]
         assert [c.probs[0] for c in generation.candidates] == pytest.approx([0.55, 0.3, 0.1])
-        assert generation.cost.forwards == (2 if mode == "speedy" else 3)
-        if mode == "speedy":
-            assert [call.canvas.ids[0] for call in denoiser.calls[:4]] == [MASK, A, X, C]
-            assert [bool(call.canvas.frozen[0]) for call in denoiser.calls[:4]] == [False, False, True, True]
+        assert generation.cost.forwards == 2
+        assert [call.canvas.ids[0] for call in denoiser.calls[:4]] == [MASK, A, X, C]
+        assert [bool(call.canvas.frozen[0]) for call in denoiser.calls[:4]] == [False, False, True, True]
+
+    def test_left_to_right_are_the_most_probable_middles(self) -> None:
+        """Beam search: A is the best first token, and what begins with X the best middle."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            after = {(): {A: 0.5, X: 0.4, C: 0.05}, (A,): {B: 0.4, C: 0.3, D: 0.2}, (X,): {Y: 0.9, A: 0.05}}
+            return predict(after.get(committed, {EOM: 0.9, A: 0.1}))
+
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal", alternatives=3))
+        assert [c.ids for c in generation.candidates] == [(X, Y), (A, B), (A, C)]
+        assert all(c.ended for c in generation.candidates)
+        assert generation.cost.forwards == 3
+        _, greedy = run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal"))
+        assert [c.ids for c in greedy.candidates] == [(A, B)]
 
     def test_at_most_as_many_as_are_wanted(self) -> None:
         for mode in ("speedy", "causal"):
@@ -315,16 +344,16 @@ class TestAlternatives:
             _, generation = run(ScriptedDenoiser(CONTROL, self.answer), task)
             assert [c.ids for c in generation.candidates] == [(A, B), (X, Y)]
 
-    def test_the_greedy_one_stays_first_whoever_ends_first(self) -> None:
+    def test_left_to_right_what_ends_early_waits_for_the_better(self) -> None:
         def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
             if not committed:
-                return predict({A: 0.5, EOM: 0.4, X: 0.1})
-            return predict({B: 0.9} if committed[0] == A and len(committed) < 4 else {EOM: 0.9})
+                return predict({A: 0.55, EOM: 0.3, X: 0.1})
+            return predict({B: 0.95} if committed[0] == A and len(committed) < 4 else {EOM: 0.95})
 
         task = Task(HERE, (), mode="causal", alternatives=3)
         steps, generation = run(ScriptedDenoiser(CONTROL, answer), task)
         assert [c.ids for c in generation.candidates] == [(A, B, B, B), (), (X,)]
-        assert [step.committed for step in steps] == [(A, B, B, B)[:n] for n in (1, 2, 3, 4, 4)]
+        assert [step.committed for step in steps[:4]] == [(A, B, B, B)[:n] for n in (1, 2, 3, 4)]
 
     def test_two_starts_share_their_forwards(self) -> None:
         """A repair: the draft itself, and the draft with its suspect masked."""

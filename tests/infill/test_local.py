@@ -117,7 +117,7 @@ class TestAlternatives:
     async def test_are_distinct_texts_the_best_first(self, filler: Make, mode: str) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script)
         result = await filler(denoiser).fill(replace(REQUEST, alternatives=3, mode=mode))
-        assert texts(result) == ["a", "bc"]
+        assert texts(result)[:2] == ["a", "bc"]
 
     async def test_equal_texts_are_one(self, filler: Make) -> None:
         """ "ab" as one token and as two."""
@@ -259,10 +259,15 @@ class TestNumbers:
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-3))
 
-    async def test_weights_that_know_no_end_see_the_line_end_instead(self, filler: Make) -> None:
-        request = replace(REQUEST, prefix="", suffix="\n    b\n")
-        (one,) = await filler(saying("a"), heals=True).score(request, ["a"])
-        assert [piece for piece, _ in one.pieces] == ["a", "\n   "]
+    async def test_weights_that_know_no_end_are_asked_about_the_line_that_follows(self, filler: Make) -> None:
+        """They know what fits before a line by how probable it makes that line; they must not have seen it before."""
+        request, denoiser = replace(REQUEST, prefix="", suffix="\n\n    b\n    c\n"), saying("a")
+        made = filler(denoiser, heals=True)
+        (one,) = await made.score(request, ["a"])
+        assert "".join(piece for piece, _ in one.pieces) == "a\n\n    b"
+        assert [stream.name for stream in denoiser.opened[-1].streams] == ["prefix"]
+        (last,) = await made.score(replace(request, suffix=""), ["a"])
+        assert [piece for piece, _ in last.pieces] == ["a", "\n"]
 
     async def test_weights_that_were_taught_the_end_count_it_though_they_heal(self, filler: Make) -> None:
         request = replace(REQUEST, prefix="", suffix="\n    b\n")

@@ -1,0 +1,11 @@
+"""What a model folder is worth: every row of the model card, through the real completer and engine.
+
+    python -m training.evaluate humaneval     HumanEval infilling: pass@1 by running the tests, tokens a forward
+    python -m training.evaluate infilling     held-out packages: exact match, ends, suffixes said twice
+    python -m training.evaluate repair        one bug in a held-out function; clean code
+    python -m training.evaluate calibration   what a shown confidence is worth
+    python -m training.evaluate frontier      time a line against pass@1, with llama.cpp on the base weights
+    python -m training.evaluate all           the five of them: `make eval`
+
+`--update` writes the figures into the model's folder (`evaluation.json`, the card `README.md`, `frontier.svg`).
+"""

@@ -1,0 +1,86 @@
+"""The command line of `training.evaluate`; the package's own words say what there is."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import training.evaluate
+from benchmarks import baseline
+from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
+from training.evaluate import card
+from training.evaluate.calibration import calibration, write_parameters
+from training.evaluate.frontier import frontier
+from training.evaluate.humaneval import humaneval
+from training.evaluate.infilling import infilling
+from training.evaluate.repair import repair
+from training.evaluate.session import Session
+from training.serving import Served
+
+QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] = {
+    "humaneval": humaneval,
+    "infilling": infilling,
+    "repair": repair,
+    "calibration": calibration,
+    "frontier": frontier,
+}
+BASE = baseline.HERE.parent / ".base"
+
+
+async def ask(session: Session, names: list[str]) -> dict[str, Any]:
+    """The figures of each question, and how many seconds they took."""
+    found: dict[str, Any] = {}
+    for name in names:
+        began = time.monotonic()
+        found[name] = await QUESTIONS[name](session)
+        found[name]["seconds"] = round(time.monotonic() - began)
+    return found
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.evaluate",
+        description=training.evaluate.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("question", choices=(*QUESTIONS, "all"))
+    parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded model)")
+    parser.add_argument("--data", type=Path, nargs="+", default=[], help="other held-out shards than the repository's")
+    parser.add_argument("--limit", type=int, default=0, help="at most so many holes a row, for a quick look")
+    parser.add_argument("--backend", default="onnx", choices=("onnx", "torch"))
+    parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")
+    parser.add_argument("--out", type=Path, default=baseline.OUT / "evaluation.json", help="where the figures go")
+    parser.add_argument("--update", action="store_true", help="write figures, card and picture into the model's folder")
+    parser.add_argument("--calibrate", action="store_true", help="write the fitted confidence into config.json")
+    return parser.parse_args()
+
+
+def main() -> None:
+    given = parsed()
+    checkpoint = Checkpoint.open(given.model)
+    base = next(iter(sorted(BASE.glob("*.gguf"))), None)
+    served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
+    try:
+        session = Session(served, given.limit, given.data, base, given.threads)
+        found = asyncio.run(ask(session, list(QUESTIONS) if given.question == "all" else [given.question]))
+    finally:
+        served.close()
+    print(card.table(found))
+    card.save(found, given.out)
+    if given.update:
+        card.update(checkpoint, found)
+    if given.calibrate and found.get("calibration", {}).get("n"):
+        write_parameters(checkpoint, found["calibration"])
+    print(json.dumps(found, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (CheckpointError, ValueError) as error:
+        raise SystemExit(str(error)) from None

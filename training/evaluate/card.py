@@ -1,0 +1,168 @@
+"""The figures in a model's folder: `evaluation.json`, and the table of its card `README.md`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from engine.checkpoint import Checkpoint
+from training.evaluate import frontier
+from training.evaluate.share import spelled
+
+BEGIN, END = "<!-- evaluation -->", "<!-- /evaluation -->"
+FIGURES, CARD, PICTURE = "evaluation.json", "README.md", "frontier.svg"
+NOT_YET = "not measured"
+UNTRAINED = "– (the canvas is not trained: `causal` in every mode)"
+
+
+def identity(checkpoint: Checkpoint) -> str:
+    """A name for these very weights: figures of others are not kept beside theirs."""
+    digests = "".join(file.sha256 for _, file in sorted(checkpoint.config.files.items()))
+    return hashlib.sha256(digests.encode()).hexdigest()[:16]
+
+
+def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
+    """Put new figures beside those that the folder has for the same weights; write card and picture.
+
+    Raises ValueError for a folder whose card lacks the marks.
+    """
+    path, card = checkpoint.folder / FIGURES, checkpoint.folder / CARD
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if known.get("weights") != identity(checkpoint):
+        known = {"weights": identity(checkpoint)}
+    known |= found
+    text = card.read_text(encoding="utf-8") if card.is_file() else ""
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"{card} has no place for the figures; put the lines {BEGIN} and {END} into it.")
+    path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    card.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{after}", encoding="utf-8")
+    if "frontier" in found:
+        frontier.draw(known["frontier"], checkpoint.folder / PICTURE)
+
+
+def table(known: dict[str, Any]) -> str:
+    """Every row of the table, measured or not, and the tables behind it."""
+    rows = [f"| {name} | {measured} | {first} | {goal} |" for name, measured, first, goal in _rows(known)]
+    parts = [["| | measured | first shipped model | goal |", "|---|---|---|---|", *rows]]
+    if "humaneval" in known:
+        parts.append(_runs(known["humaneval"]))
+    if "infilling" in known:
+        parts.append(_languages(known["infilling"]))
+    if "repair" in known:
+        parts.append(_kinds(known["repair"]))
+    if "frontier" in known:
+        head = ["| setting | pass@1 | a line | tokens a forward |", "|---|---|---|---|"]
+        parts.append([*head, *frontier.table(known["frontier"])])
+        parts.append([f"![Time a line against pass@1]({PICTURE})"])
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _rows(known: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    runs = {(run["set"], run["mode"], run["oracle"]): run for run in known.get("humaneval", {}).get("runs", ())}
+    mode = next((name for name in ("speedy", "causal") if ("SingleLine", name, False) in runs), "speedy")
+    left_to_right = " (left to right: `speedy` and `quality` are `causal` on these weights)" if mode == "causal" else ""
+    single, multi, span = (runs.get((name, mode, False)) for name in ("SingleLine", "MultiLine", "RandomSpanLight"))
+    single_pass = _share(single, "pass") + left_to_right
+    held, repaired = known.get("infilling"), known.get("repair")
+    return [
+        ("HumanEval single-line, pass@1, free length, `speedy`", single_pass, "≥ 40 %", "≥ 60 %"),
+        ("gap to oracle length", _gap(runs.get(("SingleLine", mode, True)), single), "≤ 8 points", "≤ 3 points"),
+        ("multi-line (sample)", _share(multi, "pass"), "report", "≥ 30 %"),
+        ("random-span-light", _share(span, "pass"), "report", "≥ 45 %"),
+        ("`speedy` beside `quality`", _beside(runs, mode, "speedy", "quality"), "within 3 points", "within 1"),
+        ("`quality` beside `causal`, same weights", _beside(runs, mode, "quality", "causal"), "no worse", "better"),
+        ("tokens per forward, `speedy`, single-line", _speed(single), "≥ 2.5", "≥ 4"),
+        ("tokens per forward, `speedy`, multi-line", _speed(multi), "≥ 4", "≥ 6"),
+        ("EOM in the right place where the suffix does not connect", _ends(held), "report", "≥ 80 %"),
+        ("held-out packages: exact match of the rest of the line, Python", _exact(held), "report", "≥ 45 %"),
+        ("repair: one real-kind bug in a held-out function", _share(repaired, "exact"), "≥ 35 % exact", "≥ 60 %"),
+        ("repair: clean code left alone", _share(repaired, "left_alone"), "≥ 95 %", "≥ 99 %"),
+        ("calibration error of the shown confidence", _calibrated(known.get("calibration")), "≤ 0.08", "≤ 0.03"),
+        ("suffix duplicated before any trimming", _share(held, "suffix_said_again"), "≤ 3 %", "≤ 0.5 %"),
+    ]  # fmt: skip
+
+
+def _share(block: dict[str, Any] | None, key: str) -> str:
+    return spelled(block[key]) if block else NOT_YET
+
+
+def _gap(oracle: dict[str, Any] | None, free: dict[str, Any] | None) -> str:
+    if not oracle or not free:
+        return NOT_YET
+    points = 100 * (oracle["pass"]["share"] - free["pass"]["share"])
+    return f"{points:+.1f} points (oracle {spelled(oracle['pass'])})"
+
+
+def _beside(runs: dict[Any, Any], mode: str, one: str, other: str) -> str:
+    if mode == "causal" and runs:
+        return UNTRAINED
+    pair = [runs.get(("SingleLine", name, False)) for name in (one, other)]
+    if None in pair:
+        return NOT_YET
+    a, b = (100 * run["pass"]["share"] for run in pair if run is not None)
+    return f"{a - b:+.1f} points ({a:.1f} % beside {b:.1f} %)"
+
+
+def _speed(run: dict[str, Any] | None) -> str:
+    if not run:
+        return NOT_YET
+    return f"{run['tokens_per_forward']} ({run['forwards']} forwards and {run['context_forwards']} for context a hole)"
+
+
+def _ends(held: dict[str, Any] | None) -> str:
+    if held is None:
+        return NOT_YET
+    found = held["ends"]
+    if found is None:
+        return "– (the canvas is not trained: these weights know no EOM)"
+    at_end, early = (100 * found[name]["share"] for name in ("at_the_end", "too_early"))
+    return f"{spelled(found['right'])}; at the end {at_end:.1f} %, already halfway {early:.1f} %"
+
+
+def _exact(held: dict[str, Any] | None) -> str:
+    return spelled(held["exact"]["python"]) if held and "python" in held["exact"] else NOT_YET
+
+
+def _calibrated(found: dict[str, Any] | None) -> str:
+    if not found or not found.get("n"):
+        return NOT_YET
+    return (
+        f"{found['error']} (n {found['n']:,}, fitted on the other half of the packages; "
+        f"joint probability itself {found['error_raw']}, with a temperature {found['error_temperature']})"
+    )
+
+
+def _runs(found: dict[str, Any]) -> list[str]:
+    rows = [
+        f"| {run['set']} | {run['mode']} | {'oracle' if run['oracle'] else 'free'} | {spelled(run['pass'])} | "
+        f"{spelled(run['exact'])} | {run['tokens_per_forward']} | {run['forwards']} + {run['context_forwards']} | "
+        f"{run['ms_median']:.0f} |"
+        for run in found["runs"]
+    ]
+    head = "| HumanEval infilling | mode | length | pass@1 | exact | tokens a forward | forwards + context | ms |"
+    return [head, "|---|---|---|---|---|---|---|---|", *rows]
+
+
+def _languages(found: dict[str, Any]) -> list[str]:
+    kinds = ("newline", "indentation", "word", "other")
+    exact = found["exact"]
+    rows = []
+    for language in (name for name in exact if " " not in name):
+        cells = [spelled(exact[f"{language} {kind}"]) if f"{language} {kind}" in exact else "–" for kind in kinds]
+        rows.append(f"| {language} | {spelled(exact[language])} | {' | '.join(cells)} |")
+    head = "| rest of the line, exact | all | after a newline | in indentation | inside a word | other |"
+    return [head, "|---|---|---|---|---|---|", *rows]
+
+
+def _kinds(found: dict[str, Any]) -> list[str]:
+    rows = [f"| {kind} | {spelled(share)} |" for kind, share in found["kinds"].items()]
+    return ["| repair, by kind of bug | exact |", "|---|---|", *rows]
+
+
+def save(found: dict[str, Any], path: Path) -> None:
+    """Figures alone, wherever they are wanted."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,173 @@
+"""A model that is being asked: holes through the real `Completer`, and what each answer cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from tqdm import tqdm
+
+from infill.complete import Completer
+from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score
+from training.evaluate.places import OTHER_PLACES, PYTHON_PLACES, Place, held_out, places
+from training.serving import Served
+
+MOST_TOKENS = 192
+"""Tokens of the longest middle that is asked for; the longest of the development sets has 157."""
+
+
+class Hole(Protocol):
+    """Text on both sides of a hole, and what stood in it."""
+
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def suffix(self) -> str: ...
+    @property
+    def truth(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """text: what the completer gave, empty for nothing. raw: what the model had said. p: joint probability of its
+    tokens. kept: tokens of the text. forwards: denoising forwards (causal ones left to right); context_forwards:
+    forwards that only encoded context. ms: milliseconds in the engine."""
+
+    text: str
+    raw: str
+    p: float | None
+    kept: int
+    forwards: int
+    context_forwards: int
+    ms: float
+
+
+class Heard:
+    """A filler that passes everything on and remembers what was said last: the text before any trimming."""
+
+    def __init__(self, filler: Filler) -> None:
+        self._filler, self.last = filler, FillResult(())
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.last = await self._filler.fill(request)
+        return self.last
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        return await self._filler.score(request, texts)
+
+    def warm(self, request: FillRequest) -> None:
+        self._filler.warm(request)
+
+    def close(self) -> None:
+        self._filler.close()
+
+
+@dataclass(slots=True)
+class Session:
+    """A served model and what it is asked about.
+
+    limit: at most so many holes a row, 0 for all. data: shards of held-out files, none for the repository's. base: the
+    base weights for llama.cpp, or None. threads: cores of each model.
+    """
+
+    served: Served
+    limit: int = 0
+    data: Sequence[Path] = ()
+    base: Path | None = None
+    threads: int = 2
+    heard: Heard = field(init=False)
+    completer: Completer = field(init=False)
+    _places: list[Place] = field(default_factory=list)
+    _answers: dict[str, list[Answer]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.heard = Heard(self.served.filler)
+        self.completer = Completer(self.heard)
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes that differ: one for weights whose canvas is untrained."""
+        return ("causal",) if self.served.engine.modes.speedy.causal else ("speedy", "quality", "causal")
+
+    @property
+    def mode(self) -> str:
+        """What an editor's completions use."""
+        return self.modes[0]
+
+    @property
+    def places(self) -> list[Place]:
+        """The held-out places."""
+        if not self._places:
+            python, other = (min(n, self.limit or n) for n in (PYTHON_PLACES, OTHER_PLACES))
+            self._places = places(held_out(self.data), python, other)
+        return self._places
+
+    async def lines(self) -> list[Answer]:
+        """The rest of the line at every held-out place; asked once, whoever wants it."""
+        if self.mode not in self._answers:
+            bar = tqdm(self.places, desc="held-out lines", disable=None)
+            self._answers[self.mode] = [await self.fill(place, self.mode, lines=1) for place in bar]
+        return self._answers[self.mode]
+
+    async def fill(self, hole: Hole, mode: str, *, lines: int) -> Answer:
+        """What a tool would be given for this hole, its length left to the model."""
+        result = await self.completer.fill(
+            hole.prefix, hole.suffix, path=hole.path, language=hole.language, mode=mode,
+            max_tokens=64 if lines == 1 else MOST_TOKENS, max_lines=lines,
+        )  # fmt: skip
+        return self._answer(self.heard.last.texts, result.texts, result.report)
+
+    async def fill_exactly(self, hole: Hole, mode: str) -> Answer:
+        """The same with as many slots as the truth has tokens, no end being an answer; nothing is trimmed."""
+        request = FillRequest(hole.prefix, hole.suffix, hole.path, hole.language, mode=mode, urgent=False)
+        length = max(1, self.served.filler.length(request, hole.truth))
+        limits = Limits(tokens=length, lines=0, exact=True)
+        result = await self.served.filler.fill(
+            FillRequest(hole.prefix, hole.suffix, hole.path, hole.language, limits=limits, mode=mode, urgent=False)
+        )
+        return self._answer(result.texts, result.texts, result.report)
+
+    async def say(self, hole: Hole, prefix: str, suffix: str, *, tokens: int) -> Filled | None:
+        """What the model says between other sides of this hole, before any trimming; None for nothing at all."""
+        limits = Limits(canvas=min(16, tokens), tokens=tokens, lines=0)
+        result = await self.served.filler.fill(
+            FillRequest(prefix, suffix, hole.path, hole.language, limits=limits, mode=self.mode, urgent=False)
+        )
+        return result.texts[0] if result.texts else None
+
+    def _answer(self, said: Sequence[Filled], given: Sequence[Filled], report: FillReport) -> Answer:
+        text = given[0].text if given else ""
+        return Answer(
+            text, said[0].text if said else "", said[0].confidence if said else None,
+            len(self.served.tokens.encode(text)), report.forwards, report.context_forwards, report.ms,
+        )  # fmt: skip
+
+
+def speed(found: Sequence[Answer]) -> dict[str, float]:
+    """Tokens a forward: kept tokens of all answers by denoising forwards of all; the forwards a hole; its time."""
+    kept, forwards = sum(one.kept for one in found), sum(one.forwards for one in found)
+    return {
+        "tokens_per_forward": round(kept / max(1, forwards), 2),
+        "forwards": round(forwards / max(1, len(found)), 2),
+        "context_forwards": round(sum(one.context_forwards for one in found) / max(1, len(found)), 2),
+        "ms_median": round(median([one.ms for one in found]), 1),
+    }
+
+
+def median(values: Iterable[float]) -> float:
+    """0 for no values."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2] if ordered else 0.0
+
+
+def says_again(text: str, suffix: str) -> bool:
+    """Whether a text's last line is the first line of what follows that is not blank."""
+    last = text.rstrip("\n").rpartition("\n")[2].strip()
+    following = next((line.strip() for line in suffix.split("\n") if line.strip()), "")
+    return len(last) > 3 and last == following
