@@ -301,8 +301,8 @@ class _Run:
         return self._bounded(Candidate(old + ids, probs, ended and sketch.done))
 
     def causal(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
-        """Left to right on the middle stream, one token a forward: the most probable token, or the most probable middles
-        where alternatives are wanted (beam search), all in the same forward."""
+        """Left to right on the middle stream, one token a forward: the most probable token, or the most probable
+        middles where alternatives are wanted (beam search), all in the same forward."""
         width = self.task.alternatives
         live, done = [Beam(0.0, Candidate((), (), False))], list[Beam]()
         while live and not self.late():

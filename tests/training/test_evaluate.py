@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import inspect
+import json
+import shutil
 import textwrap
 from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks import humaneval as sandbox
 from engine import Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
-from engine.checkpoint import EMBEDDED
+from engine.checkpoint import EMBEDDED, Checkpoint
 from engine.scripted import sure_of
 from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer
+from infill.confidence import Logistic
+from infill.document import Snapshot
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
-from training import evaluate
 from training.corpus import Source
+from training.evaluate import calibration as calibrating
+from training.evaluate import card, frontier
+from training.evaluate.__main__ import QUESTIONS, ask
+from training.evaluate.places import LANGUAGES, Place, held_out, places
+from training.evaluate.repair import cases
+from training.evaluate.session import Session, says_again
+from training.evaluate.share import Share, spelled
 from training.serving import Served
 
 SOURCES = [Source("textwrap", "lib/textwrap.py", "python", inspect.getsource(textwrap))]
@@ -31,83 +43,283 @@ def tokens() -> Tokenizer:
     return Tokenizer.load(EMBEDDED / "tokenizer.json")
 
 
-def served(tokens: Tokenizer, *, knows: bool, p: float = 0.95) -> Served:
-    """A model that finds the end of its prefix in the file and writes the rest of that line, or writes nothing."""
-    text = SOURCES[0].text
+@dataclass
+class Asked:
+    """What is asked about a text that a scripted model knows by heart, or not at all."""
 
-    def answer(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
-        written = tokens.decode([*context.streams[-1].ids, *committed]).split("\n", 1)[1]
-        at = text.rfind(written[-200:]) + len(written[-200:]) if knows and written[-200:] in text else -1
-        middle = tokens.encode(text[at:].split("\n", 1)[0]) if at >= 0 else []
-        return sure_of([*middle, *[CONTROL.eom] * len(canvas)][: len(canvas)], CONTROL, p)
+    tokens: Tokenizer
+    texts: list[str]
+    knows: bool = True
+    p: float = 0.95
 
-    denoiser = ScriptedDenoiser(CONTROL, answer)
-    engine = Engine(denoiser, Modes(), Vocabulary(tokens.newlines, frozenset(range(RESERVED))))
-    filler = LocalFiller(engine, tokens, calibration=lambda joint: joint)
-    return Served(engine, tokens, filler, Completer(filler))
+    def session(self, found: list[Place], **options: Any) -> Session:
+        """A model that finds the end of its prefix in a text and writes the rest of that line, or writes nothing."""
+        denoiser = ScriptedDenoiser(CONTROL, self.answer)
+        engine = Engine(denoiser, Modes(), Vocabulary(self.tokens.newlines, frozenset(range(RESERVED))))
+        filler = LocalFiller(engine, self.tokens, calibration=lambda joint: joint)
+        session = Session(Served(engine, self.tokens, filler, Completer(filler)), **options)
+        session._places = found
+        return session
 
+    def answer(self, context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+        written = self.tokens.decode([*context.streams[-1].ids, *committed]).split("\n", 1)[1]
+        middle: list[int] = []
+        for text in self.texts if self.knows else ():
+            at = text.rfind(written[-200:])
+            if at >= 0:
+                middle = self.tokens.encode(text[at + len(written[-200:]) :].split("\n", 1)[0])
+        return sure_of([*middle, *[CONTROL.eom] * len(canvas)][: len(canvas)], CONTROL, self.p)
 
-def ask(question: str, found: Served, asked: list[evaluate.Place]) -> dict[str, Any]:
-    options = argparse.Namespace(mode="speedy", plot=None)
-    try:
-        return asyncio.run(evaluate.QUESTIONS[question](found, asked, options))  # type: ignore[arg-type]
-    finally:
-        found.close()
-
-
-def test_places_are_of_the_kind_they_say_and_always_the_same() -> None:
-    asked = evaluate.places(SOURCES, 100, 10)
-    assert asked == evaluate.places(SOURCES, 100, 10)
-    assert len(asked) > 90 and len(Counter(place.kind for place in asked)) == 4
-    for place in asked:
-        assert place.prefix + place.truth + place.suffix == SOURCES[0].text
-        assert place.truth and "\n" not in place.truth
-        before = place.prefix.rpartition("\n")[2]
-        assert before == "" or place.kind != "newline"
-        if place.kind == "indentation":
-            assert not before.strip() and not place.truth[0].isspace()
-        if place.kind == "word":
-            assert before[-1].isalnum() and place.truth[0].isalnum()
+    def __call__(self, question: str, found: list[Place] | None = None, **options: Any) -> dict[str, Any]:
+        session = self.session(found or [], **options)
+        try:
+            result: dict[str, Any] = asyncio.run(ask(session, [question]))[question]
+            return result
+        finally:
+            session.served.close()
 
 
-def test_a_model_that_knows_the_file_is_right_nearly_everywhere(tokens: Tokenizer) -> None:
-    """Nearly: what trimming takes away, and ends of prefixes that stand twice in the file, count as wrong."""
-    result = ask("infilling", served(tokens, knows=True), evaluate.places(SOURCES, 40, 0))
-    assert result["exact"]["python"]["exact"] > 0.85
-    assert result["tokens_per_forward"] > 3
-    assert result["eom_at_the_end"] > 0.9 and result["eom_too_early"] < 0.1
-    assert result["suffix_duplicated"] < 0.1
+@pytest.fixture
+def knowing(tokens: Tokenizer) -> Asked:
+    return Asked(tokens, [SOURCES[0].text])
 
 
-def test_a_silent_model_is_never_right_and_ends_everywhere(tokens: Tokenizer) -> None:
-    result = ask("infilling", served(tokens, knows=False), evaluate.places(SOURCES, 20, 0))
-    assert result["exact"]["python"]["exact"] == 0
-    assert result["eom_at_the_end"] == 1 and result["eom_too_early"] == 1
+@pytest.fixture
+def silent(tokens: Tokenizer) -> Asked:
+    return Asked(tokens, [], knows=False)
 
 
-def test_repair_is_asked_about_wrong_and_about_right_code(tokens: Tokenizer) -> None:
-    result = ask("repair", served(tokens, knows=True), evaluate.places(SOURCES, 60, 0))
-    assert result["n"] > 10 and len(result["kinds"]) > 3
-    assert result["exact"] > 0.5 and result["left_alone"] > 0.9
+class TestPlaces:
+    def test_are_of_the_kind_they_say_and_always_the_same(self) -> None:
+        asked = places(SOURCES, 100, 10)
+        assert asked == places(SOURCES, 100, 10)
+        assert len(asked) > 90 and len(Counter(place.kind for place in asked)) == 4
+        for place in asked:
+            assert place.prefix + place.truth + place.suffix == SOURCES[0].text
+            assert place.truth and "\n" not in place.truth
+            before = place.prefix.rpartition("\n")[2]
+            assert before == "" or place.kind != "newline"
+            if place.kind == "indentation":
+                assert not before.strip() and not place.truth[0].isspace()
+            if place.kind == "word":
+                assert before[-1].isalnum() and place.truth[0].isalnum()
+
+    def test_the_repositorys_files_are_as_many_as_the_card_says(self) -> None:
+        sources = held_out()
+        assert set(LANGUAGES) == {source.language for source in sources}
+        assert len({source.package for source in sources}) >= 30
+        listed = (Path(sandbox.__file__).parent / "data" / "held-out" / "README.md").read_text(encoding="utf-8")
+        for package in {source.package for source in sources}:
+            assert f"| {package} |" in listed
+        found = Counter(place.language for place in places(sources, 200, 30))
+        assert found["python"] >= 195 and all(found[language] >= 28 for language in LANGUAGES)
 
 
-def test_calibration_sees_a_model_that_is_right_and_unsure(tokens: Tokenizer) -> None:
-    result = ask("calibration", served(tokens, knows=True, p=0.7), evaluate.places(SOURCES, 40, 0))
-    assert result["n"] >= 35 and result["right"] > 0.8
-    assert result["raw_error"] > 0.5
-    assert ask("calibration", served(tokens, knows=False), evaluate.places(SOURCES, 5, 0)) == {"n": 0}
+class TestHeldOutLines:
+    def test_a_model_that_knows_the_file_is_right_nearly_everywhere(self, knowing: Asked) -> None:
+        """Nearly: ends of prefixes that stand twice in the file count as wrong."""
+        result = knowing("infilling", places(SOURCES, 40, 0))
+        assert result["exact"]["python"]["share"] > 0.85
+        assert result["tokens_per_forward"] > 3
+        assert result["ends"]["right"]["share"] > 0.9 and result["ends"]["too_early"]["share"] < 0.1
+        assert result["suffix_said_again"]["share"] < 0.1
+
+    def test_a_silent_model_is_never_right_and_ends_everywhere(self, silent: Asked) -> None:
+        result = silent("infilling", places(SOURCES, 20, 0))
+        assert result["exact"]["python"]["share"] == 0
+        assert result["ends"]["at_the_end"]["share"] == 1 and result["ends"]["too_early"]["share"] == 1
+        assert result["ends"]["right"]["share"] == 0
+
+    def test_a_line_of_the_suffix_is_said_again_when_it_is_the_last(self) -> None:
+        assert says_again("x = 1\n    return x\n", "\n\n    return x\n")
+        assert not says_again("    return x\n    y", "\n    return x\n")
+        assert not says_again("}", "\n}\n")  # says nothing by itself
 
 
-def test_the_calibration_error_is_the_distance_of_confidence_and_truth() -> None:
-    p = np.repeat([0.2, 0.8], 500)
-    right = np.concatenate([np.arange(500) % 5 == 0, np.arange(500) % 5 != 0])
-    assert evaluate.calibration_error(p, right, bins=2) == pytest.approx(0, abs=1e-9)
-    assert evaluate.calibration_error(p, np.zeros(1000, bool), bins=2) == pytest.approx(0.5)
+class TestHumanEval:
+    def test_a_model_that_knows_the_solutions_passes(self, tokens: Tokenizer) -> None:
+        """Its lines, that is: the scripted model ends at every line end."""
+        tasks = sandbox.read_tasks("SingleLine", 6)
+        knowing = Asked(tokens, [task.prompt + task.canonical_solution + task.suffix for task in tasks])
+        runs = knowing("humaneval", sets=["SingleLine"], limit=6)["runs"]
+        assert {(run["mode"], run["oracle"]) for run in runs} == {
+            ("speedy", False), ("quality", False), ("causal", False), ("speedy", True)
+        }  # fmt: skip
+        for run in runs:
+            assert run["pass"]["n"] == 6 and run["pass"]["share"] == 1
+            assert (run["tokens_per_forward"] > 2) == (run["mode"] != "causal")
+
+    def test_a_silent_one_fails(self, silent: Asked) -> None:
+        (run, *_) = silent("humaneval", sets=["RandomSpanLight"], limit=4)["runs"]
+        assert run["pass"]["share"] == 0 and run["tokens_per_forward"] == 0
+
+    @pytest.mark.parametrize(
+        ("middle", "passes"),
+        [
+            ("    return a + b\n", True),
+            ("    return a - b\n", False),
+            ("    import os; os._exit(0)\n", False),
+            ("    while True: pass\n", False),
+            ("    with open('left', 'w') as f: f.write('x')\n    return a + b\n", False),
+            ("    return len(bytearray(4 << 30)) and a + b\n", False),
+            ("    import os; assert 'HOME' not in os.environ; return a + b\n", True),
+        ],
+    )
+    def test_an_answer_passes_by_coming_to_the_tests_end_within_its_limits(
+        self, middle: str, passes: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sandbox, "SECONDS", 2)
+        task = sandbox.Task("t", "add", "def add(a, b):\n", "", "", "def check(f):\n    assert f(1, 2) == 3\n")
+        assert task.passes(middle) == passes
 
 
-def test_the_fit_finds_the_logistic_that_made_the_answers() -> None:
-    rng = np.random.default_rng(0)
-    p = rng.uniform(0.01, 1, 20_000)
-    right = rng.random(20_000) < evaluate.logistic(p, 0.7, 1.3)
-    slope, intercept = evaluate.fit(p, right)
-    assert slope == pytest.approx(0.7, abs=0.06) and intercept == pytest.approx(1.3, abs=0.08)
+class TestRepair:
+    def test_is_asked_about_wrong_and_about_right_code(self, knowing: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("training.evaluate.repair.held_out", lambda _: SOURCES)
+        result = knowing("repair", limit=40)
+        assert result["exact"]["n"] == 40 and len(result["kinds"]) > 3
+        assert result["exact"]["share"] > 0.4 and result["left_alone"]["share"] > 0.9
+
+    def test_a_case_is_whole_lines_of_a_statement_with_the_bug_among_them(self) -> None:
+        found = cases(held_out(), 60)
+        assert found == cases(held_out(), 60)
+        assert len(found) > 50
+        for case in found:
+            text = case.source.text
+            assert text[: case.start].endswith("\n") and text[case.end] == "\n"
+            assert case.start <= case.bug.start and case.bug.end <= case.end
+            assert case.bug.applied(text) != text
+            snapshot = Snapshot.open("a", 0, case.source.language, text)
+            assert snapshot.line_of(case.end) - snapshot.line_of(case.start) < 12
+
+
+class TestCalibration:
+    def test_sees_a_model_that_is_right_and_unsure(self, tokens: Tokenizer) -> None:
+        asked = places(SOURCES, 40, 0)
+        result = Asked(tokens, [SOURCES[0].text], p=0.7)("calibration", asked)
+        assert result["n"] >= 35 and result["right"] > 0.8
+        assert result["error_raw"] > 0.5
+        assert result["error"] is None  # one package: nothing to measure the fit on
+        assert Asked(tokens, [], knows=False)("calibration", asked[:5])["right"] == 0
+
+    def test_its_error_is_the_distance_of_confidence_and_truth(self) -> None:
+        p = np.repeat([0.2, 0.8], 500)
+        right = np.concatenate([np.arange(500) % 5 == 0, np.arange(500) % 5 != 0])
+        assert calibrating.calibration_error(p, right, bins=2) == pytest.approx(0, abs=1e-9)
+        assert calibrating.calibration_error(p, np.zeros(1000, bool), bins=2) == pytest.approx(0.5)
+
+    def test_the_fit_finds_the_logistic_that_made_the_answers(self) -> None:
+        rng = np.random.default_rng(0)
+        p = rng.uniform(0.01, 1, 20_000)
+        right = rng.random(20_000) < calibrating.applied(Logistic(0.7, 1.3), p)
+        found = calibrating.fit(p, right)
+        assert found.slope == pytest.approx(0.7, abs=0.06) and found.intercept == pytest.approx(1.3, abs=0.08)
+        assert calibrating.calibration_error(calibrating.applied(found, p), right) < 0.02
+
+    def test_the_parameters_go_into_the_config_and_nothing_else_changes(self, tmp_path: Path) -> None:
+        for path in EMBEDDED.iterdir():
+            if path.suffix == ".json":
+                shutil.copy(path, tmp_path)
+            else:
+                (tmp_path / path.name).symlink_to(path)
+        before = Checkpoint.open(tmp_path)
+        calibrating.write_parameters(before, {"parameters": asdict(Logistic(0.5, -0.25))})
+        after = Checkpoint.open(tmp_path)
+        assert after.config.calibration == {"slope": 0.5, "intercept": -0.25}
+        assert {**asdict(after.config), "calibration": None} == {**asdict(before.config), "calibration": None}
+        after.verify()
+
+
+def test_the_frontier_asks_every_setting_about_the_same_tasks_and_is_drawn(tokens: Tokenizer, tmp_path: Path) -> None:
+    tasks = sandbox.read_tasks("SingleLine", 2)
+    knowing = Asked(tokens, [task.prompt + task.canonical_solution + task.suffix for task in tasks])
+    found = knowing("frontier", limit=2)
+    names = [point["name"] for point in found["points"]]
+    assert names[:3] == ["causal", "quality", "speedy"] and len(set(names)) == len(names) >= 12
+    assert all(point["pass"] == Share(2, 2).as_json() for point in found["points"])
+    frontier.draw(found, tmp_path / "a.svg")
+    frontier.draw(found, tmp_path / "b.svg")
+    picture = (tmp_path / "a.svg").read_text()
+    assert all(name in picture for name in names)
+    assert picture == (tmp_path / "b.svg").read_text()
+
+
+class TestShares:
+    def test_an_interval_holds_the_share_and_narrows(self) -> None:
+        for hits, n in ((0, 5), (5, 5), (3, 10), (300, 1000)):
+            low, high = Share(hits, n).interval
+            assert 0 <= low <= hits / n <= high <= 1
+        assert Share(500, 1000).interval == pytest.approx((0.469, 0.531), abs=1e-3)
+        assert Share(0, 10).interval[1] == pytest.approx(0.278, abs=1e-3)
+        assert spelled(Share(1, 4).as_json()) == "25.0 % (4.6–69.9, n 4)"
+
+
+class TestCard:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        shutil.copy(EMBEDDED / "config.json", tmp_path)
+        (tmp_path / card.CARD).write_text(f"# model\n\n{card.BEGIN}\nold\n{card.END}\n\nafter\n")
+        return tmp_path
+
+    @staticmethod
+    def checkpoint(folder: Path) -> Checkpoint:
+        return Checkpoint(folder, Checkpoint.open().config)
+
+    @staticmethod
+    def run(mode: str, hits: int, name: str = "SingleLine", oracle: bool = False) -> dict[str, Any]:
+        share = Share(hits, 100).as_json()
+        return {
+            "set": name, "mode": mode, "oracle": oracle, "pass": share, "exact": share, "suffix_said_again": share,
+            "tokens_per_forward": 3.1, "forwards": 4.0, "context_forwards": 2.0, "ms_median": 120.0,
+        }  # fmt: skip
+
+    def test_every_row_of_the_table_is_there_measured_or_not(self) -> None:
+        empty = card.table({}).split("\n")
+        assert len(empty) == 2 + 14
+        assert all("not measured" in row for row in empty[2:])
+
+    def test_the_rows_say_what_was_measured(self) -> None:
+        runs = [
+            self.run("speedy", 40),
+            self.run("quality", 42),
+            self.run("causal", 41),
+            self.run("speedy", 47, oracle=True),
+        ]
+        text = card.table({"humaneval": {"runs": runs}})
+        assert "| HumanEval single-line, pass@1, free length, `speedy` | 40.0 % (30.9–49.8, n 100) | ≥ 40 % |" in text
+        assert "+7.0 points" in text and "-2.0 points (40.0 % beside 42.0 %)" in text
+        assert "+1.0 points (42.0 % beside 41.0 %)" in text
+
+    def test_weights_without_a_canvas_are_not_shown_thrice(self) -> None:
+        text = card.table({"humaneval": {"runs": [self.run("causal", 28), self.run("quality", 36)]}})
+        assert "28.0 % (20.1–37.5, n 100) (left to right: `speedy` is `causal` on these weights)" in text
+        assert card.UNTRAINED in text and "+8.0 points (36.0 % beside 28.0 %)" in text
+
+    def test_new_figures_go_between_the_marks_beside_the_old_ones(self, folder: Path) -> None:
+        checkpoint = self.checkpoint(folder)
+        card.update(checkpoint, {"humaneval": {"runs": [self.run("speedy", 40)]}})
+        card.update(checkpoint, {"humaneval": {"runs": [self.run("speedy", 50), self.run("speedy", 20, "MultiLine")]}})
+        text = (folder / card.CARD).read_text()
+        assert text.startswith(f"# model\n\n{card.BEGIN}\n|") and text.endswith(f"\n{card.END}\n\nafter\n")
+        assert "old" not in text and "50.0 %" in text and "40.0 % (" not in text and "20.0 %" in text
+        known = json.loads((folder / card.FIGURES).read_text())
+        assert len(known["humaneval"]["runs"]) == 2 and known["weights"] == card.identity(checkpoint)
+
+    def test_figures_of_other_weights_are_not_kept(self, folder: Path) -> None:
+        (folder / card.FIGURES).write_text(json.dumps({"weights": "others", "repair": {}}))
+        card.update(self.checkpoint(folder), {"humaneval": {"runs": [self.run("speedy", 40)]}})
+        assert "repair" not in json.loads((folder / card.FIGURES).read_text())
+
+    def test_a_card_without_marks_is_one_sentence(self, folder: Path) -> None:
+        (folder / card.CARD).write_text("# model\n")
+        with pytest.raises(ValueError, match="no place for the figures; put the lines"):
+            card.update(self.checkpoint(folder), {})
+        assert not (folder / card.FIGURES).exists()
+
+    def test_the_embedded_models_card_says_what_its_figures_say(self) -> None:
+        known = json.loads((EMBEDDED / card.FIGURES).read_text(encoding="utf-8"))
+        text = (EMBEDDED / card.CARD).read_text(encoding="utf-8")
+        assert text.count(card.BEGIN) == text.count(card.END) == 1
+        assert known["weights"] == card.identity(Checkpoint.open())
+        assert text.split(card.BEGIN)[1].split(card.END)[0].strip() == card.table(known)
+        assert set(known) - {"weights"} <= set(QUESTIONS)

@@ -14,7 +14,7 @@ from training.evaluate.share import spelled
 BEGIN, END = "<!-- evaluation -->", "<!-- /evaluation -->"
 FIGURES, CARD, PICTURE = "evaluation.json", "README.md", "frontier.svg"
 NOT_YET = "not measured"
-UNTRAINED = "– (the canvas is not trained: `causal` in every mode)"
+UNTRAINED = "– (the canvas is not trained: `speedy` is `causal`)"
 
 
 def identity(checkpoint: Checkpoint) -> str:
@@ -32,7 +32,7 @@ def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if known.get("weights") != identity(checkpoint):
         known = {"weights": identity(checkpoint)}
-    known |= found
+    known = _joined(known, found)
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     if BEGIN not in text or END not in text:
         raise ValueError(f"{card} has no place for the figures; put the lines {BEGIN} and {END} into it.")
@@ -41,6 +41,18 @@ def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     card.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{after}", encoding="utf-8")
     if "frontier" in found:
         frontier.draw(known["frontier"], checkpoint.folder / PICTURE)
+
+
+def _joined(known: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    """New figures in place of older ones; a HumanEval set asked alone leaves the others."""
+    joined = known | found
+    if "humaneval" in known and "humaneval" in found:
+        runs = {
+            (run["set"], run["mode"], run["oracle"]): run
+            for run in (*known["humaneval"]["runs"], *found["humaneval"]["runs"])
+        }
+        joined["humaneval"] = found["humaneval"] | {"runs": list(runs.values())}
+    return joined
 
 
 def table(known: dict[str, Any]) -> str:
@@ -63,7 +75,7 @@ def table(known: dict[str, Any]) -> str:
 def _rows(known: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     runs = {(run["set"], run["mode"], run["oracle"]): run for run in known.get("humaneval", {}).get("runs", ())}
     mode = next((name for name in ("speedy", "causal") if ("SingleLine", name, False) in runs), "speedy")
-    left_to_right = " (left to right: `speedy` and `quality` are `causal` on these weights)" if mode == "causal" else ""
+    left_to_right = " (left to right: `speedy` is `causal` on these weights)" if mode == "causal" else ""
     single, multi, span = (runs.get((name, mode, False)) for name in ("SingleLine", "MultiLine", "RandomSpanLight"))
     single_pass = _share(single, "pass") + left_to_right
     held, repaired = known.get("infilling"), known.get("repair")
@@ -97,7 +109,7 @@ def _gap(oracle: dict[str, Any] | None, free: dict[str, Any] | None) -> str:
 
 
 def _beside(runs: dict[Any, Any], mode: str, one: str, other: str) -> str:
-    if mode == "causal" and runs:
+    if mode == "causal" and one == "speedy":
         return UNTRAINED
     pair = [runs.get(("SingleLine", name, False)) for name in (one, other)]
     if None in pair:

@@ -28,10 +28,11 @@ LLAMA = "llama.cpp, base weights"
 
 @dataclass(slots=True)
 class Point:
-    """One setting: its answers, which of them passed, and milliseconds a line."""
+    """One setting: its answers, which of them passed, and milliseconds a line. asked: the mode it is asked for as."""
 
     name: str
     mode: Mode
+    asked: str = "speedy"
     answers: list[Answer] = field(default_factory=list)
     passed: list[bool] = field(default_factory=list)
 
@@ -48,13 +49,13 @@ async def frontier(session: Session) -> dict[str, Any]:
     holes = [TaskHole(task) for task in read_tasks("SingleLine", min(TASKS, session.limit or TASKS))]
     engine = session.served.engine
     published = engine.modes
-    points = [Point(name, mode) for name, mode in settings(published)]
+    points = settings(published)
     try:
         for hole in tqdm(holes, desc="frontier", disable=None):
             for point in points:
                 engine.modes = Modes(point.mode, point.mode, point.mode)
                 for _ in ("encodes the context", "finds it encoded"):
-                    answer = await session.fill(hole, "speedy", lines=1)
+                    answer = await session.fill(hole, point.asked, lines=1)
                 point.answers.append(answer)
                 point.passed.append(hole.task.passes(answer.text))
     finally:
@@ -63,17 +64,18 @@ async def frontier(session: Session) -> dict[str, Any]:
     return {"tasks": len(holes), "threads": session.threads, "points": [*(one.as_json() for one in points), *others]}
 
 
-def settings(published: Modes) -> list[tuple[str, Mode]]:
-    """The published modes, and speedy with other thresholds; `causal` alone for weights that can do no more."""
+def settings(published: Modes) -> list[Point]:
+    """The published modes, and speedy with other thresholds where the weights know a canvas."""
+    points = [Point("causal", published.causal), Point("quality", published.quality, "quality")]
     if published.speedy.causal:
-        return [("causal", published.causal)]
-    named = [(mode.name, mode) for mode in (published.causal, published.speedy, published.quality)]
+        return points
+    points.append(Point("speedy", published.speedy))
     edits = EDITS if published.speedy.edit_threshold is not None else (None,)
     for fill, edit in itertools.product(FILLS, edits):
         mode = replace(published.speedy, fill_threshold=fill, edit_threshold=edit)
         if mode not in (published.speedy, published.quality):
-            named.append((f"fill {fill} edit {'off' if edit is None else edit}", mode))
-    return named
+            points.append(Point(f"fill {fill} edit {'off' if edit is None else edit}", mode))
+    return points
 
 
 def llama_point(holes: Sequence[TaskHole], base: Path | None, threads: int) -> list[dict[str, Any]]:

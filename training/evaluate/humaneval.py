@@ -38,9 +38,11 @@ class TaskHole:
 
 async def humaneval(session: Session) -> dict[str, Any]:
     """Single lines in every mode that differs and at oracle length; the other sets in the default mode."""
-    runs = [("SingleLine", mode, False) for mode in session.modes]
-    runs += [("SingleLine", session.mode, True), ("MultiLine", session.mode, False)]
-    runs += [("RandomSpanLight", session.mode, False)]
+    runs = []
+    for name in session.sets or ("SingleLine", "MultiLine", "RandomSpanLight"):
+        single = name == "SingleLine"
+        runs += [(name, mode, False) for mode in session.modes if single or mode == session.mode]
+        runs += [(name, session.mode, True)] if single else []
     return {"runs": [await one_set(session, *run) for run in runs]}
 
 

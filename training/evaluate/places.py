@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ OTHER_FILES = 24
 """Files of each language other than Python."""
 SIZES = range(2_000, 12_000)
 """Characters of a file that is chosen: short ones, so that several places share an encoded context."""
+OWN = 0.2
+"""Share of a package's files that its language has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +131,15 @@ def held_out(paths: Sequence[Path] = ()) -> list[Source]:
 
 def chosen(sources: Sequence[Source]) -> list[Source]:
     """Some files of each language, the same ones every time, taken from its packages in turn."""
+    share = Counter((source.package, source.language) for source in sources)
+    whole = Counter(source.package for source in sources)
     found = []
     for language in LANGUAGES:
         packages: dict[str, list[Source]] = defaultdict(list)
         for source in sorted(sources, key=_shuffled):
-            if source.language == language and len(source.text) in SIZES:
+            # What a package holds little of is seldom its authors' own.
+            own = share[source.package, language] >= OWN * whole[source.package]
+            if source.language == language and own and len(source.text) in SIZES:
                 packages[source.package].append(source)
         most = FILES.get(language, OTHER_FILES)
         turns = [(turn, name) for name, files in packages.items() for turn in range(len(files))]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -37,7 +38,7 @@ class Hole(Protocol):
 class Answer:
     """text: what the completer gave, empty for nothing. raw: what the model had said. p: joint probability of its
     tokens. kept: tokens of the text. forwards: denoising forwards (causal ones left to right); context_forwards:
-    forwards that only encoded context. ms: milliseconds in the engine."""
+    forwards that only encoded context. ms: milliseconds until the text was there."""
 
     text: str
     raw: str
@@ -72,12 +73,14 @@ class Heard:
 class Session:
     """A served model and what it is asked about.
 
-    limit: at most so many holes a row, 0 for all. data: shards of held-out files, none for the repository's. base: the
-    base weights for llama.cpp, or None. threads: cores of each model.
+    limit: at most so many holes a row, 0 for all. sets: HumanEval sets, none for those of the card. data: shards of
+    held-out files, none for the repository's. base: the base weights for llama.cpp, or None. threads: cores of each
+    model.
     """
 
     served: Served
     limit: int = 0
+    sets: Sequence[str] = ()
     data: Sequence[Path] = ()
     base: Path | None = None
     threads: int = 2
@@ -92,8 +95,8 @@ class Session:
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """The modes that differ: one for weights whose canvas is untrained."""
-        return ("causal",) if self.served.engine.modes.speedy.causal else ("speedy", "quality", "causal")
+        """The modes that differ: for weights whose canvas is untrained, `speedy` is `causal`."""
+        return ("causal", "quality") if self.served.engine.modes.speedy.causal else ("speedy", "quality", "causal")
 
     @property
     def mode(self) -> str:
@@ -117,21 +120,27 @@ class Session:
 
     async def fill(self, hole: Hole, mode: str, *, lines: int) -> Answer:
         """What a tool would be given for this hole, its length left to the model."""
+        began = time.monotonic()
         result = await self.completer.fill(
             hole.prefix, hole.suffix, path=hole.path, language=hole.language, mode=mode,
             max_tokens=64 if lines == 1 else MOST_TOKENS, max_lines=lines,
         )  # fmt: skip
-        return self._answer(self.heard.last.texts, result.texts, result.report)
+        return self._answer(self.heard.last.texts, result.texts, result.report, began)
 
     async def fill_exactly(self, hole: Hole, mode: str) -> Answer:
-        """The same with as many slots as the truth has tokens, no end being an answer; nothing is trimmed."""
-        request = FillRequest(hole.prefix, hole.suffix, hole.path, hole.language, mode=mode, urgent=False)
-        length = max(1, self.served.filler.length(request, hole.truth))
-        limits = Limits(tokens=length, lines=0, exact=True)
-        result = await self.served.filler.fill(
-            FillRequest(hole.prefix, hole.suffix, hole.path, hole.language, limits=limits, mode=mode, urgent=False)
+        """The same with as many slots as the truth has tokens, no end being an answer; nothing is trimmed.
+
+        Whole lines are asked for as `Completer.fill` asks for them: without their last line end.
+        """
+        whole = hole.prefix[-1:] in ("", "\n") and hole.truth.endswith("\n")
+        request = FillRequest(
+            hole.prefix, "\n" * whole + hole.suffix, hole.path, hole.language, mode=mode, urgent=False
         )
-        return self._answer(result.texts, result.texts, result.report)
+        length = max(1, self.served.filler.length(request, hole.truth.removesuffix("\n") if whole else hole.truth))
+        began = time.monotonic()
+        result = await self.served.filler.fill(replace(request, limits=Limits(tokens=length, lines=0, exact=True)))
+        texts = tuple(replace(one, text=one.text + "\n" * whole) for one in result.texts)
+        return self._answer(result.texts, texts, result.report, began)
 
     async def say(self, hole: Hole, prefix: str, suffix: str, *, tokens: int) -> Filled | None:
         """What the model says between other sides of this hole, before any trimming; None for nothing at all."""
@@ -141,11 +150,12 @@ class Session:
         )
         return result.texts[0] if result.texts else None
 
-    def _answer(self, said: Sequence[Filled], given: Sequence[Filled], report: FillReport) -> Answer:
+    def _answer(self, said: Sequence[Filled], given: Sequence[Filled], report: FillReport, began: float) -> Answer:
         text = given[0].text if given else ""
         return Answer(
             text, said[0].text if said else "", said[0].confidence if said else None,
-            len(self.served.tokens.encode(text)), report.forwards, report.context_forwards, report.ms,
+            len(self.served.tokens.encode(text)), report.forwards, report.context_forwards,
+            1000 * (time.monotonic() - began),
         )  # fmt: skip
 
 
