@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Another interpreter than last time makes a new environment.
 MADE := $(VENV)/.made-by-python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-quick check format bench clean
+.PHONY: help demo test test-quick check format bench eval clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,6 +32,9 @@ format: $(VENV)/.redraft-dev ## put imports and layout in order
 
 bench: $(VENV)/.redraft-dev ## latency, memory, keystroke cost: a table, a plot, one JSON line
 	@$(BIN)/python -m benchmarks
+
+eval: $(VENV)/.redraft-dev ## measure the embedded model, hours: its card, evaluation.json, frontier.svg (LIMIT=20: a quick look)
+	@$(BIN)/python -m training.evaluate all $(if $(LIMIT),--limit $(LIMIT),--update)
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out

@@ -124,3 +124,17 @@ def test_a_graph_of_rubbish_is_one_sentence(folder: Path) -> None:
 def test_an_unknown_backend() -> None:
     with pytest.raises(ValueError, match="no backend 'tpu'"):
         backends.load(Checkpoint.open(), "tpu")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": 1.5}, {"slope": 1}, {"slope": 1, "intercept": True}, {"slope": 1, "intercept": "0"}, [1, 2]],
+)
+def test_a_calibration_of_another_kind(folder: Path, wrong: object) -> None:
+    change(folder, lambda raw: raw.update(calibration=wrong))
+    assert "calibration must be the numbers slope and intercept" in refused(folder)
+
+
+def test_a_calibration_is_read(folder: Path) -> None:
+    change(folder, lambda raw: raw.update(calibration={"slope": 1, "intercept": -0.5}))
+    assert Checkpoint.open(folder).config.calibration == {"slope": 1, "intercept": -0.5}

@@ -49,7 +49,7 @@ def parsed() -> argparse.Namespace:
         description=training.evaluate.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("question", choices=(*QUESTIONS, "all"))
+    parser.add_argument("questions", nargs="+", choices=(*QUESTIONS, "all"))
     parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded model)")
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="other held-out shards than the repository's")
     parser.add_argument("--limit", type=int, default=0, help="at most so many holes a row, for a quick look")
@@ -69,7 +69,7 @@ def main() -> None:
     served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
     try:
         session = Session(served, given.limit, given.set, given.data, base, given.threads)
-        found = asyncio.run(ask(session, list(QUESTIONS) if given.question == "all" else [given.question]))
+        found = asyncio.run(ask(session, list(QUESTIONS) if "all" in given.questions else given.questions))
     finally:
         served.close()
     print(card.table(found))

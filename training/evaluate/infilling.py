@@ -24,7 +24,7 @@ async def infilling(session: Session) -> dict[str, Any]:
     for place, answer in zip(session.places, found, strict=True):
         for name in (place.language, f"{place.language} {place.kind}"):
             groups[name].append(right(answer, place))
-    asked = thinned(session.places, min(TOLD_AGAIN, session.limit or TOLD_AGAIN))
+    asked = thinned(session.places, session.most(TOLD_AGAIN))
     again = [await _says_again(session, place) for place in tqdm(asked, desc="suffix said again", disable=None)]
     return {
         "mode": session.mode,
@@ -53,7 +53,7 @@ async def ends(session: Session) -> dict[str, Any] | None:
     if session.mode == "causal":
         return None
     asked = [place for place in session.places if len(place.truth.strip()) >= 4 and _is_unit(place)]
-    asked = thinned(asked, min(UNCONNECTED, session.limit or UNCONNECTED))
+    asked = thinned(asked, session.most(UNCONNECTED))
     at_end, early = [], []
     for place in tqdm(asked, desc="ends", disable=None):
         at_end.append(await _ends(session, place, 1.0))

@@ -107,9 +107,12 @@ class Session:
     def places(self) -> list[Place]:
         """The held-out places."""
         if not self._places:
-            python, other = (min(n, self.limit or n) for n in (PYTHON_PLACES, OTHER_PLACES))
-            self._places = places(held_out(self.data), python, other)
+            self._places = places(held_out(self.data), self.most(PYTHON_PLACES), self.most(OTHER_PLACES))
         return self._places
+
+    def most(self, wanted: int) -> int:
+        """How many of so many held-out places are asked about: the same share of all when there is a limit."""
+        return min(wanted, max(1, self.limit * wanted // PYTHON_PLACES)) if self.limit else wanted
 
     async def lines(self) -> list[Answer]:
         """The rest of the line at every held-out place; asked once, whoever wants it."""
