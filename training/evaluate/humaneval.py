@@ -41,8 +41,9 @@ async def humaneval(session: Session) -> dict[str, Any]:
     runs = []
     for name in session.sets or ("SingleLine", "MultiLine", "RandomSpanLight"):
         single = name == "SingleLine"
-        runs += [(name, mode, False) for mode in session.modes if single or mode == session.mode]
-        runs += [(name, session.mode, True)] if single else []
+        free = [mode for mode in session.modes if single or mode == session.mode]
+        runs += [(name, mode, False) for mode in free if not session.oracle]
+        runs += [(name, session.mode, True)] if single or session.oracle else []
     return {"runs": [await one_set(session, *run) for run in runs]}
 
 

@@ -92,7 +92,7 @@ def thinned(found: Sequence[Place], most: int) -> list[Place]:
 
 
 def _place(source: Source, kind: str, rng: np.random.Generator) -> Place | None:
-    """A cursor of that kind on a random line that holds code and a rest of at most 80 characters."""
+    """A cursor of that kind on a random line with a rest of at most 80 characters, not within a comment."""
     starts = np.flatnonzero(np.frombuffer(source.text.encode("utf-32-le"), "<u4") == 10) + 1
     snapshot = Snapshot.open(source.path, 0, source.language, source.text)
     for _ in range(40):

@@ -73,14 +73,15 @@ class Heard:
 class Session:
     """A served model and what it is asked about.
 
-    limit: at most so many holes a row, 0 for all. sets: HumanEval sets, none for those of the card. data: shards of
-    held-out files, none for the repository's. base: the base weights for llama.cpp, or None. threads: cores of each
-    model.
+    limit: at most so many holes a row, 0 for all. sets: HumanEval sets, none for those of the card; oracle: at oracle
+    length only. data: shards of held-out files, none for the repository's. base: the base weights for llama.cpp, or
+    None. threads: cores of each model.
     """
 
     served: Served
     limit: int = 0
     sets: Sequence[str] = ()
+    oracle: bool = False
     data: Sequence[Path] = ()
     base: Path | None = None
     threads: int = 2
