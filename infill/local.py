@@ -39,8 +39,8 @@ class LocalFiller:
     """`Filler` over the engine of this process.
 
     heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). ends: such weights
-    know all the same where a middle ends (EOM); of the others only a line end tells. may_idle: whether
-    work that nobody waits for is welcome now; on battery it is not.
+    know all the same where a middle ends (EOM); of the others only a line end tells. may_idle: whether work that nobody
+    waits for is welcome now; on battery it is not.
     """
 
     def __init__(

@@ -129,7 +129,7 @@ def _ends(held: dict[str, Any] | None) -> str:
         return NOT_YET
     found = held["ends"]
     if found is None:
-        return "– (the canvas is not trained: these weights know no EOM)"
+        return "– (these weights know no EOM)"
     at_end, early = (100 * found[name]["share"] for name in ("at_the_end", "too_early"))
     return f"{spelled(found['right'])}; at the end {at_end:.1f} %, already halfway {early:.1f} %"
 

@@ -50,7 +50,7 @@ async def _says_again(session: Session, place: Place) -> bool:
 async def ends(session: Session) -> dict[str, Any] | None:
     """EOM where the truth ends although the lines that follow are missing, and not yet in its middle; None for weights
     that know no EOM."""
-    if session.mode == "causal":
+    if not session.served.filler.knows_the_end:
         return None
     asked = [place for place in session.places if len(place.truth.strip()) >= 4 and _is_unit(place)]
     asked = thinned(asked, session.most(UNCONNECTED))
