@@ -124,6 +124,16 @@ class TestHeldOutLines:
         assert result["ends"]["right"]["share"] > 0.9 and result["ends"]["too_early"]["share"] < 0.1
         assert result["suffix_said_again"]["share"] < 0.1
 
+    def test_wrong_answers_can_be_read(self, tokens: Tokenizer) -> None:
+        asked = places(SOURCES, 10, 0)
+        session = Asked(tokens, ["", *[place.prefix[-200:] + "nothing" for place in asked]]).session(asked)
+        asyncio.run(ask(session, ["infilling"]))
+        session.served.close()
+        assert len(session.failures) == len(asked)
+        for failure, place in zip(session.failures, asked, strict=True):
+            assert (failure.before + failure.truth + failure.after) in SOURCES[0].text
+            assert failure.truth == place.truth and failure.said == "nothing"
+
     def test_a_silent_model_is_never_right_and_ends_everywhere(self, silent: Asked) -> None:
         result = silent("infilling", places(SOURCES, 20, 0))
         assert result["exact"]["python"]["share"] == 0

@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--backend", default="onnx", choices=("onnx", "torch"))
     parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")
     parser.add_argument("--out", type=Path, default=baseline.OUT / "evaluation.json", help="where the figures go")
+    parser.add_argument("--failures", type=Path, help="write every wrong answer here, one JSON object a line")
     parser.add_argument("--update", action="store_true", help="write figures, card and picture into the model's folder")
     parser.add_argument("--calibrate", action="store_true", help="write the fitted confidence into config.json")
     return parser.parse_args()
@@ -73,6 +75,9 @@ def main() -> None:
         found = asyncio.run(ask(session, list(QUESTIONS) if "all" in given.questions else given.questions))
     finally:
         served.close()
+    if given.failures:
+        lines = (json.dumps(asdict(failure), ensure_ascii=False) for failure in session.failures)
+        given.failures.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     print(card.table(found))
     card.save(found, given.out)
     if given.update:

@@ -56,7 +56,8 @@ async def one_set(session: Session, name: str, mode: str, oracle: bool) -> dict[
         for hole in bar:
             asked = session.fill_exactly(hole, mode) if oracle else session.fill(hole, mode, lines=SETS[name])
             answers.append(await asked)
-            passed.append(hole.task.passes(answers[-1].text))
+            right = hole.task.passes(answers[-1].text)
+            passed.append(session.judge(f"{hole.task.task_id} {mode}", hole, answers[-1], right))
             bar.set_postfix(passed=f"{100 * Share.of(passed).value:.1f}%")
     exact = [answer.text.strip() == hole.truth.strip() for answer, hole in zip(answers, holes, strict=True)]
     again = [says_again(answer.raw, hole.suffix) for answer, hole in zip(answers, holes, strict=True)]

@@ -22,8 +22,11 @@ async def infilling(session: Session) -> dict[str, Any]:
     found = await session.lines()
     groups: dict[str, list[bool]] = defaultdict(list)
     for place, answer in zip(session.places, found, strict=True):
+        was_right = session.judge(
+            f"{place.source.package} {place.path} {place.kind}", place, answer, right(answer, place)
+        )
         for name in (place.language, f"{place.language} {place.kind}"):
-            groups[name].append(right(answer, place))
+            groups[name].append(was_right)
     asked = thinned(session.places, session.most(TOLD_AGAIN))
     again = [await _says_again(session, place) for place in tqdm(asked, desc="suffix said again", disable=None)]
     return {

@@ -49,6 +49,18 @@ class Answer:
     ms: float
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A wrong answer: the ends of its sides, what stood there, what the model had said and what was made of it."""
+
+    where: str
+    before: str
+    truth: str
+    said: str
+    given: str
+    after: str
+
+
 class Heard:
     """A filler that passes everything on and remembers what was said last: the text before any trimming."""
 
@@ -75,7 +87,7 @@ class Session:
 
     limit: at most so many holes a row, 0 for all. sets: HumanEval sets, none for those of the card; oracle: at oracle
     length only. data: shards of held-out files, none for the repository's. base: the base weights for llama.cpp, or
-    None. threads: cores of each model.
+    None. threads: cores of each model. failures: every wrong answer, to be read by eye.
     """
 
     served: Served
@@ -85,6 +97,7 @@ class Session:
     data: Sequence[Path] = ()
     base: Path | None = None
     threads: int = 2
+    failures: list[Failure] = field(default_factory=list)
     heard: Heard = field(init=False)
     completer: Completer = field(init=False)
     _places: list[Place] = field(default_factory=list)
@@ -145,6 +158,13 @@ class Session:
         result = await self.served.filler.fill(replace(request, limits=Limits(tokens=length, lines=0, exact=True)))
         texts = tuple(replace(one, text=one.text + "\n" * whole) for one in result.texts)
         return self._answer(result.texts, texts, result.report, began)
+
+    def judge(self, where: str, hole: Hole, answer: Answer, right: bool) -> bool:
+        """Remember a wrong answer; hands back whether it was right."""
+        if not right:
+            sides = hole.prefix[-200:], hole.truth, answer.raw, answer.text, hole.suffix[:200]
+            self.failures.append(Failure(where, *sides))
+        return right
 
     async def say(self, hole: Hole, prefix: str, suffix: str, *, tokens: int) -> Filled | None:
         """What the model says between other sides of this hole, before any trimming; None for nothing at all."""
