@@ -185,22 +185,15 @@ class Completer:
             urgent=False,
             on_step=on_step,
         )
+        began = time.monotonic()
         result = await self._filler.fill(request)
-        snapshot = Snapshot.open("untitled:hole", 0, language, request.prefix + request.suffix)
-        at = len(request.prefix)
-        here = site.look(snapshot, at, invoked=True)
-        around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens).between()
-        fitted = ((one, trim.fit(one.text, replace(around, finished=one.finished))) for one in result.texts)
-        kept: dict[str, Filled] = {}
-        for one, text in fitted:
-            if text is not None:
-                kept.setdefault(text.removesuffix("\n") if whole_lines else text, one)
-        if len(kept) > 1:
-            scores = await self._filler.score(request, list(kept))
-            scored = sorted(zip(scores, kept.items(), strict=True), key=lambda pair: -pair[0].total)
-            kept = {text: replace(one, score=score.total) for score, (text, one) in scored}
-        texts = (replace(one, text=text + "\n" * whole_lines) for text, one in kept.items())
-        return replace(result, texts=tuple(texts))
+        texts = _fitting(request, result.texts, max_lines or max_tokens)
+        if len(texts) > 1 and (deadline is None or time.monotonic() - began < deadline):
+            scores = await self._filler.score(request, [one.text for one in texts])
+            scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
+            texts = sorted(scored, key=lambda one: -(one.score or 0.0))
+        end = "\n" * whole_lines
+        return replace(result, texts=tuple(replace(one, text=one.text.removesuffix(end) + end) for one in texts))
 
     def warm(
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS
@@ -293,6 +286,19 @@ class Completer:
         old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
         moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
         return Repair(moved, gain=gain, report=report)
+
+
+def _fitting(request: FillRequest, texts: Sequence[Filled], lines: int) -> list[Filled]:
+    """What fits between the two sides of a hole, each text once."""
+    at = len(request.prefix)
+    snapshot = Snapshot.open("untitled:hole", 0, request.language, request.prefix + request.suffix)
+    around = trim.Around.at(snapshot, at, at, "", site.look(snapshot, at, invoked=True), lines).between()
+    found: dict[str, Filled] = {}
+    for one in texts:
+        text = trim.fit(one.text, replace(around, finished=one.finished))
+        if text is not None:
+            found.setdefault(text.rstrip(), replace(one, text=text))
+    return list(found.values())
 
 
 def _left(until: float | None) -> float | None:

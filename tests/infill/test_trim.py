@@ -235,3 +235,42 @@ async def test_the_true_middle_of_an_evaluation_task_is_given_back(name: str) ->
         )
         given = answer.texts[0].text if answer.texts else ""
         assert given.strip("\n") == task.canonical_solution.strip("\n"), task.task_id
+
+
+@dataclass
+class Choosing(Knowing):
+    """A filler that has several lines to say and likes the one that a word stands in best."""
+
+    likes: str = "right"
+    asked: int = 0
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.asked = request.alternatives
+        texts = ("wrong = 1", "wrong = 1  ", "right = 2", "print)")[: request.alternatives]
+        return FillResult(tuple(Filled(text, None, None, True) for text in texts))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        assert len(set(texts)) == len(texts) > 1
+        return [Score(-1.0 if self.likes in text else -9.0) for text in texts]
+
+
+class TestOneLineAmongSeveral:
+    async def test_quality_takes_the_one_with_the_best_score(self) -> None:
+        filler = Choosing()
+        answer = await Completer(filler).fill("x = 0\n", "print(x)\n", language="python", mode="quality", max_lines=1)
+        assert [one.text for one in answer.texts][:2] == ["right = 2\n", "wrong = 1\n"]
+        assert answer.texts[0].score == -1.0
+        assert filler.asked > 1
+
+    @pytest.mark.parametrize(("mode", "lines"), [("speedy", 1), ("causal", 1), ("quality", 0), ("quality", 3)])
+    async def test_others_ask_for_one(self, mode: str, lines: int) -> None:
+        answer = await Completer(Choosing()).fill(
+            "x = 0\n", "print(x)\n", language="python", mode=mode, max_lines=lines
+        )
+        assert [one.text.strip() for one in answer.texts] == ["wrong = 1"]
+
+    async def test_past_the_deadline_the_first_is_taken(self) -> None:
+        answer = await Completer(Choosing()).fill(
+            "x = 0\n", "print(x)\n", language="python", mode="quality", max_lines=1, deadline=0.0
+        )
+        assert answer.texts[0].text == "wrong = 1\n"

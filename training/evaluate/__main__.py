@@ -55,6 +55,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="other held-out shards than the repository's")
     parser.add_argument("--limit", type=int, default=0, help="at most so many holes a row, for a quick look")
     parser.add_argument("--set", action="append", default=[], choices=tuple(SETS), help="these HumanEval sets alone")
+    parser.add_argument("--mode", default="", choices=("speedy", "quality", "causal"), help="this mode alone")
     parser.add_argument("--oracle", action="store_true", help="HumanEval with the middle's length told, alone")
     parser.add_argument("--backend", default="onnx", choices=("onnx", "torch"))
     parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")
@@ -71,7 +72,7 @@ def main() -> None:
     base = next(iter(sorted(BASE.glob("*.gguf"))), None)
     served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
     try:
-        session = Session(served, given.limit, given.set, given.oracle, given.data, base, given.threads)
+        session = Session(served, given.limit, given.set, given.mode, given.oracle, given.data, base, given.threads)
         found = asyncio.run(ask(session, list(QUESTIONS) if "all" in given.questions else given.questions))
     finally:
         served.close()

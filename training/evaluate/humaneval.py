@@ -41,9 +41,9 @@ async def humaneval(session: Session) -> dict[str, Any]:
     runs = []
     for name in session.sets or ("SingleLine", "MultiLine", "RandomSpanLight"):
         single = name == "SingleLine"
-        free = [mode for mode in session.modes if single or mode == session.mode]
+        free = session.modes if single and not session.only else (session.mode,)
         runs += [(name, mode, False) for mode in free if not session.oracle]
-        runs += [(name, session.mode, True)] if single or session.oracle else []
+        runs += [(name, session.mode, True)] if session.oracle or (single and not session.only) else []
     return {"runs": [await one_set(session, *run) for run in runs]}
 
 

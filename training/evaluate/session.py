@@ -85,14 +85,15 @@ class Heard:
 class Session:
     """A served model and what it is asked about.
 
-    limit: at most so many holes a row, 0 for all. sets: HumanEval sets, none for those of the card; oracle: at oracle
-    length only. data: shards of held-out files, none for the repository's. base: the base weights for llama.cpp, or
-    None. threads: cores of each model. failures: every wrong answer, to be read by eye.
+    limit: at most so many holes a row, 0 for all. sets, only: HumanEval sets and the mode, none for those of the card;
+    oracle: at oracle length only. data: shards of held-out files, none for the repository's. base: the base weights for
+    llama.cpp, or None. threads: cores of each model. failures: every wrong answer, to be read by eye.
     """
 
     served: Served
     limit: int = 0
     sets: Sequence[str] = ()
+    only: str = ""
     oracle: bool = False
     data: Sequence[Path] = ()
     base: Path | None = None
@@ -115,7 +116,7 @@ class Session:
     @property
     def mode(self) -> str:
         """What an editor's completions use."""
-        return self.modes[0]
+        return self.only or self.modes[0]
 
     @property
     def places(self) -> list[Place]:
