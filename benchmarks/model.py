@@ -10,7 +10,7 @@ from engine.forward import Forward
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer
-from infill.local import LocalFiller
+from infill.local import Calibration, LocalFiller
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +28,18 @@ def open_completer(given: argparse.Namespace) -> Completer:
 
 def completer_over(checkpoint: Checkpoint, forward: Forward) -> Completer:
     """A completer over weights that are loaded already."""
+    return Completer(filler_over(checkpoint, Tokenizer.load(checkpoint.path("tokenizer.json")), forward))
+
+
+def filler_over(
+    checkpoint: Checkpoint, tokenizer: Tokenizer, forward: Forward, calibration: Calibration | None = None
+) -> LocalFiller:
+    """What is below a completer: prompt and engine."""
     config = checkpoint.config
-    tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    denoiser = StreamDenoiser(forward, config.control)
     modes = Modes.of(
         canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
     )
-    engine = Engine(denoiser, modes, Vocabulary(tokenizer.newlines, frozenset(range(RESERVED))))
-    return Completer(LocalFiller(engine, tokenizer, heals=not config.canvas_trained, ends=config.middle_trained))
+    vocabulary = Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
+    engine = Engine(StreamDenoiser(forward, config.control), modes, vocabulary)
+    heals, ends = not config.canvas_trained, config.middle_trained
+    return LocalFiller(engine, tokenizer, calibration=calibration, heals=heals, ends=ends)

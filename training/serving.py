@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine import Engine, Modes, Vocabulary, backends
+from benchmarks.model import filler_over
+from engine import Engine, backends
 from engine.checkpoint import Checkpoint
-from engine.stream_denoiser import StreamDenoiser
-from engine.tokenizer import RESERVED, Tokenizer
+from engine.tokenizer import Tokenizer
 from infill.complete import Completer
 from infill.local import Calibration, LocalFiller
 
@@ -28,16 +28,9 @@ class Served:
     ) -> Served:
         """Load a folder. Raises CheckpointError."""
         checkpoint = Checkpoint.open(folder)
-        config = checkpoint.config
         tokens = Tokenizer.load(checkpoint.path("tokenizer.json"))
-        denoiser = StreamDenoiser(backends.load(checkpoint, backend, threads), config.control)
-        modes = Modes.of(
-            canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
-        )
-        engine = Engine(denoiser, modes, Vocabulary(tokens.newlines, frozenset(range(RESERVED))))
-        heals, ends = not config.canvas_trained, config.middle_trained
-        filler = LocalFiller(engine, tokens, calibration=calibration, heals=heals, ends=ends)
-        return cls(engine, tokens, filler, Completer(filler))
+        filler = filler_over(checkpoint, tokens, backends.load(checkpoint, backend, threads), calibration)
+        return cls(filler.engine, tokens, filler, Completer(filler))
 
     def close(self) -> None:
         """Stop the engine."""
