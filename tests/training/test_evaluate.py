@@ -320,6 +320,19 @@ class TestCard:
         card.update(self.checkpoint(folder), {"humaneval": {"runs": [self.run("speedy", 40)]}})
         assert "repair" not in json.loads((folder / card.FIGURES).read_text())
 
+    def test_figures_of_earlier_runs_are_put_together(self, folder: Path, tmp_path: Path) -> None:
+        checkpoint = self.checkpoint(folder)
+        for name, run in (("a", self.run("speedy", 40)), ("b", self.run("quality", 42))):
+            found = card.gathered(checkpoint, []) | {"humaneval": {"runs": [run]}}
+            card.save(found, tmp_path / name)
+        both = card.gathered(checkpoint, [tmp_path / "a", tmp_path / "b"])
+        assert [run["mode"] for run in both["humaneval"]["runs"]] == ["speedy", "quality"]
+        (tmp_path / "c").write_text(json.dumps({"weights": "others"}))
+        with pytest.raises(ValueError, match="are of other weights"):
+            card.gathered(checkpoint, [tmp_path / "c"])
+        with pytest.raises(ValueError, match="holds no figures"):
+            card.gathered(checkpoint, [tmp_path / "nowhere"])
+
     def test_a_card_without_marks_is_one_sentence(self, folder: Path) -> None:
         (folder / card.CARD).write_text("# model\n")
         with pytest.raises(ValueError, match="no place for the figures; put the lines"):

@@ -50,7 +50,7 @@ def parsed() -> argparse.Namespace:
         description=training.evaluate.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("questions", nargs="+", choices=(*QUESTIONS, "all"))
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help=f"{', '.join(QUESTIONS)} or all")
     parser.add_argument("--model", type=Path, default=EMBEDDED, help="a model folder (default: the embedded model)")
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="other held-out shards than the repository's")
     parser.add_argument("--limit", type=int, default=0, help="at most so many holes a row, for a quick look")
@@ -60,15 +60,22 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--backend", default="onnx", choices=("onnx", "torch"))
     parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")
     parser.add_argument("--out", type=Path, default=baseline.OUT / "evaluation.json", help="where the figures go")
+    parser.add_argument(
+        "--figures", type=Path, nargs="+", default=[], help="figures of earlier runs (--out) to put beside these"
+    )
     parser.add_argument("--failures", type=Path, help="write every wrong answer here, one JSON object a line")
     parser.add_argument("--update", action="store_true", help="write figures, card and picture into the model's folder")
     parser.add_argument("--calibrate", action="store_true", help="write the fitted confidence into config.json")
-    return parser.parse_args()
+    given = parser.parse_args()
+    if unknown := set(given.questions) - {*QUESTIONS, "all"}:
+        parser.error(f"there is no question {', '.join(sorted(unknown))}; ask {', '.join(QUESTIONS)} or all")
+    if not given.questions and not given.update:
+        parser.error(f"ask {', '.join(QUESTIONS)} or all, or --update the card")
+    return given
 
 
-def main() -> None:
-    given = parsed()
-    checkpoint = Checkpoint.open(given.model)
+def answered(given: argparse.Namespace) -> dict[str, Any]:
+    """Ask the questions of a command line."""
     base = next(iter(sorted(BASE.glob("*.gguf"))), None)
     served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
     try:
@@ -79,6 +86,15 @@ def main() -> None:
     if given.failures:
         lines = (json.dumps(asdict(failure), ensure_ascii=False) for failure in session.failures)
         given.failures.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return found
+
+
+def main() -> None:
+    given = parsed()
+    checkpoint = Checkpoint.open(given.model)
+    found = card.gathered(checkpoint, given.figures)
+    if given.questions:
+        found = card.joined(found, answered(given))
     print(card.table(found))
     card.save(found, given.out)
     if given.update:

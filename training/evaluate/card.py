@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     if known.get("weights") != identity(checkpoint):
         known = {"weights": identity(checkpoint)}
-    known = _joined(known, found)
+    known = joined(known, found)
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     if BEGIN not in text or END not in text:
         raise ValueError(f"{card} has no place for the figures; put the lines {BEGIN} and {END} into it.")
@@ -43,16 +44,30 @@ def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
         frontier.draw(known["frontier"], checkpoint.folder / PICTURE)
 
 
-def _joined(known: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+def gathered(checkpoint: Checkpoint, paths: Sequence[Path]) -> dict[str, Any]:
+    """Figures of earlier runs on these weights. Raises ValueError for those of others."""
+    found: dict[str, Any] = {"weights": identity(checkpoint)}
+    for path in paths:
+        try:
+            earlier = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} holds no figures ({error}); name what --out has written.") from None
+        if earlier.get("weights") != found["weights"]:
+            raise ValueError(f"The figures in {path} are of other weights; ask the questions again.")
+        found = joined(found, earlier)
+    return found
+
+
+def joined(known: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """New figures in place of older ones; a HumanEval set asked alone leaves the others."""
-    joined = known | found
+    both = known | found
     if "humaneval" in known and "humaneval" in found:
         runs = {
             (run["set"], run["mode"], run["oracle"]): run
             for run in (*known["humaneval"]["runs"], *found["humaneval"]["runs"])
         }
-        joined["humaneval"] = found["humaneval"] | {"runs": list(runs.values())}
-    return joined
+        both["humaneval"] = found["humaneval"] | {"runs": list(runs.values())}
+    return both
 
 
 def table(known: dict[str, Any]) -> str:
