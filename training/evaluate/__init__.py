@@ -7,5 +7,6 @@
     python -m training.evaluate frontier      time a line against pass@1, with llama.cpp on the base weights
     python -m training.evaluate all           the five of them: `make eval`
 
-`--update` (alone: with no question asked) writes the figures into the model's folder (`evaluation.json`, the card `README.md`, `frontier.svg`).
+`--update` writes the figures into the model's folder (`evaluation.json`, the card `README.md`, `frontier.svg`); alone,
+with no question asked, it drops figures of other weights. `--figures` takes those of earlier runs (`--out`) along.
 """

@@ -40,7 +40,8 @@ def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     card.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{after}", encoding="utf-8")
-    if "frontier" in found:
+    (checkpoint.folder / PICTURE).unlink(missing_ok=True)
+    if "frontier" in known:
         frontier.draw(known["frontier"], checkpoint.folder / PICTURE)
 
 
