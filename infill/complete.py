@@ -157,13 +157,17 @@ class Completer:
         *,
         path: str = "",
         language: str = "",
+        snippets: Sequence[Snippet] = (),
         mode: str = "quality",
         max_tokens: int = 64,
         max_lines: int = 0,
         deadline: float | None = None,
+        alternatives: int = 1,
+        urgent: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> FillResult:
         """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows.
+        max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """
@@ -173,11 +177,16 @@ class Completer:
             suffix="\n" * whole_lines + _lf(suffix),
             path=path,
             language=language,
+            snippets=_ranked(snippets, prefix, DEFAULTS.context_tokens),
             limits=Limits(canvas=32 if max_lines != 1 else 16, tokens=max_tokens, lines=max_lines, deadline=deadline),
             mode=mode,
-            urgent=False,
+            alternatives=alternatives,
+            urgent=urgent,
             on_step=on_step,
         )
+        if not max_tokens:
+            self._filler.warm(request)
+            return FillResult(())
         result = await self._filler.fill(request)
         snapshot = Snapshot.open("untitled:hole", 0, language, request.prefix + request.suffix)
         at = len(request.prefix)
@@ -230,7 +239,7 @@ class Completer:
             open_files=preferences.open_files,
             exclude=preferences.exclude,
         )
-        return rank.rank(found, prefix[-2000:], preferences.context_tokens, lambda text: len(text) // CHARS_PER_TOKEN)
+        return _ranked(found, prefix, preferences.context_tokens)
 
     def _shown(self, filled: Filled, around: trim.Around, preferences: Preferences, invoked: bool) -> Filled | None:
         """A text as it would be shown, or None: trimmed to nothing, or less sure than the user wants to see."""
@@ -278,6 +287,10 @@ class Completer:
         old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
         moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
         return Repair(moved, gain=gain, report=report)
+
+
+def _ranked(snippets: Sequence[Snippet], prefix: str, tokens: int) -> tuple[Snippet, ...]:
+    return rank.rank(snippets, prefix[-2000:], tokens, lambda text: len(text) // CHARS_PER_TOKEN)
 
 
 def _left(until: float | None) -> float | None:
