@@ -63,6 +63,7 @@ class Door:
     completer: Completer | None = None
     line: Line = field(init=False)
     metrics: Metrics = field(init=False)
+    _jobs: set[asyncio.Task[Answer]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.line = Line(self.waiting)
@@ -77,12 +78,35 @@ class Door:
         asked = body.read(value, dialect.body)
         call = dialect.read(asked).bounded()
         with self.metrics.seconds.labels(dialect.name).time():
-            answer = await _unless_gone(request, self._answer(call, _client(request, call)))
+            answer = await self._unless_gone(request, self._answer(call, _client(request, call)))
         notes = {"X-Redraft-Cut": "prefix={}, suffix={}".format(*call.cut)} if any(call.cut) else {}
         if call.stream and dialect.events is not None:
             events = dialect.framing.frames(dialect.events(answer, asked))
             return StreamingResponse(_async(events), headers=notes, media_type=dialect.framing.media)
         return _json(dialect.write(answer, asked), headers=notes)
+
+    async def _unless_gone(self, request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """What the work returns. Raises ClientDisconnect when the client goes first; the work is cancelled then."""
+        job, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
+        self._jobs.add(job)
+        try:
+            await asyncio.wait((job, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not job.done():
+                raise ClientDisconnect
+            if job.cancelled():
+                raise Refused(503, "the server is shutting down", retry_after=5)
+            return job.result()
+        finally:
+            self._jobs.discard(job)
+            gone.cancel()
+            if job.cancel():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await job
+
+    def leave(self) -> None:
+        """Cancel what runs and waits; its clients are told."""
+        for job in self._jobs:
+            job.cancel()
 
     async def _answer(self, call: Call, client: str) -> Answer:
         completer, seen, result = self._loaded(), _Seen(self.metrics), FillResult(())
@@ -231,21 +255,6 @@ class _Seen:
         self._metrics.forwards.inc()
         if step.kind == "prefill":
             self.prompt_ms = step.ms
-
-
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
-    """What the work returns; when the client goes first, the work is cancelled. Raises ClientDisconnect then."""
-    job, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
-    try:
-        await asyncio.wait((job, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not job.done():
-            raise ClientDisconnect
-        return job.result()
-    finally:
-        gone.cancel()
-        if job.cancel():
-            with contextlib.suppress(asyncio.CancelledError):
-                await job
 
 
 async def _gone(request: Request) -> None:

@@ -14,8 +14,8 @@ from infill.filler import Snippet
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """The tokens of a family of models. middle: empty where the prompt simply ends with the prefix. file: what stands
-    before the path of another file. padded: a space inside the tokens belongs to them."""
+    """The tokens of a family of models. middle: empty where the prompt simply ends with the prefix. file: a pattern of
+    what stands before the path of another file. padded: a space inside the tokens belongs to them."""
 
     prefix: str
     suffix: str
@@ -25,9 +25,12 @@ class Marks:
 
 
 FAMILIES = (
-    Marks("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>"),  # Qwen2.5-Coder, CodeGemma, Granite 4
-    Marks("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<file_sep>"),  # StarCoder 2, Granite code, StableCode
-    Marks("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<filename>"),  # StarCoder, Mellum
+    Marks(
+        "<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", r"<\|file_sep\|>"
+    ),  # Qwen2.5-Coder, CodeGemma, Granite 4
+    Marks(
+        "<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<(?:file_sep|filename)>"
+    ),  # StarCoder, Granite code, StableCode, Mellum
     Marks("<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"),  # DeepSeek-Coder
     Marks("<|fim_begin|>", "<|fim_hole|>", "<|fim_end|>"),  # the same, in the spelling of some clients
     Marks("<PRE>", "<SUF>", "<MID>", padded=True),  # CodeLlama
@@ -76,9 +79,9 @@ def _between(prompt: str, marks: Marks) -> Told | None:
         return None
     if marks.padded:
         prefix, suffix = prefix.removeprefix(" ").removesuffix(" "), suffix.removesuffix(" ")
-    if not marks.file or marks.file not in before:
+    files = [part.partition("\n") for part in re.split(marks.file, before)[1:]] if marks.file else []
+    if not files:
         return _with_files(prefix + after, suffix)
-    files = [part.partition("\n") for part in before.split(marks.file)[1:]]
     path = files.pop()[0].strip() if not files[-1][2].strip() else ""
     snippets = tuple(Snippet(name.strip(), text) for name, _, text in files if text.strip())
     return Told(prefix + after, suffix, path, snippets)
@@ -86,9 +89,9 @@ def _between(prompt: str, marks: Marks) -> Told | None:
 
 def _with_files(prefix: str, suffix: str) -> Told:
     """Codestral's clients put other files before the prefix, each under `+++++ path`; the last is the file itself."""
-    if not prefix.startswith("+++++ "):
+    first, *parts = _CODESTRAL_FILE.split(prefix)
+    if first or not parts:
         return Told(prefix, suffix)
-    _, *parts = _CODESTRAL_FILE.split(prefix)
     files = list(zip(parts[::2], parts[1::2], strict=True))
     path, own = files.pop()
     return Told(own, suffix, path, tuple(Snippet(name, text) for name, text in files if text.strip()))

@@ -47,6 +47,18 @@ class Patient(H11Protocol):
             self._stuck = None
 
 
+class Server(uvicorn.Server):
+    """uvicorn's server, which waits for answers when it is told to stop; here nobody has to finish them."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._leave()
+        await super().shutdown(sockets)
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 is any free one. Raises UserError."""
     try:
@@ -94,7 +106,7 @@ def run(door: Door, listener: socket.socket, load: Callable[[], Completer], read
         "limit_concurrency": CONNECTIONS_MOST,
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
     }
-    server = uvicorn.Server(uvicorn.Config(application(door, lifespan), **config))
+    server = Server(uvicorn.Config(application(door, lifespan), **config), door.leave)
     server.run(sockets=[listener])
     if problem:
         raise problem[0]
