@@ -64,13 +64,14 @@ class Call:
 
     @property
     def language_id(self) -> str:
-        """What the client says, else what the file's name suggests, else the comment that some clients begin with."""
+        """What the client says, else what the file's name suggests, else the comment that some clients begin with, else
+        none in particular: code rather than prose."""
         if self.language:
             return self.language
         if (guess := language_of_path(self.path)) != "plaintext":
             return guess
         said = _LANGUAGE_COMMENT.match(self.prefix)
-        return said.group(1) if said else "plaintext"
+        return said.group(1) if said else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ def test_a_suffix_of_its_own_means_that_tokens_are_text() -> None:
         (Call("# language: python\n# indentation: use 4 spaces for a tab\n"), "python"),
         (Call("// language: typescript\n"), "typescript"),
         (Call("/* language: c */\n", path="Makefile"), "c"),
-        (Call("the language: english"), "plaintext"),
+        (Call("the language: english"), ""),
     ],
 )
 def test_the_language_is_the_clients_word_or_a_guess(call: Call, language: str) -> None:
