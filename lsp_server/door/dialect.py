@@ -13,8 +13,11 @@ from lsp_server.door.call import Answer, Call, Json, Refused
 
 
 def encoded(value: object) -> bytes:
-    """JSON in UTF-8. Half a surrogate pair, which JSON can spell and UTF-8 cannot, becomes a question mark."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    """JSON in UTF-8 without spaces: llama.vim looks for `"content":"` in the bytes before it reads them.
+
+    Half a surrogate pair, which JSON can spell and UTF-8 cannot, becomes a question mark.
+    """
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def sse(events: Iterable[Any]) -> Iterator[bytes]:

@@ -88,6 +88,12 @@ def test_llama_cpp_answers_the_fields_that_are_asked_for(door: Served) -> None:
     assert answer["timings/predicted_n"] > 0
 
 
+def test_llama_cpp_writes_no_space_after_a_colon(door: Served) -> None:
+    """llama.vim drops an answer in which it does not find this text."""
+    assert post(door, "/infill", INFILL).text.startswith("{")
+    assert '"content":"a, b)' in post(door, "/infill", INFILL).text
+
+
 def test_llama_cpp_answers_a_list_for_several(door: Served) -> None:
     answer = post(door, "/infill", {**INFILL, "n_cmpl": 3}).json()
     assert isinstance(answer, list)
