@@ -15,6 +15,7 @@ from lsp_server.door.call import Refused
 REMEMBERED = 4096
 """Clients whose last turn is known."""
 LONGEST = 60
+"""Seconds that anybody is sent away for."""
 
 
 @dataclass(eq=False)
@@ -94,6 +95,6 @@ class Line:
             del self._since[next(known for known in self._since if known not in waiting)]
 
     def _full(self) -> Refused:
-        """Come back when those who wait are through."""
-        seconds = min(LONGEST, math.ceil(self._seconds * (len(self._waiting) + 1)))
+        """Come back when half of those who wait are through: later, and whoever is served now would be served again."""
+        seconds = min(LONGEST, math.ceil(self._seconds * (len(self._waiting) + 1) / 2))
         return Refused(503, f"{self._most} requests are waiting already; try again", retry_after=max(1, seconds))

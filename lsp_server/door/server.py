@@ -15,12 +15,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from infill.complete import Completer
 from lsp_server.door.app import Door, application
+from lsp_server.door.line import LONGEST
 from lsp_server.errors import UserError
 
 CONNECTIONS_MOST = 512
 READER_SECONDS = 10.0
 """How long a client may leave bytes that are sent to it unread."""
 SHUTDOWN_SECONDS = 2
+IDLE_SECONDS = LONGEST + 15
+"""How long an idle connection is kept: a client that is told to come back is known by it."""
 
 
 class Patient(H11Protocol):
@@ -105,6 +108,7 @@ def run(door: Door, listener: socket.socket, load: Callable[[], Completer], read
         "proxy_headers": False,
         "limit_concurrency": CONNECTIONS_MOST,
         "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+        "timeout_keep_alive": IDLE_SECONDS,
     }
     server = Server(uvicorn.Config(application(door, lifespan), **config), door.leave)
     server.run(sockets=[listener])
