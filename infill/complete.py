@@ -160,25 +160,32 @@ class Completer:
         snippets: Sequence[Snippet] = (),
         mode: str = "quality",
         max_tokens: int = 64,
-        max_lines: int = 0,
+        max_lines: int | None = 0,
         deadline: float | None = None,
         alternatives: int = 1,
         urgent: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> FillResult:
-        """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows.
-        max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
+        """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows; None:
+        as many as the place asks for, as while typing. max_tokens 0: no text; the sides and snippets are encoded when
+        nothing else is to be done.
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """
-        whole_lines = bool(max_lines and suffix) and prefix[-1:] in ("", "\n", "\r") and suffix[0] not in "\r\n"
+        whole_lines = max_lines != 0 and bool(suffix) and prefix[-1:] in ("", "\n", "\r") and suffix[0] not in "\r\n"
+        before, after = _lf(prefix), "\n" * whole_lines + _lf(suffix)
+        snapshot = Snapshot.open("untitled:hole", 0, language, before + after)
+        at = len(before)
+        here = site.look(snapshot, at, invoked=True)
+        canvas = here.canvas if max_lines is None else 32 if max_lines != 1 else 16
+        lines = (here.lines or DEFAULTS.max_lines) if max_lines is None else max_lines
         request = FillRequest(
-            prefix=_lf(prefix),
-            suffix="\n" * whole_lines + _lf(suffix),
+            prefix=before,
+            suffix=after,
             path=path,
             language=language,
             snippets=_ranked(snippets, prefix, DEFAULTS.context_tokens),
-            limits=Limits(canvas=32 if max_lines != 1 else 16, tokens=max_tokens, lines=max_lines, deadline=deadline),
+            limits=Limits(canvas=canvas, tokens=max_tokens, lines=lines, deadline=deadline),
             mode=mode,
             alternatives=alternatives,
             urgent=urgent,
@@ -188,10 +195,7 @@ class Completer:
             self._filler.warm(request)
             return FillResult(())
         result = await self._filler.fill(request)
-        snapshot = Snapshot.open("untitled:hole", 0, language, request.prefix + request.suffix)
-        at = len(request.prefix)
-        here = site.look(snapshot, at, invoked=True)
-        around = trim.Around.at(snapshot, at, at, "", here, max_lines or max_tokens)
+        around = trim.Around.at(snapshot, at, at, "", here, lines or max_tokens)
         trimmed = ((one, trim.trim(one.text, replace(around, finished=one.finished))) for one in result.texts)
         kept = (replace(one, text=text + "\n" * whole_lines) for one, text in trimmed if text is not None)
         return replace(result, texts=tuple(kept))

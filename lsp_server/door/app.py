@@ -134,7 +134,7 @@ class Door:
             snippets=[each for each in call.snippets if manners.denied(each.path, each.text) is None],
             mode=self.mode,
             max_tokens=call.max_tokens,
-            max_lines=1 if "\n" in call.stop else 0,
+            max_lines=1 if "\n" in call.stop else None if call.typing else 0,
             deadline=call.deadline,
             alternatives=call.n,
             urgent=True,

@@ -28,7 +28,8 @@ class Call:
     """A hole and what may go into it, as the client wrote it.
 
     path, language: empty when the client does not say. stop: the answer ends before the first of these texts. n: how
-    many distinct answers are wanted. deadline: seconds, or None. user: who asks, where several share a connection.
+    many distinct answers are wanted. deadline: seconds, or None. typing: somebody types
+    meanwhile, so that the text has as many lines as the place asks for. user: who asks, where several share a connection.
     cut: characters that were taken off the far end of (prefix, suffix).
     """
 
@@ -42,6 +43,7 @@ class Call:
     stop: tuple[str, ...] = ()
     stream: bool = False
     deadline: float | None = None
+    typing: bool = False
     user: str = ""
     cut: tuple[int, int] = (0, 0)
 

@@ -43,6 +43,7 @@ class Common(Struct):
             "stop": texts_of(self.stop),
             "stream": bool(self.stream),
             "deadline": READING + granted / 1000 if granted else None,
+            "typing": bool(granted),
         }
 
 

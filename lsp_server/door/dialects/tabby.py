@@ -43,6 +43,7 @@ def read(body: TabbyCompletion) -> Call:
         segments.filepath or "",
         body.language or "",
         tuple(Snippet(each.filepath, each.body, each.score or 0.0) for group in others for each in group or ()),
+        typing=True,
         user=body.user or "",
     )
 

@@ -13,7 +13,6 @@ from tests.lsp_server.door.conftest import Served
 ADDED = "a, b):\n    return a + b"
 INFILL = {"input_prefix": "x = 1\n", "input_suffix": "\n", "prompt": "def add("}
 FIM = {"prompt": "def add(", "suffix": "\n"}
-SEGMENTS = {"language": "python", "segments": {"prefix": "def add(", "suffix": "\n"}}
 QWEN = {"prompt": "<|fim_prefix|>def add(<|fim_suffix|>\n<|fim_middle|>"}
 
 TEXT_OF = {
@@ -40,7 +39,6 @@ def post(door: Served, path: str, body: object, **headers: str) -> httpx.Respons
         ("/v1/completions", FIM),
         ("/v1/completions", QWEN),
         ("/v1/completions", {**FIM, "prompt": [FIM["prompt"]]}),
-        ("/v1/completions", SEGMENTS),
         ("/beta/completions", FIM),
         ("/completions", FIM),
         ("/v1/fim/completions", FIM),
@@ -54,6 +52,17 @@ def test_a_hole_is_filled(door: Served, path: str, body: dict[str, Any]) -> None
     answer = post(door, path, {**body, "temperature": 0.2, "a_field_of_tomorrow": {"x": 1}})
     assert answer.status_code == 200, answer.text
     assert TEXT_OF[path](answer.json()) == ADDED
+
+
+@pytest.mark.parametrize(
+    ("before", "text"), [("def add(", "a, b):"), ("def add(a, b):\n    ", "s = a + b\n    return s")]
+)
+def test_while_somebody_types_a_text_has_the_lines_of_its_place(door: Served, before: str, text: str) -> None:
+    """The rest of a line inside one, several lines where a block begins."""
+    answer = post(door, "/v1/completions", {"language": "python", "segments": {"prefix": before, "suffix": "\n"}})
+    assert answer.json()["choices"] == [{"index": 0, "text": text}]
+    typed = {"input_prefix": "", "prompt": before, "input_suffix": "\n", "t_max_predict_ms": 60_000}
+    assert post(door, "/infill", typed).json()["content"] == text
 
 
 def test_openai_has_all_that_its_clients_read(door: Served) -> None:
