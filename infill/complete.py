@@ -166,9 +166,10 @@ class Completer:
         urgent: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> FillResult:
-        """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows; None:
-        as many as the place asks for, as while typing. max_tokens 0: no text; the sides and snippets are encoded when
-        nothing else is to be done.
+        """The text between prefix and suffix, for other tools.
+
+        max_lines 0: as many as the limit of tokens allows; None: as many as the place asks for, as while typing.
+        max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """

@@ -35,6 +35,8 @@ HOMES = {
     "lsprotocol": {"lsp_server", "benchmarks"},
     "starlette": {"lsp_server"},
     "uvicorn": {"lsp_server"},
+    "msgspec": {"lsp_server"},
+    "prometheus_client": {"lsp_server"},
     "matplotlib": {"benchmarks", "training"},
 }
 """Third-party packages and who may import them. Training makes models; benchmarks are a client of the server and

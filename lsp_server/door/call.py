@@ -28,9 +28,9 @@ class Call:
     """A hole and what may go into it, as the client wrote it.
 
     path, language: empty when the client does not say. stop: the answer ends before the first of these texts. n: how
-    many distinct answers are wanted. deadline: seconds, or None. typing: somebody types
-    meanwhile, so that the text has as many lines as the place asks for. user: who asks, where several share a connection.
-    cut: characters that were taken off the far end of (prefix, suffix).
+    many distinct answers are wanted. deadline: seconds, or None. typing: somebody types meanwhile, so the text has as
+    many lines as the place asks for. user: who asks, where several share a connection. cut: characters that were taken
+    off the far end of (prefix, suffix).
     """
 
     prefix: str

@@ -55,7 +55,7 @@ def test_a_hole_is_filled(door: Served, path: str, body: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize(
-    ("before", "text"), [("def add(", "a, b):"), ("def add(a, b):\n    ", "s = a + b\n    return s")]
+    ("before", "text"), [("def add(", "a, b):"), ("def sum(a, b):\n    ", "s = a + b\n    return s")]
 )
 def test_while_somebody_types_a_text_has_the_lines_of_its_place(door: Served, before: str, text: str) -> None:
     """The rest of a line inside one, several lines where a block begins."""
