@@ -60,20 +60,21 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     listener = server.listen(given.host, given.port)
     process.step_back()
     process.give_memory_back()
-    _say("listening on http://{}:{}/, loading the model".format(*listener.getsockname()[:2]))
+    host, port = listener.getsockname()[:2]
+    _say(f"listening on http://{f'[{host}]' if ':' in host else host}:{port}/, loading the model")
     server.run(door, listener, lambda: Completer(compose.open_filler(choice)), lambda: _say("ready"))
     return 0
 
 
 def _token(file: str | None) -> str:
-    if file is None:
-        return os.environ.get("REDRAFT_TOKEN", "")
-    try:
-        token = Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"the token file {file} cannot be read ({error}); check the path.") from None
-    if len(token) < TOKEN_SHORTEST:
-        raise UserError(f"the token in {file} is shorter than {TOKEN_SHORTEST} characters; use a longer, random one.")
+    where, token = "REDRAFT_TOKEN", os.environ.get("REDRAFT_TOKEN", "").strip()
+    if file is not None:
+        try:
+            where, token = file, Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"the token file {file} cannot be read ({error}); check the path.") from None
+    if len(token) < TOKEN_SHORTEST and (token or file is not None):
+        raise UserError(f"the token in {where} is shorter than {TOKEN_SHORTEST} characters; use a longer, random one.")
     return token
 
 

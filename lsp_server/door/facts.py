@@ -15,7 +15,7 @@ from lsp_server.door.call import Json
 @dataclass(frozen=True, slots=True)
 class Facts:
     """model: its name; bytes: of its files; quantization: as the checkpoint says; context: tokens the model reads at
-    most; version: redraft's; started: seconds since the epoch; asked: the question's own body."""
+    most; version: redraft's; started: seconds since the epoch."""
 
     model: str
     bytes: int

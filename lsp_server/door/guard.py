@@ -43,7 +43,7 @@ class Guard:
         if not self._is_own(request.headers.get("host", "")):
             raise Refused(403, "the Host header names no address of this server; --allow-host NAME would allow it")
         origin = request.headers.get("origin")
-        same = origin is None or urlsplit(origin).netloc.lower() == request.headers["host"].lower()
+        same = origin is None or origin.partition("://")[2].lower() == request.headers["host"].lower()
         if not same or request.headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Refused(403, "pages of other origins may not ask this server")
         if self.token and not public:
