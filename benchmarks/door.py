@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 
 from benchmarks.editor import sample
@@ -42,8 +42,8 @@ class Client:
 
     async def work(self, until: float) -> None:
         """Ask until the time is over."""
-        kept = httpx.Limits(keepalive_expiry=PATIENCE)  # the server knows a client by its connection
-        async with httpx.AsyncClient(base_url=self.url, timeout=PATIENCE, limits=kept) as http:
+        kept = httpx2.Limits(keepalive_expiry=PATIENCE)  # the server knows a client by its connection
+        async with httpx2.AsyncClient(base_url=self.url, timeout=PATIENCE, limits=kept) as http:
             while time.perf_counter() < until:
                 began = time.perf_counter()
                 answer = await http.post("/infill", json=self._hole())

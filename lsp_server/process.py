@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import ipaddress
 import os
 
 import psutil
@@ -27,11 +26,3 @@ def give_memory_back() -> None:
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only programs on this machine can reach that address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

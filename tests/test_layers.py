@@ -29,7 +29,7 @@ HOMES = {
     "transformers": {"engine"},
     "tokenizers": {"engine", "training"},
     "tree_sitter": {"infill"},
-    "httpx": {"infill"},
+    "httpx": {"infill", "benchmarks"},
     "keyring": {"lsp_server"},
     "pygls": {"lsp_server", "benchmarks"},
     "lsprotocol": {"lsp_server", "benchmarks"},

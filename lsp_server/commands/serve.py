@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Serve until a signal ends it."""
     token = _token(given.token_file)
-    if not process.is_loopback(given.host) and not token:
+    if not compose.is_loopback(given.host) and not token:
         raise UserError(
             f"other machines can reach {given.host}, so a token is required: set REDRAFT_TOKEN or --token-file."
         )

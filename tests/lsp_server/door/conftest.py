@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.conftest import REDRAFT
@@ -35,7 +35,7 @@ class Served:
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
-        page = httpx.get(f"{self.url}/metrics").text
+        page = httpx2.get(f"{self.url}/metrics").text
         return sum(float(line.split()[-1]) for line in page.splitlines() if re.match(rf"{name}(\{{|\s)", line))
 
 

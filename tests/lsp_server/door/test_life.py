@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.lsp_server.door.conftest import PATIENCE, RULES, Served, scripted, serving, until
@@ -37,8 +37,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-def ask(door: Served, body: dict[str, Any] = QUICK) -> httpx.Response:
-    return httpx.post(f"{door.url}/v1/completions", json=body, timeout=PATIENCE)
+def ask(door: Served, body: dict[str, Any] = QUICK) -> httpx2.Response:
+    return httpx2.post(f"{door.url}/v1/completions", json=body, timeout=PATIENCE)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -50,12 +50,12 @@ def test_while_the_model_loads_clients_are_told_to_come_back(tmp_path: Path) -> 
         answer = ask(door)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert answer.json()["error"]["message"] == "Loading model"
-        answer = httpx.get(f"{door.url}/health")
+        answer = httpx2.get(f"{door.url}/health")
         assert answer.status_code == 503
         assert answer.json()["error"] == {"code": 503, "message": "Loading model", "type": "unavailable_error"}
-        assert httpx.get(f"{door.url}/metrics").status_code == 200
+        assert httpx2.get(f"{door.url}/metrics").status_code == 200
         pipe.write_text('{"rules": [{"after": "greet = ", "write": "1"}]}')
-        until(lambda: httpx.get(f"{door.url}/health").status_code == 200)
+        until(lambda: httpx2.get(f"{door.url}/health").status_code == 200)
         assert ask(door).json()["choices"][0]["text"] == "1"
 
 
@@ -81,8 +81,8 @@ def test_a_client_that_goes_takes_its_job_along(slow: Served) -> None:
     assert ask(slow).status_code == 200
     quick = slow.metric("redraft_forwards_total") - before
     begun, gone = slow.metric("redraft_forwards_total"), slow.metric("redraft_cancelled_total")
-    with httpx.Client() as client, pytest.raises(httpx.ReadTimeout):
-        client.post(f"{slow.url}/v1/completions", json=LONG, timeout=httpx.Timeout(PATIENCE, read=1))
+    with httpx2.Client() as client, pytest.raises(httpx2.ReadTimeout):
+        client.post(f"{slow.url}/v1/completions", json=LONG, timeout=httpx2.Timeout(PATIENCE, read=1))
     until(lambda: slow.metric("redraft_cancelled_total") == gone + 1 and slow.metric("redraft_running") == 0)
     seen = slow.metric("redraft_forwards_total")
     assert seen > begun, "the job had begun"
@@ -91,7 +91,7 @@ def test_a_client_that_goes_takes_its_job_along(slow: Served) -> None:
 
 
 def test_a_client_that_goes_while_it_waits_leaves_the_line(slow: Served) -> None:
-    with ThreadPoolExecutor() as pool, httpx.Client() as first:
+    with ThreadPoolExecutor() as pool, httpx2.Client() as first:
         running = pool.submit(first.post, f"{slow.url}/v1/completions", json=SECONDS, timeout=PATIENCE)
         until(lambda: slow.metric("redraft_running") == 1)
         with socket.create_connection(("127.0.0.1", slow.port)) as waiting:
@@ -112,7 +112,7 @@ def test_a_full_line_answers_503_and_when_to_come_back(slow: Served) -> None:
         until(lambda: slow.metric("redraft_running") == 1)
         second = pool.submit(ask, slow)
         until(lambda: slow.metric("redraft_waiting") == 1)
-        third = httpx.post(f"{slow.url}/infill", json={"input_prefix": "", "input_suffix": ""}, timeout=PATIENCE)
+        third = httpx2.post(f"{slow.url}/infill", json={"input_prefix": "", "input_suffix": ""}, timeout=PATIENCE)
         assert third.status_code == 503
         assert int(third.headers["retry-after"]) >= 1
         assert third.json()["error"]["type"] == "unavailable_error"
@@ -143,4 +143,4 @@ def test_a_reader_that_does_not_read_is_hung_up_on(door: Served) -> None:
         with pytest.raises(ConnectionError):
             while True:
                 reader.sendall(ask_again)
-    assert httpx.get(f"{door.url}/health").status_code == 200
+    assert httpx2.get(f"{door.url}/health").status_code == 200
