@@ -24,10 +24,11 @@ RULES = [("def add(", "a, b):\n    return a + b"), ("greet = ", "'hello'"), ("a,
 
 @dataclass
 class Served:
-    """A server that runs. url: without a path."""
+    """A server that runs. url: without a path. http: asks it; made once, because certificates take long to read."""
 
     url: str
     process: subprocess.Popen[str]
+    http: httpx2.Client
 
     @property
     def port(self) -> int:
@@ -35,7 +36,7 @@ class Served:
 
     def metric(self, name: str) -> float:
         """The sum of a metric over its labels."""
-        page = httpx2.get(f"{self.url}/metrics").text
+        page = self.http.get("/metrics").text
         return sum(float(line.split()[-1]) for line in page.splitlines() if re.match(rf"{name}(\{{|\s)", line))
 
 
@@ -60,7 +61,8 @@ def serving(*arguments: str, wait: bool = True, **environment: str) -> Iterator[
         while wait and not line.startswith("redraft: ready"):
             line = process.stderr.readline()
             assert line, "the server ended"
-        yield Served(found.group(1), process)
+        with httpx2.Client(base_url=found.group(1), verify=False, timeout=PATIENCE) as http:
+            yield Served(found.group(1), process, http)
     finally:
         process.send_signal(signal.SIGINT)
         try:

@@ -28,7 +28,7 @@ TEXT_OF = {
 
 
 def post(door: Served, path: str, body: object, **headers: str) -> httpx2.Response:
-    return httpx2.post(door.url + path, json=body, headers=headers, timeout=30)
+    return door.http.post(path, json=body, headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_every_dialect_refuses_in_its_own_shape(door: Served) -> None:
     "raw", [b"", b"{", b"[]", b"null", b"\xff", b'{"prompt": ' + b"[" * 100_000, b'{"prompt": NaN}']
 )
 def test_what_is_no_json_object_is_refused(door: Served, raw: bytes) -> None:
-    answer = httpx2.post(f"{door.url}/v1/completions", content=raw, timeout=30)
+    answer = door.http.post("/v1/completions", content=raw)
     assert answer.status_code == 400
     assert answer.json()["error"]["message"]
 
@@ -208,7 +208,7 @@ def test_what_is_no_json_object_is_refused(door: Served, raw: bytes) -> None:
 def test_half_a_character_is_survived(door: Served) -> None:
     """JavaScript clients cut texts inside a surrogate pair."""
     raw = rb'{"prompt": "\ude00 def add(", "suffix": "\n\ud83d", "echo": true}'
-    answer = httpx2.post(f"{door.url}/v1/completions", content=raw, timeout=30)
+    answer = door.http.post("/v1/completions", content=raw)
     assert answer.json()["choices"][0]["text"] == f"? def add({ADDED}"
 
 
@@ -216,7 +216,7 @@ def test_a_path_that_is_not_there_says_where_to_look(door: Served) -> None:
     answer = post(door, "/v1/chat/completions", {"messages": []})
     assert answer.status_code == 404
     assert "/docs" in answer.json()["error"]["message"]
-    answer = httpx2.get(f"{door.url}/infill")
+    answer = door.http.get("/infill")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
 
 
@@ -248,7 +248,7 @@ def test_the_model_is_never_asked_about_secrets(door: Served) -> None:
 
 def test_probes_say_what_their_clients_look_for(door: Served) -> None:
     def get(path: str) -> Any:
-        answer = httpx2.get(door.url + path)
+        answer = door.http.get(path)
         assert answer.status_code == 200, path
         return answer.json()
 
@@ -262,7 +262,7 @@ def test_probes_say_what_their_clients_look_for(door: Served) -> None:
     shown = post(door, "/api/show", {"model": "script"}).json()
     assert ".Suffix" in shown["template"]
     assert "insert" in shown["capabilities"]
-    assert httpx2.get(door.url).text.startswith("Ollama is running")
+    assert door.http.get("/").text.startswith("Ollama is running")
 
 
 def test_events_of_tabby_are_counted_by_kind_alone(door: Served) -> None:
@@ -271,15 +271,15 @@ def test_events_of_tabby_are_counted_by_kind_alone(door: Served) -> None:
         event = {"type": kind, "completion_id": "cmpl-1", "choice_index": 0}
         assert post(door, "/v1/events?select_kind=line", event).status_code == 200
     assert door.metric("redraft_client_events_total") == before + 2
-    assert "script>" not in httpx2.get(f"{door.url}/metrics").text
+    assert "script>" not in door.http.get("/metrics").text
 
 
 def test_the_description_lists_what_the_routes_are(door: Served) -> None:
-    told = httpx2.get(f"{door.url}/openapi.json").json()
+    told = door.http.get("/openapi.json").json()
     for path, methods in told["paths"].items():
         for method in methods:
-            assert httpx2.request(method, door.url + path, json={}, timeout=30).status_code not in (404, 405, 500)
-    page = httpx2.get(f"{door.url}/docs").text
+            assert door.http.request(method, path, json={}).status_code not in (404, 405, 500)
+    page = door.http.get("/docs").text
     assert all(f"<code>{path}</code>" in page for path in told["paths"])
     assert "<script" not in page
     assert "<b>input_suffix</b>" in page

@@ -38,7 +38,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 def ask(door: Served, body: dict[str, Any] = QUICK) -> httpx2.Response:
-    return httpx2.post(f"{door.url}/v1/completions", json=body, timeout=PATIENCE)
+    return door.http.post("/v1/completions", json=body, timeout=PATIENCE)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -50,12 +50,12 @@ def test_while_the_model_loads_clients_are_told_to_come_back(tmp_path: Path) -> 
         answer = ask(door)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert answer.json()["error"]["message"] == "Loading model"
-        answer = httpx2.get(f"{door.url}/health")
+        answer = door.http.get("/health")
         assert answer.status_code == 503
         assert answer.json()["error"] == {"code": 503, "message": "Loading model", "type": "unavailable_error"}
-        assert httpx2.get(f"{door.url}/metrics").status_code == 200
+        assert door.http.get("/metrics").status_code == 200
         pipe.write_text('{"rules": [{"after": "greet = ", "write": "1"}]}')
-        until(lambda: httpx2.get(f"{door.url}/health").status_code == 200)
+        until(lambda: door.http.get("/health").status_code == 200)
         assert ask(door).json()["choices"][0]["text"] == "1"
 
 
@@ -112,7 +112,7 @@ def test_a_full_line_answers_503_and_when_to_come_back(slow: Served) -> None:
         until(lambda: slow.metric("redraft_running") == 1)
         second = pool.submit(ask, slow)
         until(lambda: slow.metric("redraft_waiting") == 1)
-        third = httpx2.post(f"{slow.url}/infill", json={"input_prefix": "", "input_suffix": ""}, timeout=PATIENCE)
+        third = slow.http.post("/infill", json={"input_prefix": "", "input_suffix": ""}, timeout=PATIENCE)
         assert third.status_code == 503
         assert int(third.headers["retry-after"]) >= 1
         assert third.json()["error"]["type"] == "unavailable_error"
@@ -143,4 +143,4 @@ def test_a_reader_that_does_not_read_is_hung_up_on(door: Served) -> None:
         with pytest.raises(ConnectionError):
             while True:
                 reader.sendall(ask_again)
-    assert httpx2.get(f"{door.url}/health").status_code == 200
+    assert door.http.get("/health").status_code == 200
