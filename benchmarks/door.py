@@ -4,7 +4,8 @@
 
 Each client types somewhere else in a real file, one line a time, so that nobody profits from what is encoded for
 another. A 503 with Retry-After is obeyed; any other refusal is an error. Fairness is Jain's index of the answers
-that the clients got: 1 when all got as many, 1/clients when one got all.
+that the clients got: 1 when all got as many, 1/clients when one got all; beside it the most that so many answers
+allow.
 """
 
 from __future__ import annotations
@@ -111,12 +112,18 @@ def figures(crowd: Sequence[Client], memory: Sequence[float]) -> dict[str, Any]:
         "answers_most": max(counts),
         "refused_503_with_retry_after": refused,
         "errors": dict(others),
-        "jain": round(sum(counts) ** 2 / (len(counts) * sum(count**2 for count in counts)), 3),
+        "jain": round(jain(counts), 3),
+        "jain_at_most": round(jain([(sum(counts) + place) // len(counts) for place in range(len(counts))]), 3),
         "wait_p50_s": round(median(waits), 2),
         "wait_p95_s": round(quantiles(waits, n=20)[18], 2),
         "rss_third_mb": round(memory[len(memory) // 3]),
         "rss_end_mb": round(memory[-1]),
     }
+
+
+def jain(counts: Sequence[int]) -> float:
+    """The fairness of shares (Jain, Chiu and Hawe 1984, equation 1)."""
+    return sum(counts) ** 2 / (len(counts) * sum(count**2 for count in counts))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
