@@ -162,32 +162,48 @@ class Completer:
         *,
         path: str = "",
         language: str = "",
+        snippets: Sequence[Snippet] = (),
         mode: str = "quality",
         max_tokens: int = 64,
-        max_lines: int = 0,
+        max_lines: int | None = 0,
         deadline: float | None = None,
+        alternatives: int = 1,
+        urgent: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> FillResult:
-        """The text between prefix and suffix, for other tools. max_lines 0: as many as the limit of tokens allows.
+        """The text between prefix and suffix, for other tools.
+
+        max_lines 0: as many as the limit of tokens allows; None: as many as the place asks for, as while typing.
+        max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
 
         Where one line is asked for, `quality` chooses among several by their score, both sides seen.
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """
         whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
+        before, after = _lf(prefix), "\n" * whole_lines + _lf(suffix)
+        snapshot, at = Snapshot.open("untitled:hole", 0, language, before + after), len(before)
+        here, typing = site.look(snapshot, at, invoked=True), max_lines is None
+        canvas = here.canvas if typing else 32 if max_lines != 1 else 16
+        lines = max_lines if max_lines is not None else here.lines or DEFAULTS.max_lines
         request = FillRequest(
-            prefix=_lf(prefix),
-            suffix="\n" * whole_lines + _lf(suffix),
+            prefix=before,
+            suffix=after,
             path=path,
             language=language,
-            limits=Limits(canvas=32 if max_lines != 1 else 16, tokens=max_tokens, lines=max_lines, deadline=deadline),
+            snippets=_ranked(snippets, prefix, DEFAULTS.context_tokens),
+            limits=Limits(canvas=canvas, tokens=max_tokens, lines=lines, deadline=deadline),
             mode=mode,
-            alternatives=SEARCHED if mode == "quality" and max_lines == 1 else 1,
-            urgent=False,
+            alternatives=SEARCHED if mode == "quality" and lines == 1 else alternatives,
+            urgent=urgent,
             on_step=on_step,
         )
+        if not max_tokens:
+            self._filler.warm(request)
+            return FillResult(())
         began = time.monotonic()
         result = await self._filler.fill(request)
-        texts = _fitting(request, result.texts, max_lines or max_tokens)
+        around = trim.Around.at(snapshot, at, at, "", here, lines or max_tokens)
+        texts = _fitting(around if typing else around.between(), result.texts, trim.trim if typing else trim.fit)
         if len(texts) > 1 and (deadline is None or time.monotonic() - began < deadline):
             scores = await self._filler.score(request, [one.text for one in texts])
             scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
@@ -238,7 +254,7 @@ class Completer:
             open_files=preferences.open_files,
             exclude=preferences.exclude,
         )
-        return rank.rank(found, prefix[-2000:], preferences.context_tokens, lambda text: len(text) // CHARS_PER_TOKEN)
+        return _ranked(found, prefix, preferences.context_tokens)
 
     def _shown(self, filled: Filled, around: trim.Around, preferences: Preferences, invoked: bool) -> Filled | None:
         """A text as it would be shown, or None: trimmed to nothing, or less sure than the user wants to see."""
@@ -288,17 +304,20 @@ class Completer:
         return Repair(moved, gain=gain, report=report)
 
 
-def _fitting(request: FillRequest, texts: Sequence[Filled], lines: int) -> list[Filled]:
-    """What fits between the two sides of a hole, each text once."""
-    at = len(request.prefix)
-    snapshot = Snapshot.open("untitled:hole", 0, request.language, request.prefix + request.suffix)
-    around = trim.Around.at(snapshot, at, at, "", site.look(snapshot, at, invoked=True), lines).between()
+def _fitting(
+    around: trim.Around, texts: Sequence[Filled], fit: Callable[[str, trim.Around], str | None]
+) -> list[Filled]:
+    """What fits into a hole, each text once."""
     found: dict[str, Filled] = {}
     for one in texts:
-        text = trim.fit(one.text, replace(around, finished=one.finished))
+        text = fit(one.text, replace(around, finished=one.finished))
         if text is not None:
             found.setdefault(text.rstrip(), replace(one, text=text))
     return list(found.values())
+
+
+def _ranked(snippets: Sequence[Snippet], prefix: str, tokens: int) -> tuple[Snippet, ...]:
+    return rank.rank(snippets, prefix[-2000:], tokens, lambda text: len(text) // CHARS_PER_TOKEN)
 
 
 def _left(until: float | None) -> float | None:

@@ -103,13 +103,14 @@ class Score:
 @dataclass(frozen=True, slots=True)
 class FillReport:
     """What a request cost. tokens: kept tokens; forwards: denoising (or causal) forwards, none that a remote made;
-    context_tokens: encoded for this request; ms: wall time in the engine; by: who answered, in words, where there is
-    more than one filler."""
+    context_tokens: encoded for this request, of the prompt_tokens that were read; ms: wall time in the engine; by: who
+    answered, in words, where there is more than one filler."""
 
     tokens: int = 0
     forwards: int = 0
     context_forwards: int = 0
     context_tokens: int = 0
+    prompt_tokens: int = 0
     ms: float = 0.0
     mode: str = ""
     note: str = ""
@@ -119,8 +120,9 @@ class FillReport:
         """The cost of two requests one after the other; mode, note and filler of the first that has them."""
         sums = (self.tokens + other.tokens, self.forwards + other.forwards)
         context = (self.context_forwards + other.context_forwards, self.context_tokens + other.context_tokens)
+        prompt = self.prompt_tokens + other.prompt_tokens
         words = (self.mode or other.mode, self.note or other.note, self.by or other.by)
-        return FillReport(*sums, *context, self.ms + other.ms, *words)
+        return FillReport(*sums, *context, prompt, self.ms + other.ms, *words)
 
 
 @dataclass(frozen=True, slots=True)

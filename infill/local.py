@@ -68,7 +68,8 @@ class LocalFiller:
             for candidate in generation.candidates:
                 filled = self._filled(candidate, generation, request, built.hole)
                 texts.setdefault(filled.text, filled)
-        return FillResult(tuple(texts.values()), _report(generations))
+        read = sum(len(stream.ids) for stream in built.context.streams)
+        return FillResult(tuple(texts.values()), replace(_report(generations), prompt_tokens=read))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         # Weights that were never shown both sides say how well a text fits by what they think of the line after it.

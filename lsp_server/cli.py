@@ -18,6 +18,7 @@ COMMANDS = {
     "complete": "complete the code at one place of a file",
     "fix": "propose repairs of code in place",
     "fill": "fill holes in bulk: JSON lines in, JSON lines out",
+    "serve": "answer clients over HTTP: llama.cpp, OpenAI, Mistral, Tabby, Ollama",
     "doctor": "say what is there, how fast it is and what is wrong",
 }
 

@@ -90,6 +90,25 @@ class Choice:
         return self.threads or max(1, min(4, physical_cores() - 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What clients are told of a model. bytes: of its files; context: the tokens it reads at most."""
+
+    name: str
+    bytes: int = 0
+    quantization: str = ""
+    context: int = 0
+
+
+def described(choice: Choice) -> Description:
+    """The model without its weights. Raises UserError when it cannot be used."""
+    if choice.model.startswith(SCRIPTED):
+        return Description(Path(choice.model.removeprefix(SCRIPTED)).stem)
+    config = choice.checkpoint().config
+    size = sum(file.bytes for file in config.files.values())
+    return Description(config.name, size, config.quantization, config.context)
+
+
 def open_filler(choice: Choice) -> Filler:
     """The model of this process, and before it the remote one when there is one. Raises UserError when either cannot
     be had."""

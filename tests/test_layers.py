@@ -29,12 +29,14 @@ HOMES = {
     "transformers": {"engine"},
     "tokenizers": {"engine", "training"},
     "tree_sitter": {"infill"},
-    "httpx": {"infill"},
+    "httpx": {"infill", "benchmarks"},
     "keyring": {"lsp_server"},
     "pygls": {"lsp_server", "benchmarks"},
     "lsprotocol": {"lsp_server", "benchmarks"},
     "starlette": {"lsp_server"},
     "uvicorn": {"lsp_server"},
+    "msgspec": {"lsp_server"},
+    "prometheus_client": {"lsp_server"},
     "matplotlib": {"benchmarks", "training"},
 }
 """Third-party packages and who may import them. Training makes models; benchmarks are a client of the server and

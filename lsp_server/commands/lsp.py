@@ -6,22 +6,15 @@ stdio is the protocol's: whatever else this process prints goes to stderr.
 from __future__ import annotations
 
 import argparse
-import contextlib
-import ctypes
 import gc
-import os
 
-import psutil
-
-from lsp_server import compose
+from lsp_server import compose, process
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 
 REMOTE = ("remote.url", "remote.kind", "remote.model", "remote.proxy")
 PINNED = ("model", "backend", "device", "threads", "mode", *REMOTE)
 """Settings that the command line has arguments for, by their name on the wire."""
-M_MMAP_THRESHOLD = -3
-"""mallopt(3)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +37,8 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     gc.freeze()
     gc.enable()
     server = build(compose.load_completer, pinned=_pinned(given))
-    _step_back()
-    _give_memory_back()
+    process.step_back()
+    process.give_memory_back()
     if address is None:
         server.start_io()
         return server.exit_code
@@ -54,16 +47,6 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     except OSError as error:
         raise UserError(f"cannot listen on {given.tcp} ({error.strerror}); choose another address.") from None
     return server.exit_code
-
-
-def _give_memory_back() -> None:
-    """Let large arrays live in mappings of their own, which go back to the system when they are freed.
-
-    glibc raises its threshold for that whenever one is freed, and the holes that cached keys and values then leave in
-    the heap kept a hundred megabytes (`python -m benchmarks --only memory`).
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
-        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)
 
 
 def _pinned(given: argparse.Namespace) -> dict[str, object]:
@@ -79,9 +62,3 @@ def _address(text: str, any_host: bool) -> tuple[str, int]:
     if not any_host and not compose.is_loopback(host):
         raise UserError(f"{host} can be reached by other machines; use 127.0.0.1, or add --any-host if you mean it.")
     return host, int(port)
-
-
-def _step_back() -> None:
-    """Below-normal priority: the editor and the compiler come first."""
-    with contextlib.suppress(OSError, psutil.Error):
-        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS if os.name == "nt" else 5)

@@ -1,0 +1,48 @@
+"""Bytes of a request -> the fields that a dialect reads. A field's type, bounds and meaning stand in one place, the
+dialect's `Struct`; what clients send besides is ignored."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, TypeVar
+
+from msgspec import Meta, Struct, ValidationError, convert
+
+from lsp_server.door.call import N_MOST, Refused
+
+B = TypeVar("B", bound=Struct)
+
+Several = Annotated[int, Meta(ge=1, le=N_MOST, description="How many distinct texts are wanted.")]
+Tokens = Annotated[int, Meta(ge=0, description="The most tokens of a text; 0 reads the prompt and writes nothing.")]
+TokensOrAny = Annotated[int, Meta(ge=-2, description="As above; negative leaves it to the server.")]
+Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
+Stop = Annotated[str | list[str], Meta(description="The text ends before the first of these.")]
+Stream = Annotated[bool, Meta(description="Answer in events, a line of text each.")]
+
+_AT = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+_MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The JSON object of a body. Raises Refused for anything else."""
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        problem = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise Refused(400, f"the body is no JSON: {problem}") from None
+    if not isinstance(value, dict):
+        raise Refused(400, "the body must be a JSON object")
+    return value
+
+
+def read(value: dict[str, Any], kind: type[B]) -> B:
+    """The fields of `kind`. Raises Refused naming the first that is missing or wrong."""
+    try:
+        return convert(value, kind)
+    except ValidationError as error:
+        at = _AT.search(str(error))
+        problem, field = _AT.sub("", str(error)), at["path"] if at else ""
+        if missing := _MISSING.match(problem):
+            problem, field = "it is missing", ".".join(filter(None, (field, missing["name"])))
+        raise Refused(400, f"`{field}`: {problem[:1].lower()}{problem[1:]}", field) from None

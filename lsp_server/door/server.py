@@ -1,0 +1,116 @@
+"""The socket's side: uvicorn around the application, the model loaded behind a door that is open already."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from infill.complete import Completer
+from lsp_server.door.app import Door, application
+from lsp_server.door.line import LONGEST
+from lsp_server.errors import UserError
+
+CONNECTIONS_MOST = 512
+READER_SECONDS = 10.0
+"""How long a client may leave bytes that are sent to it unread."""
+SHUTDOWN_SECONDS = 2
+IDLE_SECONDS = LONGEST + 15
+"""How long an idle connection is kept: a client that is told to come back is known by it."""
+
+
+class Patient(H11Protocol):
+    """HTTP/1.1 that gives a reader READER_SECONDS for each time that it lets the connection fill up, then hangs up: an
+    answer that nobody reads must not stay in memory."""
+
+    _stuck: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stuck = self.loop.call_later(READER_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._relax()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._relax()
+        super().connection_lost(exc)
+
+    def _relax(self) -> None:
+        if self._stuck is not None:
+            self._stuck.cancel()
+            self._stuck = None
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which waits for answers when it is told to stop; here nobody has to finish them."""
+
+    def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._leave = leave
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._leave()
+        await super().shutdown(sockets)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one. Raises UserError."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        raise UserError(
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another --host or --port."
+        ) from None
+
+
+def run(door: Door, listener: socket.socket, load: Callable[[], Completer], ready: Callable[[], None]) -> None:
+    """Serve until a signal ends it. `load` runs on a thread while 503 is answered, then `ready` is called.
+
+    Raises what `load` raises.
+    """
+    problem: list[Exception] = []
+
+    async def bring_up() -> None:
+        try:
+            door.completer = await asyncio.to_thread(load)
+            ready()
+        except Exception as error:
+            problem.append(error)
+            server.should_exit = True
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        loading = asyncio.create_task(bring_up())
+        yield
+        await loading
+        if door.completer is not None:
+            door.completer.close()
+
+    config: dict[str, Any] = {
+        "http": Patient,
+        "ws": "none",
+        "loop": "asyncio",
+        "lifespan": "on",
+        "log_config": None,
+        "log_level": logging.WARNING,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+        "limit_concurrency": CONNECTIONS_MOST,
+        "timeout_graceful_shutdown": SHUTDOWN_SECONDS,
+        "timeout_keep_alive": IDLE_SECONDS,
+    }
+    server = Server(uvicorn.Config(application(door, lifespan), **config), door.leave)
+    server.run(sockets=[listener])
+    if problem:
+        raise problem[0]
