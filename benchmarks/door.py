@@ -44,7 +44,8 @@ class Client:
     async def work(self, until: float) -> None:
         """Ask until the time is over."""
         kept = httpx2.Limits(keepalive_expiry=PATIENCE)  # the server knows a client by its connection
-        async with httpx2.AsyncClient(base_url=self.url, timeout=PATIENCE, limits=kept) as http:
+        # Reading the certificates that nobody needs here would keep the clients busy for seconds.
+        async with httpx2.AsyncClient(base_url=self.url, timeout=PATIENCE, limits=kept, verify=False) as http:
             while time.perf_counter() < until:
                 began = time.perf_counter()
                 answer = await http.post("/infill", json=self._hole())

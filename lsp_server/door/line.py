@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager
@@ -14,6 +13,8 @@ from lsp_server.door.call import Refused
 
 REMEMBERED = 4096
 """Clients whose last turn is known."""
+LATEST = 0.2
+"""Weight of the latest turn in the running mean of how long a turn takes."""
 LONGEST = 60
 """Seconds that anybody is sent away for."""
 
@@ -39,7 +40,7 @@ class Line:
         self._since: dict[Hashable, float] = {}
         self._numbers = itertools.count()
         self._taken = False
-        self._seconds = 1.0
+        self._seconds: float | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -53,7 +54,8 @@ class Line:
             yield
         finally:
             now = self._clock()
-            self._seconds += 0.1 * (now - began - self._seconds)
+            before = now - began if self._seconds is None else self._seconds
+            self._seconds = before + LATEST * (now - began - before)
             self._since.pop(client, None)
             self._since[client] = now  # anew, so that the order of the keys is the order of the turns
             self._call_next()
@@ -96,5 +98,6 @@ class Line:
 
     def _full(self) -> Refused:
         """Come back when half of those who wait are through: later, and whoever is served now would be served again."""
-        seconds = min(LONGEST, math.ceil(self._seconds * (len(self._waiting) + 1) / 2))
-        return Refused(503, f"{self._most} requests are waiting already; try again", retry_after=max(1, seconds))
+        seconds = int((self._seconds or 0) * (len(self._waiting) + 1) / 2)
+        told = f"{self._most} requests are waiting already; try again"
+        return Refused(503, told, retry_after=max(1, min(LONGEST, seconds)))
