@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+ABSENT = -1
+"""The id of a control token that a model does not have: no token is it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ControlIds:
@@ -28,6 +31,11 @@ class ControlIds:
     prefix: int
     file: int
     middle: int
+
+    @classmethod
+    def only(cls, mask: int, eom: int, insert: int = ABSENT, delete: int = ABSENT) -> ControlIds:
+        """Of a model whose prompt is plain text: it has no tokens that open streams."""
+        return cls(mask, eom, insert, delete, ABSENT, ABSENT, ABSENT, ABSENT)
 
     @property
     def never_text(self) -> frozenset[int]:

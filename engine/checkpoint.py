@@ -1,4 +1,7 @@
-"""What a model folder contains: `config.json`, `tokenizer.json`, weights. Read without loading any of the weights."""
+"""What a model folder contains: `config.json`, `tokenizer.json`, weights. Read without loading any of the weights.
+
+Ours is described here; folders as other makers release them in `released.py`.
+"""
 
 from __future__ import annotations
 
@@ -36,8 +39,9 @@ class File:
 class ModelConfig:
     """`config.json`.
 
-    architecture: which module of `engine/models` the weights belong to. context: positions run from 0 to this,
-    exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
+    architecture: which module of `engine/models` the weights belong to. prompt: how prefix and suffix reach the model
+    (`infill/prompt.py`): streams, in-place, suffix-first or chat; ours is streams. context: positions run from 0 to
+    this, exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
     canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. middle_trained: whether weights
     know, left to right, where a middle ends (EOM). modes: overrides of decoding thresholds, mode name -> field of
     `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence ({"slope": ...,
@@ -60,12 +64,13 @@ class ModelConfig:
     control: ControlIds
     format_version: int = FORMAT_VERSION
     prompt_format: int = PROMPT_FORMAT
+    prompt: str = "streams"
     quantization: str = "none"
     middle_trained: bool = False
     canvas_trained: bool = False
     editing_trained: bool = False
     default_mode: str = "causal"
-    modes: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    modes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     calibration: Mapping[str, float] | None = None
     files: Mapping[str, File] = field(default_factory=dict)
 
@@ -94,9 +99,9 @@ class Checkpoint:
         return cls(folder, config)
 
     def verify(self) -> None:
-        """Read every file and compare its sha256: about half a second. Raises CheckpointError."""
+        """Read every file that has one and compare its sha256: about half a second. Raises CheckpointError."""
         for name, file in self.config.files.items():
-            if digest(self.folder / name) != file.sha256:
+            if file.sha256 and digest(self.folder / name) != file.sha256:
                 raise CheckpointError(f"The model file {self.folder / name} is damaged: wrong checksum. {REMEDY}")
 
     def path(self, name: str) -> Path:
@@ -132,6 +137,10 @@ def _read_config(folder: Path) -> ModelConfig:
         raise CheckpointError(f"{path} cannot be read ({error}). {REMEDY}") from None
     if not isinstance(raw, dict):
         raise CheckpointError(f"{path} is not a model description. {REMEDY}")
+    from engine import released  # which builds on what is defined here
+
+    if released.is_released(raw):
+        return released.read(folder, raw)
     for key, known in (("format_version", FORMAT_VERSION), ("prompt_format", PROMPT_FORMAT)):
         if raw.get(key) != known:
             raise CheckpointError(
@@ -161,4 +170,6 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
         and all(type(value) in (int, float) and math.isfinite(value) for value in calibration.values())
     ):
         raise ValueError(f"calibration must be the numbers slope and intercept, not {calibration!r}")
+    if raw.get("prompt", "streams") != "streams":
+        raise ValueError(f"prompt must be streams, not {raw['prompt']!r}")
     return ModelConfig(**{**raw, "control": control, "files": files})

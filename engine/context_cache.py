@@ -2,7 +2,8 @@
 
 A context is a list of streams. Because a stream is causal and blind to the others (but for those it names), its keys
 and values depend on its own tokens alone: the longest common prefix with what was encoded before is exact, any cursor
-is a slice, and a changed neighbour costs nothing. Nothing here runs a model; arrays are only sliced.
+is a slice, and a changed neighbour costs nothing. Where attention is causal from block to block, the longest common
+prefix of whole blocks is. Nothing here runs a model; arrays are only sliced.
 """
 
 from __future__ import annotations
@@ -63,10 +64,11 @@ class ContextCache:
     """Encoded streams, newest kept, by bytes.
 
     allocate: slots -> a zeroed KV array. max_bytes: what the cache may keep; streams under way are never evicted.
+    block: tokens whose keys depend on each other; streams are then held and encoded in whole blocks.
     """
 
-    def __init__(self, allocate: Callable[[int], KV], max_bytes: int) -> None:
-        self._allocate, self._max_bytes = allocate, max_bytes
+    def __init__(self, allocate: Callable[[int], KV], max_bytes: int, block: int = 1) -> None:
+        self._allocate, self._max_bytes, self._block = allocate, max_bytes, block
         self._entries: dict[Hashable, list[Encoded]] = {}
         self._time = itertools.count()
 
@@ -80,12 +82,15 @@ class ContextCache:
         for stream in context.streams:
             seen = tuple((holds[i].key, holds[i].ids.tobytes()) for i in stream.sees)
             hold = Hold((stream.start, seen), np.asarray(stream.ids, dtype=np.int64))
-            found = [(common(entry.ids, hold.ids), entry) for entry in self._entries.get(hold.key, ())]
+            found = [(self._shared(entry.ids, hold.ids), entry) for entry in self._entries.get(hold.key, ())]
             hold.length, entry = max(found, key=lambda pair: (pair[0], pair[1].used), default=(0, None))
             if entry is not None and hold.length:
                 self._attach(hold, entry)
             holds.append(hold)
         return holds
+
+    def _shared(self, encoded: NDArray[np.int64], wanted: NDArray[np.int64]) -> int:
+        return common(encoded, wanted) // self._block * self._block
 
     def append(self, hold: Hold, kv: KV) -> None:
         """Keep the keys and values of the next tokens of `hold.ids` (as many as `kv` has slots)."""

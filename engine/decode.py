@@ -143,6 +143,7 @@ def decode(
     cold = task.nearby is not None and lease.pending > COLD
     if cold and task.nearby is not None:
         lease.close()
+        run.context = task.nearby
         lease = denoiser.open(task.nearby)
     try:
         while lease.pending > CHUNK and not run.late():
@@ -213,6 +214,7 @@ class _Run:
     ) -> None:
         self.denoiser, self.task, self.vocabulary = denoiser, task, vocabulary
         self.clock, self.submitted, self.cost = clock, submitted, Cost()
+        self.context = task.context
         control = denoiser.control
         one_line = np.flatnonzero(vocabulary.line_breaks) if task.max_lines == 1 else ()
         ends = frozenset((control.eom, *(vocabulary.reserved - control.never_text), *map(int, one_line)))
@@ -240,11 +242,17 @@ class _Run:
 
     def denoise(self, lease: Lease, mode: Mode, canvases: Sequence[Canvas]) -> Generator[Step, None, list[Candidate]]:
         """Mask-to-Token and Token-to-Token on canvases; all candidates share each forward."""
+        if mode.block:
+            canvases = [self._to_block_end(canvas, mode.block) for canvas in canvases]
+        looked: list[Prediction] = []
+        if mode.lengths and all((canvas.ids == self.rules.control.mask).all() for canvas in canvases):
+            canvases, looked = self._surest_length(lease, mode)
         sketches = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases]
         while live := [sketch for sketch in sketches if not sketch.done]:
             if self.late():
                 break
-            predictions = self._timed(lease, live)
+            drafts = [Draft(sketch.committed, sketch.canvas) for sketch in live]
+            predictions, looked = looked or self._timed(lease, drafts), []
             if self.cost.forwards == 1:
                 sketches += self._alternatives(live[0], predictions[0])
             for sketch, prediction in zip(live, predictions, strict=True):
@@ -256,11 +264,24 @@ class _Run:
                     self._extend(sketch)
         return [self._candidate(sketch) for sketch in sketches]
 
-    def _timed(self, lease: Lease, live: Sequence[Sketch]) -> list[Prediction]:
+    def _surest_length(self, lease: Lease, mode: Mode) -> tuple[list[Canvas], list[Prediction]]:
+        """The open canvas whose length fits the hole best, and what was predicted for it: the length at which the best
+        answers are most probable on average, against what that length usually gives (CAL, arXiv 2602.00476)."""
+        sizes = [size for size in mode.lengths if size <= self.task.max_tokens] or [mode.lengths[0]]
+        canvases = [Canvas.masks(size, self.rules.control.mask) for size in sizes]
+        predictions = self._timed(lease, [Draft(self.task.committed, canvas) for canvas in canvases])
+        sure = [
+            float(np.mean([_ranked(said, slot, self.rules)[0][1] for slot in range(size)])) / usual_confidence(size)
+            for size, said in zip(sizes, predictions, strict=True)
+        ]
+        best = int(np.argmax(sure))
+        return [canvases[best]], [predictions[best]]
+
+    def _timed(self, lease: Lease, drafts: Sequence[Draft]) -> list[Prediction]:
         before, began = lease.pending, time.monotonic()
-        predictions = self.denoiser.predict(lease, [Draft(sketch.committed, sketch.canvas) for sketch in live])
+        predictions = self.denoiser.predict(lease, drafts)
         if not before:
-            self.clock.note(sum(len(sketch.canvas) for sketch in live), time.monotonic() - began)
+            self.clock.note(sum(len(draft.canvas) for draft in drafts), time.monotonic() - began)
         self.cost.forwards += 1
         self.cost.context_tokens += before
         return predictions
@@ -287,10 +308,30 @@ class _Run:
             0 < used == len(sketch.canvas)
             and ids[-1] not in self.rules.ends
             and written < self.task.max_tokens
-            and not full
+            and not (full or sketch.mode.lengths)
         ):
-            overlap, size = min(OVERLAP, used // 2), len(sketch.canvas)
-            sketch.advance(overlap, min(size, overlap + self.task.max_tokens - written) if self.task.exact else size)
+            sketch.advance(*self._next_canvas(sketch, self.task.max_tokens - written))
+
+    def _next_canvas(self, sketch: Sketch, wanted: int) -> tuple[int, int]:
+        """How many tokens the next canvas takes back as drafts, and how many masks stand after them.
+
+        wanted: tokens that the task may still write.
+        """
+        mode, size = sketch.mode, len(sketch.canvas)
+        if mode.block:
+            return min(mode.revisit_blocks * mode.block, size), self._room(len(sketch.committed) + size, mode.block)
+        overlap = min(OVERLAP, size // 2)
+        return overlap, min(size - overlap, wanted) if self.task.exact else size - overlap
+
+    def _to_block_end(self, canvas: Canvas, block: int) -> Canvas:
+        """An open canvas ends where its block does, as such models were trained; a draft stays as it is."""
+        mask = self.rules.control.mask
+        still_open = bool((canvas.ids == mask).all())
+        return Canvas.masks(self._room(len(self.task.committed), block), mask) if still_open else canvas
+
+    def _room(self, written: int, block: int) -> int:
+        """Slots from the token after `written` ones of the middle to the end of its block."""
+        return block - (self.context.middle + written) % block
 
     def _candidate(self, sketch: Sketch) -> Candidate:
         used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
@@ -298,7 +339,7 @@ class _Run:
         ended = bool(np.isin(sketch.canvas.ids[:settled], list(self.rules.ends)).any())
         old = sketch.committed[len(self.task.committed) :]
         probs = (*sketch.probs, *map(float, sketch.canvas.probs[:used]))
-        return self._bounded(Candidate(old + ids, probs, ended and sketch.done))
+        return self._bounded(Candidate(old + ids, probs, (ended or bool(sketch.mode.lengths)) and sketch.done))
 
     def causal(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
         """Left to right on the middle stream, one token a forward: the most probable token, or the most probable
@@ -355,6 +396,11 @@ def _best(beams: Iterable[Beam]) -> list[Beam]:
     return sorted(beams, key=lambda beam: -beam.score)
 
 
+def usual_confidence(size: int) -> float:
+    """Mean probability of the best answers on an open canvas of this size, wherever it is: CAL's fit for LLaDA 8B."""
+    return float(np.exp(-1.77 * size) + 0.56 * np.exp(-0.06 * size) + 0.24)
+
+
 def _ranked(prediction: Prediction, slot: int, rules: Rules) -> list[tuple[int, float]]:
     """A slot's possible answers, best first: never empty, because an end is always possible."""
     barred = rules.barred | {rules.control.insert, rules.control.delete}
@@ -407,11 +453,11 @@ class Sketch:
         started_open = bool((before.ids[~before.frozen] == self.rules.control.mask).all())
         return started_open and all(c.kind == "filled" and c.prob >= self.mode.sure for c in changes)
 
-    def advance(self, overlap: int, size: int) -> None:
-        """Commit all but the last tokens and open the next canvas, of `size` slots, with those as drafts."""
+    def advance(self, overlap: int, masks: int) -> None:
+        """Commit all but the last tokens and open the next canvas: those as drafts, then masks."""
         keep = len(self.canvas) - overlap
         self.committed += tuple(int(i) for i in self.canvas.ids[:keep])
         self.probs += tuple(float(p) for p in self.canvas.probs[:keep])
-        fresh = Canvas.masks(size, self.rules.control.mask)
+        fresh = Canvas.masks(overlap + masks, self.rules.control.mask)
         fresh.ids[:overlap], fresh.probs[:overlap] = self.canvas.ids[keep:], self.canvas.probs[keep:]
         self._begin(fresh)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,10 @@ class Mode:
     indel: whether INSERT and DELETE are listened to.
     sure: no verifying step when every slot was filled in one step with at least this probability.
     causal: left to right, one token a forward, on the middle stream; the canvas is not used.
+    block: open canvases end where a block of this many tokens does, counted from the start of the text; 0: anywhere.
+    revisit_blocks: finished blocks that the next canvas takes back as drafts (LLaDA2.1's multi-block editing).
+    lengths: for models that fill a hole in place and cannot end before it is full: an open canvas gets the one of these
+    sizes at which its first forward is surest, and the middle ends with it; empty: the size asked for, then a next one.
     """
 
     name: str
@@ -26,6 +31,9 @@ class Mode:
     indel: bool = True
     sure: float = 0.9
     causal: bool = False
+    block: int = 0
+    revisit_blocks: int = 0
+    lengths: tuple[int, ...] = ()
 
 
 SPEEDY = Mode("speedy", fill_threshold=0.5, edit_threshold=0.0)
@@ -42,11 +50,11 @@ class Modes:
     causal: Mode = CAUSAL
 
     @classmethod
-    def of(cls, *, canvas_trained: bool, editing_trained: bool, overrides: Mapping[str, Mapping[str, float]]) -> Modes:
+    def of(cls, *, canvas_trained: bool, editing_trained: bool, overrides: Mapping[str, Mapping[str, Any]]) -> Modes:
         """What these weights can do: an untrained canvas decodes left to right, untrained editing never edits."""
         if not canvas_trained:
             return cls(CAUSAL, CAUSAL, CAUSAL)
-        speedy, quality = (replace(mode, **overrides.get(mode.name, {})) for mode in (SPEEDY, QUALITY))  # type: ignore[arg-type]
+        speedy, quality = (replace(mode, **overrides.get(mode.name, {})) for mode in (SPEEDY, QUALITY))
         if not editing_trained:
             speedy, quality = (replace(mode, edit_threshold=None, indel=False) for mode in (speedy, quality))
         return cls(speedy, quality, CAUSAL)

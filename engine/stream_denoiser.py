@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from engine.canvas import Canvas, ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
 from engine.denoiser import Context, Draft, Prediction
-from engine.forward import Forward, Output, Rows
+from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas
 
-HIDDEN = np.float32(-1e9)
-"""Added to the attention scores of what a row must not see: exp() of it is exactly 0."""
 REGION = 32
 """Slots by which the region of a stream grows that another one follows."""
 MIDDLE_ROOM = 64
@@ -55,7 +53,7 @@ class StreamDenoiser:
         one = self._start(lease, lease.pending)
         for draft in drafts:
             one.add_canvas(self._middle(lease, draft.committed), draft.canvas)
-        return _by_canvas(self._run(one), [draft.canvas for draft in drafts])
+        return by_canvas(self._run(one), [draft.canvas for draft in drafts])
 
     def next_token(
         self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
@@ -65,11 +63,7 @@ class StreamDenoiser:
             rows = one.add_middle(self._middle(lease, middle), recompute_last=True)
             one.ask(rows[-1], NO_TARGETS if among is None else among)
         output = self._run(one)
-        if among is None:
-            return [Prediction(output.top_ids[i : i + 1], output.top_probs[i : i + 1]) for i in range(len(middles))]
-        best = np.argsort(-output.target_logprobs, axis=1, kind="stable")[:, : output.top_ids.shape[1]]
-        probs = np.exp(np.take_along_axis(output.target_logprobs, best, axis=1))
-        return [Prediction(among[best[i]][None], probs[i : i + 1]) for i in range(len(middles))]
+        return [best_of(output, row, among) for row in range(len(middles))]
 
     def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
         if not any(middles):
@@ -309,18 +303,3 @@ class OneForward:
         self._is_canvas.append(canvas)
         self._slots.append(slots)
         self._rows.append(rows)
-
-
-def _by_canvas(output: Output, canvases: Sequence[Canvas]) -> list[Prediction]:
-    """Hand the rows that were asked about back to their slots; a frozen slot predicts its own token."""
-    predictions, at = [], 0
-    for canvas in canvases:
-        asked = ~canvas.frozen
-        ids = np.repeat(canvas.ids[:, None], output.top_ids.shape[1], axis=1)
-        probs = np.zeros(ids.shape, np.float32)
-        probs[:, 0] = 1.0
-        n = int(asked.sum())
-        ids[asked], probs[asked] = output.top_ids[at : at + n], output.top_probs[at : at + n]
-        predictions.append(Prediction(ids, probs))
-        at += n
-    return predictions

@@ -3,37 +3,73 @@
 from __future__ import annotations
 
 import codecs
+import json
+import re
 from bisect import bisect_left
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
+from engine.canvas import ABSENT, ControlIds
+
 RESERVED = 17
-"""Ids 0 to 16 are markers of the base vocabulary (control tokens of ours among them): they stand for no text."""
+"""Ids 0 to 16 of our own vocabulary are markers of the base (control tokens of ours among them): no text."""
 
 
 class Tokenizer:
-    """Byte-level BPE. Every text survives `decode(encode(text))`, but for lone surrogates, which become U+FFFD."""
+    """Byte-level BPE. Every text survives `decode(encode(text))`, but for lone surrogates, which become U+FFFD.
 
-    def __init__(self, bpe: tokenizers.Tokenizer) -> None:
+    names: the ids that stand for no text, and what they are called; RESERVED of them where nobody says. text_of: the
+    bytes of a token as the vocabulary spells it.
+    """
+
+    def __init__(
+        self,
+        bpe: tokenizers.Tokenizer,
+        names: Mapping[int, str] | None = None,
+        text_of: Callable[[str], bytes] | None = None,
+    ) -> None:
+        text_of = text_of or byte_level
         self._bpe = bpe
-        self.size: int = bpe.get_vocab_size()
-        byte_of = byte_of_letter()
-        names = {index: token for token, index in bpe.get_vocab().items()}
-        self._names = [names[index] for index in range(RESERVED)]
-        self.token_bytes: list[bytes] = [b""] * RESERVED + [
-            bytes([byte_of[letter] for letter in names[index]]) for index in range(RESERVED, self.size)
+        spelled = {index: token for token, index in bpe.get_vocab().items()}
+        self._names = {index: spelled[index] for index in range(RESERVED)} if names is None else dict(names)
+        self._special = {name: index for index, name in self._names.items()}
+        self.size: int = max((*spelled, *self._names)) + 1
+        self.token_bytes: list[bytes] = [
+            b"" if index in self._names else text_of(spelled.get(index, "")) for index in range(self.size)
         ]
+        pieces = bpe.pre_tokenizer.pre_tokenize_str("):\n    x") if bpe.pre_tokenizer is not None else []
+        self.joins_line_ends: bool = all(start != 2 for _, (start, _) in pieces)
+        self.reserved = frozenset(self._names) | {index for index, text in enumerate(self.token_bytes) if not text}
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
-        """Read a `tokenizer.json`. Raises ValueError when it cannot be read."""
+        """Read a `tokenizer.json`: byte-level BPE, or BPE that falls back to bytes (Gemma). Raises ValueError for what
+        cannot be read and for other kinds.
+
+        Special tokens become names: a user's text that spells one is only text. Normal forms of Unicode are left out,
+        because they change text.
+        """
         try:
-            return cls(tokenizers.Tokenizer.from_file(str(path)))
+            raw = json.loads(Path(path).read_text(encoding="utf-8"))
+            names = {token["id"]: token["content"] for token in raw["added_tokens"] if token["special"]}
+            falls_back = bool(raw["model"].get("byte_fallback"))
+            plain = raw | {"post_processor": None, "normalizer": raw["normalizer"] if falls_back else None}
+            plain["added_tokens"] = [token for token in raw["added_tokens"] if not token["special"]]
+            kept = {token["content"]: token["id"] for token in plain["added_tokens"]}  # the library would renumber them
+            plain["model"] = raw["model"] | {"vocab": _without(raw["model"]["vocab"], names) | kept}
+            spelled = byte_fallback if falls_back else byte_level
+
+            def text_of(token: str) -> bytes:
+                return token.encode() if token in kept else spelled(token)
+
+            return cls(tokenizers.Tokenizer.from_str(json.dumps(plain)), names or None, text_of)
+        except KeyError as error:
+            raise ValueError(f"{path} is not a byte-level tokenizer ({error}); redraft reads no other.") from error
         except Exception as error:  # the library raises bare Exception
             raise ValueError(f"{path} is not a readable tokenizer ({error}); install the model again.") from error
 
@@ -45,22 +81,50 @@ class Tokenizer:
             text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
         return list(self._bpe.encode(text, add_special_tokens=False).ids)
 
+    def marked(self, text: str) -> list[int]:
+        """Ids of a text of ours, in which the names of reserved tokens stand for them (a chat form)."""
+        parts = re.split(f"({'|'.join(map(re.escape, self._special))})", text) if self._special else [text]
+        ids = [[self._special[part]] if part in self._special else self.encode(part) for part in parts]
+        return [index for part in ids for index in part]
+
+    def check(self, control: ControlIds, rows: int) -> None:
+        """Raises ValueError unless these weights can be this tokenizer's: `rows` tokens, and control tokens that
+        stand for no text."""
+        if self.size > rows:
+            raise ValueError(
+                f"its tokenizer has {self.size} tokens and its weights {rows}: they do not belong together."
+            )
+        strange = sorted(index for index in control.never_text - {ABSENT} if index not in self.reserved)
+        if strange:
+            raise ValueError(
+                f"token {strange[0]}, which config.json gives a meaning, is text or nothing in its tokenizer: they do "
+                "not belong together."
+            )
+
     def decode(self, ids: Sequence[int]) -> str:
-        """Text of the ids. Reserved ids vanish; a character cut at the end vanishes, a broken one inside is U+FFFD."""
+        """Text of the ids. Reserved ids and such as have no token (weights may have rows to spare) vanish; a character
+        cut at the end vanishes, a broken one inside is U+FFFD."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        return decoder.decode(b"".join(self.token_bytes[index] for index in ids))
+        return decoder.decode(b"".join(self._bytes(index) for index in ids))
 
     def pieces(self, ids: Sequence[int]) -> list[str]:
         """Each id by itself, readable: its text, or the name of a reserved one. For traces."""
-        return [
-            self._names[index] if index < RESERVED else self.token_bytes[index].decode("utf-8", "replace")
-            for index in ids
-        ]
+        return [self._names.get(index) or self._bytes(index).decode("utf-8", "replace") for index in ids]
+
+    def _bytes(self, index: int) -> bytes:
+        return self.token_bytes[index] if 0 <= index < self.size else b""
 
     @cached_property
     def newlines(self) -> NDArray[np.int64]:
         """Line breaks in each id's text: (V,)."""
         return np.array([piece.count(b"\n") for piece in self.token_bytes], dtype=np.int64)
+
+    def lines_and_reserved(self, rows: int) -> tuple[NDArray[np.int64], frozenset[int]]:
+        """What decoding has to know (`decode.Vocabulary`) where the weights have `rows` tokens: line breaks per id
+        (rows,), and the ids that are never text, those beyond the tokenizer's among them."""
+        lines = np.zeros(rows, np.int64)
+        lines[: self.size] = self.newlines
+        return lines, self.reserved | frozenset(range(self.size, rows))
 
     def starting_with(self, text: str) -> NDArray[np.int64]:
         """Ids, ascending, whose bytes begin with those of `text` (token healing); every text id for an empty text."""
@@ -72,8 +136,32 @@ class Tokenizer:
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.int64], list[bytes]]:
-        order = sorted(range(RESERVED, self.size), key=self.token_bytes.__getitem__)
+        texts = (index for index in range(self.size) if index not in self.reserved)
+        order = sorted(texts, key=self.token_bytes.__getitem__)
         return np.array(order, dtype=np.int64), [self.token_bytes[index] for index in order]
+
+
+def _without(vocabulary: Mapping[str, int], added: Mapping[int, str]) -> dict[str, int]:
+    """A vocabulary without what was added to it; some releases list such a token in both places."""
+    return {token: index for token, index in vocabulary.items() if added.get(index) != token}
+
+
+def byte_level(token: str) -> bytes:
+    """A token as GPT-2's kind spells it. Raises KeyError for one that is not spelled so."""
+    letters = _letters()
+    return bytes([letters[letter] for letter in token])
+
+
+def byte_fallback(token: str) -> bytes:
+    """A token as SentencePiece's kind spells it: spaces are U+2581, a byte that is no character is <0x..>."""
+    if len(token) == 6 and token.startswith("<0x") and token.endswith(">"):
+        return bytes([int(token[3:5], 16)])
+    return token.replace("\u2581", " ").encode()
+
+
+@cache
+def _letters() -> dict[str, int]:
+    return byte_of_letter()
 
 
 def byte_of_letter() -> dict[str, int]:

@@ -27,7 +27,12 @@ OPEN_AFTER_DRAFT = 8
 
 
 class TextTokens(prompt.Tokens, Protocol):
-    """What is needed besides: each token by itself, readable; how many lines each one ends."""
+    """What is needed besides: each token by itself, readable; how many lines each one ends.
+
+    joins_line_ends: whether a line end and the punctuation before it can be one token.
+    """
+
+    joins_line_ends: bool
 
     @property
     def newlines(self) -> NDArray[np.int64]: ...
@@ -39,8 +44,8 @@ class LocalFiller:
     """`Filler` over the engine of this process.
 
     heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). ends: such weights
-    know all the same where a middle ends (EOM); of the others only a line end tells. may_idle: whether work that nobody
-    waits for is welcome now; on battery it is not.
+    know all the same where a middle ends (EOM); of the others only a line end tells. form: how prefix and suffix reach
+    the model. may_idle: whether work that nobody waits for is welcome now; on battery it is not.
     """
 
     def __init__(
@@ -51,12 +56,14 @@ class LocalFiller:
         calibration: Calibration | None = None,
         heals: bool = False,
         ends: bool = False,
+        form: prompt.Form = prompt.STREAMS,
         may_idle: Callable[[], bool] = lambda: True,
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
         self.knows_the_end = ends or not heals
-        self._lines, self._may_idle = prompt.ByLine(tokens), may_idle
+        self._lines = prompt.ByLine(tokens, joins_line_ends=tokens.joins_line_ends)
+        self._form, self._may_idle = form, may_idle
 
     async def fill(self, request: FillRequest) -> FillResult:
         built = self._prompt(request)
@@ -76,7 +83,8 @@ class LocalFiller:
         by_line = not self.knows_the_end
         built = self._prompt(replace(request, suffix="") if by_line else request)
         end = _following(request.suffix) if by_line else ""
-        ends = () if by_line else (self.engine.control.eom,)
+        # What is filled in place ends where the suffix begins.
+        ends = () if by_line or self._form.name == "in-place" else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
@@ -98,7 +106,7 @@ class LocalFiller:
     def _prompt(self, request: FillRequest) -> prompt.Prompt:
         control = self.engine.control
         sides = (request.prefix, request.suffix, request.path, request.snippets)
-        return prompt.build(self._lines, control, *sides, heal=self._heals)
+        return prompt.build(self._lines, control, *sides, heal=self._heals, form=self._form)
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
         limits, healed = request.limits, built.hole.healed
@@ -146,11 +154,12 @@ class LocalFiller:
             starts = dict.fromkeys(tuple(ids[: doubt.index(True)]) for doubt in doubts)
             return [(committed, (Canvas.masks(1, mask),)) for committed in starts]
         doubted = self._doubted(ids, request.suspects, len(healed))
-        size = min(CANVAS_MOST, len(ids) + OPEN_AFTER_DRAFT)
         masked = [mask if doubt else token for token, doubt in zip(ids, doubted, strict=True)]
         if any(start >= len(request.draft) for start, _ in request.suspects):
             masked.append(mask)
         rows = [ids, masked] if masked != ids else [ids]
+        grows = self._form.name != "in-place"  # there the suffix begins where the canvas ends
+        size = max(1, min(CANVAS_MOST, len(rows[-1]) + OPEN_AFTER_DRAFT * grows))
         return [((), tuple(Canvas.of((row + [eom] * size)[:size]) for row in rows))]
 
     def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:

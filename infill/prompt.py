@@ -1,10 +1,18 @@
 """The prompt format, version 1: text on both sides of a hole <-> token streams. Training imports this module.
 
+How the two sides reach a model stands in its `config.json` (`prompt`). The embedded model reads `streams`:
+
  snippet   [FILE] path \\n text                    positions from 0, at most 512 tokens together
  below     [SUF] whole lines after the cursor's    positions from 512, at most 192
  rest      [SUF] rest of the cursor's line         positions from 704, at most 32; sees below
  prefix    [PRE] path \\n text                     positions from 768, at most 768 and the tail
  middle    [MID] ...                               positions after the prefix
+
+Large models read plain text, in one of three forms (`Form`):
+
+ in-place       other files, prefix | middle | suffix           where attention sees both sides
+ suffix-first   other files, suffix, prefix | middle            where it does not
+ chat           the same as a request; the answer begins with the prefix's last lines
 
 All text is LF. The prefix is tokenized in two parts, up to the last safe boundary and from there to the cursor (the
 tail), because only there tokenizing the parts and the whole agree; a keystroke then changes the tail alone.
@@ -38,6 +46,27 @@ CHARS_PER_TOKEN = 8
 """More characters than this a token are never looked at: a bound on what is tokenized, not on what is kept."""
 
 
+PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST, PLAIN_SNIPPETS_MOST = 1536, 384, 512
+"""Tokens of the plain forms: some 2,400 together with what stands around them."""
+PLAIN_NEARBY_SUFFIX = 64
+"""Suffix tokens of their small context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How prefix and suffix reach a model. name: streams, in-place, suffix-first or chat.
+
+    user, assistant: token ids that open the request and the answer in the model's chat form.
+    """
+
+    name: str = "streams"
+    user: tuple[int, ...] = ()
+    assistant: tuple[int, ...] = ()
+
+
+STREAMS = Form()
+
+
 class Tokens(Protocol):
     """What the prompt needs of a tokenizer: text never becomes a control token, and comes back byte for byte."""
 
@@ -51,17 +80,21 @@ class Tokens(Protocol):
 class ByLine:
     """A tokenizer that remembers lines: after a keystroke or a jump, only lines not seen lately are tokenized.
 
-    Line ends after a non-space character are safe boundaries, so the lines' tokens are the text's.
+    Tokenizers split text before they look for tokens. GPT-2's kind, ours, does so before a line end that follows a
+    non-space character; the newer kind joins a line end to the punctuation before it and splits after it, where no
+    further line end comes. So the lines' tokens are the text's.
     """
 
-    LINE_END = re.compile(r"(?<=\S)(?=\s*\n)")
+    BEFORE_LINE_END = re.compile(r"(?<=\S)(?=\s*\n)")
+    AT_LINE_START = re.compile(r"(?<=\n)(?!\s*\n)")
 
-    def __init__(self, tokens: Tokens, lines: int = 4096) -> None:
+    def __init__(self, tokens: Tokens, lines: int = 4096, *, joins_line_ends: bool = False) -> None:
         self._line = lru_cache(lines)(lambda line: tuple(tokens.encode(line)))
+        self._border = self.AT_LINE_START if joins_line_ends else self.BEFORE_LINE_END
         self.decode, self.starting_with = tokens.decode, tokens.starting_with
 
     def encode(self, text: str) -> list[int]:
-        return [token for line in self.LINE_END.split(text) for token in self._line(line)]
+        return [token for line in self._border.split(text) for token in self._line(line)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +126,19 @@ def build(
     snippets: Sequence[Snippet] = (),
     *,
     heal: bool = False,
+    form: Form = STREAMS,
 ) -> Prompt:
-    """The streams around the hole between `prefix` and `suffix` (LF line endings).
+    """The streams around the hole between `prefix` and `suffix` (LF line endings), in the form that a model reads.
 
     heal: for weights whose canvas is untrained: the prefix's last token is taken back and the middle writes it again
     (token healing), and the token before it opens the middle. The others were taught to start inside a token.
     """
+    if form.name != "streams":
+        return Prompt(
+            plain(tokens, form, prefix, suffix, path, snippets, (PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST)),
+            plain(tokens, form, prefix, suffix, path, (), (NEARBY, PLAIN_NEARBY_SUFFIX)),
+            Hole(),
+        )
     context_tail, healed = heal_tail(tokens, prefix) if heal else (_encode_tail(tokens, prefix), "")
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
     head = [control.prefix, *tokens.encode(short_path(path) + "\n")]
@@ -112,6 +152,50 @@ def build(
         Hole(healed),
         tokens.starting_with(healed) if healed else None,
     )
+
+
+def plain(
+    tokens: Tokens,
+    form: Form,
+    prefix: str,
+    suffix: str,
+    path: str,
+    snippets: Sequence[Snippet],
+    most: tuple[int, int],
+) -> Context:
+    """The context of a model that reads plain text. most: tokens of the prefix and of the suffix.
+
+    The prefix stands last, so that a keystroke changes the end of the text alone; its window moves in hops.
+    """
+    (prefix_most, suffix_most), file = most, short_path(path)
+    before = window(tokens, prefix, prefix_most, min(HOP, prefix_most))
+    after = tokens.encode(suffix[: suffix_most * CHARS_PER_TOKEN])[:suffix_most]
+    others = _plain_snippets(tokens, snippets)
+    name = tokens.encode(f"{file}:\n")
+    match form.name:
+        case "in-place":
+            left = (*others, *name, *before)
+            return Context((Stream("left", left, 0), Stream("right", tuple(after), len(left))), len(left))
+        case "suffix-first":
+            end = tokens.encode(f"The end of {file}:\n") if after else []
+            ids = (*others, *end, *after, *tokens.encode("\n\n"), *name, *before)
+        case "chat":
+            asked = tokens.encode(f"Continue {file} exactly where it stops; write code and nothing else.")
+            end = tokens.encode(" What you write is followed by:\n\n") if after else []
+            ids = (*form.user, *others, *asked, *end, *after, *form.assistant, *before)
+        case _:
+            raise ValueError(f"no prompt form is called {form.name!r}")
+    return Context((Stream("prompt", ids, 0),), len(ids))
+
+
+def _plain_snippets(tokens: Tokens, snippets: Sequence[Snippet]) -> list[int]:
+    """Pieces of other files under their names; the last one that fits in part is cut."""
+    ids = list[int]()
+    for snippet in snippets:
+        room = PLAIN_SNIPPETS_MOST - len(ids)
+        text = f"{short_path(snippet.path)}:\n{snippet.text}"[: room * CHARS_PER_TOKEN].rstrip("\n") + "\n\n"
+        ids += tokens.encode(text)[:room]
+    return ids
 
 
 def read(tokens: Tokens, ids: Sequence[int], hole: Hole) -> str:

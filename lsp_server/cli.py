@@ -29,7 +29,7 @@ def run(arguments: Sequence[str]) -> int:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     given = parser(arguments).parse_args(arguments)
     remote = (getattr(given, f"remote.{name}") for name in ("url", "kind", "model", "proxy"))
-    choice = Choice(given.model, given.backend, given.device, given.threads, *remote)
+    choice = Choice(given.model, given.backend, given.device, given.threads, given.dtype, *remote)
     try:
         status: int = given.run(given, choice)
         sys.stdout.flush()
@@ -76,9 +76,15 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
         help="a model folder, the name of an embedded model, or a script to answer from (default: the embedded model)",
     )
     common.add_argument(
-        "--backend", default="", choices=("auto", "onnx", "torch"), help="what runs the model (default: onnx)"
+        "--backend", default="", choices=("auto", "onnx", "torch"), help="what runs the model (default: what it needs)"
     )
     common.add_argument("--device", default="", help="cpu, cuda, ..., as the backend names it (default: cpu)")
+    common.add_argument(
+        "--dtype",
+        default="",
+        choices=("auto", "float32", "bfloat16", "float16", "int8"),
+        help="what the weights of a large model are held as (default: as they are stored)",
+    )
     common.add_argument(
         "--threads",
         type=_count,

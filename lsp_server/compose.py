@@ -17,12 +17,15 @@ import psutil
 from lsp_server.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from engine import Canvas, Context, Prediction, ScriptedDenoiser
-    from engine.checkpoint import Checkpoint
+    from engine.checkpoint import Checkpoint, ModelConfig
     from engine.tokenizer import Tokenizer
     from infill.complete import Completer
     from infill.filler import Filler
     from infill.local import LocalFiller
+    from infill.prompt import Form
     from infill.remote import Remote, RemoteFiller
     from lsp_server.settings import Settings
 
@@ -30,8 +33,8 @@ MODES = ("speedy", "quality", "auto", "causal")
 SCRIPTED = "scripted:"
 KEY_VARIABLE, KEYRING_SERVICE = "REDRAFT_REMOTE_KEY", "redraft"
 """Where the remote's key stands: in the environment, or in the keyring under this service and the host as user."""
-CACHE_BYTES = 96 << 20
-"""Encoded context kept beside what is in use: some 2,000 tokens of the embedded model, two or three files."""
+CACHED_TOKENS = 2048
+"""Encoded context kept beside what is in use: two or three files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,9 @@ class Choice:
     """What the user wants to run.
 
     model: a folder, the name of an embedded model, `scripted:FILE`, or empty for the embedded one. backend: onnx,
-    torch, or auto or empty for onnx. device: as the backend names it, or auto or empty for the processor. threads:
-    cores, 0 for the default. remote_url: a server that is asked before the model of this process, or empty for none;
+    torch, or auto or empty for what the model needs. device: as the backend names it, or auto or empty for the
+    processor. threads: cores, 0 for the default. dtype: what the weights of a large model are held as; auto or empty
+    for how they are stored. remote_url: a server that is asked before the model of this process, or empty for none;
     remote_kind, remote_model, remote_proxy: as `redraft.remote` says.
     """
 
@@ -48,6 +52,7 @@ class Choice:
     backend: str = ""
     device: str = ""
     threads: int = 0
+    dtype: str = ""
     remote_url: str = ""
     remote_kind: str = ""
     remote_model: str = ""
@@ -57,7 +62,7 @@ class Choice:
     def of(cls, settings: Settings) -> Choice:
         """What the settings name."""
         remote = (settings.remote_url, settings.remote_kind, settings.remote_model, settings.remote_proxy)
-        return cls(settings.model, settings.backend, settings.device, settings.threads, *remote)
+        return cls(settings.model, settings.backend, settings.device, settings.threads, settings.dtype, *remote)
 
     @property
     def folder(self) -> Path:
@@ -120,42 +125,60 @@ def open_filler(choice: Choice) -> Filler:
     return FallbackFiller(remote, local)
 
 
-def open_local(choice: Choice) -> LocalFiller:
-    """Load the model and start its engine. Raises UserError when it cannot be loaded."""
+def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on: None) -> LocalFiller:
+    """Load the model and start its engine. Raises UserError when it cannot be loaded.
+
+    on_loaded: told what really runs the model, in the runtime's own words.
+    """
     if choice.model.startswith(SCRIPTED):
         return _scripted(choice.model.removeprefix(SCRIPTED))
     from engine import Engine, Modes, Vocabulary, backends
-    from engine.stream_denoiser import StreamDenoiser
-    from engine.tokenizer import RESERVED, Tokenizer
+    from engine.checkpoint import CheckpointError
+    from engine.tokenizer import Tokenizer
     from infill.confidence import Logistic
     from infill.local import LocalFiller
 
     checkpoint = choice.checkpoint()
     config = checkpoint.config
-    backend = "onnx" if choice.backend in ("", "auto") else choice.backend
+    backend = backends.usual(checkpoint) if choice.backend in ("", "auto") else choice.backend
     device = "cpu" if choice.device in ("", "auto") else choice.device
     try:
         tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-        forward = backends.load(checkpoint, backend, choice.cores, device)
+        tokenizer.check(config.control, config.vocab)
+        denoiser, runs_on = backends.open_denoiser(
+            checkpoint, backend, choice.cores, device, choice.dtype or "auto", CACHED_TOKENS
+        )
     except ImportError as error:
         raise UserError(
             f"the {backend} backend needs {error.name}; install it with pip install 'redraft[{backend}]'."
         ) from None
+    except CheckpointError as error:
+        raise UserError(str(error)) from None
     except (ValueError, RuntimeError, OSError) as error:
         raise UserError(f"the model in {checkpoint.folder} cannot be loaded: {error}") from None
+    on_loaded(runs_on)
     modes = Modes.of(
         canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
     )
-    vocabulary = Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
-    engine = Engine(StreamDenoiser(forward, config.control, CACHE_BYTES), modes, vocabulary)
+    vocabulary = Vocabulary(*tokenizer.lines_and_reserved(config.vocab))
     return LocalFiller(
-        engine,
+        Engine(denoiser, modes, vocabulary),
         tokenizer,
         calibration=Logistic(**config.calibration) if config.calibration else None,
         heals=not config.canvas_trained,
         ends=config.middle_trained,
+        form=_form(config, tokenizer),
         may_idle=on_mains,
     )
+
+
+def _form(config: ModelConfig, tokenizer: Tokenizer) -> Form:
+    """How prefix and suffix reach these weights, with their chat markers as ids."""
+    from engine.released import ReleasedConfig
+    from infill.prompt import Form
+
+    user, assistant = config.chat if isinstance(config, ReleasedConfig) else ("", "")
+    return Form(config.prompt, tuple(tokenizer.marked(user)), tuple(tokenizer.marked(assistant)))
 
 
 def load_completer(settings: Settings) -> Completer:
@@ -294,15 +317,14 @@ class Script:
 
 def _scripted(name: str) -> LocalFiller:
     from engine import Engine, Modes, Vocabulary
-    from engine.tokenizer import RESERVED, Tokenizer
+    from engine.tokenizer import Tokenizer
     from infill.local import LocalFiller
 
     script = Script.read(name)
     checkpoint = Choice().checkpoint()
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    engine = Engine(
-        _denoiser(script, tokenizer, checkpoint), Modes(), Vocabulary(tokenizer.newlines, frozenset(range(RESERVED)))
-    )
+    vocabulary = Vocabulary(*tokenizer.lines_and_reserved(tokenizer.size))
+    engine = Engine(_denoiser(script, tokenizer, checkpoint), Modes(), vocabulary)
     return LocalFiller(engine, tokenizer)
 
 

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import unquote
@@ -103,13 +103,11 @@ class Session:
         loop, chosen = asyncio.get_running_loop(), self.settings
 
         def load() -> None:
-            completer: Completer | None = None
-            failure = ""
-            try:
-                completer = self._load(chosen)
-            except Exception as error:
-                log.exception("the model could not be loaded")
-                failure = str(error) or type(error).__name__
+            completer, failure = self._loaded(chosen)
+            if completer is None and chosen.model:
+                embedded = replace(chosen, model="", backend="auto", device="auto", dtype="auto")
+                completer, worse = self._loaded(embedded)
+                failure = worse or f"{failure} The model that comes with redraft serves instead."
             try:
                 loop.call_soon_threadsafe(self._finish_loading, completer, failure)
             except RuntimeError:
@@ -119,6 +117,14 @@ class Session:
         # A daemon: a client that leaves while the model loads must not be waited for.
         threading.Thread(target=load, name="load-model", daemon=True).start()
 
+    def _loaded(self, chosen: Settings) -> tuple[Completer | None, str]:
+        """The completer, or why there is none. Runs in the loading thread."""
+        try:
+            return self._load(chosen), ""
+        except Exception as error:
+            log.exception("the model could not be loaded")
+            return None, str(error) or type(error).__name__
+
     def _finish_loading(self, completer: Completer | None, failure: str) -> None:
         if self._closed:
             if completer is not None:
@@ -126,9 +132,13 @@ class Session:
             return
         self.completer = completer
         self.loaded.set()
-        if failure:
+        if completer is None:
             self.show(f"redraft cannot start: {failure}", types.MessageType.Error)
-        self.say_state(failure)
+            self.say_state(failure)
+            return
+        if failure:
+            self.show(f"redraft: {failure}", types.MessageType.Error)
+        self.say_state()
 
     def say_state(self, failure: str = "") -> None:
         """Send the state that follows from the settings and the model."""

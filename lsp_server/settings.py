@@ -193,6 +193,13 @@ class Settings:
         "backend", _choice("auto", "onnx", "torch"), "auto", "What runs the model.", scope="machine"
     )
     device: str = _setting("device", _text(), "auto", "What the backend runs on, as it names it.", scope="machine")
+    dtype: str = _setting(
+        "dtype",
+        _choice("auto", "float32", "bfloat16", "float16", "int8"),
+        "auto",
+        "What the weights of a large model are held as; `int8` needs half the memory of `bfloat16`.",
+        scope="machine",
+    )
     threads: int = _setting(
         "threads", _whole(0, 256), 0, "Cores the model may use; 0 is up to four, one less than there are.",
         scope="machine",

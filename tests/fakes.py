@@ -99,6 +99,7 @@ class Counting:
 
     def __init__(self, forward: Forward) -> None:
         self.forward, self.config, self.rows = forward, forward.config, list[int]()
+        self.runs_on = forward.runs_on
 
     def new_kv(self, slots: int) -> Any:
         return self.forward.new_kv(slots)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lsp_server import cli
 from tests.conftest import REDRAFT, ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -375,8 +376,30 @@ def test_the_embedded_model_completes_code(redraft: Run, tmp_path: Path) -> None
     assert answer["mode"] == "causal"
 
 
+def test_doctor_sees_two_wheels_of_one_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """onnxruntime-gpu beside onnxruntime: as pip leaves it, by its metadata (the wheel itself has 300 MB)."""
+    metadata = tmp_path / "onnxruntime_gpu-1.32.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: onnxruntime-gpu\nVersion: 1.32.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert cli.run(["doctor"]) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"runtimes: +onnxruntime \S+, onnxruntime-gpu 1.32.0", told)
+    assert "PROBLEM" in told and "pip uninstall -y onnxruntime onnxruntime-gpu" in told
+
+
+def test_a_device_that_is_not_there_is_one_sentence(redraft: Run) -> None:
+    for device, told in {"cuda": "has no working CUDAExecutionProvider here", "tpu": "runs on cpu or cuda"}.items():
+        ran = redraft("doctor", "--device", device)
+        assert ran.returncode == 1 and "Traceback" not in ran.stderr
+        assert told in ran.stdout
+
+
 def test_doctor_measures_the_embedded_model(redraft: Run) -> None:
     ran = redraft("doctor")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "redraft-135m" in ran.stdout
+    assert re.search(r"runs on: +onnxruntime \S+, CPUExecutionProvider", ran.stdout)
     assert re.search(r"a step: +\d+\.\d ms", ran.stdout)

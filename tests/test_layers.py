@@ -27,6 +27,7 @@ HOMES = {
     "onnxruntime": {"engine", "benchmarks"},
     "torch": {"engine", "training"},
     "transformers": {"engine"},
+    "safetensors": {"engine", "training"},
     "tokenizers": {"engine", "training"},
     "tree_sitter": {"infill"},
     "httpx": {"infill", "benchmarks"},

@@ -1,25 +1,81 @@
-"""Who computes a forward. Chosen once, where the program is put together."""
+"""Who computes a forward, and what decodes with it. Chosen once, where the program is put together."""
 
 from __future__ import annotations
 
-from engine.checkpoint import Checkpoint
+from typing import Any
+
+from engine.block_denoiser import BlockDenoiser
+from engine.checkpoint import Checkpoint, CheckpointError
+from engine.denoiser import Denoiser
 from engine.forward import Forward
+from engine.full_denoiser import FullDenoiser
+from engine.released import ReleasedConfig
+from engine.stream_denoiser import StreamDenoiser
 
 
-def load(checkpoint: Checkpoint, backend: str = "onnx", threads: int | None = None, device: str = "cpu") -> Forward:
+def usual(checkpoint: Checkpoint) -> str:
+    """The backend of a checkpoint that nobody chose one for: released weights run on torch alone."""
+    return "torch" if isinstance(checkpoint.config, ReleasedConfig) else "onnx"
+
+
+def load(
+    checkpoint: Checkpoint, backend: str = "onnx", threads: int | None = None, device: str = "cpu", dtype: str = "auto"
+) -> Forward:
     """Load a checkpoint's weights.
 
-    backend: "onnx" or "torch" (needs the extra of that name). threads: of the onnx backend, None for one per physical
-    core. device: of the torch backend. Raises CheckpointError, or ValueError for an unknown backend.
+    backend: "onnx" or "torch" (needs the extra of that name). threads: None for the backend's own choice. device: as
+    the backend names it. dtype: of the torch backend. Raises CheckpointError, or ValueError for an unknown backend.
     """
     match backend:
         case "onnx":
+            if usual(checkpoint) != "onnx":
+                raise CheckpointError(
+                    f"The model in {checkpoint.folder} is no onnx graph; choose --backend torch, or leave it out."
+                )
             from engine.backends.onnx import OnnxForward
 
-            return OnnxForward.load(checkpoint, threads)
+            return OnnxForward.load(checkpoint, threads, device)
         case "torch":
             from engine.backends.torch import TorchForward
 
-            return TorchForward.load(checkpoint, device)
+            _limit(threads)
+            return TorchForward.load(checkpoint, device, dtype)
         case _:
             raise ValueError(f"There is no backend {backend!r}; choose onnx or torch.")
+
+
+def open_denoiser(
+    checkpoint: Checkpoint, backend: str, threads: int, device: str, dtype: str, cached_tokens: int
+) -> tuple[Denoiser[Any], str]:
+    """Load a checkpoint and what decodes with it; and what really runs it, in words. Raises as `load` does."""
+    if checkpoint.config.architecture == "diffusion_gemma" and backend == "torch":
+        from engine.backends import shards
+        from engine.gemma_denoiser import GemmaDenoiser
+
+        _limit(threads)
+        dtype = shards.check_files(checkpoint, device, dtype)
+        gemma = GemmaDenoiser.load(checkpoint, device, dtype)
+        return gemma, gemma.runs_on
+    forward = load(checkpoint, backend, threads, device, dtype)
+    return denoiser(forward, cached_tokens), forward.runs_on
+
+
+def _limit(threads: int | None) -> None:
+    """How many cores torch takes; it knows only one number for the whole process."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def denoiser(forward: Forward, cached_tokens: int) -> Denoiser[Any]:
+    """What caches and predicts with these weights: it follows from who sees whom in them.
+
+    cached_tokens: encoded context that is kept beside what is in use.
+    """
+    config, cache_bytes = forward.config, cached_tokens * int(forward.new_kv(1).nbytes)
+    if not isinstance(config, ReleasedConfig):
+        return StreamDenoiser(forward, config.control, cache_bytes)
+    if config.block:
+        return BlockDenoiser(forward, config.control, config.block, cache_bytes)
+    return FullDenoiser(forward, config.control)

@@ -26,17 +26,26 @@ class OnnxForward:
         self._bound: NDArray[np.float32] | None = None
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, threads: int | None = None) -> OnnxForward:
-        """Map the weights and build the session. Raises CheckpointError when the graph cannot be loaded."""
-        path = checkpoint.path(GRAPH)
+    def load(cls, checkpoint: Checkpoint, threads: int | None = None, device: str = "cpu") -> OnnxForward:
+        """Map the weights and build the session. device: cpu or cuda.
+
+        Raises CheckpointError when the graph cannot be loaded, or when the device's provider is not there.
+        """
+        path, providers = checkpoint.path(GRAPH), _providers(device)
         try:
-            session = onnxruntime.InferenceSession(
-                str(path), session_options(threads), providers=["CPUExecutionProvider"]
-            )
+            session = onnxruntime.InferenceSession(str(path), session_options(threads), providers=providers)
         except Exception as error:  # onnxruntime's errors share no base class
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {REMEDY}") from error
+        if session.get_providers()[0] != providers[0]:  # it falls back to the processor without an error
+            raise CheckpointError(_without(providers[0]))
         return cls(session, checkpoint.config)
+
+    @property
+    def runs_on(self) -> str:
+        """The provider that really runs the graph, as the session says."""
+        assert self._session is not None, "closed"
+        return f"onnxruntime {onnxruntime.__version__}, {self._session.get_providers()[0]}"
 
     def new_kv(self, slots: int) -> NDArray[np.float32]:
         c = self.config
@@ -81,6 +90,24 @@ class OnnxForward:
             _bind(self._binding.bind_input, f"past_k_{layer}", keys, keys.shape)
             _bind(self._binding.bind_input, f"past_v_{layer}", values, values.shape)
         self._bound = past
+
+
+def _providers(device: str) -> list[str]:
+    known = {"cpu": ["CPUExecutionProvider"], "cuda": ["CUDAExecutionProvider", "CPUExecutionProvider"]}
+    if device not in known:
+        raise CheckpointError(
+            f"The onnx backend runs on {' or '.join(known)}, not on {device!r}; choose one with --device."
+        )
+    if known[device][0] not in onnxruntime.get_available_providers():
+        raise CheckpointError(_without(known[device][0]))
+    return known[device]
+
+
+def _without(provider: str) -> str:
+    return (
+        f"onnxruntime {onnxruntime.__version__} has no working {provider} here; swap in onnxruntime-gpu with its CUDA "
+        "libraries as the README says (Large models and GPUs), or leave --device out."
+    )
 
 
 def _bind(bind: Callable[..., None], name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:

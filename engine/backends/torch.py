@@ -1,52 +1,106 @@
-"""The torch backend: the compact model's module in float32, on a processor or an accelerator."""
+"""The torch backend, on a processor or an accelerator: the compact model's module, and the released decoders."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
-from engine.checkpoint import Checkpoint, ModelConfig
+from engine.backends import shards
+from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig
 from engine.forward import TOP_K, Output, Rows, check
 from engine.models.compact import CompactModel
+from engine.models.layers import Decoder
+from engine.models.llada import Llada
+from engine.models.llada2 import Llada2
+from engine.models.llada_moe import LladaMoe
+from engine.released import ReleasedConfig
+
+DECODERS: dict[str, type[Decoder]] = {"llada": Llada, "llada_moe": LladaMoe, "llada2": Llada2}
 
 
 class TorchForward:
-    """`Forward` over a `CompactModel`; keys and values are tensors on the model's device."""
+    """`Forward` over a module; keys and values are tensors on the model's device, in its precision."""
 
-    def __init__(self, model: CompactModel) -> None:
+    def __init__(self, model: Any) -> None:
         self.config: ModelConfig = model.config
-        self._model: CompactModel | None = model.eval()
-        self._device = model.embed.device
+        self._model: nn.Module | None = model.eval()
+        self._device, self._dtype = model.embed.device, model.embed.dtype
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, device: str = "cpu") -> TorchForward:
-        """Read `model.safetensors` of a folder in full precision."""
+    def load(cls, checkpoint: Checkpoint, device: str = "cpu", dtype: str = "auto") -> TorchForward:
+        """Read the weights of a folder: ours in full precision, released ones as `dtype` says (auto: as stored).
+
+        Raises CheckpointError with one sentence for weights that are not what `config.json` says, and for too little
+        memory before any weight is read.
+        """
+        shards.check_device(device)
+        if isinstance(checkpoint.config, ReleasedConfig):
+            return cls(_released(checkpoint, checkpoint.config, device, dtype))
+        if dtype not in ("auto", "float32"):
+            raise CheckpointError(f"The weights of {checkpoint.config.name} run in float32 on torch, not in {dtype}.")
         model = CompactModel(checkpoint.config)
         model.load_state_dict(load_file(checkpoint.path("model.safetensors"), device=device), assign=True)
         return cls(model)
 
+    @classmethod
+    def random(cls, config: ReleasedConfig, device: str, dtype: str) -> TorchForward:
+        """A model of this shape with random weights, made where it runs: for measuring."""
+        shards.check_device(device)
+        return cls(shards.random(_empty(config, device, shards.chosen_dtype(config, dtype, device)), device, dtype))
+
+    @property
+    def runs_on(self) -> str:
+        """The device, and what the weights are held as."""
+        device = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else str(self._device)
+        return f"torch {torch.__version__} on {device}, {str(self._dtype).removeprefix('torch.')}"
+
+    def bytes_read_at_most(self) -> int:
+        """What a forward reads of the weights when every expert is chosen by some row: all but the embeddings."""
+        assert self._model is not None, "closed"
+        held = [*self._model.named_parameters(), *self._model.named_buffers()]
+        return sum(one.numel() * one.element_size() for name, one in held if name != "embed")
+
     def new_kv(self, slots: int) -> Tensor:
         c = self.config
-        return torch.zeros(c.layers, 2, c.kv_heads, slots, c.head_dim, device=self._device)
+        return torch.zeros(c.layers, 2, c.kv_heads, slots, c.head_dim, device=self._device, dtype=self._dtype)
 
     @torch.inference_mode()
     def __call__(self, rows: Rows, past: Tensor) -> Output:
         assert self._model is not None, "closed"
         check(rows, self.config)
-        ids, positions, canvas, bias, asked, targets = (
+        ids, positions, canvas, blocks, asked, targets = (
             torch.from_numpy(array).to(self._device)
-            for array in (rows.ids, rows.positions, rows.canvas, rows.bias, rows.head_rows, rows.targets)
+            for array in (rows.ids, rows.positions, rows.canvas, rows.blocks, rows.head_rows, rows.targets)
         )
-        hidden, kv = self._model.hidden(ids[None], positions[None], canvas[None], bias[None], past[None])
-        logprobs = self._model.logits(hidden[0, asked]).log_softmax(dim=-1)
+        bias = torch.from_numpy(rows.bias).to(self._device) if rows.bias.any() else None
+        hidden, kv = self._model(ids, positions, canvas, blocks, bias, past)
+        logprobs = self._model.logits(hidden[asked]).float().log_softmax(dim=-1)
         top = logprobs.topk(TOP_K, dim=-1)
         return Output(
             top_ids=top.indices.cpu().numpy(),
             top_probs=top.values.exp().cpu().numpy(),
             target_logprobs=logprobs.gather(1, targets).cpu().numpy(),
-            kv=kv[0],
+            kv=kv,
         )
 
     def close(self) -> None:
         self._model = None
+
+
+def _released(checkpoint: Checkpoint, config: ReleasedConfig, device: str, dtype: str) -> Decoder:
+    dtype = shards.chosen_dtype(config, dtype, device)
+    model = _empty(config, device, dtype)
+    names = [name for name in config.files if name.endswith(".safetensors")]
+    shards.fill(model, shards.Shards(checkpoint.folder, names), device, dtype)
+    return model
+
+
+def _empty(config: ReleasedConfig, device: str, dtype: str) -> Decoder:
+    """The decoder without its numbers. Raises CheckpointError when they would not fit."""
+    with torch.device("meta"):
+        model = DECODERS[config.architecture](config)
+    shards.check_memory(model, device, dtype)
+    return model

@@ -41,6 +41,14 @@ class CompactModel(nn.Module):
             kv.append(new)
         return rms_norm(x, self.norm, self.config.norm_eps), torch.stack(kv, dim=1)
 
+    def forward(
+        self, ids: Tensor, positions: Tensor, canvas: Tensor, blocks: Tensor, bias: Tensor | None, past: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """`hidden` for one bag of rows, as a backend has it (`engine/forward.py`); blocks mean nothing here."""
+        bias = past.new_zeros(len(ids), past.shape[-2] + len(ids)) if bias is None else bias
+        hidden, kv = self.hidden(ids[None], positions[None], canvas[None], bias[None], past[None])
+        return hidden[0], kv[0]
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary for hidden states (..., hidden)."""
         return functional.linear(hidden, self.embed)

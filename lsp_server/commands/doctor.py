@@ -48,15 +48,19 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     _say(
         "runtimes", ", ".join(f"{name} {_version(name)}" for name in RUNTIMES if _version(name) != "missing") or "none"
     )
+    if quarrel := _quarrel():
+        _say("PROBLEM", quarrel)
+        return 1
     _say("cores", f"{compose.physical_cores()} of {os.cpu_count()} logical; the model may use {choice.cores}")
     try:
         scripted = choice.model.startswith(SCRIPTED)
         if not scripted:
             _describe(choice)
-        started = time.perf_counter()
+        started, found = time.perf_counter(), list[str]()
         with terminal.waiting("loading the model"):
-            completer = Completer(compose.open_local(choice))
+            completer = Completer(compose.open_local(choice, lambda runs_on: found.append(runs_on)))
         _say("loaded in", f"{time.perf_counter() - started:.1f} s")
+        _say("runs on", ", ".join(found) or "a script")
         try:
             asyncio.run(_measure(completer, given.mode or "speedy"))
         finally:
@@ -65,9 +69,20 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     except UserError as error:
         _say("PROBLEM", str(error))
         return 1
-    found = [hint for program, hint in EDITORS.items() if shutil.which(program)]
-    _say("editors", "; ".join(found) or "none found on PATH; every editor that starts `redraft lsp` will do")
+    editors = [hint for program, hint in EDITORS.items() if shutil.which(program)]
+    _say("editors", "; ".join(editors) or "none found on PATH; every editor that starts `redraft lsp` will do")
     return 0
+
+
+def _quarrel() -> str:
+    """onnxruntime and onnxruntime-gpu are two distributions of one package: what was installed last lies over the
+    other, and taking one away breaks both."""
+    if "missing" in (_version("onnxruntime"), _version("onnxruntime-gpu")):
+        return ""
+    return (
+        "onnxruntime and onnxruntime-gpu are both installed and share one folder; run pip uninstall -y onnxruntime "
+        "onnxruntime-gpu, then pip install the one you want."
+    )
 
 
 def _describe(choice: Choice) -> None:

@@ -13,7 +13,7 @@ from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 
 REMOTE = ("remote.url", "remote.kind", "remote.model", "remote.proxy")
-PINNED = ("model", "backend", "device", "threads", "mode", *REMOTE)
+PINNED = ("model", "backend", "device", "dtype", "threads", "mode", *REMOTE)
 """Settings that the command line has arguments for, by their name on the wire."""
 
 

@@ -91,6 +91,7 @@ def test_another_version(folder: Path, key: str) -> None:
         lambda raw: raw.update(layers="thirty"),
         lambda raw: raw.update(canvas_trained="no"),
         lambda raw: raw.update(unknown=1),
+        lambda raw: raw.update(prompt="chat"),
         lambda raw: raw.update(files=[]),
         lambda raw: raw["files"].update({"model.onnx": 3}),
     ],

@@ -307,6 +307,74 @@ class TestContinuation:
             assert generation.candidates[0].ended
 
 
+class TestLengths:
+    """A hole that is filled in place has the length at which the model is surest."""
+
+    MODE = replace(FILLING, lengths=(2, 4, 6, 12))
+
+    @staticmethod
+    def fitting(right: int, canvas: Canvas) -> Prediction:
+        """Sure of the right length, less so the farther off."""
+        sure = 0.95 if len(canvas) == right else 0.5
+        return predict(
+            *[{token: sure, X: 0.01} for token in [A, B, C, D, E, Y][:right] + [E] * (len(canvas) - right)][
+                : len(canvas)
+            ]
+        )
+
+    @pytest.mark.parametrize("right", [2, 4, 6])
+    def test_the_surest_length_is_filled_and_nothing_follows(self, right: int) -> None:
+        denoiser = model(lambda canvas: self.fitting(right, canvas))
+        task = Task(HERE, (Canvas.masks(8, MASK),), mode="speedy", max_tokens=40)
+        steps, generation = run(denoiser, task, modes=Modes(self.MODE, self.MODE))
+        (said,) = generation.candidates
+        assert said.ids == tuple([A, B, C, D, E, Y][:right])
+        assert said.ended
+        assert [len(draft.canvas) for draft in denoiser.calls] == [2, 4, 6, 12]  # no forward but the one that looked
+        assert generation.cost.forwards == 1 and len(steps) == 1
+
+    def test_no_length_is_longer_than_what_was_asked_for(self) -> None:
+        denoiser = model(lambda canvas: self.fitting(6, canvas))
+        task = Task(HERE, (Canvas.masks(8, MASK),), mode="speedy", max_tokens=5)
+        _, generation = run(denoiser, task, modes=Modes(self.MODE, self.MODE))
+        assert [len(draft.canvas) for draft in denoiser.calls][:2] == [2, 4]
+        assert len(generation.candidates[0].ids) <= 5
+
+    def test_a_draft_keeps_its_size(self) -> None:
+        denoiser = model(always(A))
+        task = Task(HERE, (Canvas.of([B, MASK, C]),), mode="speedy")
+        _, generation = run(denoiser, task, modes=Modes(self.MODE, self.MODE))
+        assert generation.candidates[0].ids == (B, A, C)
+        assert all(len(draft.canvas) == 3 for draft in denoiser.calls)
+
+
+class TestBlocks:
+    """An open canvas ends where its block does, counted from the start of the text; a draft stays as it is."""
+
+    def sizes(self, mode: Mode, canvas: Canvas, committed: tuple[int, ...] = ()) -> list[tuple[int, int]]:
+        denoiser = model(lambda canvas: predict(*[{A: 0.8, B: 0.1}] * len(canvas)))
+        task = Task(context(21), (canvas,), committed, mode="speedy", max_tokens=30)
+        run(denoiser, task, modes=Modes(mode, mode))
+        return list(dict.fromkeys((task.context.middle + len(d.committed), len(d.canvas)) for d in denoiser.calls))
+
+    def test_canvases_follow_the_blocks(self) -> None:
+        mode = replace(FILLING, block=16)
+        start = context(21).middle
+        first = 16 - start % 16
+        assert self.sizes(mode, Canvas.masks(8, MASK))[:2] == [(start, first), (start + first, 16)]
+        assert self.sizes(mode, Canvas.masks(8, MASK), (B,) * 3)[0] == (start + 3, 16 - (start + 3) % 16)
+
+    def test_blocks_that_are_taken_back(self) -> None:
+        start = context(21).middle
+        sizes = self.sizes(replace(FILLING, block=16, revisit_blocks=1), Canvas.masks(8, MASK))
+        assert all((at + size) % 16 == 0 for at, size in sizes)
+        assert max(size for _, size in sizes) == 32 and sizes[0][0] == start
+
+    def test_a_draft_is_not_cut(self) -> None:
+        draft = Canvas.of([B] * 9 + [EOM] * 3)
+        assert self.sizes(replace(FILLING, block=16), draft)[0] == (context(21).middle, 12)
+
+
 class TestAlternatives:
     def answer(self, _context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
         """A B EOM, or X Y EOM after X, or C C EOM after C; D is too improbable for a canvas of its own."""

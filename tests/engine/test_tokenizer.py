@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from engine.canvas import ControlIds
 from engine.tokenizer import RESERVED, Tokenizer
+from tests.engine import tiny
+from tests.fakes import CONTROL
 
 WEIGHTS = Path(__file__).parents[2] / "engine" / "weights" / "redraft-135m"
 TOKENIZER = Tokenizer.load(WEIGHTS / "tokenizer.json")
@@ -82,3 +86,62 @@ def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
     broken.write_text("{")
     with pytest.raises(ValueError, match="not a readable tokenizer"):
         Tokenizer.load(broken)
+
+
+# ---- tokenizers of other makers
+
+
+def of_another_maker(tmp_path: Path, **changes: object) -> Tokenizer:
+    raw = tiny.tokenizer() | changes
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(raw))
+    return Tokenizer.load(path)
+
+
+def test_special_tokens_are_names_and_no_text_reaches_them(tmp_path: Path) -> None:
+    """A normal form of Unicode, which would change the user's text, is left out."""
+    other = of_another_maker(tmp_path, normalizer={"type": "NFC"})
+    text = "a<|mask|>e\u0301<role>\n"
+    ids = other.encode(text)
+    assert not set(ids) & other.reserved and other.decode(ids) == text
+    assert other.marked("<role>HUMAN</role>") == [260, *b"HUMAN", 261]
+    assert other.pieces([257, 97, 299]) == ["<|mask|>", "a", ""]
+    assert other.decode([257, 97, 299, -1]) == "a"
+    lines, reserved = other.lines_and_reserved(300)
+    assert lines.shape == (300,) and lines.sum() == 1
+    assert reserved == set(range(256, 300))
+
+
+def test_added_tokens_that_are_no_markers_are_text(tmp_path: Path) -> None:
+    added = [*tiny.tokenizer()["added_tokens"], {**tiny.tokenizer()["added_tokens"][0], "id": 267}]
+    added[-1] |= {"content": "\n\n", "special": False}
+    other = of_another_maker(tmp_path, added_tokens=added)
+    assert other.encode("a\n\nb") == [97, 267, 98]
+    assert other.decode([97, 267, 98]) == "a\n\nb"
+    assert other.newlines[267] == 2
+
+
+def test_a_tokenizer_that_falls_back_to_bytes(tmp_path: Path) -> None:
+    """Gemma's kind: spaces are U+2581, and what is no character of the vocabulary is spelled in bytes."""
+    vocab = {f"<0x{byte:02X}>": byte for byte in range(256)} | {"\u2581": 256, "d": 257, "\u2581d": 258, "\n": 259}
+    model = tiny.tokenizer()["model"] | {
+        "byte_fallback": True, "unk_token": "<0x00>", "vocab": vocab, "merges": [["\u2581", "d"]]
+    }  # fmt: skip
+    other = of_another_maker(
+        tmp_path,
+        model=model,
+        added_tokens=[],
+        normalizer={"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"},
+        pre_tokenizer=None,
+    )
+    assert other.encode(" dé\n") == [258, 0xC3, 0xA9, 259]
+    assert other.decode([258, 0xC3, 0xA9, 259]) == " dé\n"
+    assert other.joins_line_ends
+
+
+def test_a_tokenizer_that_is_not_of_these_weights() -> None:
+    with pytest.raises(ValueError, match="49160 tokens and its weights 1000"):
+        TOKENIZER.check(CONTROL, 1000)
+    with pytest.raises(ValueError, match=r"token 70, .* is text or nothing"):
+        TOKENIZER.check(ControlIds.only(mask=70, eom=4), 49160)
+    TOKENIZER.check(CONTROL, 49160)

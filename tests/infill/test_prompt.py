@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import tokenizers
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,84 @@ code = st.lists(st.one_of(words, words, signs, spaces, spaces, odd), max_size=60
 
 def build(prefix: str, suffix: str = "", path: str = "pkg/mod.py", *snippets: Snippet, heal: bool = False) -> Prompt:
     return prompt.build(TOKENS, CONTROL, prefix, suffix, path, snippets, heal=heal)
+
+
+class TestPlainForms:
+    """What the large models read."""
+
+    SNIPPET = Snippet("lib/other.py", "def helper(): ...")
+
+    def plain(self, name: str, prefix: str, suffix: str = "\nend()\n", *snippets: Snippet) -> Prompt:
+        form = prompt.Form(name, (1,), (2,))
+        return prompt.build(TOKENS, CONTROL, prefix, suffix, "pkg/mod.py", snippets, form=form)
+
+    def test_in_place_is_prefix_hole_suffix(self) -> None:
+        left, right = self.plain("in-place", "x = f(", ")\n", self.SNIPPET).context.streams
+        assert TOKENS.decode(left.ids) == "lib/other.py:\ndef helper(): ...\n\npkg/mod.py:\nx = f("
+        assert TOKENS.decode(right.ids) == ")\n"
+        assert right.start == len(left.ids)
+
+    def test_suffix_first_ends_with_the_prefix(self) -> None:
+        built = self.plain("suffix-first", "x = f(", ")\n", self.SNIPPET)
+        (only,) = built.context.streams
+        assert TOKENS.decode(only.ids).endswith("The end of pkg/mod.py:\n)\n\n\npkg/mod.py:\nx = f(")
+        assert built.context.middle == len(only.ids) and built.context.opening is None
+        assert len(built.nearby.streams[0].ids) < len(only.ids)
+
+    def test_chat_asks_and_begins_the_answer_with_the_prefix(self) -> None:
+        (only,) = self.plain("chat", "x = f(", ")\n").context.streams
+        assert only.ids[0] == 1
+        asked, answered = only.ids[1 : only.ids.index(2)], only.ids[only.ids.index(2) + 1 :]
+        assert TOKENS.decode(asked).startswith("Continue pkg/mod.py") and TOKENS.decode(asked).endswith(")\n")
+        assert TOKENS.decode(answered) == "x = f("
+
+    def test_without_a_suffix_none_is_spoken_of(self) -> None:
+        for name in ("suffix-first", "chat"):
+            assert "end" not in TOKENS.decode(self.plain(name, "x", "").context.streams[0].ids)
+
+    @pytest.mark.parametrize("name", ["in-place", "suffix-first", "chat"])
+    def test_a_typed_letter_changes_the_end_alone_and_everything_is_bounded(self, name: str) -> None:
+        source = long_source()
+        before, after = (self.plain(name, source + typed, source).context.streams for typed in ("x = 1", "x = 12"))
+        (old, *_), (new, *_) = before, after
+        assert old.ids[:-4] == new.ids[: len(old.ids) - 4]
+        most = prompt.PLAIN_PREFIX_MOST + prompt.PLAIN_SUFFIX_MOST + prompt.PLAIN_SNIPPETS_MOST + 100
+        assert sum(len(stream.ids) for stream in before) <= most
+
+    def test_a_form_of_no_name(self) -> None:
+        with pytest.raises(ValueError, match="no prompt form is called 'fim'"):
+            self.plain("fim", "x")
+
+
+class Pieces:
+    """A tokenizer of which each piece that it splits text into is one token."""
+
+    joins_line_ends = True
+
+    def __init__(self) -> None:
+        self._splits = tokenizers.pre_tokenizers.Split(tokenizers.Regex(JOINING), "isolated")
+        self._known: dict[str, int] = {}
+
+    def encode(self, text: str) -> list[int]:
+        return [self._known.setdefault(one, len(self._known)) for one, _ in self._splits.pre_tokenize_str(text)]
+
+    def decode(self, ids: object) -> str:
+        raise NotImplementedError
+
+    starting_with = decode
+
+
+@given(code)
+@settings(max_examples=200)
+def test_lines_are_the_text_where_line_ends_join_the_punctuation_before_them(text: str) -> None:
+    pieces = Pieces()
+    assert prompt.ByLine(pieces, joins_line_ends=True).encode(text) == pieces.encode(text)  # type: ignore[arg-type]
+
+
+JOINING = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""How Qwen's, Llama 3's and Ling's tokenizers split."""
 
 
 def stream(built: Prompt | Context, name: str) -> Stream | None:

@@ -109,7 +109,7 @@ def test_enable_is_a_flag_or_a_map_of_languages(enable: object, python: bool, ma
 def test_machine_settings_are_what_may_not_come_from_a_folder() -> None:
     every = {name.removeprefix("redraft."): None for name in NAMES}
     assert set(every) - set(settings.only_window(every)) == {
-        *("model", "backend", "device", "threads"),
+        *("model", "backend", "device", "dtype", "threads"),
         *("remote.url", "remote.kind", "remote.model", "remote.proxy"),
     }
 

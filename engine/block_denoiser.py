@@ -1,0 +1,263 @@
+"""Block-causal models behind the `Denoiser` seam (LLaDA2.x): an exact cache of finished blocks.
+
+The text is one row of tokens: prompt, committed middle, canvas. Blocks are counted from its start. A finished block's
+keys and values depend on the tokens up to its end and on nothing else, so they are encoded once, when the first forward
+after needs them, and cached. What stands after the last finished block is *open*: the prompt's own last tokens, if they
+share a block with the canvas, and the canvas. Open rows see everything finished and each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.canvas import ControlIds
+from engine.context_cache import KV, ContextCache, Hold, common, roomy
+from engine.denoiser import Context, Draft, Prediction, Stream
+from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas
+
+ROOM = 4
+"""Blocks of middle that a working set has room for when it is laid out."""
+NO_TARGETS = np.empty(0, np.int64)
+Tokens = tuple[int, ...]
+
+
+class BlockDenoiser:
+    """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the one in
+    use."""
+
+    def __init__(self, forward: Forward, control: ControlIds, block: int, cache_bytes: int = 1 << 30) -> None:
+        self.control, self.block = control, block
+        self._forward = forward
+        self._cache = ContextCache(forward.new_kv, cache_bytes, block)
+        self._working = WorkingSet(forward, block)
+
+    def open(self, context: Context) -> BlockLease:
+        """Raises ValueError for a context that is not one stream from position 0."""
+        if len(context.streams) != 1 or context.streams[0].start or context.middle != len(context.streams[0].ids):
+            raise ValueError("a block-causal model reads one text, from its start up to the middle")
+        ids = context.streams[0].ids
+        whole = len(ids) // self.block * self.block
+        (hold,) = self._cache.open(Context((Stream("finished blocks", ids[:whole], 0),), whole))
+        return BlockLease(hold, ids[whole:], self)
+
+    def release(self, lease: BlockLease) -> None:
+        """Give up a lease; what was encoded of its prompt stays cached, its middle does not."""
+        self._working.forget(lease)
+        self._cache.close([lease.hold])
+
+    def close(self) -> None:
+        self._forward.close()
+
+    def prefill(self, lease: BlockLease, limit: int) -> None:
+        if lease.pending:
+            self._run(self._start(lease, limit))
+
+    def predict(self, lease: BlockLease, drafts: Sequence[Draft]) -> list[Prediction]:
+        one = self._start(lease, lease.pending)
+        for draft in drafts:
+            canvas = draft.canvas
+            one.add_open(draft.committed, canvas.ids.tolist(), np.flatnonzero(~canvas.frozen).tolist(), NO_TARGETS)
+        return by_canvas(self._run(one), [draft.canvas for draft in drafts])
+
+    def next_token(
+        self, lease: BlockLease, middles: Sequence[Tokens], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction]:
+        """The first slot of what is left of the block, all masks."""
+        one = self._start(lease, lease.pending)
+        for middle in middles:
+            one.add_open(middle, self._masks(lease, middle), [0], NO_TARGETS if among is None else among)
+        output = self._run(one)
+        return [best_of(output, row, among) for row in range(len(middles))]
+
+    def score(self, lease: BlockLease, middles: Sequence[Tokens]) -> list[NDArray[np.float32]]:
+        """Each token is asked for with those before it written and the rest of its block masked: the probability with
+        which decoding would write the text from left to right."""
+        if not any(middles):
+            return [np.empty(0, np.float32) for _ in middles]
+        one = self._start(lease, lease.pending)
+        for middle in middles:
+            for n, token in enumerate(middle):
+                before = middle[:n]
+                one.add_open(before, self._masks(lease, before), [0], np.array([token], np.int64))
+        logprobs = self._run(one).target_logprobs[:, 0]
+        return np.split(logprobs, np.cumsum([len(middle) for middle in middles])[:-1])
+
+    def _masks(self, lease: BlockLease, middle: Tokens) -> list[int]:
+        """Masks up to the end of the block that the next token stands in."""
+        return [self.control.mask] * (self.block - (len(lease.tail) + len(middle)) % self.block)
+
+    def _start(self, lease: BlockLease, limit: int) -> OneForward:
+        self._working.show(lease)
+        one = OneForward(self._working, lease, self.block)
+        one.add_prompt(limit)
+        return one
+
+    def _run(self, one: OneForward) -> Output:
+        """The forward itself, then what it finished is kept: prompt in cache and working set, middle in the latter."""
+        output = self._forward(one.build(), self._working.kv)
+        if one.prompt_rows:
+            kv = output.kv[..., : one.prompt_rows, :]
+            self._working.extend(kv, one.lease.hold)
+            self._cache.append(one.lease.hold, kv)
+        for key, rows in one.finished.items():
+            self._working.keep(key, output.kv[..., rows.start : rows.stop, :])
+        return output
+
+
+@dataclass(eq=False)
+class BlockLease:
+    """One job's hold: the prompt's whole blocks, and its tokens after them."""
+
+    hold: Hold
+    tail: Tokens
+    denoiser: BlockDenoiser
+
+    @property
+    def pending(self) -> int:
+        return len(self.hold.ids) - self.hold.length
+
+    def close(self) -> None:
+        self.denoiser.release(self)
+
+
+class WorkingSet:
+    """The keys and values that the next forward sees, in one preallocated array: the prompt's blocks from slot 0, then
+    finished blocks of the middle, each known by all tokens from the prompt's tail to its end."""
+
+    def __init__(self, forward: Forward, block: int) -> None:
+        self._forward, self._block = forward, block
+        self.kv: KV = forward.new_kv(0)
+        self.prompt = np.empty(0, np.int64)
+        self.middle: dict[Tokens, int] = {}
+        self._free = 0
+        self._lease: BlockLease | None = None
+
+    def show(self, lease: BlockLease) -> None:
+        """Lay out the cached part of this job's prompt; what of the last one's is the same stays where it is."""
+        if self._lease is lease:
+            return
+        self._lease, self.middle = lease, {}
+        hold = lease.hold
+        keep = common(self.prompt, hold.ids[: hold.length]) // self._block * self._block
+        self.prompt, self._free = hold.ids[:keep], len(hold.ids)
+        self._reserve(self._free + ROOM * self._block, keep)
+        if hold.entry is not None and keep < hold.length:
+            self.extend(hold.entry.kv[..., keep : hold.length, :], hold)
+
+    def extend(self, kv: KV, hold: Hold) -> None:
+        """Write the keys and values of the prompt's next blocks."""
+        n = len(self.prompt)
+        self.kv[..., n : n + kv.shape[-2], :] = kv
+        self.prompt = hold.ids[: n + kv.shape[-2]]
+
+    def keep(self, key: Tokens, kv: KV) -> None:
+        """Keep a finished block of the middle."""
+        if self._free + self._block > self.kv.shape[-2]:
+            self._reserve(self._free + ROOM * self._block, self._free)
+        self.kv[..., self._free : self._free + self._block, :] = kv
+        self.middle[key] = self._free
+        self._free += self._block
+
+    def forget(self, lease: BlockLease) -> None:
+        if self._lease is lease:
+            self._lease, self.middle = None, {}
+
+    def _reserve(self, slots: int, used: int) -> None:
+        """Room for so many slots, of which the first `used` are kept."""
+        have = self.kv.shape[-2]
+        if slots <= have <= 2 * roomy(slots):
+            return
+        fresh = self._forward.new_kv(roomy(slots))
+        fresh[..., :used, :] = self.kv[..., :used, :]
+        self.kv = fresh
+
+
+class OneForward:
+    """The rows of one forward, group by group: the rows of a group see the same slots and rows, and each other."""
+
+    def __init__(self, working: WorkingSet, lease: BlockLease, block: int) -> None:
+        self.lease = lease
+        self.prompt_rows = 0
+        self.finished: dict[Tokens, range] = {}
+        self._working, self._block = working, block
+        self._ids: list[int] = []
+        self._positions: list[int] = []
+        self._blocks: list[int] = []
+        self._groups: list[tuple[range, NDArray[np.int64], list[range]]] = []
+        self._heads: list[int] = []
+        self._targets: list[NDArray[np.int64]] = []
+
+    def add_prompt(self, limit: int) -> None:
+        """The prompt's next blocks: as many whole ones as the limit allows, one at least."""
+        hold = self.lease.hold
+        end = min(len(hold.ids), hold.length + max(self._block, limit // self._block * self._block))
+        for at in range(hold.length, end, self._block):
+            self._add(hold.ids[at : at + self._block].tolist(), at, self._prompt_slots, self._prompt_ranges)
+            self.prompt_rows += self._block
+
+    def add_open(
+        self, committed: Tokens, canvas: Sequence[int], asked: Sequence[int], targets: NDArray[np.int64]
+    ) -> None:
+        """The blocks that `committed` finishes, if they are not known yet, and the open rows with the canvas.
+
+        asked: slots of the canvas that a prediction is wanted for, and the log-probabilities of `targets` with it.
+        """
+        before = (*self.lease.tail, *committed)
+        finished = len(before) // self._block * self._block
+        slots, ranges = [self._prompt_slots], list(self._prompt_ranges)
+        for end in range(self._block, finished + 1, self._block):
+            key = before[:end]
+            if (slot := self._working.middle.get(key)) is not None:
+                slots.append(np.arange(slot, slot + self._block))
+                continue
+            if key not in self.finished:
+                tokens, at = key[-self._block :], len(self.lease.hold.ids) + end - self._block
+                self.finished[key] = self._add(tokens, at, np.concatenate(slots), ranges)
+            ranges = [*ranges, self.finished[key]]
+        open_ = (*before[finished:], *canvas)
+        rows = self._add(open_, len(self.lease.hold.ids) + finished, np.concatenate(slots), ranges)
+        first = rows.stop - len(canvas)
+        self._heads += [first + slot for slot in asked]
+        self._targets += [targets] * len(asked)
+
+    def build(self) -> Rows:
+        """The arrays of the forward."""
+        capacity = self._working.kv.shape[-2]
+        bias = np.full((len(self._ids), capacity + len(self._ids)), HIDDEN, dtype=np.float32)
+        for rows, slots, ranges in self._groups:
+            own = bias[rows.start : rows.stop]
+            own[:, slots] = 0
+            for seen in (*ranges, rows):
+                own[:, capacity + seen.start : capacity + seen.stop] = 0
+        width = len(self._targets[0]) if self._targets else 0
+        return Rows(
+            ids=np.asarray(self._ids, np.int64),
+            positions=np.asarray(self._positions, np.int64),
+            canvas=np.zeros(len(self._ids), np.bool_),
+            bias=bias,
+            head_rows=np.asarray(self._heads, np.int64),
+            targets=np.asarray(self._targets, np.int64).reshape(len(self._heads), width),
+            blocks=np.asarray(self._blocks, np.int64),
+        )
+
+    @property
+    def _prompt_slots(self) -> NDArray[np.int64]:
+        return np.arange(self.lease.hold.length)
+
+    @property
+    def _prompt_ranges(self) -> list[range]:
+        return [range(self.prompt_rows)] if self.prompt_rows else []
+
+    def _add(self, tokens: Sequence[int], at: int, slots: NDArray[np.int64], ranges: list[range]) -> range:
+        """A group of rows from position `at` on. Where it is longer than a block, experts are chosen block by block."""
+        rows = range(len(self._ids), len(self._ids) + len(tokens))
+        first = self._blocks[-1] + 1 if self._blocks else 0
+        self._ids += tokens
+        self._positions += range(at, at + len(tokens))
+        self._blocks += [first + offset // self._block for offset in range(len(tokens))]
+        self._groups.append((rows, slots, ranges))
+        return rows

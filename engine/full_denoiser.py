@@ -1,0 +1,109 @@
+"""Models in which every token sees every other, behind the `Denoiser` seam (LLaDA 1.0, LLaDA-MoE).
+
+The hole is filled in place: prefix, middle, suffix are one row of tokens. Any change anywhere changes every key and
+value, so nothing is cached and every forward reads the whole text. (Published caches for these models reuse stale keys
+and are approximate; ours claims nothing that is not exact.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.canvas import ControlIds
+from engine.denoiser import Context, Draft, Prediction
+from engine.forward import Forward, Output, Rows, best_of, by_canvas
+
+AHEAD = 16
+"""Masks that stand for a middle of unknown length when only its next token is asked for."""
+NO_TARGETS = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class FullLease:
+    """A job's text: tokens left and right of the hole. There is nothing to hold."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    pending: int = 0
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class FullDenoiser:
+    """`Denoiser` over a backend. One row of tokens a forward: what it reads is long, so rows gain nothing together."""
+
+    def __init__(self, forward: Forward, control: ControlIds) -> None:
+        self.control = control
+        self._forward, self._nothing = forward, forward.new_kv(0)
+
+    def open(self, context: Context) -> FullLease:
+        """The streams `left` and, where there is one, `right`. A prompt that ends at the hole has only the first."""
+        left, *right = context.streams
+        return FullLease(left.ids, right[0].ids if right else ())
+
+    def close(self) -> None:
+        self._forward.close()
+
+    def prefill(self, lease: FullLease, limit: int) -> None:
+        """Nothing can be encoded ahead."""
+
+    def predict(self, lease: FullLease, drafts: Sequence[Draft]) -> list[Prediction]:
+        said = []
+        for draft in drafts:
+            asked = np.flatnonzero(~draft.canvas.frozen)
+            output = self._run(lease, draft.committed, draft.canvas.ids.tolist(), asked, NO_TARGETS)
+            said += by_canvas(output, [draft.canvas])
+        return said
+
+    def next_token(
+        self, lease: FullLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction]:
+        masks, targets = [self.control.mask] * AHEAD, NO_TARGETS if among is None else among
+        first = np.zeros(1, np.int64)
+        return [best_of(self._run(lease, middle, masks, first, targets), 0, among) for middle in middles]
+
+    def score(self, lease: FullLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+        """Each token is asked for with those before it written and those after it masked."""
+        return [
+            np.array(
+                [
+                    self._run(
+                        lease,
+                        middle[:n],
+                        [self.control.mask] * (len(middle) - n),
+                        np.zeros(1, np.int64),
+                        np.array([token], np.int64),
+                    ).target_logprobs[0, 0]
+                    for n, token in enumerate(middle)
+                ],
+                np.float32,
+            )
+            for middle in middles
+        ]
+
+    def _run(
+        self,
+        lease: FullLease,
+        committed: tuple[int, ...],
+        canvas: Sequence[int],
+        asked: NDArray[np.int64],
+        targets: NDArray[np.int64],
+    ) -> Output:
+        """One forward over everything. asked: slots of the canvas."""
+        ids = np.asarray((*lease.left, *committed, *canvas, *lease.right), np.int64)
+        return self._forward(
+            Rows(
+                ids=ids,
+                positions=np.arange(len(ids)),
+                canvas=np.zeros(len(ids), np.bool_),
+                bias=np.zeros((len(ids), len(ids)), np.float32),
+                head_rows=len(lease.left) + len(committed) + asked,
+                targets=np.tile(targets, (len(asked), 1)),
+            ),
+            self._nothing,
+        )

@@ -1,0 +1,57 @@
+"""LLaDA-MoE 7B-A1B (Zhu et al. 2025; `LLaDAMoEModelLM`): an OLMoE-shaped decoder in which every token sees every other.
+
+Experts are chosen by softmax probabilities, which weigh them as they are: they do not sum to one.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+from engine.models.layers import Decoder, ExpertMlp, Source
+from engine.models.llada2 import gated, mixed
+
+
+class LladaMoe(Decoder):
+    def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
+        wanted = functional.linear(x.float(), mlp.gate.float()).softmax(dim=-1)
+        if mlp.bias is not None:
+            wanted = wanted + mlp.bias.float()
+        best = wanted.topk(mlp.experts.per_token, dim=-1)
+        return best.indices, best.values
+
+    def sources(self) -> dict[str, list[Source]]:
+        c, experts = self.config, self.config.experts
+        assert experts is not None
+        queries, keys = c.heads * c.head_dim, c.kv_heads * c.head_dim
+        found: dict[str, list[Source]] = {
+            "embed": [("model.embed_tokens.weight", c.vocab)],
+            "norm": [("model.norm.weight", c.hidden)],
+            "head.weight": [("lm_head.weight", c.vocab)],
+        }
+        for index in range(c.layers):
+            ours, theirs = f"layers.{index}.", f"model.layers.{index}."
+            attention, mlp = theirs + "self_attn.", theirs + "mlp."
+            found |= {
+                ours + "attn_norm": [(theirs + "input_layernorm.weight", c.hidden)],
+                ours + "mlp_norm": [(theirs + "post_attention_layernorm.weight", c.hidden)],
+                ours + "qkv.weight": [
+                    (attention + "q_proj.weight", queries),
+                    (attention + "k_proj.weight", keys),
+                    (attention + "v_proj.weight", keys),
+                ],
+                ours + "out.weight": [(attention + "o_proj.weight", c.hidden)],
+            }
+            if c.qk_norm:
+                found[ours + "q_norm"] = [(attention + "q_norm.weight", c.head_dim)]
+                found[ours + "k_norm"] = [(attention + "k_norm.weight", c.head_dim)]
+            if index not in experts.layers:
+                found |= gated(ours + "mlp.", mlp, c.mlp, c.hidden)
+                continue
+            found |= mixed(ours + "mlp.", mlp, experts, c.hidden)
+            found[ours + "mlp.gate"] = [(mlp + "gate.weight", experts.count)]
+            if experts.biased:
+                found[ours + "mlp.bias"] = [(mlp + "expert_bias", experts.count)]
+            if experts.shared:
+                found |= gated(ours + "mlp.shared.", theirs + "shared_expert.", experts.shared, c.hidden)
+        return found
