@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Another interpreter than last time makes a new environment.
 MADE := $(VENV)/.made-by-python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-quick check format bench clean
+.PHONY: help demo test test-quick test-editors vsix check format bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +20,11 @@ test: $(VENV)/.redraft-dev ## set up, then pass every test
 
 test-quick: $(VENV)/.redraft-dev ## the tests that take few seconds each
 	@$(BIN)/python -m pytest -m "not slow"
+
+test-editors: $(VENV)/.redraft-dev ## try it in the real editors: installs them into build/
+	@tests/vscode/run
+
+vsix: dist/redraft.vsix ## package the extension for VS Code
 
 check: $(VENV)/.redraft-dev ## linter, formatting, types
 	$(BIN)/ruff check
@@ -35,6 +40,12 @@ bench: $(VENV)/.redraft-dev ## latency, memory, keystroke cost: a table, a plot,
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+
+VSCODE := editor-configs/vscode
+dist/redraft.vsix: LICENSE $(filter-out %/LICENSE,$(wildcard $(VSCODE)/*.* $(VSCODE)/.vscodeignore $(VSCODE)/src/*.ts))
+	@command -v npm >/dev/null || { echo "The extension is built with npm: install Node.js 20 or newer." >&2; exit 1; }
+	@mkdir -p dist && cp LICENSE $(VSCODE)/
+	@cd $(VSCODE) && npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent package
 
 # Stamps: installing happens again only when pyproject.toml changed. The development set-up includes the base one.
 $(VENV)/.redraft-base: pyproject.toml $(MADE)
