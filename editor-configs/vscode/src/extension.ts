@@ -1,6 +1,7 @@
 /** Puts the parts together; started by the first file of a language that redraft knows. */
 
 import * as vscode from 'vscode';
+import { CodeAction } from 'vscode-languageclient/node';
 import { Preview } from './preview';
 import * as python from './python';
 import { Server } from './server';
@@ -17,11 +18,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const output = vscode.window.createOutputChannel('redraft', { log: true });
   const preview = new Preview();
   const trace = new TraceView();
-  const started = (server = new Server(extension, languages, output, {
+  const started: Server = (server = new Server(extension, languages, output, {
     provideInlineCompletionItems: (document, position, asked, token, next) =>
       bar.whileAsking(next(document, position, asked, token)),
     provideCodeActions: async (document, range, asked, token, next) =>
-      Preview.offers(await next(document, range, asked, token)),
+      Preview.offers(started.connection, await next(document, range, asked, token)),
+    resolveCodeAction: (action, token, next) => (Preview.isOurs(action) ? action : next(action, token)),
   }));
   const bar = new status.StatusBar(started, languages);
   const commands: Record<string, (...given: never[]) => unknown> = {
@@ -35,7 +37,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     choosePath: () => choosePath(),
     help: () => vscode.commands.executeCommand('extension.open', extension.id),
     openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extension.id}`),
-    previewFix: (action: vscode.CodeAction) => started.connection && preview.show(started.connection, action),
+    previewFix: (action: CodeAction) => started.connection && preview.show(started.connection, action),
     applyPreview: () => preview.apply(),
     discardPreview: () => preview.close(),
   };

@@ -20,8 +20,8 @@ export interface Surroundings {
 export type Found = { command: string; args: string[]; place: string } | { problem: string };
 
 export const NOT_FOUND =
-  'redraft is not installed where VS Code can see it: there is no `redraft` command in the setting `redraft.path`, ' +
-  'in the active Python environment, or on PATH.';
+  'There is no redraft command in the active Python environment or on PATH, and the setting redraft.path is empty. ' +
+  'Install redraft, or say where it is.';
 
 export function find(where: Surroundings): Found {
   if (where.configured) {
@@ -43,13 +43,13 @@ export function find(where: Surroundings): Found {
 function configured(where: Surroundings): Found {
   const named = where.configured.replace(/^~(?=$|[/\\])/, () => where.home);
   if (!path.isAbsolute(named)) {
-    return { problem: `The setting \`redraft.path\` must be an absolute path, and ${where.configured} is none.` };
+    return { problem: `The setting redraft.path must be an absolute path, and ${where.configured} is none.` };
   }
   if (!isProgram(named)) {
-    return { problem: `The setting \`redraft.path\` names ${named}, which is no program that can be started.` };
+    return { problem: `The setting redraft.path names ${named}, which is no program that can be started.` };
   }
   if (isForbidden(named, where.forbidden)) {
-    return { problem: `The setting \`redraft.path\` names ${named}, which lies in a folder that is not trusted.` };
+    return { problem: `The setting redraft.path names ${named}, which lies in a folder that is not trusted.` };
   }
   return { command: named, args: ['lsp'], place: named };
 }

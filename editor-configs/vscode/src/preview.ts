@@ -3,7 +3,10 @@
 import * as vscode from 'vscode';
 import { CodeAction, CodeActionResolveRequest, LanguageClient, TextDocumentEdit, TextEdit } from 'vscode-languageclient/node';
 
-export const SCHEME = 'redraft-preview';
+const SCHEME = 'redraft-preview';
+const SHOW = 'redraft.previewFix';
+
+type Offer = vscode.Command | vscode.CodeAction;
 
 /** A fix that is being looked at: the document as it was, and the edits to it. */
 interface Proposal {
@@ -34,23 +37,29 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
   }
 
   /** Each of the server's fixes once more, to look at it first. */
-  static offers(given: (vscode.Command | vscode.CodeAction)[] | null | undefined): (vscode.Command | vscode.CodeAction)[] {
-    return (given ?? []).flatMap(action => {
+  static offers(client: LanguageClient | undefined, given: Offer[] | null | undefined): Offer[] | null | undefined {
+    if (!client) {
+      return given;
+    }
+    return given?.flatMap(action => {
       if (!(action instanceof vscode.CodeAction) || action.kind === undefined) {
         return [action];
       }
       const look = new vscode.CodeAction(`${action.title} (preview)`, action.kind);
-      look.command = { title: look.title, command: 'redraft.previewFix', arguments: [action] };
-      if (action.diagnostics) {
-        look.diagnostics = action.diagnostics;
-      }
-      return [action, look];
+      // `isAI`, which the server's tag becomes, is not in VS Code's public types; it decides where an action is listed.
+      const { diagnostics, isAI } = action as vscode.CodeAction & { isAI?: boolean };
+      const asked = client.code2ProtocolConverter.asCodeActionSync(action);
+      return [action, Object.assign(look, { diagnostics, isAI, command: { title: look.title, command: SHOW, arguments: [asked] } })];
     });
   }
 
+  /** VS Code wants every action resolved before it is run; ours is complete. */
+  static isOurs(action: vscode.CodeAction): boolean {
+    return action.command?.command === SHOW;
+  }
+
   /** Ask for the fix and show what it would change. Where there is none, the server has said why. */
-  async show(client: LanguageClient, action: vscode.CodeAction): Promise<void> {
-    const asked = await client.code2ProtocolConverter.asCodeAction(action);
+  async show(client: LanguageClient, asked: CodeAction): Promise<void> {
     const resolved: CodeAction = await client.sendRequest(CodeActionResolveRequest.type, asked);
     const change = resolved.edit?.documentChanges?.find(TextDocumentEdit.is);
     if (change === undefined) {
