@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
@@ -53,10 +54,12 @@ SETTINGS = {
     "files.autoSave": "off",
     "files.hotExit": "off",
     "git.enabled": False,
+    "remote.autoForwardPorts": False,
 }
+KEYS = [{"key": "ctrl+alt+right", "command": "editor.action.inlineSuggest.acceptNextLine"}]
 
 
-def eventually(look: Callable[[], T], seconds: float = 60.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
     """The first true answer; fails when there is none in time. The editor may be redrawing: then it looks again."""
     end, found = time.monotonic() + seconds, None
     while True:
@@ -84,6 +87,7 @@ class CodeServer:
         (home / "config.yaml").write_text("auth: none\n")
         self.set()
         self.set_machine()
+        _write(self._profile / "User" / "keybindings.json", KEYS)
         self._run("--install-extension", str(VSIX))
 
     def start(self) -> None:
@@ -167,7 +171,7 @@ def _dotted(values: dict[str, Any]) -> dict[str, Any]:
     return {name.replace("__", "."): value for name, value in values.items()}
 
 
-def _write(path: Path, values: dict[str, Any]) -> None:
+def _write(path: Path, values: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(values, indent=1))
 
@@ -191,10 +195,7 @@ class Window:
         """Write a file, open it in this window, and put the cursor at its end."""
         (self.folder / name).write_text(text)
         self.keys.press("Control+p")
-        self.page.wait_for_selector(".quick-input-widget input")
-        self.page.fill(".quick-input-widget input", name)
-        eventually(lambda: name in self.page.inner_text(".quick-input-list .monaco-list-row.focused"))
-        self.keys.press("Enter")
+        self._pick(name, name)
         self._until_shown(name)
 
     def _until_shown(self, name: str) -> None:
@@ -213,9 +214,19 @@ class Window:
     def command(self, title: str) -> None:
         """Run a command from the palette."""
         self.keys.press("F1")
-        self.page.wait_for_selector(".quick-input-widget input")
-        self.page.fill(".quick-input-widget input", f">{title}")
-        eventually(lambda: title in self.page.inner_text(".quick-input-list .monaco-list-row.focused"))
+        self._pick(f">{title}", title)
+
+    def _pick(self, asked: str, wanted: str) -> None:
+        """Type into the box at the top until it finds what is wanted: a new file takes the editor a moment."""
+        self.page.wait_for_selector(".quick-input-widget input", timeout=60_000)
+
+        def found() -> bool:
+            self.page.fill(".quick-input-widget input", "")
+            self.page.fill(".quick-input-widget input", asked)
+            focused = self.page.wait_for_selector(".quick-input-list .monaco-list-row.focused", timeout=5_000)
+            return wanted in (focused.inner_text() if focused else "")
+
+        eventually(found)
         self.keys.press("Enter")
 
     def choose(self, label: str) -> None:
@@ -240,11 +251,33 @@ class Window:
         item = self.page.query_selector(".statusbar-item[id^='redraft'] [aria-label]")
         return (item and item.get_attribute("aria-label")) or ""
 
-    def saved(self, name: str) -> str:
-        """Save the active file, then what is on disk."""
+    def saves(self, name: str, text: str) -> None:
+        """Save the active file: exactly this text is on disk then."""
         self.keys.press("Control+s")
-        eventually(lambda: not self.page.query_selector(".tab.active.dirty"))
-        return (self.folder / name).read_text()
+        file = self.folder / name
+        with contextlib.suppress(AssertionError):
+            eventually(lambda: file.read_bytes() == text.encode(), 15)
+        assert file.read_bytes().decode() == text
+
+    def watch(self) -> None:
+        """From now on remember everything that the cursor's line, ghost text included, looks like."""
+        self.page.evaluate(
+            """() => {
+              const seen = window.seen = new Set();
+              clearInterval(window.watching);
+              window.watching = setInterval(() => {
+                for (const line of document.querySelectorAll('.editor-group-container.active .view-line')) {
+                  const ghost = line.querySelector('.ghost-text-decoration');
+                  seen.add(JSON.stringify([line.textContent.replaceAll('\\xa0', ' '), ghost !== null]));
+                }
+              }, 10);
+            }"""
+        )
+
+    def watched(self) -> list[tuple[str, bool]]:
+        """Each look of a line since `watch`, and whether ghost text was part of it."""
+        seen = self.page.evaluate("() => { clearInterval(window.watching); return [...window.seen]; }")
+        return [(text, ghost) for text, ghost in map(json.loads, seen)]
 
     def messages(self) -> list[str]:
         """The notifications that are shown."""
@@ -257,6 +290,9 @@ class Window:
     def picture(self, name: str) -> None:
         PICTURES.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=PICTURES / f"{name}.png")
+
+    def close(self) -> None:
+        self.page.context.close()
 
     def until_ready(self) -> None:
         eventually(lambda: self.state() == "redraft, Ready.")
