@@ -75,8 +75,8 @@ def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
 class CodeServer:
     """One code-server with a profile of its own, the extension installed from its package."""
 
-    def __init__(self, home: Path, *options: str, path: str) -> None:
-        self.home, self.port = home, _free_port()
+    def __init__(self, home: Path, *options: str, path: str, settings: dict[str, Any] | None = None) -> None:
+        self.home, self.port, self._settings = home, _free_port(), settings or {}
         self._profile, self._options = home / "profile", options
         self._environment = {
             name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
@@ -85,9 +85,9 @@ class CodeServer:
         # VS Code asks the login shell.
         (home / ".profile").write_text(f"export PATH={shlex.quote(path)}\n")
         (home / "config.yaml").write_text("auth: none\n")
-        self.set()
-        self.set_machine()
+        _write(self._profile / "User" / "settings.json", SETTINGS)
         _write(self._profile / "User" / "keybindings.json", KEYS)
+        self.set()
         self._run("--install-extension", str(VSIX))
 
     def start(self) -> None:
@@ -129,15 +129,15 @@ class CodeServer:
         (self.home / "extensions" / "extensions.json").unlink(missing_ok=True)  # a list of what it knows
 
     def set(self, **values: Any) -> None:
-        """The user's settings; they take effect as soon as they are written."""
-        _write(self._profile / "User" / "settings.json", SETTINGS | _dotted(values))
-
-    def set_machine(self, **values: Any) -> None:
-        """Those that VS Code takes from no folder."""
-        _write(self._profile / "Machine" / "settings.json", _dotted(values))
+        """The machine's settings, beside those this server was made with: VS Code watches their file, it does not
+        watch the user's. `redraft__mode="auto"` is the setting `redraft.mode`."""
+        dotted = {name.replace("__", "."): value for name, value in values.items()}
+        _write(self._profile / "Machine" / "settings.json", self._settings | dotted)
 
     def settings(self) -> dict[str, Any]:
-        return dict(json.loads((self._profile / "User" / "settings.json").read_text()))
+        """What VS Code itself has written, wherever."""
+        files = [self._profile / place / "settings.json" for place in ("User", "Machine")]
+        return {name: value for file in files for name, value in json.loads(file.read_text() or "{}").items()}
 
     def language_servers(self) -> list[psutil.Process]:
         """Every redraft that runs below this code-server."""
@@ -164,11 +164,6 @@ def _free_port() -> int:
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
-
-
-def _dotted(values: dict[str, Any]) -> dict[str, Any]:
-    """`redraft__mode="auto"` is the setting `redraft.mode`."""
-    return {name.replace("__", "."): value for name, value in values.items()}
 
 
 def _write(path: Path, values: Any) -> None:
