@@ -23,7 +23,9 @@ def test_the_settings_table_is_current() -> None:
 
 def test_the_vscode_extension_knows_the_settings_and_starts_for_every_language() -> None:
     page = (ROOT / "editor-configs" / "vscode" / "package.json").read_text(encoding="utf-8")
-    assert settings.contributed(page) == page, "run python -m lsp_server.settings --update editor-configs/vscode/package.json"
+    assert settings.contributed(page) == page, (
+        "run python -m lsp_server.settings --update editor-configs/vscode/package.json"
+    )
     assert json.loads(page)["activationEvents"] == [f"onLanguage:{language}" for language in languages.KNOWN]
 
 

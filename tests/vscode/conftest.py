@@ -309,9 +309,7 @@ def with_redraft() -> str:
 
 
 @pytest.fixture(scope="module")
-def open_window(
-    browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[CodeServer], Window]]:
+def open_window(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[CodeServer], Window]]:
     """Opens a window on a new folder; nothing but this machine can be reached from it."""
     contexts = []
 

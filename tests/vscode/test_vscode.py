@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -214,7 +216,9 @@ class TestStatusBar:
         window.open("mode.py")
         self.menu(window)
         window.page.wait_for_selector(".quick-input-list .monaco-list-row")
-        eventually(lambda: window.page.eval_on_selector(".quick-input-widget", "one => getComputedStyle(one).opacity == 1"))
+        eventually(
+            lambda: window.page.eval_on_selector(".quick-input-widget", "one => getComputedStyle(one).opacity == 1")
+        )
         window.picture("menu")
         window.choose("Mode")
         window.choose("quality")
@@ -270,16 +274,12 @@ class TestServer:
     def test_a_setting_takes_effect_without_a_restart(self, window: Window, code_server: CodeServer) -> None:
         (before,) = code_server.language_servers()
         code_server.set(redraft__maxLines=1)
-        window.open("lines.py", HEAD)
+        tries = count()
 
         def one_line() -> bool:
-            window.press("Control+End", "Shift+Home", "Delete")
-            window.keys.insert_text(HEAD)
-            window.press("Enter")
-            eventually(window.ghost)
-            shown = window.ghost()
-            window.press("Control+z", "Control+z")
-            return shown == "total = a + b"
+            window.open(f"lines{next(tries)}.py", HEAD)
+            window.type("\n")
+            return eventually(window.ghost) == "total = a + b"
 
         eventually(one_line)
         (after,) = code_server.language_servers()
@@ -308,15 +308,13 @@ class TestServer:
             assert "Choose It" in message
             window.picture("not-found")
             window.button("How to Install")
-            eventually(lambda: "redraft for VS Code" in "".join(f.inner_text("body") for f in window.page.frames))
+            window.page.wait_for_selector(".tab.active[aria-label*='readme.md']", timeout=60_000)
+            window.command("View: Close Editor")
         finally:
             code_server.set()
         window.until_ready()
-        window.command("View: Close All Editor Groups")
 
-    def test_the_embedded_model_completes_and_offers_alternatives(
-        self, window: Window, code_server: CodeServer
-    ) -> None:
+    def test_the_embedded_model_completes(self, window: Window, code_server: CodeServer) -> None:
         code_server.set(redraft__model="")
         try:
             window.open("embedded.py", "def mean(values):\n    total = 0\n    for value in values:\n        total +=")
@@ -325,17 +323,34 @@ class TestServer:
             window.type(" ")
             window.press("Alt+\\")
             first = eventually(window.ghost)
-            window.press("Alt+]")
-            second = eventually(lambda: window.ghost() not in ("", first) and window.ghost())
-            window.press("Alt+[")
-            eventually(lambda: window.ghost() == first)
             assert "value" in first
-            assert second != first
             window.press("Tab")
             window.saves("embedded.py", (window.folder / "embedded.py").read_text() + " " + first)
         finally:
             code_server.set()
         window.until_ready()
+
+    def test_alternatives(self, window: Window, code_server: CodeServer, tmp_path: Path) -> None:
+        program, script = tmp_path / "redraft", {"write": {"def ": ["add(a, b):", "sub(a, b):", "mul(a, b):"]}}
+        command = [sys.executable, "-m", "tests.lsp_server.serve_scripted", json.dumps(script)]
+        program.write_text(f"#!/bin/sh\ncd {ROOT} && exec {shlex.join(command)}\n")
+        program.chmod(0o755)
+        (before,) = code_server.language_servers()
+        code_server.set(redraft__path=str(program))
+        try:
+            eventually(lambda: not before.is_running())
+            window.until_ready()
+            window.open("alternatives.py")
+            window.type("def ")
+            eventually(lambda: window.ghost() == "add(a, b):")
+            window.press("Alt+]")
+            eventually(lambda: window.ghost() == "sub(a, b):")
+            window.press("Alt+]")
+            eventually(lambda: window.ghost() == "mul(a, b):")
+            window.press("Alt+[", "Tab")
+            window.saves("alternatives.py", "def sub(a, b):")
+        finally:
+            code_server.set()
 
     def test_nothing_is_started_before_a_file_of_code_is_opened(
         self, code_server: CodeServer, open_window: Callable[[CodeServer], Window], shared: Window

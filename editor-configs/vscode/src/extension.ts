@@ -35,7 +35,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     showOutput: () => output.show(),
     restart: () => started.restart(),
     choosePath: () => choosePath(),
-    help: () => vscode.commands.executeCommand('extension.open', extension.id),
+    // The package holds it under this name. It can be read offline, unlike the extension's page in a gallery.
+    help: () => vscode.commands.executeCommand('markdown.showPreview', vscode.Uri.joinPath(extension.extensionUri, 'readme.md')),
     openSettings: () => vscode.commands.executeCommand('workbench.action.openSettings', `@ext:${extension.id}`),
     previewFix: (action: CodeAction) => started.connection && preview.show(started.connection, action),
     applyPreview: () => preview.apply(),
