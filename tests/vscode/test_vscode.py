@@ -309,7 +309,6 @@ class TestServer:
             window.picture("not-found")
             window.button("How to Install")
             window.page.wait_for_selector(".tab.active[aria-label*='readme.md']", timeout=60_000)
-            window.command("View: Close Editor")
         finally:
             code_server.set()
         window.until_ready()
