@@ -117,6 +117,7 @@ def _initialize(session: Session, params: types.InitializeParams) -> None:
 
 
 async def _initialized(session: Session, params: types.InitializedParams) -> None:
+    session.status.repeat()
     session.configure({})
     session.in_background(_show_loading(session))
     if session.capabilities.register_configuration:
