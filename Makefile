@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Another interpreter than last time makes a new environment.
 MADE := $(VENV)/.made-by-python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-quick check format bench eval clean
+.PHONY: help demo test test-quick test-door test-editors vsix check format bench eval clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -25,6 +25,11 @@ test-door: $(VENV)/.redraft-dev ## the HTTP door with clients from npm too (need
 	npm ci --no-audit --no-fund --ignore-scripts --prefix tests/lsp_server/door/npm
 	@$(BIN)/python -m pytest tests/lsp_server/door
 
+test-editors: $(VENV)/.redraft-dev ## try it in the real editors: installs them into build/
+	@tests/vscode/run
+
+vsix: dist/redraft.vsix ## package the extension for VS Code
+
 check: $(VENV)/.redraft-dev ## linter, formatting, types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -42,6 +47,12 @@ eval: $(VENV)/.redraft-dev ## measure the embedded model, hours: its card, evalu
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/out
+
+VSCODE := editor-configs/vscode
+dist/redraft.vsix: LICENSE $(filter-out %/LICENSE,$(wildcard $(VSCODE)/*.* $(VSCODE)/.vscodeignore $(VSCODE)/src/*.ts))
+	@command -v npm >/dev/null || { echo "The extension is built with npm: install Node.js 20 or newer." >&2; exit 1; }
+	@mkdir -p dist && cp LICENSE $(VSCODE)/
+	@cd $(VSCODE) && npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent package
 
 # Stamps: installing happens again only when pyproject.toml changed. The development set-up includes the base one.
 $(VENV)/.redraft-base: pyproject.toml $(MADE)

@@ -53,6 +53,8 @@ _ROWS = (
     ),
     Language("java", "tree_sitter_java", queries="java", line_comment="//", block="braces", extensions=(".java",)),
 )  # fmt: skip
+KNOWN = tuple(row.id for row in _ROWS)
+"""The LSP language ids of the rows."""
 _ALIASES = {"tsx": "typescriptreact", "jsx": "javascriptreact", "c++": "cpp", "py": "python", "js": "javascript",
             "ts": "typescript", "golang": "go", "rs": "rust"}  # fmt: skip
 _BY_ID = {row.id: row for row in _ROWS}

@@ -365,13 +365,26 @@ def updated(page: str) -> str:
     return f"{head}{begin}\n{markdown()}\n{end}{tail}" if begin and end else page
 
 
+def contributed(manifest: str) -> str:
+    """A VS Code extension's package.json with its first group of settings, and the names of those that an untrusted
+    folder must not set, renewed."""
+    extension = json.loads(manifest)
+    groups = extension["contributes"]["configuration"]
+    groups[0] = schema()
+    described = {name: one for group in groups for name, one in group["properties"].items()}
+    extension["capabilities"]["untrustedWorkspaces"]["restrictedConfigurations"] = sorted(
+        name for name, one in described.items() if one["scope"] == "machine"
+    )
+    return json.dumps(extension, indent=2, ensure_ascii=False) + "\n"
+
+
 def _default(one: Field[Any]) -> Any:
     assert one.default is not MISSING
     return list(one.default) if isinstance(one.default, tuple) else one.default
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table or the schema, or renew the table in a file."""
+    """Print the table or the schema, or renew the table in a page, the settings in an extension's package.json."""
     match arguments:
         case ["--markdown"]:
             print(markdown())
@@ -379,7 +392,8 @@ def main(arguments: list[str]) -> int:
             print(json.dumps(schema(), indent=2, ensure_ascii=False))
         case ["--update", name]:
             page = Path(name).read_text(encoding="utf-8")
-            Path(name).write_text(updated(page), encoding="utf-8", newline="\n")
+            renewed = contributed(page) if name.endswith(".json") else updated(page)
+            Path(name).write_text(renewed, encoding="utf-8", newline="\n")
         case _:
             print("usage: python -m lsp_server.settings --markdown | --schema | --update FILE", file=sys.stderr)
             return 2

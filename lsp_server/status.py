@@ -29,6 +29,11 @@ class Status:
             self._sent = (state, message)
             self._notify(METHOD, {"state": state, "message": message})
 
+    def repeat(self) -> None:
+        """Tell the client again what was said before it may have listened."""
+        if self._sent is not None:
+            self._notify(METHOD, dict(zip(("state", "message"), self._sent, strict=True)))
+
     def recover(self) -> None:
         """Ready, unless the last answers say otherwise."""
         if self._sent is None or self._sent[0] not in ("slow", "error"):

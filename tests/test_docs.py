@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
+from infill import languages
 from lsp_server import cli, settings
 from tests.conftest import ROOT
 
@@ -17,6 +19,14 @@ def test_the_settings_table_is_current() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     assert settings.BEGIN in page
     assert settings.updated(page) == page, "run python -m lsp_server.settings --update README.md"
+
+
+def test_the_vscode_extension_knows_the_settings_and_starts_for_every_language() -> None:
+    page = (ROOT / "editor-configs" / "vscode" / "package.json").read_text(encoding="utf-8")
+    assert settings.contributed(page) == page, (
+        "run python -m lsp_server.settings --update editor-configs/vscode/package.json"
+    )
+    assert json.loads(page)["activationEvents"] == [f"onLanguage:{language}" for language in languages.KNOWN]
 
 
 def test_every_command_is_in_the_readme_and_nothing_more() -> None:

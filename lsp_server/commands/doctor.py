@@ -34,7 +34,7 @@ EDITORS = {
     "nvim": "Neovim: editor-configs/neovim",
     "hx": "Helix: editor-configs/README.md",
     "emacs": "Emacs: editor-configs/README.md",
-    "code": "VS Code: editor-configs/README.md",
+    "code": "VS Code: editor-configs/vscode",
 }
 
 

@@ -139,3 +139,26 @@ def wait_for(source: Any, holds: Any) -> dict[str, Any]:
         heard = json.loads(source.read(length))
         if holds(heard):
             return dict(heard)
+
+
+async def test_a_status_said_before_the_client_is_initialized_is_said_again() -> None:
+    """vscode-languageclient hears nothing before that."""
+    with started(WRITE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(INITIALIZE)
+        process.stdin.flush()
+        assert read(process.stdout)["id"] == 1
+        assert read(process.stdout)["params"]["state"] == "ready"
+        process.stdin.write(message("initialized", {}))
+        process.stdin.flush()
+        assert read(process.stdout)["params"]["state"] == "ready"
+
+
+def read(source: Any) -> Any:
+    """The next message."""
+    length = 0
+    while (header := source.readline()).strip():
+        name, _, value = header.partition(b":")
+        length = int(value) if name.lower() == b"content-length" else length
+    return json.loads(source.read(length))

@@ -1,0 +1,203 @@
+/** The server's life: found, started, started again after a crash, stopped. */
+
+import * as os from 'node:os';
+import * as vscode from 'vscode';
+import { CloseAction, ErrorAction, LanguageClient, Middleware, State } from 'vscode-languageclient/node';
+import { find, Found } from './find';
+import * as python from './python';
+import * as settings from './settings';
+
+/** What the user can expect: the server's own words (`redraft/status`), and ours while it cannot speak. */
+export type Condition = 'loading' | 'ready' | 'slow' | 'off' | 'error';
+export interface Status {
+  state: Condition;
+  message: string;
+}
+
+/** Milliseconds before it is started again, doubled with every crash that follows at once. */
+const FIRST_PAUSE = 250;
+/** Crashes in a row after which only the user starts it again. */
+const CRASHES_MOST = 6;
+/** Milliseconds after which a running server counts as sound. */
+const SOUND_AFTER = 60_000;
+
+const STARTING: Status = { state: 'loading', message: 'Starting the server.' };
+
+/** vscode-languageclient shows a popup for what is told in one sentence here; it still writes it all to the log. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
+export class Server implements vscode.Disposable {
+  private readonly changed = new vscode.EventEmitter<Status>();
+  readonly onDidChangeStatus = this.changed.event;
+  status: Status = STARTING;
+
+  private client: LanguageClient | undefined;
+  private running: Found | undefined;
+  private turn: Promise<void> = Promise.resolve();
+  private crashes = 0;
+  private since = 0;
+  private pause: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly extension: vscode.Extension<unknown>,
+    private readonly languages: readonly string[],
+    private readonly output: vscode.LogOutputChannel,
+    private readonly middleware: Middleware,
+  ) {}
+
+  /** The connection, while there is one. */
+  get connection(): LanguageClient | undefined {
+    return this.client?.state === State.Running ? this.client : undefined;
+  }
+
+  /** Start it, in place of the one that runs. */
+  restart(): Promise<void> {
+    this.crashes = 0;
+    return this.next(async () => this.start(await this.search()));
+  }
+
+  /** Start it again if it would now be another one: another environment was chosen, the folder is trusted now. */
+  reconsider(): Promise<void> {
+    return this.next(async () => {
+      const found = await this.search();
+      if (JSON.stringify(found) !== JSON.stringify(this.running)) {
+        this.crashes = 0;
+        await this.start(found);
+      }
+    });
+  }
+
+  stop(): Promise<void> {
+    return this.next(() => this.end());
+  }
+
+  dispose(): void {
+    void this.stop();
+  }
+
+  /** One after the other: two starts that overlap would leave a server that nobody stops. */
+  private next(step: () => Promise<void>): Promise<void> {
+    clearTimeout(this.pause);
+    this.turn = this.turn.then(step).catch((error: unknown) => this.output.error(String(error)));
+    return this.turn;
+  }
+
+  private async search(): Promise<Found> {
+    const configured = settings.get<string>('path').trim();
+    const folders = (vscode.workspace.workspaceFolders ?? []).filter(folder => folder.uri.scheme === 'file');
+    return find({
+      configured,
+      environment: configured ? undefined : await python.programsFolder(),
+      path: process.env['PATH'] ?? '',
+      home: os.homedir(),
+      forbidden: vscode.workspace.isTrusted ? [] : folders.map(folder => folder.uri.fsPath),
+    });
+  }
+
+  private async start(found: Found): Promise<void> {
+    await this.end();
+    this.running = found;
+    if ('problem' in found) {
+      this.say({ state: 'error', message: found.problem });
+      void this.ask(found.problem, { 'Choose It…': 'redraft.choosePath', 'How to Install': 'redraft.help' });
+      return;
+    }
+    this.say(STARTING);
+    this.output.info(`starting ${[found.command, ...found.args].join(' ')}`);
+    const client = (this.client = this.create(found.command, found.args));
+    this.since = Date.now();
+    client.onNotification('redraft/status', (status: Status) => {
+      if (client === this.client) {
+        this.say(status);
+      }
+    });
+    try {
+      await client.start();
+    } catch {
+      this.crashed(client);
+    }
+  }
+
+  private create(command: string, args: string[]): LanguageClient {
+    const client: LanguageClient = new QuietClient(
+      settings.SECTION,
+      'redraft',
+      // Not the opened folder, which is what it would be by itself.
+      { command, args, options: { cwd: os.homedir() } },
+      {
+        documentSelector: this.languages.flatMap(language =>
+          ['file', 'untitled', 'vscode-notebook-cell'].map(scheme => ({ scheme, language })),
+        ),
+        outputChannel: this.output,
+        initializationOptions: () => ({ redraft: { ...this.settingsOf('window'), ...this.settingsOf('machine') } }),
+        initializationFailedHandler: () => false,
+        errorHandler: {
+          error: () => ({ action: ErrorAction.Continue }),
+          closed: () => {
+            this.crashed(client);
+            return { action: CloseAction.DoNotRestart, handled: true };
+          },
+        },
+        middleware: {
+          ...this.middleware,
+          workspace: {
+            // What only the machine's owner may say travels at the start and never later.
+            configuration: params => params.items.map(() => this.settingsOf('window')),
+            didChangeConfiguration: () =>
+              client.sendNotification('workspace/didChangeConfiguration', { settings: { redraft: this.settingsOf('window') } }),
+          },
+        },
+      },
+    );
+    return client;
+  }
+
+  private settingsOf(scope: 'machine' | 'window'): Record<string, unknown> {
+    return settings.ofScope(this.extension, scope);
+  }
+
+  /** It ended without being asked to. */
+  private crashed(client: LanguageClient): void {
+    if (client !== this.client) {
+      return; // stopped by us, or counted already
+    }
+    this.client = this.running = undefined;
+    void client.dispose().catch(() => undefined);
+    this.crashes = Date.now() - this.since > SOUND_AFTER ? 1 : this.crashes + 1;
+    if (this.crashes >= CRASHES_MOST) {
+      const problem = `redraft's server stopped ${this.crashes} times in a row; its output says why.`;
+      this.say({ state: 'error', message: problem });
+      void this.ask(problem, { 'Show Output': 'redraft.showOutput', 'Start It Again': 'redraft.restart' });
+      return;
+    }
+    this.say(STARTING);
+    const pause = FIRST_PAUSE * 2 ** (this.crashes - 1);
+    this.output.warn(`the server stopped; starting it again in ${pause} ms`);
+    this.pause = setTimeout(() => void this.next(async () => this.start(await this.search())), pause);
+  }
+
+  private async end(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    this.running = undefined;
+    await client?.dispose().catch((error: unknown) => this.output.warn(String(error)));
+  }
+
+  private say(status: Status): void {
+    this.status = status;
+    this.changed.fire(status);
+  }
+
+  /** One message, and what can be done about it. */
+  private async ask(message: string, remedies: Record<string, string>): Promise<void> {
+    const chosen = await vscode.window.showErrorMessage(message, ...Object.keys(remedies));
+    const command = chosen && remedies[chosen];
+    if (command) {
+      await vscode.commands.executeCommand(command);
+    }
+  }
+}

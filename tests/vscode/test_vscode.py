@@ -1,0 +1,414 @@
+"""What the README promises of VS Code, in a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REDRAFT, ROOT
+from tests.vscode.conftest import PICTURES, CodeServer, Window, eventually
+
+HEAD, BODY = "def add(a, b):", "    total = a + b\n    return total"
+LINE = "total = add(1, 2)"
+RULES = [
+    (LINE[:9], LINE[9:]),
+    ("def add", "(a, b):"),
+    ("def add(", "a, b):"),
+    (HEAD + "\n", BODY),
+    ("  }\n", "  return total / values.length;"),
+    ("  return ", "total / values.length;"),
+    ("total /", " values.length;"),
+    ("total / ", "values.length;"),
+]
+MEAN = """export function mean(values: number[]): number {
+  let total = 0;
+  for (const value of values) {
+    total += value;
+  }
+  return total / %s.length;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("model") / "model.json"
+    path.write_text(json.dumps({"rules": [{"after": after, "write": write} for after, write in RULES]}))
+    return f"scripted:{path}"
+
+
+@pytest.fixture(scope="module")
+def code_server(tmp_path_factory: pytest.TempPathFactory, with_redraft: str, model: str) -> Iterator[CodeServer]:
+    home = tmp_path_factory.mktemp("code-server")
+    server = CodeServer(home, "--disable-workspace-trust", path=with_redraft, settings={"redraft.model": model})
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def shared(code_server: CodeServer, open_window: Callable[[CodeServer], Window]) -> Window:
+    window = open_window(code_server)
+    window.load("demo.py")
+    window.until_ready()
+    return window
+
+
+@pytest.fixture
+def window(shared: Window, code_server: CodeServer) -> Window:
+    """The same window for most tests, with the settings as they were."""
+    shared.press("Escape", "Escape")
+    code_server.set()
+    shared.until_ready()
+    return shared
+
+
+class TestTyping:
+    def test_ghost_text_appears_and_tab_accepts_it(self, window: Window) -> None:
+        window.open("accept.py")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+        window.press("Tab")
+        window.type("\n")
+        eventually(lambda: window.ghost() == BODY.lstrip())
+        window.picture("ghost-text")
+        window.press("Tab")
+        window.saves("accept.py", f"{HEAD}\n{BODY}")
+
+    def test_word_by_word_and_line_by_line(self, window: Window) -> None:
+        window.open("words.py")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+        window.press("Control+ArrowRight")
+        eventually(lambda: window.ghost() == "a, b):")
+        window.press("Control+ArrowRight")
+        eventually(lambda: window.ghost() == ", b):")
+        window.press("Control+Alt+ArrowRight")
+        window.type("\n")
+        eventually(lambda: window.ghost() == BODY.lstrip())
+        window.press("Control+Alt+ArrowRight")
+        eventually(lambda: window.ghost().strip() == "return total")
+        window.press("Control+Alt+ArrowRight")
+        window.saves("words.py", f"{HEAD}\n{BODY}")
+
+    def test_tab_indents_when_nothing_is_shown(self, window: Window) -> None:
+        window.open("tab.py")
+        window.press("Tab")
+        window.type("x")
+        window.saves("tab.py", "    x")
+
+    def test_a_fast_double_tab_does_not_insert_twice(self, window: Window) -> None:
+        window.open("double.py")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+        window.press("Tab", "Tab")
+        window.saves("double.py", HEAD + "  ")
+
+    def test_an_auto_closed_bracket_is_not_doubled(self, window: Window, code_server: CodeServer) -> None:
+        code_server.set(editor__autoClosingBrackets="always")
+        window.open("brackets.py")
+
+        def closed() -> bool:
+            window.press("Control+a", "Delete", "(")
+            return "()" in window.page.inner_text(".editor-group-container.active .view-lines")
+
+        eventually(closed)
+        window.press("Control+a", "Delete")
+        window.type("def add(")
+        eventually(lambda: window.ghost().startswith("a, b"))
+        window.press("Tab")
+        window.saves("brackets.py", "def add(a, b):")
+
+    def test_thirty_keystrokes_a_second_for_ten_seconds(self, window: Window, code_server: CodeServer) -> None:
+        """The line with its ghost text is never anything but a beginning of what is typed, or all of it."""
+        window.open("fast.py")
+        before = [one.pid for one in code_server.language_servers()]
+        times = 300 // len(LINE)
+        window.watch()
+        began = time.monotonic()
+        for _ in range(times):
+            window.type(LINE + "\n", milliseconds=20)
+        print(f"\n{300 / (time.monotonic() - began):.0f} keystrokes a second")
+        window.type(LINE[:9])
+        eventually(lambda: window.ghost() == LINE[9:])
+        seen = window.watched()
+        window.press("Tab")
+        window.saves("fast.py", (LINE + "\n") * times + LINE)
+        assert not [text for text, ghost in seen if text != LINE and (ghost or not LINE.startswith(text))]
+        assert (LINE, True) in seen
+        assert window.messages() == []
+        assert [one.pid for one in code_server.language_servers()] == before
+
+
+class TestFixes:
+    def lightbulb(self, window: Window, name: str) -> list[str]:
+        """Open a file that TypeScript's own server complains about, and the menu at its complaint."""
+        window.open(name, MEAN % "valeus")
+        window.page.wait_for_selector(".editor-group-container.active .squiggly-error", timeout=120_000)
+        window.press("Control+Home", *["ArrowDown"] * 5, "End", *["ArrowLeft"] * 10)
+        eventually(lambda: "Ln 6" in window.page.inner_text(".statusbar"))
+        window.page.wait_for_selector("[class*='lightbulb'], .lightBulbWidget", timeout=20_000)
+
+        def titles() -> list[str]:
+            if not window.page.query_selector(".action-widget"):
+                window.press("Control+.")
+                window.page.wait_for_selector(".action-widget", timeout=5_000)
+            found = [row.inner_text() for row in window.page.query_selector_all(".action-widget .monaco-list-row")]
+            if any("redraft" in title for title in found):
+                return found
+            window.press("Escape")
+            return []
+
+        return eventually(titles)
+
+    def choose(self, window: Window, title: str) -> None:
+        rows = window.page.query_selector_all(".action-widget .monaco-list-row")
+        next(row for row in rows if "redraft" in row.inner_text() and title in row.inner_text()).click()
+
+    def test_a_quick_fix_changes_the_file(self, window: Window) -> None:
+        titles = self.lightbulb(window, "fix.ts")
+        assert sum("redraft: fix “Cannot find name 'valeus'" in title for title in titles) == 2
+        window.picture("lightbulb")
+        self.choose(window, "”")
+        eventually(lambda: not window.page.query_selector(".editor-group-container.active .squiggly-error"))
+        window.saves("fix.ts", MEAN % "values")
+
+    def test_it_can_be_looked_at_first_and_applied(self, window: Window) -> None:
+        self.lightbulb(window, "look.ts")
+        self.choose(window, "(preview)")
+        window.page.wait_for_selector(".tab.active[aria-label*='proposed by redraft']", timeout=30_000)
+        eventually(lambda: window.page.query_selector_all(".editor-group-container.active .line-insert"))
+        assert (window.folder / "look.ts").read_text() == MEAN % "valeus"
+        window.picture("preview")
+        window.page.click(".editor-actions a[aria-label^='Apply This Fix']")
+        eventually(lambda: not window.page.query_selector(".tab[aria-label*='proposed by redraft']"))
+        window.saves("look.ts", MEAN % "values")
+
+    def test_it_can_be_looked_at_first_and_discarded(self, window: Window) -> None:
+        self.lightbulb(window, "leave.ts")
+        self.choose(window, "(preview)")
+        window.page.wait_for_selector(".tab.active[aria-label*='proposed by redraft']", timeout=30_000)
+        window.page.click(".editor-actions a[aria-label^='Discard This Fix']")
+        eventually(lambda: not window.page.query_selector(".tab[aria-label*='proposed by redraft']"))
+        window.saves("leave.ts", MEAN % "valeus")
+
+
+class TestStatusBar:
+    def menu(self, window: Window, *labels: str) -> None:
+        window.page.click(".statusbar-item[id^='redraft']")
+        for label in labels:
+            window.choose(label)
+
+    def pages(self, window: Window) -> list[str]:
+        """What the web pages within the window say."""
+        return [frame.inner_text("body") for frame in window.page.frames if frame is not window.page.main_frame]
+
+    def test_the_mode_is_chosen_there_and_the_next_trace_tells(self, window: Window, code_server: CodeServer) -> None:
+        window.open("mode.py")
+        self.menu(window)
+        window.page.wait_for_selector(".quick-input-list .monaco-list-row")
+        eventually(
+            lambda: window.page.eval_on_selector(".quick-input-widget", "one => getComputedStyle(one).opacity == 1")
+        )
+        window.picture("menu")
+        window.choose("Mode")
+        window.choose("quality")
+        eventually(lambda: code_server.settings().get("redraft.mode") == "quality")
+        window.page.click(".editor-group-container.active .monaco-editor .view-lines")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+        self.menu(window, "Show last trace")
+        told = eventually(lambda: [one for one in self.pages(window) if "mode: quality" in one])
+        assert HEAD in told[0]
+        window.picture("trace")
+        window.page.click(".editor-group-container .monaco-editor .view-lines")
+        self.menu(window, "Mode", "speedy")
+        eventually(lambda: "redraft.mode" not in code_server.settings())  # the default is written as nothing
+
+    def test_a_pause_for_one_language(self, window: Window, code_server: CodeServer) -> None:
+        window.open("paused.py")
+        self.menu(window, "Pause for python")
+        eventually(lambda: window.state() == "redraft, Paused.")
+        eventually(lambda: code_server.settings().get("redraft.enable") == {"*": True, "python": False})
+        window.page.click(".editor-group-container.active .monaco-editor .view-lines")
+        window.watch()
+        window.type("def add")
+        seen = window.watched()
+        assert not any(ghost for _, ghost in seen)
+        window.open("other.ts", "const total = 1;\nexport const mean = ")
+        window.until_ready()
+        window.type("total / ")
+        eventually(lambda: window.ghost() == "values.length;")
+        window.open("again.py")
+        self.menu(window, "Resume for python")
+        window.until_ready()
+        eventually(lambda: "redraft.enable" not in code_server.settings())
+        window.page.click(".editor-group-container.active .monaco-editor .view-lines")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+
+    def test_a_pause_everywhere_ends_as_it_was_before(self, window: Window, code_server: CodeServer) -> None:
+        code_server.set(redraft__enable={"*": True, "python": False, "go": False})
+        window.open("everywhere.py")
+        eventually(lambda: window.state() == "redraft, Paused.")
+        code_server.set(redraft__enable={"*": True, "go": False})
+        window.until_ready()
+        self.menu(window, "Pause everywhere")
+        eventually(lambda: window.state() == "redraft, Paused.")
+        eventually(lambda: code_server.settings().get("redraft.enable") is False)
+        self.menu(window, "Resume")
+        window.until_ready()
+        eventually(lambda: code_server.settings().get("redraft.enable") == {"*": True, "go": False})
+
+
+class TestServer:
+    def test_a_setting_takes_effect_without_a_restart(self, window: Window, code_server: CodeServer) -> None:
+        (before,) = code_server.language_servers()
+        code_server.set(redraft__maxLines=1)
+        tries = count()
+
+        def one_line() -> bool:
+            window.open(f"lines{next(tries)}.py", HEAD)
+            window.type("\n")
+            return eventually(window.ghost) == "total = a + b"
+
+        eventually(one_line)
+        (after,) = code_server.language_servers()
+        assert after.pid == before.pid
+
+    def test_killed_it_comes_back_and_completes(self, window: Window, code_server: CodeServer) -> None:
+        window.open("killed.py")
+        (before,) = code_server.language_servers()
+        os.kill(before.pid, signal.SIGKILL)
+        killed = time.monotonic()
+        eventually(lambda: [one for one in code_server.language_servers() if one.pid != before.pid])
+        eventually(lambda: window.state() == "redraft, Ready.")
+        window.type("def add", milliseconds=10)
+        eventually(lambda: window.ghost() == "(a, b):")
+        print(f"\nback and completing {time.monotonic() - killed:.1f} s after SIGKILL")
+        assert window.messages() == [], "nobody needs to know"
+
+    def test_a_path_that_names_nothing_is_said_once_with_a_way_out(
+        self, window: Window, code_server: CodeServer
+    ) -> None:
+        code_server.set(redraft__path="/nowhere/redraft")
+        try:
+            eventually(lambda: window.state() == "redraft, Not working.")
+            (message,) = eventually(window.messages)
+            assert "/nowhere/redraft" in message
+            assert "Choose It" in message
+            window.picture("not-found")
+            window.button("How to Install")
+            window.page.wait_for_selector(".tab.active[aria-label*='readme.md']", timeout=60_000)
+        finally:
+            code_server.set()
+        window.until_ready()
+
+    def test_the_embedded_model_completes(self, window: Window, code_server: CodeServer) -> None:
+        code_server.set(redraft__model="")
+        try:
+            window.open("embedded.py", "def mean(values):\n    total = 0\n    for value in values:\n        total +=")
+            eventually(lambda: window.state() == "redraft, Loading the model.")
+            window.until_ready()
+            window.type(" ")
+            window.press("Alt+\\")
+            first = eventually(window.ghost)
+            assert "value" in first
+            window.press("Tab")
+            window.saves("embedded.py", (window.folder / "embedded.py").read_text() + " " + first)
+        finally:
+            code_server.set()
+        window.until_ready()
+
+    def test_alternatives(self, window: Window, code_server: CodeServer, tmp_path: Path) -> None:
+        program, script = tmp_path / "redraft", {"write": {"def ": ["add(a, b):", "sub(a, b):", "mul(a, b):"]}}
+        command = [sys.executable, "-m", "tests.lsp_server.serve_scripted", json.dumps(script)]
+        program.write_text(f"#!/bin/sh\ncd {ROOT} && exec {shlex.join(command)}\n")
+        program.chmod(0o755)
+        (before,) = code_server.language_servers()
+        code_server.set(redraft__path=str(program))
+        try:
+            eventually(lambda: not before.is_running())
+            window.until_ready()
+            window.open("alternatives.py")
+            window.type("def ")
+            eventually(lambda: window.ghost() == "add(a, b):")
+            window.press("Alt+]")
+            eventually(lambda: window.ghost() == "sub(a, b):")
+            window.press("Alt+]")
+            eventually(lambda: window.ghost() == "mul(a, b):")
+            window.press("Alt+[", "Tab")
+            window.saves("alternatives.py", "def sub(a, b):")
+        finally:
+            code_server.set()
+
+    def test_nothing_is_started_before_a_file_of_code_is_opened(
+        self, code_server: CodeServer, open_window: Callable[[CodeServer], Window], shared: Window
+    ) -> None:
+        window = open_window(code_server)
+        (window.folder / "notes.txt").write_text("")
+        before = len(code_server.language_servers())
+        window.load("notes.txt")
+        window.command("Developer: Show Running Extensions")
+        eventually(lambda: "Activation" in window.page.inner_text(".runtime-extensions-editor"))
+        assert "redraft" not in window.page.inner_text(".runtime-extensions-editor")
+        window.press("Escape")
+        assert window.state() == ""
+        assert len(code_server.language_servers()) == before
+        window.open("code.py")
+        window.until_ready()
+        assert len(code_server.language_servers()) == before + 1
+        window.close()
+
+
+class TestUntrustedFolder:
+    @pytest.fixture
+    def evil(self, tmp_path: Path) -> Path:
+        """A redraft in the folder's own environment that leaves a mark when it is started."""
+        program, mark = tmp_path / "redraft", tmp_path / "it-ran"
+        program.write_text(f'#!/bin/sh\ntouch {mark}\nexec {REDRAFT} "$@"\n')
+        program.chmod(0o755)
+        return program
+
+    def test_it_cannot_name_what_is_started_until_it_is_trusted(
+        self, tmp_path: Path, evil: Path, open_window: Callable[[CodeServer], Window]
+    ) -> None:
+        server = CodeServer(tmp_path / "code-server", path="/usr/bin:/bin")
+        server.add_extension(ROOT / "tests" / "vscode" / "companions" / "ms-python")
+        server.start()
+        mark = evil.with_name("it-ran")
+        try:
+            window = open_window(server)
+            programs = window.folder / ".venv" / "bin"
+            programs.mkdir(parents=True)
+            evil.rename(programs / "redraft")
+            (programs / "python").symlink_to(sys.executable)
+            (window.folder / ".vscode").mkdir()
+            wish = {"redraft.path": str(programs / "redraft"), "redraft.model": str(window.folder)}
+            (window.folder / ".vscode" / "settings.json").write_text(json.dumps(wish))
+            window.load("demo.py")
+            eventually(lambda: window.state() == "redraft, Not working.")
+            (message,) = eventually(window.messages)
+            assert "Install redraft" in message
+            assert not mark.exists()
+            assert server.language_servers() == []
+            window.picture("untrusted")
+            window.command("Workspaces: Manage Workspace Trust")
+            window.page.click(".workspace-trust-editor a.monaco-button:has-text('Trust')", timeout=20_000)
+            eventually(mark.exists)
+            window.until_ready()
+        finally:
+            server.stop()
+
+
+def test_the_pictures_are_kept() -> None:
+    assert {"ghost-text", "lightbulb", "preview", "menu", "trace"} <= {path.stem for path in PICTURES.glob("*.png")}
