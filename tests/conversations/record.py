@@ -60,10 +60,14 @@ class Record:
         self._file = path.open("w", encoding="utf-8")
         self._lock = threading.Lock()
         self._root = root
+        self._over = False
         self._write({"client": client, "script": script})
 
     def add(self, sender: str, message: dict[str, Any]) -> None:
-        """Note one message."""
+        """Note one message; what comes after `exit` (Neovim 0.10 has a last change) is no part of the conversation."""
+        if self._over:
+            return
+        self._over = message.get("method") == "exit"
         if message.get("method") == "initialize":
             message = {**message, "params": {**message["params"], "processId": None}}
         self._write({"from": sender, "message": message})
