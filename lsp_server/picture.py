@@ -34,13 +34,19 @@ _plain, _colour = Paint(), _Colours()
 def show(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step]) -> None:
     """Print each step, then the code around the cursor with the best suggestion in it."""
     paint = _colour if sys.stdout.isatty() and "NO_COLOR" not in os.environ else _plain
-    for line in step_lines(steps, paint):
+    for line in lines(snapshot, cursor, completion, steps, paint):
         print(line)
+
+
+def lines(
+    snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step], paint: Paint = _plain
+) -> Iterator[str]:
+    """What `show` prints."""
+    yield from step_lines(steps, paint)
     if completion.suggestions:
-        print()
-        for line in _in_place(snapshot, cursor, completion, paint):
-            print(line)
-    print(_summary(completion))
+        yield ""
+        yield from _in_place(snapshot, cursor, completion, paint)
+    yield _summary(completion)
 
 
 def telling(steps: Iterable[Step]) -> Iterator[tuple[int, Step]]:

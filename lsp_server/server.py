@@ -17,7 +17,7 @@ from pygls.lsp.server import LanguageServer
 from lsp_server import progress, settings, transport
 from lsp_server.capabilities import Capabilities
 from lsp_server.converter import converter
-from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit
+from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
 from lsp_server.protocol import Protocol
 from lsp_server.session import Load, Session
 
@@ -33,6 +33,7 @@ REQUESTS: tuple[tuple[str, Any, Any], ...] = (
     (types.CODE_ACTION_RESOLVE, code_action.resolve, None),
     (fill.METHOD, fill.fill, None),
     (inline_edit.METHOD, inline_edit.inline_edit, None),
+    (last_trace.METHOD, last_trace.last_trace, None),
 )
 """What every client is offered; `textDocument/completion` is for those without ghost text."""
 

@@ -29,9 +29,9 @@ from lsp_server.settings import Settings
 from lsp_server.status import Status
 
 if TYPE_CHECKING:
-    from infill.complete import Completer, Preferences, Suggestion
+    from infill.complete import Completer, Completion, Preferences, Suggestion
     from infill.document import Snapshot
-    from infill.filler import FillReport
+    from infill.filler import FillReport, Step
     from lsp_server.server import RedraftServer
 
 log = logging.getLogger(__name__)
@@ -74,6 +74,7 @@ class Session:
         self.settings, _ = settings.read({}, pinned=pinned)
         self.status = Status(client.protocol.notify)
         self.rhythm = Rhythm()
+        self.last_told: tuple[Snapshot, int, Completion, Sequence[Step]] | None = None
         self.loaded = asyncio.Event()
         self._load, self._pinned = load, pinned
         self._at_start: dict[str, Any] = {}
@@ -243,6 +244,31 @@ class Session:
         if self.types_through(snapshot, cursor):
             return 0.0
         return self.rhythm.pause(time.monotonic(), self.settings.debounce_ms, self.status.typical_ms)
+
+    async def complete(
+        self,
+        what: str,
+        asked: Question,
+        cursor: int,
+        *,
+        invoked: bool = False,
+        selected: tuple[int, str] | None = None,
+    ) -> Completion:
+        """Ask the completer, count the answer, and keep its steps in case the user wants to see them."""
+        steps: list[Step] = []
+        completion = await asked.completer.complete(
+            asked.snapshot,
+            cursor,
+            others=asked.others,
+            preferences=asked.preferences,
+            invoked=invoked,
+            selected=selected,
+            on_step=steps.append,
+        )
+        self.count(what, asked, completion.report, completion.reason)
+        if completion.report.forwards:
+            self.last_told = (asked.snapshot, cursor, completion, steps)
+        return completion
 
     def count(self, what: str, asked: Question, report: FillReport, reason: str) -> None:
         """A request is answered: learn how long answers take, and tell the log if the user wants to know.

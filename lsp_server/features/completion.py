@@ -41,8 +41,7 @@ async def _propose(session: Session, asked: Question, position: types.Position) 
     snapshot = asked.snapshot
     cursor = positions.to_offset(snapshot, position, session.encoding)
     await asyncio.sleep(session.patience(snapshot, cursor))
-    found = await asked.completer.complete(snapshot, cursor, others=asked.others, preferences=asked.preferences)
-    session.count("completion", asked, found.report, found.reason)
+    found = await session.complete("completion", asked, cursor)
     session.offer(snapshot, found.suggestions)
     return _list([_item(session, snapshot, one, rank) for rank, one in enumerate(found.suggestions)])
 

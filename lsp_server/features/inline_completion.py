@@ -37,15 +37,8 @@ async def _propose(
     cursor = positions.to_offset(snapshot, params.position, session.encoding)
     if not invoked:
         await asyncio.sleep(session.patience(snapshot, cursor))
-    completion = await asked.completer.complete(
-        snapshot,
-        cursor,
-        others=asked.others,
-        preferences=asked.preferences,
-        invoked=invoked,
-        selected=_selected(session, snapshot, cursor, params.context.selected_completion_info),
-    )
-    session.count("inline completion", asked, completion.report, completion.reason)
+    selected = _selected(session, snapshot, cursor, params.context.selected_completion_info)
+    completion = await session.complete("inline completion", asked, cursor, invoked=invoked, selected=selected)
     shown = completion.suggestions[: 3 if invoked else 1]
     ids = session.offer(snapshot, shown)
     return types.InlineCompletionList([_item(session, snapshot, *one) for one in zip(shown, ids, strict=True)])

@@ -50,6 +50,14 @@ async def test_ghost_text_comes_and_typing_through_it_asks_no_model(whole: Edito
     assert whole.log[-1].message.endswith("(no model call)")
 
 
+async def test_the_last_trace_shows_the_steps_of_what_the_model_wrote(whole: Editor) -> None:
+    told = plain(await whole.ask("redraft/lastTrace", {}))
+    assert "slot filled" in told["html"]
+    assert "<script" not in told["html"]
+    assert "def add(a, b):" in told["text"]
+    assert "forwards" in told["text"].splitlines()[-1]
+
+
 async def test_fill_gives_the_text_between(whole: Editor) -> None:
     asked = {"prefix": "def add(a, b):\n    return ", "suffix": "\n\nprint(add(1, 2))\n", "maxTokens": 8}
     told = plain(await whole.ask("redraft/fill", {**asked, "language": "python"}))

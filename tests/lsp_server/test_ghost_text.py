@@ -10,7 +10,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client
+from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client, plain
 
 ADD = {"write": {"def ": ["add(a, b):\n    return a + b", "sub(a, b):", "mul(a, b):", "div(a, b):"]}}
 
@@ -179,6 +179,18 @@ async def test_what_git_ignores_is_denied_in_whatever_folder_is_open_by_then(rea
     added = types.WorkspaceFoldersChangeEvent([types.WorkspaceFolder(tmp_path.as_uri(), "w")], [])
     ready.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(added))
     assert not (await ready.ghost(0, 4, uri=uri, invoked=True)).items
+
+
+async def test_the_last_trace_is_empty_until_the_model_was_asked_and_stays_when_it_is_not(ready: Editor) -> None:
+    assert plain(await ready.ask("redraft/lastTrace", {})) == {"html": "", "text": ""}
+    ready.open("def ")
+    await ready.ghost(0, 4)
+    told = plain(await ready.ask("redraft/lastTrace", None))
+    assert "def add(a, b):" in told["text"]
+    assert "<mark>add(a, b):" in told["html"]
+    ready.open("KEY = ", uri="file:///w/.env")
+    await ready.ghost(0, 6, uri="file:///w/.env", invoked=True)
+    assert plain(await ready.ask("redraft/lastTrace", {})) == told
 
 
 async def test_accepting_is_a_command_that_always_succeeds(ready: Editor) -> None:
