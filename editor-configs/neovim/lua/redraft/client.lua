@@ -4,10 +4,7 @@ local M = {}
 
 -- What the server last said of itself: loading, ready, slow, off, error; ours is stopped.
 M.status = { state = "stopped", message = "" }
--- Lines of window/logMessage, the newest last; see `redraft.trace` in the settings.
-M.log = {}
 
-local LOG_MOST = 500
 local STEADY_MS, TRIES = 60000, 5 -- a server that lives this long has recovered; so many crashes in a row are enough
 
 local options, group, ready
@@ -46,13 +43,6 @@ local handlers = {
     if status.state == "ready" and was ~= "ready" then
       ready()
     end
-  end,
-  ["window/logMessage"] = function(_, said, context, ...)
-    for line in vim.gsplit(said.message, "\n", { plain = true }) do
-      M.log[#M.log + 1] = line
-    end
-    M.log = vim.list_slice(M.log, math.max(1, #M.log - LOG_MOST + 1))
-    return vim.lsp.handlers["window/logMessage"](_, said, context, ...)
   end,
 }
 
@@ -138,7 +128,7 @@ local function start(buffer)
   }, {
     bufnr = buffer,
     reuse_client = function(client, config)
-      return client.name == config.name
+      return client.name == config.name and not M.call(client, "is_stopped")
     end,
   })
 end

@@ -143,6 +143,7 @@ local function request(kind, arrived)
   sent, id = clients.call(client, "request", METHOD, params, function(problem, answer)
     if asked and asked.id == id then
       asked = nil
+      vim.cmd.redrawstatus() -- no longer thinking
     end
     local still_there = vim.api.nvim_get_current_buf() == buffer
       and vim.api.nvim_buf_get_changedtick(buffer) == tick
@@ -248,7 +249,9 @@ function M.setup(group)
     end
   end)
   on({ "TextChangedP", "CursorMovedI" }, redraw)
-  on({ "InsertLeave", "BufLeave" }, M.dismiss)
+  on({ "InsertLeave", "BufLeave" }, function()
+    M.dismiss() -- whose true would remove this autocommand
+  end)
   menu.follow(group, redraw, changed)
 end
 

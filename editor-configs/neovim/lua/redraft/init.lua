@@ -11,6 +11,9 @@ local M = {}
 
 local ghost -- ghost.lua or native.lua
 
+-- What setup() was given, over the defaults; nil before. M.native: whether the editor draws the ghost text itself.
+M.options, M.native = nil, false
+
 local defaults = {
   cmd = { "redraft", "lsp" },
   filetypes = "*", -- a FileType pattern, or a list of them
@@ -85,6 +88,8 @@ M.configure = client.configure
 
 -- ---- :Redraft
 
+local MODES = { "speedy", "quality", "auto", "causal" }
+
 -- Off or on, everywhere or for one language; a language id is what Neovim calls a file type.
 local function enable(on, language)
   local enabled = client.settings().enable
@@ -104,15 +109,24 @@ local function pause(on)
   end
 end
 
-local function show_trace(switch)
-  client.configure({ trace = switch ~= "off" })
-  if switch == "off" then
-    return
+-- How the last proposal came to be, step by step, in a window of its own.
+local function show_trace()
+  local running = client.of()
+  if not running then
+    return vim.notify("redraft is not running for this file.", vim.log.levels.WARN)
   end
-  vim.cmd("botright new | setlocal buftype=nofile bufhidden=wipe noswapfile nobuflisted")
-  vim.api.nvim_buf_set_lines(0, 0, -1, false, #client.log > 0 and client.log or { "Nothing yet: type, then :Redraft trace." })
-  vim.bo.modifiable = false
-  vim.cmd("normal! G")
+  client.call(running, "request", "redraft/lastTrace", vim.empty_dict(), function(problem, trace)
+    if problem or trace.text == "" then
+      return vim.notify("redraft: the model has not been asked yet.")
+    end
+    vim.cmd("botright new")
+    local options = { buftype = "nofile", bufhidden = "wipe", swapfile = false, buflisted = false }
+    for name, value in pairs(options) do
+      vim.bo[name] = value
+    end
+    vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(trace.text, "\n", { plain = true }))
+    vim.bo.modifiable = false
+  end, vim.api.nvim_get_current_buf())
 end
 
 local commands = {
@@ -124,8 +138,8 @@ local commands = {
   pause = pause(false),
   resume = pause(true),
   mode = function(name)
-    if not vim.tbl_contains({ "speedy", "quality", "auto", "causal" }, name) then
-      return vim.notify("redraft: the modes are speedy, quality, auto and causal.", vim.log.levels.ERROR)
+    if not vim.tbl_contains(MODES, name) then
+      return vim.notify("redraft: the modes are " .. table.concat(MODES, ", ") .. ".", vim.log.levels.ERROR)
     end
     client.configure({ mode = name })
   end,
@@ -136,17 +150,10 @@ local commands = {
   restart = client.restart,
 }
 
-local arguments = {
-  mode = { "speedy", "quality", "auto", "causal" },
-  trace = { "off" },
-}
-
 local function complete(lead, line)
   local before = vim.split(vim.trim(line:sub(1, #line - #lead)), "%s+")
-  local known = before[2] == nil and vim.tbl_keys(commands) or arguments[before[2]]
-  if before[2] == "pause" or before[2] == "resume" then
-    known = { vim.bo.filetype }
-  end
+  local known = before[2] == nil and vim.tbl_keys(commands)
+    or ({ mode = MODES, pause = { vim.bo.filetype }, resume = { vim.bo.filetype } })[before[2]]
   known = vim.tbl_filter(function(word)
     return vim.startswith(word, lead)
   end, known or {})
@@ -167,8 +174,9 @@ end
 function M.setup(given)
   local options = vim.tbl_deep_extend("force", vim.deepcopy(defaults), given or {})
   local group = vim.api.nvim_create_augroup("redraft", {})
-  local native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin"
-  ghost = require(native and "redraft.native" or "redraft.ghost")
+  M.options = options
+  M.native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin"
+  ghost = require(M.native and "redraft.native" or "redraft.ghost")
   vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
   vim.api.nvim_create_user_command("Redraft", run, { nargs = "+", complete = complete, desc = "redraft: control it" })
   ghost.setup(group)

@@ -52,9 +52,12 @@ end
 
 function M.thinking()
   local client = clients.of()
-  return vim.iter(client and client.requests or {}):any(function(_, request)
-    return request.method == METHOD and request.type == "pending"
-  end)
+  for _, request in pairs(client and client.requests or {}) do
+    if request.method == METHOD and request.type == "pending" then
+      return true
+    end
+  end
+  return false
 end
 
 function M.take(part)
@@ -81,10 +84,13 @@ function M.choose(step)
   vim.lsp.inline_completion.select({ count = step })
 end
 
--- The editor has no call for it, but asks anew where it is turned on.
+-- The editor has no call for it, but asks when the cursor moves.
 function M.invoke()
-  vim.lsp.inline_completion.enable(false, { bufnr = 0 })
-  vim.lsp.inline_completion.enable(true, { bufnr = 0 })
+  if vim.fn.mode():sub(1, 1) == "i" then
+    local buffer = vim.api.nvim_get_current_buf()
+    local its = { group = "nvim.lsp.inline_completion:" .. buffer, buffer = buffer, modeline = false }
+    pcall(vim.api.nvim_exec_autocmds, "CursorMovedI", its)
+  end
 end
 
 function M.dismiss()
