@@ -126,7 +126,7 @@ def test_what_stands_behind_the_cursor_is_drawn_behind_the_last_line(
     editor.open(["x)  # why"])
     editor.lua("vim.bo.tabstop = 4")
     editor.type("0sx = call(")
-    eventually(lambda: editor.ghost() == "a,       \n    b)  # why")
+    eventually(lambda: editor.ghost() == "a," + 6 * " " + "\n    b)  # why")
     assert editor.marks()[0][3]["virt_text_pos"] == "overlay", "over what stands there, down to its end"
     editor.type("<Tab>")
     eventually(lambda: editor.lines == ["x = call(a,", "\tb)  # why"])

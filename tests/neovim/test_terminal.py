@@ -17,7 +17,7 @@ GREY = "38;2;118;118;118"
 RULES = [
     ("def add(", "a, b):"),
     ("def add(a, b):\n", "    total = a + b\n    return total"),
-    ("func add(", "a int) {\n\treturn a\n}"),
+    ("func add(a int) int {\n", "\treturn a\n}"),
     ("漢 = call(", "é, 漢)"),
 ]
 
@@ -99,12 +99,13 @@ def test_ghost_text_is_on_the_screen_in_its_colour(open_terminal: Callable[..., 
 
 
 def test_a_tab_is_as_wide_as_it_will_be(drawn: Neovim, open_terminal: Callable[..., Terminal]) -> None:
-    terminal = open_terminal("demo.go", "package a\n")
-    terminal.type("o", "func add(")
-    terminal.shows("package a", "func add(a int) {", "        return a", "}")
+    terminal = open_terminal("demo.go", "package a\n\nfunc add(a int) int {\n")
+    terminal.type("G", "o")
+    rows = ("package a", "", "func add(a int) int {", "        return a", "}")
+    terminal.shows(*rows)
     terminal.type("Tab")
-    eventually(lambda: terminal.cursor == "1,3")
-    terminal.shows("package a", "func add(a int) {", "        return a", "}")
+    eventually(lambda: terminal.cursor == "1,4")
+    terminal.shows(*rows)
 
 
 def test_wide_characters(open_terminal: Callable[..., Terminal]) -> None:
