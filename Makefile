@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Another interpreter than last time makes a new environment.
 MADE := $(VENV)/.made-by-python-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-quick check format bench eval clean
+.PHONY: help demo test test-quick test-editors check format bench eval clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,6 +20,9 @@ test: $(VENV)/.redraft-dev ## set up, then pass every test
 
 test-quick: $(VENV)/.redraft-dev ## the tests that take few seconds each
 	@$(BIN)/python -m pytest -m "not slow"
+
+test-editors: $(VENV)/.redraft-dev ## try it in the real editors: installs them into build/
+	@tests/editors/run
 
 check: $(VENV)/.redraft-dev ## linter, formatting, types
 	$(BIN)/ruff check

@@ -24,7 +24,7 @@ command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && [ -e "$keys" 
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m1 '/debian/\?$') ||
   cannot "apt knows no Debian mirror here"
 
-rm -rf "$into" && mkdir -p "$into/apt/lists/partial" "$into/bin"
+rm -rf "$into" && mkdir -p "$into/apt/lists/partial"
 : >"$into/apt/status"
 cut -d' ' -f1 <<<"$wanted" | sed "s|.*|deb [signed-by=$keys] $mirror & main|" >"$into/apt/sources.list"
 cat >"$into/apt/apt.conf" <<EOF
@@ -50,7 +50,7 @@ while read -r suite packages; do
   $apt -t "$suite" -o "Dir::Cache::Archives=$archives" install -y --download-only $packages >/dev/null ||
     cannot "$suite has not all of: $packages"
   for deb in "$archives"/*.deb; do dpkg-deb -x "$deb" "$root"; done
-  rm -rf "$archives"
+  rm -rf "$archives" "$root"/usr/share/{doc,man,locale}
 done <<<"$wanted"
 
 # The loader and the libraries of its own folder, written into each program: environment variables would reach redraft.
@@ -72,3 +72,17 @@ for suite in trixie forky; do
     "export VIMRUNTIME='$into/$suite/usr/share/nvim/runtime' LUA_PATH='$into/$suite/usr/share/lua/5.1/?.lua;;' LUA_CPATH='$lua/?.so;;'
 exec '$into/$suite/usr/bin/nvim' \"\$@\""
 done
+
+own forky usr/bin/hx
+launcher hx "export HELIX_RUNTIME='$into/forky/usr/lib/hx/runtime'
+exec '$into/forky/usr/bin/hx' \"\$@\""
+
+version=$(basename "$into"/forky/usr/share/emacs/[0-9]*)
+share=$into/forky/usr/share/emacs/$version libexec=$into/forky/usr/libexec/emacs/$version/x86_64-linux-gnu
+own forky usr/bin/emacs-nox
+launcher emacs "export EMACSLOADPATH='$share/lisp' EMACSDATA='$share/etc' EMACSDOC='$share/etc' EMACSPATH='$libexec'
+export REDRAFT_ELPA='$into/forky/usr/share/emacs/site-lisp/elpa-src'
+exec '$into/forky/usr/bin/emacs-nox' --dump-file='$(echo "$libexec"/*.pdmp)' \"\$@\""
+
+rm -rf "$into/apt"
+echo "$wanted" >"$into/complete"

@@ -6,17 +6,15 @@ import itertools
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
-from tests.conftest import REDRAFT, ROOT
+from tests.conftest import REDRAFT, ROOT, eventually
 
-T = TypeVar("T")
 PLUGIN = ROOT / "editor-configs" / "neovim"
 RULES = [
     ("def add(", "a, b):"),
@@ -45,15 +43,6 @@ def neovims() -> dict[str, Neovim]:
         known["0.12"] = Neovim(f"{others}/nvim-0.12", "plugin")
         known["0.12-native"] = Neovim(f"{others}/nvim-0.12", "native", "nvim.lsp.inline_completion")
     return known
-
-
-def eventually(look: Callable[[], T], seconds: float = 15.0) -> T:
-    """The first true answer; fails when there is none in time."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, f"not within {seconds:.0f} s; last seen: {found!r}"
-        time.sleep(0.02)
-    return found
 
 
 class Editor:

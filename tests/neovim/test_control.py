@@ -8,8 +8,8 @@ from collections.abc import Callable
 import psutil
 import pytest
 
-from tests.conftest import REDRAFT
-from tests.neovim.conftest import BROKEN, RULES, Editor, diagnose, eventually
+from tests.conftest import REDRAFT, eventually
+from tests.neovim.conftest import BROKEN, RULES, Editor, diagnose
 
 
 def test_a_quick_fix_is_resolved_and_applied(editor: Editor) -> None:

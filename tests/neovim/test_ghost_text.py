@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conftest import REDRAFT, ROOT
-from tests.neovim.conftest import Editor, Neovim, eventually
+from tests.conftest import REDRAFT, ROOT, eventually
+from tests.neovim.conftest import Editor, Neovim
 
 
 def test_it_appears_and_is_accepted(editor: Editor) -> None:
@@ -112,8 +112,6 @@ def test_next_and_previous(drawn: Neovim, start: Callable[..., Editor]) -> None:
     for key, text in (("]", "two():"), ("]", "three():"), ("]", "one():"), ("[", "three():")):
         editor.type(f"<M-{key}>")
         eventually(lambda text=text: editor.ghost() == text)
-    editor.type("t")
-    eventually(lambda: editor.ghost() == "hree():")
     editor.type("<Tab>")
     eventually(lambda: editor.lines == ["def three():"])
 

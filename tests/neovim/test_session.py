@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REDRAFT, ROOT
+from tests.conftest import REDRAFT, ROOT, eventually
 from tests.conversations.record import entries
-from tests.neovim.conftest import BROKEN, RULES, Editor, diagnose, eventually
+from tests.neovim.conftest import BROKEN, RULES, Editor, diagnose
 
 RECORDINGS = ROOT / "tests" / "conversations"
 

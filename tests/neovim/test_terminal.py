@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REDRAFT
-from tests.neovim.conftest import Neovim, environment_of, eventually
+from tests.conftest import REDRAFT, eventually
+from tests.neovim.conftest import Neovim, environment_of
+from tests.terminal import Terminal
 
 GREY = "38;2;118;118;118"
 RULES = [
@@ -22,46 +20,9 @@ RULES = [
 ]
 
 
-class Terminal:
-    """A tmux server of its own with one window."""
-
-    def __init__(self, folder: Path, tmux: str) -> None:
-        self._tmux = [tmux, "-S", str(folder / "tmux.socket"), "-f", os.devnull]
-
-    def __call__(self, *arguments: str) -> str:
-        ran = subprocess.run([*self._tmux, *arguments], capture_output=True, text=True, check=True)
-        return ran.stdout.rstrip("\n")
-
-    def run(self, command: list[str], environment: dict[str, str]) -> None:
-        settings = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
-        self("new-session", "-d", "-x", "70", "-y", "12", *settings, *command)
-
-    def type(self, *keys: str) -> None:
-        self("send-keys", *keys)
-
-    @property
-    def screen(self) -> list[str]:
-        return self("capture-pane", "-p").splitlines()
-
-    @property
-    def colours(self) -> list[str]:
-        return self("capture-pane", "-p", "-e").splitlines()
-
-    @property
-    def cursor(self) -> str:
-        return self("display-message", "-p", "#{cursor_x},#{cursor_y}")
-
-    def shows(self, *rows: str) -> None:
-        """Wait until the first rows are these."""
-        eventually(lambda: [row.rstrip() for row in self.screen[: len(rows)]] == [*rows])
-
-
 @pytest.fixture
 def open_terminal(neovim: Neovim, tmp_path: Path, script: Callable[..., str]) -> Iterator[Callable[..., Terminal]]:
-    tmux = shutil.which("tmux")
-    if tmux is None:
-        pytest.skip("tmux is not installed")
-    terminal = Terminal(tmp_path, tmux)
+    terminal = Terminal(tmp_path)
 
     def start(name: str, text: str) -> Terminal:
         (tmp_path / name).write_text(text, encoding="utf-8")
@@ -79,7 +40,7 @@ def open_terminal(neovim: Neovim, tmp_path: Path, script: Callable[..., str]) ->
         return terminal
 
     yield start
-    subprocess.run([*terminal._tmux, "kill-server"], capture_output=True, check=False)
+    terminal.close()
 
 
 def test_ghost_text_is_on_the_screen_in_its_colour(open_terminal: Callable[..., Terminal], tmp_path: Path) -> None:
@@ -94,7 +55,11 @@ def test_ghost_text_is_on_the_screen_in_its_colour(open_terminal: Callable[..., 
     terminal.type("Enter", "C-u")
     terminal.shows("def add(a, b):", "    total = a + b", "    return total")
     assert terminal.cursor == "0,1"
-    terminal.type("Tab", "Escape", ":w", "Enter")
+    terminal.type("Tab")
+    eventually(lambda: terminal.cursor == "16,2")
+    terminal.type("Escape")
+    eventually(lambda: terminal.cursor == "15,2")
+    terminal.type(":w", "Enter")
     eventually(lambda: (tmp_path / "demo.py").read_text() == "def add(a, b):\n    total = a + b\n    return total\n")
 
 
