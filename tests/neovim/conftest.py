@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import REDRAFT, ROOT, eventually
 
+INIT = Path(__file__).parent / "init.lua"
 PLUGIN = ROOT / "editor-configs" / "neovim"
 RULES = [
     ("def add(", "a, b):"),
@@ -48,14 +49,14 @@ def neovims() -> dict[str, Neovim]:
 class Editor:
     """A Neovim and one file in it."""
 
-    def __init__(self, neovim: Neovim, folder: Path, command: list[str], **options: Any) -> None:
+    def __init__(self, neovim: Neovim, folder: Path, command: list[str], *, init: Path = INIT, **options: Any) -> None:
         import pynvim
 
         self.neovim, self.folder = neovim, folder
         options = {"ghost_text": neovim.ghost_text, "filetypes": "python", **options}
         environment = environment_of(folder, command, options)
         argv = ["env", *(f"{name}={value}" for name, value in environment.items()), neovim.program]
-        argv += ["--embed", "--headless", "-u", str(Path(__file__).parent / "init.lua"), "-n"]
+        argv += ["--embed", "--headless", "-u", str(init), "-n"]
         self.vim = pynvim.attach("child", argv=argv)
         self._numbers = itertools.count()
 
