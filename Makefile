@@ -26,6 +26,7 @@ test-door: $(VENV)/.redraft-dev ## the HTTP door with clients from npm too (need
 	@$(BIN)/python -m pytest tests/lsp_server/door
 
 test-editors: $(VENV)/.redraft-dev ## try it in the real editors: installs them into build/
+	@tests/editors/run
 	@tests/vscode/run
 
 vsix: dist/redraft.vsix ## package the extension for VS Code

@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import settings
@@ -17,8 +18,18 @@ from hypothesis import settings
 settings.register_profile("redraft", deadline=None, derandomize=True)
 settings.load_profile("redraft")
 
+T = TypeVar("T")
 ROOT = Path(__file__).parent.parent
 REDRAFT = str(Path(sys.executable).parent / "redraft")
+
+
+def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
+    """The first true answer; fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < end, f"not within {seconds:.0f} s; last seen: {found!r}"
+        time.sleep(0.02)
+    return found
 
 
 @pytest.fixture

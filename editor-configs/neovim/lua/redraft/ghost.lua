@@ -1,226 +1,258 @@
--- Ghost text for Neovim 0.10 and 0.11, which do not know textDocument/inlineCompletion.
+-- Ghost text, drawn by the plugin: Neovim 0.10 and 0.11 know no textDocument/inlineCompletion; 0.12 may use it too.
 --
--- One item is shown at a time, as an extmark at the cursor. While the user types what it says it stays and only gets
--- shorter; each keystroke cancels the request before it, and an answer for a text or place that has moved on is dropped.
+-- One proposal is shown at a time, as one extmark at the cursor. While the user types what it says it stays and only
+-- gets shorter. Each keystroke cancels the request before it, and an answer for a text or place that has moved on is
+-- dropped. Nothing is drawn while a completion menu is open: the menu has the keys then.
+
+local clients = require("redraft.client")
+local menu = require("redraft.menu")
+local parts = require("redraft.parts")
 
 local M = {}
 
 local METHOD = "textDocument/inlineCompletion"
 local INVOKED, AUTOMATIC = 1, 2 -- LSP 3.18, InlineCompletionTriggerKind
+local MARK = 1
 local namespace = vim.api.nvim_create_namespace("redraft")
-local shown -- { buffer, row, from, upto, text, command, client }: replaces bytes [from, upto) of the row
+local shown -- { buffer, row, items, index, client }: what the server last proposed for this line
 local asked -- { client, id }: the request under way
 
-local modern = vim.fn.has("nvim-0.11") == 1
-
--- Client functions became methods in 0.11.
-local function call(client, name, ...)
-  if modern then
-    return client[name](client, ...)
-  end
-  return client[name](...)
-end
-
 local function byte_of(line, character, encoding)
-  if modern then
+  if vim.fn.has("nvim-0.11") == 1 then
     return vim.str_byteindex(line, encoding, character, false)
   end
   return vim.lsp.util._str_byteindex_enc(line, character, encoding)
 end
 
-local function clear()
+local function inserting()
+  return vim.fn.mode():sub(1, 1) == "i" and vim.fn.reg_executing() == ""
+end
+
+local function erase()
   if shown and vim.api.nvim_buf_is_valid(shown.buffer) then
     vim.api.nvim_buf_clear_namespace(shown.buffer, namespace, 0, -1)
   end
+end
+
+local function forget()
+  erase()
   shown = nil
 end
 
 local function cancel()
   if asked then
-    call(asked.client, "cancel_request", asked.id)
+    clients.call(asked.client, "cancel_request", asked.id)
     asked = nil
   end
 end
 
--- What is left of the item at the cursor, or nil when the user has typed something else.
+-- What is left of an item at the cursor, or nil when the user has typed something else.
 local function rest_of(item)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  if vim.api.nvim_get_current_buf() ~= item.buffer or row - 1 ~= item.row or column < item.from then
+  if vim.api.nvim_get_current_buf() ~= shown.buffer or row - 1 ~= shown.row or column < item.from then
     return nil
   end
-  local line = vim.api.nvim_get_current_line()
-  local typed = line:sub(item.from + 1, column)
+  local typed = vim.api.nvim_get_current_line():sub(item.from + 1, column)
   if item.text:sub(1, #typed) ~= typed or #item.text == #typed then
     return nil
   end
-  return item.text:sub(#typed + 1), column
+  return item.text:sub(#typed + 1)
+end
+
+-- The chosen item, or the first other one that says what was typed, and what is left of it.
+local function current()
+  for step = 0, shown and #shown.items - 1 or -1 do
+    local index = (shown.index + step - 1) % #shown.items + 1
+    local rest = rest_of(shown.items[index])
+    if rest then
+      return index, rest
+    end
+  end
+end
+
+-- Tabs as the blanks that they will be in the file: virtual text does not know tab stops.
+local function spread(text, column)
+  local tab = vim.bo.tabstop
+  while text:find("\t", 1, true) do
+    local before, after = text:match("^([^\t]*)\t(.*)$")
+    local width = column + vim.fn.strdisplaywidth(before, column)
+    text = before .. (" "):rep(tab - width % tab) .. after
+  end
+  return text
 end
 
 local function draw()
-  local rest, column = rest_of(shown)
-  if not rest then
-    return clear()
+  local index, rest = current()
+  if not index then
+    return forget()
   end
-  vim.api.nvim_buf_clear_namespace(shown.buffer, namespace, 0, -1)
-  local first, below = nil, {}
-  for _, line in ipairs(vim.split(rest, "\n", { plain = true })) do
-    if first then
-      below[#below + 1] = { { line, "RedraftGhost" } }
-    else
-      first = line
-    end
+  shown.index = index
+  if menu.open() then
+    return erase()
+  end
+  local line, column = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[2]
+  local tail = line:sub(column + 1)
+  local lines = vim.split(rest, "\n", { plain = true })
+  local first = spread(lines[1], vim.fn.strdisplaywidth(line:sub(1, column)))
+  local place, below = "inline", {}
+  for number = 2, #lines do
+    below[number - 1] = { { spread(lines[number], 0), "RedraftGhost" } }
+  end
+  if #lines > 1 and tail ~= "" then
+    -- What stands behind the cursor will stand behind the last line.
+    place, first = "overlay", first .. (" "):rep(vim.fn.strdisplaywidth(tail) - vim.fn.strdisplaywidth(first))
+    table.insert(below[#below], { tail })
   end
   vim.api.nvim_buf_set_extmark(shown.buffer, namespace, shown.row, column, {
+    id = MARK,
     virt_text = { { first, "RedraftGhost" } },
-    virt_text_pos = "inline",
+    virt_text_pos = place,
     virt_lines = #below > 0 and below or nil,
   })
 end
 
-local function show(buffer, item, client)
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+local function show(answer, client)
   local line = vim.api.nvim_get_current_line()
-  local from, upto = column, column
-  if item.range then
-    from = byte_of(line, item.range.start.character, client.offset_encoding)
-    upto = byte_of(line, item.range["end"].character, client.offset_encoding)
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local items = vim.tbl_map(function(item)
+    return {
+      from = item.range and byte_of(line, item.range.start.character, client.offset_encoding) or column,
+      text = type(item.insertText) == "table" and item.insertText.value or item.insertText,
+      command = item.command,
+    }
+  end, answer)
+  if shown and shown.buffer ~= vim.api.nvim_get_current_buf() then
+    forget()
   end
-  local text = type(item.insertText) == "table" and item.insertText.value or item.insertText
-  clear()
-  shown = { buffer = buffer, row = row - 1, from = from, upto = upto, text = text, command = item.command, client = client }
-  shown.line = line
+  shown = { buffer = vim.api.nvim_get_current_buf(), row = row - 1, items = items, index = 1, client = client }
   draw()
 end
 
-function M.request(kind)
+-- Ask for proposals at the cursor; `arrived` is called when they are shown.
+local function request(kind, arrived)
   cancel()
   local buffer = vim.api.nvim_get_current_buf()
-  local client = vim.lsp.get_clients({ bufnr = buffer, name = "redraft" })[1]
-  if not client then
+  local client = clients.of(buffer)
+  if not client or not inserting() or menu.open() then
     return
   end
   local tick, place = vim.api.nvim_buf_get_changedtick(buffer), vim.api.nvim_win_get_cursor(0)
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
-  params.context = { triggerKind = kind or AUTOMATIC }
+  params.context = { triggerKind = kind }
   local sent, id
-  sent, id = call(client, "request", METHOD, params, function(problem, answer)
+  sent, id = clients.call(client, "request", METHOD, params, function(problem, answer)
     if asked and asked.id == id then
       asked = nil
+      vim.cmd.redrawstatus() -- no longer thinking
     end
-    local current = vim.api.nvim_get_current_buf() == buffer
+    local still_there = vim.api.nvim_get_current_buf() == buffer
       and vim.api.nvim_buf_get_changedtick(buffer) == tick
       and vim.deep_equal(vim.api.nvim_win_get_cursor(0), place)
-    if problem or not current or vim.fn.mode():sub(1, 1) ~= "i" then
+    if problem or not still_there or not inserting() then
       return
     end
-    local items = answer and (answer.items or answer) or {}
-    if items[1] then
-      show(buffer, items[1], client)
-    else
-      clear()
+    show(answer and (answer.items or answer) or {}, client)
+    if arrived then
+      arrived()
     end
   end, buffer)
   asked = sent and { client = client, id = id } or nil
-end
-
--- Insert `text`, the beginning of what is shown at the cursor.
-local function insert(text)
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local lines = vim.split(text, "\n", { plain = true })
-  vim.api.nvim_buf_set_text(0, row - 1, column, row - 1, column, lines)
-  local last = #lines[#lines]
-  vim.api.nvim_win_set_cursor(0, { row + #lines - 1, #lines == 1 and column + last or last })
-end
-
--- Accept the item as the server meant it: its whole range is replaced.
-local function accept_all()
-  local item = shown
-  clear()
-  cancel()
-  local column = vim.api.nvim_win_get_cursor(0)[2]
-  local lines = vim.split(item.text, "\n", { plain = true })
-  -- What was typed since the answer stands behind the range as it was then.
-  local upto = math.max(column, item.upto + #vim.api.nvim_get_current_line() - #item.line)
-  vim.api.nvim_buf_set_text(item.buffer, item.row, item.from, item.row, upto, lines)
-  local last = #lines[#lines]
-  vim.api.nvim_win_set_cursor(0, { item.row + #lines, #lines == 1 and item.from + last or last })
-  if item.command then
-    local params = { command = item.command.command, arguments = item.command.arguments }
-    call(item.client, "request", "workspace/executeCommand", params, function() end, item.buffer)
-  end
-end
-
-function M.visible()
-  return shown ~= nil and rest_of(shown) ~= nil
-end
-
-function M.accept(pattern)
-  if not M.visible() then
-    return false
-  end
-  local part = pattern and rest_of(shown):match(pattern)
-  if part and part ~= "" and part ~= rest_of(shown) then
-    insert(part)
-  else
-    accept_all()
-  end
-  return true
-end
-
-function M.dismiss()
-  cancel()
-  clear()
 end
 
 local function changed()
   if shown then
     draw()
   end
-  M.request(AUTOMATIC)
+  request(AUTOMATIC)
 end
 
-function M.setup(keys, group)
-  vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
-  local on = function(events, callback)
-    vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+-- Whether an answer is on its way.
+function M.thinking()
+  return asked ~= nil
+end
+
+-- The keys that take what is shown, or its next word or line; nil when nothing is shown.
+function M.take(part)
+  if not menu.open() and current() then
+    return ("<C-g>u<Cmd>lua require('redraft.ghost').accept(%s)<CR>"):format(part and ("%q"):format(part) or "")
   end
-  on({ "TextChangedI", "InsertEnter" }, changed)
-  on("CursorMovedI", function()
+end
+
+function M.accept(part)
+  local index, rest = current()
+  if not index then
+    return
+  end
+  local item, client, buffer = shown.items[index], shown.client, shown.buffer
+  local taken = parts.of(rest, part)
+  cancel()
+  forget()
+  parts.insert(taken)
+  if taken == rest then
+    parts.report(client, item.command, buffer)
+    return
+  end
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  item.from, item.text = column, rest:sub(#taken + 1)
+  shown = { buffer = buffer, row = row - 1, items = { item }, index = 1, client = client }
+  draw()
+end
+
+-- Show another proposal; asks for more when only one is known.
+function M.choose(step)
+  local index, rest = current()
+  if index and #shown.items > 1 then
+    repeat
+      shown.index = (shown.index + step - 1) % #shown.items + 1
+    until rest_of(shown.items[shown.index])
+    return draw()
+  end
+  request(INVOKED, function()
+    local _, first = current()
+    if first == rest and #shown.items > 1 then
+      M.choose(step)
+    end
+  end)
+end
+
+function M.invoke()
+  request(INVOKED)
+end
+
+-- True when there was something to dismiss.
+
+function M.dismiss()
+  local something = shown ~= nil
+  cancel()
+  forget()
+  return something
+end
+
+-- The model has become ready: what was typed meanwhile has no answer yet.
+M.refresh = changed
+
+function M.setup(group)
+  local redraw = function()
     if shown then
       draw()
     end
-  end)
-  on("LspAttach", function()
-    if vim.fn.mode():sub(1, 1) == "i" then
-      changed()
+  end
+  local on = function(events, callback)
+    vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+  end
+  on({ "TextChangedI", "CompleteDone" }, changed)
+  on("InsertEnter", vim.schedule_wrap(changed)) -- the mode changes after this event
+  on("LspAttach", function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == "redraft" and vim.lsp.inline_completion then
+      vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- nothing is drawn twice
     end
   end)
-  on({ "InsertLeave", "BufLeave" }, M.dismiss)
-
-  local map = function(key, what, pattern)
-    if key then
-      vim.keymap.set("i", key, function()
-        if not M.visible() then
-          return key
-        end
-        vim.schedule(function()
-          M.accept(pattern)
-        end)
-        return ""
-      end, { expr = true, desc = "redraft: " .. what })
-    end
-  end
-  map(keys.accept, "accept ghost text")
-  map(keys.accept_word, "accept its next word", "^%s*[^%s%w_]*[%w_]*")
-  map(keys.accept_line, "accept its next line", "^\n?[^\n]*")
-  if keys.invoke then
-    vim.keymap.set("i", keys.invoke, function()
-      M.request(INVOKED)
-    end, { desc = "redraft: ask for ghost text" })
-  end
-  if keys.dismiss then
-    vim.keymap.set("i", keys.dismiss, M.dismiss, { desc = "redraft: dismiss ghost text" })
-  end
+  on({ "TextChangedP", "CursorMovedI" }, redraw)
+  on({ "InsertLeave", "BufLeave" }, function()
+    M.dismiss() -- whose true would remove this autocommand
+  end)
+  menu.follow(group, redraw, changed)
 end
 
 return M

@@ -1,130 +1,187 @@
--- redraft for Neovim: starts the language server and shows its ghost text.
+-- redraft for Neovim: starts the language server and shows its ghost text. See :help redraft.
 --
 --   vim.opt.runtimepath:append("/path/to/redraft/editor-configs/neovim")
 --   require("redraft").setup()
 --
--- Neovim 0.12 draws inline completions itself; ghost.lua does it for 0.10 and 0.11. Everything else (debounce, caching,
--- when to stay silent) is the server's, so that all editors behave alike. :RedraftFix repairs the cursor's line.
+-- Debounce, caching and when to stay silent are the server's, so that all editors behave alike.
+
+local client = require("redraft.client")
 
 local M = {}
 
--- What the server last said of itself, for status lines: state is loading, ready, slow, off or error.
-M.status = { state = "loading", message = "" }
+local ghost -- ghost.lua or native.lua
+
+-- What setup() was given, over the defaults; nil before. M.native: whether the editor draws the ghost text itself.
+M.options, M.native = nil, false
 
 local defaults = {
   cmd = { "redraft", "lsp" },
   filetypes = "*", -- a FileType pattern, or a list of them
   root_markers = { ".git", "pyproject.toml", "package.json", "Cargo.toml", "go.mod" },
   settings = {}, -- section `redraft`, see the table in the README
-  keys = { accept = "<Tab>", accept_word = "<M-Right>", accept_line = "<M-Down>", invoke = "<M-\\>", dismiss = "<C-]>" },
+  ghost_text = nil, -- "native": Neovim's own, 0.12 has it; "plugin": drawn by this plugin. Native where there is one.
+  keys = {
+    accept = "<Tab>",
+    accept_word = "<M-Right>",
+    accept_line = "<M-Down>",
+    next = "<M-]>",
+    previous = "<M-[>",
+    invoke = "<M-\\>",
+    dismiss = "<C-]>",
+  },
 }
 
-local function capabilities()
-  local all = vim.lsp.protocol.make_client_capabilities()
-  all.textDocument.inlineCompletion = all.textDocument.inlineCompletion or { dynamicRegistration = false }
-  return all
-end
-
-function M.on_status(_, status)
-  M.status = status
-  -- What was typed while the model was loading has no answer yet.
-  if status.state == "ready" and not vim.lsp.inline_completion and vim.fn.mode():sub(1, 1) == "i" then
-    require("redraft.ghost").request()
-  end
-end
-
-local function start(options, buffer)
-  if vim.bo[buffer].buftype ~= "" then
-    return
-  end
-  vim.lsp.start({
-    name = "redraft",
-    cmd = options.cmd,
-    root_dir = vim.fs.root(buffer, options.root_markers),
-    capabilities = capabilities(),
-    handlers = { ["redraft/status"] = M.on_status },
-    settings = { redraft = options.settings },
-    init_options = { redraft = options.settings },
-  }, { bufnr = buffer })
-end
-
--- 0.12: the editor's own inline completion. Its Tab falls through to a plain Tab when nothing is shown.
-local function native(keys)
-  vim.lsp.inline_completion.enable(true)
-  vim.keymap.set("i", keys.accept, function()
-    if not vim.lsp.inline_completion.get() then
-      return keys.accept
+local function map(keys)
+  local on = require("redraft.keys").map
+  local function taking(part)
+    return function()
+      return ghost.take(part)
     end
-  end, { expr = true, desc = "redraft: accept ghost text" })
-end
-
--- LSP form of a diagnostic, whoever found it: as its own server sent it, or with columns counted as redraft does.
-local function as_lsp(diagnostic, client)
-  local sent = (diagnostic.user_data or {}).lsp
-  if sent and sent.range then
-    return sent
   end
-  local function position(row, column)
-    local line = vim.api.nvim_buf_get_lines(diagnostic.bufnr, row, row + 1, false)[1] or ""
-    column = math.min(column, #line)
-    local encoding = client.offset_encoding
-    local character = column
-    if encoding ~= "utf-8" then
-      local wide, narrow = vim.str_utfindex(line:sub(1, column))
-      character = encoding == "utf-16" and narrow or wide
+  local function doing(act)
+    return function()
+      vim.schedule(act)
+      return ""
     end
-    return { line = row, character = character }
   end
-  return {
-    range = {
-      start = position(diagnostic.lnum, diagnostic.col),
-      ["end"] = position(diagnostic.end_lnum or diagnostic.lnum, diagnostic.end_col or diagnostic.col),
-    },
-    severity = diagnostic.severity,
-    message = diagnostic.message,
-    source = diagnostic.source,
-    code = diagnostic.code,
-  }
+  on(keys.accept, "accept ghost text", taking())
+  on(keys.accept_word, "accept its next word", taking("word"))
+  on(keys.accept_line, "accept its next line", taking("line"))
+  on(keys.dismiss, "dismiss ghost text", function()
+    return ghost.dismiss() and "" or nil
+  end)
+  on(keys.invoke, "ask for ghost text", doing(ghost.invoke))
+  for key, step in pairs({ [keys.next or ""] = 1, [keys.previous or ""] = -1 }) do
+    on(key, step > 0 and "next proposal" or "previous proposal", doing(function()
+      ghost.choose(step)
+    end))
+  end
 end
 
--- Code actions for everything that is wrong on the cursor's line. Neovim's own vim.lsp.buf.code_action() tells a server
--- only of the diagnostics that this server found itself; redraft finds none and repairs what the others found.
+-- Code actions for what is wrong on the cursor's line; `given` goes to vim.lsp.buf.code_action().
 function M.fix(given)
-  local client = vim.lsp.get_clients({ bufnr = 0, name = "redraft" })[1]
-  if not client then
-    return vim.notify("redraft is not running for this file", vim.log.levels.WARN)
+  local running = client.of()
+  if not running then
+    return vim.notify("redraft is not running for this file.", vim.log.levels.WARN)
   end
-  local row = vim.api.nvim_win_get_cursor(0)[1] - 1
-  local found = vim.tbl_map(function(diagnostic)
-    return as_lsp(diagnostic, client)
-  end, vim.diagnostic.get(0, { lnum = row }))
-  vim.lsp.buf.code_action(vim.tbl_deep_extend("force", {
-    context = { only = { "quickfix" }, diagnostics = found },
-    range = { start = { row + 1, 0 }, ["end"] = { row + 1, math.max(0, #vim.api.nvim_get_current_line() - 1) } },
-    filter = function(action)
-      return vim.startswith(action.title, "redraft:")
-    end,
-  }, given or {}))
+  require("redraft.fix")(running, given)
+end
+
+-- { state, message }: loading, ready, slow, off, error or stopped.
+function M.status()
+  return client.status
+end
+
+-- For 'statusline': %{v:lua.require'redraft'.statusline()}. Empty where redraft is not running.
+function M.statusline()
+  if not client.of() then
+    return client.status.state == "error" and "redraft: error" or ""
+  end
+  local state = client.status.state
+  if state == "ready" then
+    return ghost.thinking() and "redraft …" or "redraft"
+  end
+  return "redraft: " .. state
+end
+
+M.configure = client.configure
+
+-- ---- :Redraft
+
+local MODES = { "speedy", "quality", "auto", "causal" }
+
+-- Off or on, everywhere or for one language; a language id is what Neovim calls a file type.
+local function enable(on, language)
+  local enabled = client.settings().enable
+  if language then
+    enabled = type(enabled) == "table" and enabled or { ["*"] = enabled ~= false }
+    enabled = vim.tbl_extend("force", enabled, { [language] = on })
+  else
+    enabled = on
+  end
+  client.configure({ enable = enabled })
+end
+
+local function pause(on)
+  return function(language)
+    enable(on, language)
+    ghost.dismiss()
+  end
+end
+
+-- How the last proposal came to be, step by step, in a window of its own.
+local function show_trace()
+  local running = client.of()
+  if not running then
+    return vim.notify("redraft is not running for this file.", vim.log.levels.WARN)
+  end
+  client.call(running, "request", "redraft/lastTrace", vim.empty_dict(), function(problem, trace)
+    if problem or trace.text == "" then
+      return vim.notify("redraft: the model has not been asked yet.")
+    end
+    vim.cmd("botright new")
+    local options = { buftype = "nofile", bufhidden = "wipe", swapfile = false, buflisted = false }
+    for name, value in pairs(options) do
+      vim.bo[name] = value
+    end
+    vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(trace.text, "\n", { plain = true }))
+    vim.bo.modifiable = false
+  end, vim.api.nvim_get_current_buf())
+end
+
+local commands = {
+  status = function()
+    local status, mode = client.status, client.settings().mode or "speedy"
+    local words = ("redraft: %s, mode %s"):format(status.state, mode)
+    vim.api.nvim_echo({ { status.message ~= "" and words .. ". " .. status.message or words } }, false, {})
+  end,
+  pause = pause(false),
+  resume = pause(true),
+  mode = function(name)
+    if not vim.tbl_contains(MODES, name) then
+      return vim.notify("redraft: the modes are " .. table.concat(MODES, ", ") .. ".", vim.log.levels.ERROR)
+    end
+    client.configure({ mode = name })
+  end,
+  trace = show_trace,
+  fix = function()
+    M.fix()
+  end,
+  restart = client.restart,
+}
+
+local function complete(lead, line)
+  local before = vim.split(vim.trim(line:sub(1, #line - #lead)), "%s+")
+  local known = before[2] == nil and vim.tbl_keys(commands)
+    or ({ mode = MODES, pause = { vim.bo.filetype }, resume = { vim.bo.filetype } })[before[2]]
+  known = vim.tbl_filter(function(word)
+    return vim.startswith(word, lead)
+  end, known or {})
+  table.sort(known)
+  return known
+end
+
+local function run(given)
+  local name, argument = given.fargs[1], given.fargs[2]
+  if not commands[name] then
+    local known = vim.tbl_keys(commands)
+    table.sort(known)
+    return vim.notify("redraft: :Redraft takes " .. table.concat(known, ", ") .. ".", vim.log.levels.ERROR)
+  end
+  commands[name](argument)
 end
 
 function M.setup(given)
-  local options = vim.tbl_deep_extend("force", defaults, given or {})
+  local options = vim.tbl_deep_extend("force", vim.deepcopy(defaults), given or {})
   local group = vim.api.nvim_create_augroup("redraft", {})
-  vim.api.nvim_create_autocmd("FileType", {
-    group = group,
-    pattern = options.filetypes,
-    callback = function(event)
-      start(options, event.buf)
-    end,
-  })
-  vim.api.nvim_create_user_command("RedraftFix", function()
-    M.fix()
-  end, { desc = "redraft: repair what is wrong on this line" })
-  if vim.lsp.inline_completion then
-    native(options.keys)
-  else
-    require("redraft.ghost").setup(options.keys, group)
-  end
+  M.options = options
+  M.native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin"
+  ghost = require(M.native and "redraft.native" or "redraft.ghost")
+  vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
+  vim.api.nvim_create_user_command("Redraft", run, { nargs = "+", complete = complete, desc = "redraft: control it" })
+  ghost.setup(group)
+  map(options.keys)
+  client.setup(options, group, ghost.refresh)
 end
 
 return M

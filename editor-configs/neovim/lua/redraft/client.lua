@@ -1,0 +1,175 @@
+-- The language server's life in this editor: start, crash and start again, settings, what it says of itself.
+
+local M = {}
+
+-- What the server last said of itself: loading, ready, slow, off, error; ours is stopped.
+M.status = { state = "stopped", message = "" }
+
+local STEADY_MS, TRIES = 60000, 5 -- a server that lives this long has recovered; so many crashes in a row are enough
+
+local options, group, ready
+local crashes, started = 0, 0
+local restarting = false -- a stop that was asked for
+
+-- Client functions became methods in 0.11.
+local modern = vim.fn.has("nvim-0.11") == 1
+function M.call(client, name, ...)
+  if modern then
+    return client[name](client, ...)
+  end
+  return client[name](...)
+end
+
+-- The client of a buffer, by default the current one; nil when redraft is not running for it.
+function M.of(buffer)
+  return vim.lsp.get_clients({ bufnr = buffer or 0, name = "redraft" })[1]
+end
+
+local function say(state, message)
+  M.status = { state = state, message = message or "" }
+  vim.cmd.redrawstatus({ bang = true })
+end
+
+local function capabilities()
+  local all = vim.lsp.protocol.make_client_capabilities()
+  all.textDocument.inlineCompletion = all.textDocument.inlineCompletion or { dynamicRegistration = false }
+  return all
+end
+
+local handlers = {
+  ["redraft/status"] = function(_, status)
+    local was = M.status.state
+    say(status.state, status.message)
+    if status.state == "ready" and was ~= "ready" then
+      ready()
+    end
+  end,
+}
+
+local function attach_all()
+  vim.cmd("silent! doautoall <nomodeline> redraft FileType")
+end
+
+local function on_exit(code, signal)
+  vim.schedule(function()
+    if vim.v.exiting ~= vim.NIL then
+      return
+    end
+    if restarting then
+      restarting = false
+      return attach_all()
+    end
+    if code == 0 and (signal == 0 or signal == 15) then
+      return say("stopped") -- someone stopped it, :LspStop for example
+    end
+    crashes = vim.uv.now() - started > STEADY_MS and 1 or crashes + 1
+    if crashes > TRIES then
+      say("error", "stopped too often")
+      return vim.notify(
+        ("redraft stopped %d times in a row; :checkhealth redraft looks for the cause, :Redraft restart tries again."):format(
+          crashes
+        ),
+        vim.log.levels.ERROR
+      )
+    end
+    say("loading", "stopped, starting again")
+    vim.defer_fn(attach_all, 250 * 2 ^ (crashes - 1))
+  end)
+end
+
+local function root_of(buffer)
+  return vim.fs.root(buffer, options.root_markers)
+end
+
+-- One server, and one model in memory, for all projects: it hears of each folder when the first file of it is opened.
+local function join(client, buffer)
+  local root = root_of(buffer)
+  local known = client.workspace_folders or {}
+  for _, folder in ipairs(known) do
+    root = folder.name ~= root and root or nil
+  end
+  if root then
+    local folder = { uri = vim.uri_from_fname(root), name = root }
+    client.workspace_folders = vim.list_extend(known, { folder })
+    M.call(client, "notify", "workspace/didChangeWorkspaceFolders", { event = { added = { folder }, removed = {} } })
+  end
+end
+
+local function start(buffer)
+  if vim.bo[buffer].buftype ~= "" or not vim.api.nvim_buf_is_loaded(buffer) then
+    return
+  end
+  if vim.fn.executable(options.cmd[1]) == 0 then
+    if M.status.state ~= "error" then
+      say("error", "not found")
+      vim.notify(
+        ("redraft: there is no program %q; install it (pip install redraft) or name it with setup({ cmd = … })."):format(
+          options.cmd[1]
+        ),
+        vim.log.levels.ERROR
+      )
+    end
+    return
+  end
+  if #vim.lsp.get_clients({ name = "redraft" }) == 0 then
+    started = vim.uv.now()
+    say("loading")
+  end
+  vim.lsp.start({
+    name = "redraft",
+    cmd = options.cmd,
+    root_dir = root_of(buffer),
+    capabilities = capabilities(),
+    handlers = handlers,
+    settings = { redraft = options.settings },
+    init_options = { redraft = options.settings },
+    on_attach = join,
+    on_exit = on_exit,
+  }, {
+    bufnr = buffer,
+    reuse_client = function(client, config)
+      return client.name == config.name and not M.call(client, "is_stopped")
+    end,
+  })
+end
+
+-- `given`: the options of setup(). `on_ready`: called when the model can answer from now on.
+function M.setup(given, augroup, on_ready)
+  options, group, ready = given, augroup, on_ready
+  vim.api.nvim_create_autocmd("FileType", {
+    group = group,
+    pattern = options.filetypes,
+    callback = function(event)
+      start(event.buf)
+    end,
+  })
+  attach_all() -- files that were open before
+end
+
+function M.restart()
+  crashes = 0
+  local clients = vim.lsp.get_clients({ name = "redraft" })
+  restarting = #clients > 0
+  for _, client in ipairs(clients) do
+    M.call(client, "stop", true)
+  end
+  if not restarting then
+    M.status = { state = "stopped", message = "" }
+    attach_all()
+  end
+end
+
+-- Settings by the names of the README's table, nested; live, without a restart.
+function M.configure(settings)
+  options.settings = vim.tbl_deep_extend("force", options.settings, settings)
+  for _, client in ipairs(vim.lsp.get_clients({ name = "redraft" })) do
+    client.settings = { redraft = options.settings }
+    M.call(client, "notify", "workspace/didChangeConfiguration", { settings = client.settings })
+  end
+end
+
+function M.settings()
+  return options.settings
+end
+
+return M

@@ -1,0 +1,126 @@
+-- Ghost text drawn by Neovim 0.12 (vim.lsp.inline_completion), which asks 200 ms after the last key.
+--
+-- The editor keeps showing an answer, moved along, when something else is typed, and what it inserts is the whole text at
+-- the place that was asked for, although some of it may have been typed since. So this module takes away what no longer
+-- fits, and inserts what is left of the text.
+
+local clients = require("redraft.client")
+local menu = require("redraft.menu")
+local parts = require("redraft.parts")
+
+local M = {}
+
+local METHOD = "textDocument/inlineCompletion"
+local namespace = vim.api.nvim_create_namespace("nvim.lsp.inline_completion")
+local seen -- { row, column, text }: the first line of what is on the screen, and where it begins
+local stale = false -- something else was typed; nothing fits until the next answer
+
+local function look()
+  local mark = vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true, limit = 1 })[1]
+  if not mark then
+    return nil
+  end
+  local text = mark[4].virt_text and mark[4].virt_text[1] and mark[4].virt_text[1][1] or ""
+  return { row = mark[2], column = mark[3], text = text }
+end
+
+local function erase()
+  vim.api.nvim_buf_clear_namespace(0, namespace, 0, -1)
+end
+
+-- After a key: whether what was typed is the beginning of what was shown.
+local function typed()
+  local now = look()
+  if seen and now then
+    local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+    local new = vim.api.nvim_get_current_line():sub(seen.column + 1, column)
+    stale = stale or row - 1 ~= seen.row or column < seen.column or seen.text:sub(1, #new) ~= new
+  end
+  if stale or menu.open() then
+    return erase()
+  end
+  seen = now
+end
+
+local function answered()
+  stale = false
+  if menu.open() then
+    erase()
+  end
+  seen = look()
+end
+
+function M.thinking()
+  local client = clients.of()
+  for _, request in pairs(client and client.requests or {}) do
+    if request.method == METHOD and request.type == "pending" then
+      return true
+    end
+  end
+  return false
+end
+
+function M.take(part)
+  local shown = look() and vim.lsp.inline_completion.get({
+    on_accept = function(item)
+      local row, from = item.range:to_extmark()
+      local line, column = unpack(vim.api.nvim_win_get_cursor(0))
+      local before = vim.api.nvim_get_current_line():sub(from + 1, column)
+      if line - 1 ~= row or column < from or not vim.startswith(item.insert_text, before) then
+        return
+      end
+      local rest = item.insert_text:sub(#before + 1)
+      local taken = parts.of(rest, part)
+      parts.insert(taken)
+      if taken == rest then
+        parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
+      end
+    end,
+  })
+  return shown and "<C-g>u" or nil
+end
+
+function M.choose(step)
+  vim.lsp.inline_completion.select({ count = step })
+end
+
+-- The editor has no call for it, but asks when the cursor moves.
+function M.invoke()
+  if vim.fn.mode():sub(1, 1) == "i" then
+    local buffer = vim.api.nvim_get_current_buf()
+    local its = { group = "nvim.lsp.inline_completion:" .. buffer, buffer = buffer, modeline = false }
+    pcall(vim.api.nvim_exec_autocmds, "CursorMovedI", its)
+  end
+end
+
+function M.dismiss()
+  local something = look() ~= nil
+  erase()
+  stale = true
+  return something
+end
+
+M.refresh = M.invoke
+
+function M.setup(group)
+  vim.lsp.inline_completion.enable(true)
+  vim.api.nvim_create_autocmd({ "TextChangedI", "TextChangedP", "CursorMovedI" }, { group = group, callback = typed })
+  vim.api.nvim_create_autocmd("InsertEnter", {
+    group = group,
+    callback = function()
+      seen, stale = nil, false
+    end,
+  })
+  vim.api.nvim_create_autocmd("LspRequest", {
+    group = group,
+    callback = function(event)
+      local request = event.data.request
+      if request.method == METHOD and request.type == "complete" then
+        vim.schedule(answered) -- the answer is drawn after this event
+      end
+    end,
+  })
+  menu.follow(group, erase, M.refresh)
+end
+
+return M

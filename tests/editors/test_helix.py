@@ -1,0 +1,72 @@
+"""Helix: proposals in its completion menu, fixes for another server's diagnostics."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import eventually
+from tests.conversations.record import entries
+from tests.editors.conftest import BROKEN, LINTER, keep, program
+from tests.terminal import Terminal
+
+
+@pytest.fixture
+def helix(tmp_path: Path, recorded: Callable[..., list[str]]) -> Iterator[Callable[..., Terminal]]:
+    terminal = Terminal(tmp_path)
+
+    def start(text: str) -> Terminal:
+        (tmp_path / "demo.py").write_text(text)
+        config = tmp_path / "config" / "helix"
+        config.mkdir(parents=True)
+        command, *arguments = recorded("helix")
+        (config / "languages.toml").write_text(
+            f"[language-server.redraft]\ncommand = {json.dumps(command)}\nargs = {json.dumps(arguments)}\n"
+            f"[language-server.linter]\ncommand = {json.dumps(LINTER[0])}\nargs = {json.dumps(LINTER[1:])}\n"
+            '[[language]]\nname = "python"\nlanguage-servers = ["linter", "redraft"]\n'
+        )
+        environment = {"XDG_CONFIG_HOME": str(config.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(tmp_path)}
+        terminal.run([program("hx"), str(tmp_path / "demo.py")], environment)
+        eventually(lambda: "ready" in told(tmp_path / "helix.jsonl"))
+        return terminal
+
+    yield start
+    terminal.close()
+
+
+def told(recording: Path) -> list[str]:
+    """The states that the server has said."""
+    if not recording.exists():
+        return []
+    said = [message for sender, message in entries(recording) if sender == "server"]
+    return [message["params"]["state"] for message in said if message.get("method") == "redraft/status"]
+
+
+def leaves_insert_mode(terminal: Terminal) -> bool:
+    """The first Escape may close the menu only."""
+    terminal.type("Escape")
+    return any(row.startswith(" NOR ") for row in terminal.screen)
+
+
+def test_menu_fix_and_a_whole_session(helix: Callable[..., Terminal], tmp_path: Path) -> None:
+    terminal = helix(BROKEN + "\n")
+    eventually(lambda: any("undefined name value" in row for row in terminal.screen) or "●" in "".join(terminal.screen))
+
+    terminal.type("3gg", "gl", "h", " a")
+    eventually(lambda: any("redraft: fix" in row for row in terminal.screen))
+    terminal.type("Enter")
+    eventually(lambda: any("len(values)" in row for row in terminal.screen))
+
+    terminal.type("ge", "i", "def add(")
+    eventually(lambda: any("a, b text" in row for row in terminal.screen))  # Helix closed the bracket
+    terminal.type("Tab", "Enter")
+    eventually(lambda: any("def add(a, b)" in row for row in terminal.screen))
+    eventually(lambda: leaves_insert_mode(terminal))
+    terminal.type(":wq", "Enter")
+    eventually(lambda: "exit" in [message.get("method") for _, message in entries(tmp_path / "helix.jsonl")])
+    assert (tmp_path / "demo.py").read_text() == BROKEN.replace("(value)", "(values)") + "def add(a, b)\n"
+    keep(tmp_path / "helix.jsonl")

@@ -1,0 +1,185 @@
+"""Quick fixes, commands, settings, crashes, health: what a user does beside typing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.conftest import REDRAFT, eventually
+from tests.neovim.conftest import BROKEN, RULES, Editor, diagnose
+
+
+def test_a_quick_fix_is_resolved_and_applied(editor: Editor) -> None:
+    editor.open(BROKEN)
+    diagnose(editor)
+    editor.lua("require('redraft').fix({ apply = true })")
+    eventually(lambda: editor.lines[2] == "    return total / len(values)")
+    assert editor.lines[:2] == BROKEN[:2]
+    editor.vim.command("silent undo")
+    assert editor.lines == BROKEN
+
+
+def test_the_mode_is_switched_while_it_runs(editor: Editor) -> None:
+    editor.open([""])
+    told = "vim.lsp.get_clients({ name = 'redraft' })[1].settings.redraft.mode"
+    before = servers(editor)
+    editor.vim.command("Redraft mode quality")
+    assert editor.lua(f"return {told}") == "quality"
+    editor.vim.command("Redraft mode speedy")
+    editor.type("idef add(")
+    eventually(lambda: editor.ghost() == "a, b):")
+    assert servers(editor) == before, "without a restart"
+
+
+def test_settings_are_live(editor: Editor) -> None:
+    editor.open(["def add(a, b):", "", "x = 1"])
+    editor.lua("require('redraft').configure({ maxLines = 1 })")
+    try:
+        editor.type("2Gi")
+        eventually(lambda: editor.ghost() == "    total = a + b")
+    finally:
+        editor.lua("require('redraft').configure({ maxLines = 8 })")
+
+
+def test_paused_nothing_is_asked_and_resumed_it_is(editor: Editor) -> None:
+    editor.open([""])
+    editor.vim.command("Redraft pause")
+    eventually(lambda: editor.state == "off")
+    assert editor.lua("return require('redraft').statusline()") == "redraft: off"
+    editor.type("idef add(")
+    eventually(lambda: editor.running() == 0)
+    assert editor.ghost() == ""
+    editor.vim.command("Redraft resume")
+    eventually(lambda: editor.state == "ready")
+    editor.type("a")
+    eventually(lambda: editor.ghost() == ", b):")
+
+
+def test_paused_for_one_language(editor: Editor) -> None:
+    editor.open([""])
+    editor.vim.command("Redraft pause python")
+    assert editor.state == "ready", "other languages go on"
+    editor.type("idef add(")
+    eventually(lambda: editor.running() == 0)
+    assert editor.ghost() == ""
+    editor.vim.command("Redraft resume python")
+    editor.type("a")
+    eventually(lambda: editor.ghost() == ", b):")
+
+
+def test_the_trace_of_the_last_proposal(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Esc>")
+    editor.vim.command("Redraft trace")
+    eventually(lambda: len(editor.vim.windows) == 2)
+    assert "a, b):" in "\n".join(editor.lines)
+    editor.vim.command("close")
+
+
+def test_status_and_completion_of_the_command(editor: Editor) -> None:
+    editor.open([""])
+    assert editor.vim.command_output("Redraft status") == "redraft: ready, mode speedy"
+    assert editor.lua("return require('redraft').statusline()") == "redraft"
+    assert editor.lua("return vim.fn.getcompletion('Redraft mode q', 'cmdline')") == ["quality"]
+    assert "trace" in editor.lua("return vim.fn.getcompletion('Redraft ', 'cmdline')")
+    editor.vim.command("messages clear")
+
+
+@pytest.mark.parametrize("wrong", ["sing", "mode loud"])
+def test_a_wrong_word_is_answered_by_the_right_ones(editor: Editor, wrong: str) -> None:
+    editor.open([""])
+    editor.lua("vim.g.said = ''; vim.notify = function(text) vim.g.said = text end")
+    editor.vim.command(f"Redraft {wrong}")
+    assert "speedy" in editor.vim.vars["said"] or "status" in editor.vim.vars["said"]
+
+
+def servers(editor: Editor) -> list[int]:
+    """Process ids of the language servers of this editor."""
+    children = psutil.Process(editor.vim.funcs.getpid()).children(recursive=True)
+    alive = []
+    for child in children:
+        with contextlib.suppress(psutil.Error):  # one that ends while it is looked at
+            alive += [child.pid] if "lsp" in child.cmdline() else []
+    return alive
+
+
+def test_killed_it_comes_back_and_completes(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    (old,) = servers(editor)
+    psutil.Process(old).kill()
+    eventually(lambda: (new := servers(editor)) and new != [old])
+    editor.until_ready()
+    eventually(lambda: editor.ghost() == "a, b):")
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+    assert len(servers(editor)) == 1
+
+
+def test_restarted_by_hand(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.open([""])
+    old = servers(editor)
+    editor.vim.command("Redraft restart")
+    eventually(lambda: (new := servers(editor)) and new != old)
+    editor.until_ready()
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    assert editor.messages == ""
+
+
+def test_a_server_that_always_dies_is_given_up(start: Callable[..., Editor]) -> None:
+    editor = start(["false"])
+    editor.lua("vim.g.said = {}; vim.notify = function(text) vim.g.said = vim.list_extend(vim.g.said, { text }) end")
+    editor.vim.command(f"silent edit {editor.folder / 'demo.py'}")
+    eventually(lambda: editor.state == "error")
+    assert [text for text in editor.vim.vars["said"] if ":checkhealth redraft" in text]
+
+
+def test_one_server_for_several_projects(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    for project in ("one", "two"):
+        (editor.folder / project / ".git").mkdir(parents=True)
+        (editor.folder / project / "a.py").write_text("\n")
+        editor.vim.command(f"silent edit {editor.folder / project / 'a.py'}")
+        editor.until_ready()
+    folders = editor.lua("return vim.lsp.get_clients({ name = 'redraft' })[1].workspace_folders")
+    assert [folder["name"] for folder in folders] == [str(editor.folder / name) for name in ("one", "two")]
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    assert len(servers(editor)) == 1
+
+
+def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Editor]) -> None:
+    editor = start(["/nowhere/redraft", "lsp"])
+    editor.lua("vim.g.said = {}; vim.notify = function(text) vim.g.said = vim.list_extend(vim.g.said, { text }) end")
+    for name in ("one.py", "two.py"):
+        editor.vim.command(f"silent edit {editor.folder / name}")
+    (said,) = editor.vim.vars["said"]
+    assert "pip install" in said
+    assert editor.lua("return require('redraft').statusline()") == "redraft: error"
+
+
+def test_health(editor: Editor) -> None:
+    editor.open([""])
+    editor.vim.command("silent checkhealth redraft")
+    page = "\n".join(editor.lines)
+    assert "ERROR" not in page, page
+    for word in ("redraft 0.", "ready", "ghost text", "<Tab>"):
+        assert word in page, page
+    editor.vim.command("bwipeout!")
+
+
+def test_help(editor: Editor) -> None:
+    editor.open([""])
+    editor.vim.command(f"helptags {editor.lua('return vim.env.REDRAFT_PLUGIN')}/doc")
+    editor.vim.command("help redraft-keys")
+    assert "<M-Right>" in "\n".join(editor.lines)
+    editor.vim.command("helpclose")

@@ -1,0 +1,158 @@
+"""What makes people switch a completer off: flicker, doubled text, a stolen Tab, a broken undo, work without end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from tests.conftest import REDRAFT, eventually
+from tests.neovim.conftest import Editor, Neovim
+
+KNOWN = ("value = compute(first, second)", "other = compute(second, first)")
+TYPED = "value = compute(fir", "x = [3, 4]", "other = compute(second, firs", "# what a day", "value = 1", ""
+
+
+def test_tab_indents_when_nothing_is_shown(editor: Editor) -> None:
+    editor.open(["x"])
+    editor.lua("vim.bo.expandtab, vim.bo.shiftwidth, vim.bo.softtabstop = true, 4, 4")
+    editor.type("i<Tab>")
+    eventually(lambda: editor.lines == ["    x"])
+
+
+def test_a_tab_of_somebody_else_keeps_working(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script([("def add(", "a, b):")])])
+    editor.lua(
+        "vim.keymap.del('i', '<Tab>')\n"
+        "vim.keymap.set('i', '<Tab>', function() return '!' end, { expr = true })\n"
+        "require('redraft').setup(vim.tbl_extend('force', vim.json.decode(vim.env.REDRAFT_OPTIONS),\n"
+        "  { cmd = vim.json.decode(vim.env.REDRAFT_CMD) }))"
+    )
+    editor.open([""])
+    editor.type("i<Tab>def add(")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["!def add(a, b):"])
+
+
+def test_two_fast_tabs_insert_once(editor: Editor) -> None:
+    editor.open([""])
+    editor.lua("vim.bo.expandtab, vim.bo.shiftwidth, vim.bo.softtabstop = true, 4, 4")
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Tab><Tab>")
+    eventually(lambda: editor.lines[0].startswith("def add(a"))
+    eventually(lambda: editor.running() == 0)
+    assert editor.lines[0].rstrip() == "def add(a, b):"
+
+
+def test_typing_into_it_and_a_fast_tab_double_nothing(editor: Editor) -> None:
+    """Neovim 0.12 by itself would insert the whole text where it was asked for, beside what has been typed of it."""
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("a, <Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+
+
+def test_it_is_drawn_once_and_then_only_grows_or_shrinks(drawn: Neovim, editor: Editor) -> None:
+    """The same extmark moves on: between two answers that agree there is no moment without text."""
+    editor.open([""])
+    editor.lua(
+        "vim.g.erased = 0\n"
+        "local clear = vim.api.nvim_buf_clear_namespace\n"
+        "vim.api.nvim_buf_clear_namespace = function(buffer, space, ...)\n"
+        "  if space == vim.api.nvim_create_namespace('redraft') then vim.g.erased = vim.g.erased + 1 end\n"
+        "  return clear(buffer, space, ...)\n"
+        "end"
+    )
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.vim.vars["erased"] = 0
+    for typed in "a,":
+        editor.type(typed)
+        eventually(lambda: editor.running() == 0)
+        assert editor.lines[0] + editor.ghost() == "def add(a, b):"
+    assert editor.vim.vars["erased"] == 0
+    assert len(editor.marks()) == 1
+
+
+def test_the_cursor_stays_where_it_is(editor: Editor) -> None:
+    editor.open(["", "end"])
+    editor.type("idef add(")
+    before = editor.vim.funcs.screencol(), editor.vim.funcs.screenrow(), editor.cursor
+    eventually(editor.ghost)
+    editor.vim.command("redraw")
+    assert (editor.vim.funcs.screencol(), editor.vim.funcs.screenrow(), editor.cursor) == before
+
+
+def test_undo_takes_back_the_proposal_and_nothing_else(editor: Editor) -> None:
+    editor.open(["def add(a, b):", "", "x = 1"])
+    editor.type("2Gi")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: len(editor.lines) == 4)
+    editor.type("<Esc>")
+    editor.vim.command("silent undo")
+    assert editor.lines == ["def add(a, b):", "", "x = 1"]
+    editor.vim.command("silent redo")
+    assert editor.lines == ["def add(a, b):", "    total = a + b", "    return total", "x = 1"]
+
+
+def test_undo_of_what_was_typed_before_is_a_second_step(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+    editor.type("<Esc>")
+    editor.vim.command("silent undo")
+    assert editor.lines == ["def add("]
+    editor.vim.command("silent undo")
+    assert editor.lines == [""]
+
+
+def test_dot_repeats_what_was_typed_and_what_was_accepted(editor: Editor) -> None:
+    editor.open(["", "x"])
+    editor.lua("vim.bo.indentexpr = ''")
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):", "x"])
+    editor.type("<Esc>j0.")
+    eventually(lambda: editor.lines == ["def add(a, b):", "def add(a, b):x"])
+
+
+def test_a_macro_sees_no_ghost_text(editor: Editor) -> None:
+    editor.open(["one", "two"])
+    editor.lua("vim.fn.setreg('q', vim.api.nvim_replace_termcodes('Adef add(<Esc>', true, true, true))")
+    editor.type("@q")
+    eventually(lambda: editor.lines == ["onedef add(", "two"])
+    assert editor.marks() == []
+
+
+def test_thirty_keys_a_second_for_ten_seconds(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    """Nothing shown ever contradicts what was typed, one request runs at most, and in the end all is quiet."""
+    rules = [(text[:8], text[8:]) for text in KNOWN]
+    editor = start([REDRAFT, "lsp", "--model", script(rules, seconds=0.02)])
+    editor.open([""])
+    editor.lua("vim.bo.autoindent, vim.bo.indentexpr = false, ''")
+    editor.type("i")
+    end, number = time.monotonic() + 10, 0
+    keys = [key for line in TYPED for key in [*line, "<CR>"]]
+    while time.monotonic() < end:
+        key = keys[number % len(keys)]
+        editor.vim.input({" ": "<Space>", "<": "<lt>"}.get(key, key))
+        line, ghost, running = editor.lines[-1], editor.ghost(), editor.running()
+        assert running <= 1
+        assert not ghost or line + ghost in KNOWN, "what is shown continues what is typed"
+        number += 1
+        time.sleep(max(0.0, end - 10 + number / 30 - time.monotonic()))
+    eventually(lambda: editor.running() == 0)
+    typed = "".join(line + "\n" for line in editor.lines)[:-1]
+    wanted = "".join("\n" if key == "<CR>" else key for key in (keys[n % len(keys)] for n in range(number)))
+    assert typed == wanted
+    editor.type("<CR>value = ")
+    eventually(lambda: editor.ghost() == "compute(first, second)")
+    editor.type("<Esc>")
+    eventually(lambda: editor.marks() == [])
+    assert editor.messages == ""

@@ -1,0 +1,259 @@
+"""Ghost text in a real headless Neovim: it appears, it is taken in parts or whole, it never lies."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import REDRAFT, ROOT, eventually
+from tests.neovim.conftest import Editor, Neovim
+
+
+def test_it_appears_and_is_accepted(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(lambda: editor.ghost() == "a, b):")
+    assert editor.lines == ["def add("]
+    assert editor.cursor == (1, 8)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+    assert editor.cursor == (1, 14)
+
+
+def test_several_lines(editor: Editor) -> None:
+    editor.open(["def add(a, b):", "", "", "x = 1"])
+    editor.type("2Gi")
+    eventually(lambda: editor.ghost() == "    total = a + b\n    return total")
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):", "    total = a + b", "    return total", "", "x = 1"])
+    assert editor.cursor == (3, 16)
+
+
+def test_typing_what_it_says_keeps_it(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    for typed in "a, ":
+        editor.type(typed.replace(" ", "<Space>"))
+        assert (editor.lines[0] + editor.ghost()) == "def add(a, b):", "at every moment, without waiting"
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+
+
+def test_typing_something_else_takes_it_away_at_once(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("x")
+    assert editor.ghost() == ""
+    editor.type("<Tab>y")
+    eventually(lambda: editor.lines[0].split() == ["def", "add(x", "y"])
+
+
+def test_an_auto_closed_bracket_is_not_doubled(editor: Editor) -> None:
+    """Plugins that close brackets put one behind the cursor."""
+    editor.open([""])
+    editor.lua("vim.keymap.set('i', '(', '()<Left>', { buffer = true })")
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines != ["def add()"])
+    assert editor.lines[0].count(")") == 1
+
+
+def test_word_by_word_and_line_by_line(editor: Editor) -> None:
+    editor.open(["def add(a, b):", "", "x = 1"])
+    editor.type("2Gi")
+    eventually(editor.ghost)
+    editor.type("<M-Right>")
+    eventually(lambda: editor.lines[1] == "    total")
+    eventually(lambda: editor.ghost() == " = a + b\n    return total")
+    editor.type("<M-Down>")
+    eventually(lambda: editor.lines[1] == "    total = a + b")
+    eventually(lambda: editor.ghost() == "\n    return total")
+    editor.type("<M-Down>")
+    eventually(lambda: editor.lines == ["def add(a, b):", "    total = a + b", "    return total", "x = 1"])
+
+
+def test_the_server_hears_of_what_was_accepted(drawn: Neovim, editor: Editor) -> None:
+    """Only of the whole text, which is when the last word of it was taken."""
+    editor.open([""])
+    editor.lua(
+        "vim.g.heard = 0\n"
+        "vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)\n"
+        "  local request = event.data.request\n"
+        "  if request.method == 'workspace/executeCommand' and request.type == 'complete' then\n"
+        "    vim.g.heard = vim.g.heard + 1\n"
+        "  end\n"
+        "end })"
+    )
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    for taken in ("a", ",", " b"):
+        before = editor.lines[0]
+        editor.type("<M-Right>")
+        eventually(lambda before=before, taken=taken: editor.lines == [before + taken])
+        eventually(editor.ghost)
+        assert editor.vim.vars["heard"] == 0
+    editor.type("<M-Right>")
+    eventually(lambda: editor.vim.vars["heard"] == 1)
+    assert editor.lines == ["def add(a, b):"]
+
+
+def test_next_and_previous(drawn: Neovim, start: Callable[..., Editor]) -> None:
+    script = json.dumps({"write": {"def ": ["one():", "two():", "three():"]}})
+    editor = start(["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.lsp_server.serve_scripted", script])
+    editor.open([""])
+    editor.type("idef ")
+    eventually(lambda: editor.ghost() == "one():")
+    for key, text in (("]", "two():"), ("]", "three():"), ("]", "one():"), ("[", "three():")):
+        editor.type(f"<M-{key}>")
+        eventually(lambda text=text: editor.ghost() == text)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def three():"])
+
+
+def test_what_stands_behind_the_cursor_is_drawn_behind_the_last_line(
+    drawn: Neovim, start: Callable[..., Editor]
+) -> None:
+    script = json.dumps({"write": {"call(": ["a,\n\tb"]}})
+    editor = start(["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.lsp_server.serve_scripted", script])
+    editor.open(["x)  # why"])
+    editor.lua("vim.bo.tabstop = 4")
+    editor.type("0sx = call(")
+    eventually(lambda: editor.ghost() == "a," + 6 * " " + "\n    b)  # why")
+    assert editor.marks()[0][3]["virt_text_pos"] == "overlay", "over what stands there, down to its end"
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["x = call(a,", "\tb)  # why"])
+
+
+def test_dismissed_it_stays_away_until_more_is_typed(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<C-]>")
+    assert editor.ghost() == ""
+    editor.type("<Left><Right>")
+    assert editor.ghost() == ""
+    editor.type("a")
+    eventually(lambda: editor.ghost() == ", b):")
+
+
+def test_only_when_asked_for(drawn: Neovim, editor: Editor) -> None:
+    editor.lua("require('redraft').configure({ trigger = 'manual' })")
+    try:
+        editor.open([""])
+        editor.type("idef add(")
+        eventually(lambda: editor.running() == 0)
+        assert editor.ghost() == ""
+        editor.type("<M-\\>")
+        eventually(lambda: editor.ghost() == "a, b):")
+    finally:
+        editor.lua("require('redraft').configure({ trigger = 'auto' })")
+
+
+def test_an_open_menu_hides_it_and_has_the_keys(editor: Editor) -> None:
+    editor.open(["alpha = 1", "alpine = 2", ""])
+    editor.lua("vim.bo.complete = '.'; vim.o.completeopt = 'menuone,noinsert'")
+    editor.type("3Gidef add(")
+    eventually(editor.ghost)
+    editor.type("a")
+    eventually(lambda: editor.ghost() == ", b):")
+    editor.type("<C-n>")
+    eventually(lambda: editor.vim.funcs.pumvisible() == 1)
+    eventually(lambda: editor.ghost() == "")
+    editor.type("<C-e>")
+    eventually(lambda: editor.ghost() == ", b):")
+    assert editor.lines[2] == "def add(a"
+
+
+@pytest.mark.parametrize("menu", ["blink.cmp", "cmp"])
+def test_the_menus_of_plugins_count_too(drawn: Neovim, editor: Editor, menu: str) -> None:
+    """By what these plugins document: a function that says whether the menu is open, and events."""
+    editor.open([""])
+    editor.lua(
+        "local open, heard = false, {}\n"
+        "local menu = { is_menu_visible = function() return open end, visible = function() return open end }\n"
+        "menu.event = { on = function(_, name, callback) heard[name] = callback end }\n"
+        "package.loaded[...] = menu\n"
+        "function _G.show_menu(on)\n"
+        "  open = on\n"
+        "  vim.api.nvim_exec_autocmds('User', { pattern = on and 'BlinkCmpMenuOpen' or 'BlinkCmpMenuClose' })\n"
+        "  local callback = heard[on and 'menu_opened' or 'menu_closed']\n"
+        "  if callback then callback() end\n"
+        "end",
+        menu,
+    )
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.lua("show_menu(true)")
+    eventually(lambda: editor.ghost() == "")
+    editor.lua("show_menu(false)")
+    eventually(lambda: editor.ghost() == "a, b):")
+    editor.lua("package.loaded[...] = nil", menu)
+
+
+def test_leaving_insert_mode_takes_it_away(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Esc>")
+    assert editor.ghost() == ""
+    assert editor.lines == ["def add("]
+
+
+def test_wide_characters_stay_whole(editor: Editor) -> None:
+    editor.open(["x = '😀é漢'; "])
+    editor.type("Adef add(")
+    eventually(editor.ghost)
+    editor.type("<M-Right>")
+    eventually(lambda: editor.lines == ["x = '😀é漢'; def add(a"])
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["x = '😀é漢'; def add(a, b):"])
+
+
+def test_crlf_files_stay_crlf(editor: Editor) -> None:
+    file = editor.open(["def add(a, b):", "", "x = 1"], ending="\r\n")
+    assert editor.vim.current.buffer.options["fileformat"] == "dos"
+    editor.type("2Gi")
+    eventually(lambda: editor.ghost() == "    total = a + b\n    return total")
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines[2] == "    return total")
+    editor.type("<Esc>")
+    editor.vim.command("silent write")
+    assert file.read_bytes() == b"def add(a, b):\r\n    total = a + b\r\n    return total\r\nx = 1\r\n"
+
+
+@pytest.mark.parametrize("blanks", [True, False], ids=["expandtab", "noexpandtab"])
+def test_no_indentation_is_added(editor: Editor, blanks: bool) -> None:
+    """Neither by autoindent nor by the file type's own indentation: the text arrives as it was shown."""
+    editor.open(["x = 1", "", "y = 2"])
+    editor.lua("vim.bo.expandtab, vim.bo.autoindent, vim.bo.textwidth = ..., true, 20", blanks)
+    editor.type("2Gidef add(a, b):<CR><C-u>")
+    eventually(lambda: editor.ghost() == "    total = a + b\n    return total")
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines[2:4] == ["    total = a + b", "    return total"])
+
+
+def test_the_embedded_model_completes(start: Callable[..., Editor]) -> None:
+    editor = start([REDRAFT, "lsp"])
+    editor.open(
+        [
+            "def mean(values):",
+            "    total = 0",
+            "    for value in values:",
+            "        total +=",
+            "    return total / len(values)",
+        ]
+    )
+    editor.type("4GA<Space>")
+    eventually(editor.ghost)
+    said = editor.ghost().splitlines()[0]
+    assert "value" in said
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines[3] == f"        total += {said}")
+    assert editor.lines[4] == "    return total / len(values)"

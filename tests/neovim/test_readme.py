@@ -1,0 +1,35 @@
+"""The snippets of editor-configs/README.md, pasted into an init.lua."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.conftest import REDRAFT, ROOT, eventually
+from tests.neovim.conftest import RULES, Editor, Neovim
+
+README = (ROOT / "editor-configs" / "README.md").read_text(encoding="utf-8")
+PLUGIN, NATIVE = re.findall(r"```lua\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_snippet_is_enough(neovim: Neovim, tmp_path: Path, script: Callable[..., str]) -> None:
+    """With the plugin; for an editor that draws its own ghost text, without it."""
+    snippet = NATIVE if neovim.ghost_text == "native" else PLUGIN
+    command = [REDRAFT, "lsp", "--model", script(RULES)]
+    init = tmp_path / "init.lua"
+    words = snippet.replace('{ "redraft", "lsp" }', f"vim.json.decode([[{json.dumps(command)}]])")
+    init.write_text(words.replace("/path/to/redraft", str(ROOT)) + "vim.cmd('filetype on')\n")
+    editor = Editor(neovim, tmp_path, command, init=init)
+    try:
+        file = tmp_path / "demo.py"
+        file.write_text("\n")
+        editor.vim.command(f"silent edit {file}")
+        eventually(lambda: editor.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'redraft' }) == 1"))
+        editor.type("idef add")
+        eventually(lambda: editor.type("(<BS>(") or editor.ghost())  # the model may still be loading
+        editor.type("<Tab>")
+        eventually(lambda: editor.lines == ["def add(a, b):"])
+    finally:
+        editor.close()
