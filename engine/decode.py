@@ -242,10 +242,11 @@ class _Run:
 
     def denoise(self, lease: Lease, mode: Mode, canvases: Sequence[Canvas]) -> Generator[Step, None, list[Candidate]]:
         """Mask-to-Token and Token-to-Token on canvases; all candidates share each forward."""
-        if mode.block:
+        if mode.block and not self.task.exact:
             canvases = [self._to_block_end(canvas, mode.block) for canvas in canvases]
         looked: list[Prediction] = []
-        if mode.lengths and all((canvas.ids == self.rules.control.mask).all() for canvas in canvases):
+        still_open = all((canvas.ids == self.rules.control.mask).all() for canvas in canvases)
+        if mode.lengths and still_open and not self.task.exact:
             canvases, looked = self._surest_length(lease, mode)
         sketches = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases]
         while live := [sketch for sketch in sketches if not sketch.done]:
@@ -308,20 +309,18 @@ class _Run:
             0 < used == len(sketch.canvas)
             and ids[-1] not in self.rules.ends
             and written < self.task.max_tokens
-            and not (full or sketch.mode.lengths)
+            and not (full or (sketch.mode.lengths and not self.task.exact))
         ):
-            sketch.advance(*self._next_canvas(sketch, self.task.max_tokens - written))
+            sketch.advance(*self._next_canvas(sketch, written))
 
-    def _next_canvas(self, sketch: Sketch, wanted: int) -> tuple[int, int]:
-        """How many tokens the next canvas takes back as drafts, and how many masks stand after them.
-
-        wanted: tokens that the task may still write.
-        """
+    def _next_canvas(self, sketch: Sketch, written: int) -> tuple[int, int]:
+        """How many tokens the next canvas takes back as drafts, and its size."""
         mode, size = sketch.mode, len(sketch.canvas)
-        if mode.block:
-            return min(mode.revisit_blocks * mode.block, size), self._room(len(sketch.committed) + size, mode.block)
         overlap = min(OVERLAP, size // 2)
-        return overlap, min(size - overlap, wanted) if self.task.exact else size - overlap
+        if mode.block:
+            overlap = min(mode.revisit_blocks * mode.block, size)
+            size = overlap + self._room(len(sketch.committed) + size, mode.block)
+        return overlap, min(size, overlap + self.task.max_tokens - written) if self.task.exact else size
 
     def _to_block_end(self, canvas: Canvas, block: int) -> Canvas:
         """An open canvas ends where its block does, as such models were trained; a draft stays as it is."""
@@ -453,11 +452,11 @@ class Sketch:
         started_open = bool((before.ids[~before.frozen] == self.rules.control.mask).all())
         return started_open and all(c.kind == "filled" and c.prob >= self.mode.sure for c in changes)
 
-    def advance(self, overlap: int, masks: int) -> None:
-        """Commit all but the last tokens and open the next canvas: those as drafts, then masks."""
+    def advance(self, overlap: int, size: int) -> None:
+        """Commit all but the last tokens and open the next canvas, of `size` slots, with those as drafts."""
         keep = len(self.canvas) - overlap
         self.committed += tuple(int(i) for i in self.canvas.ids[:keep])
         self.probs += tuple(float(p) for p in self.canvas.probs[:keep])
-        fresh = Canvas.masks(overlap + masks, self.rules.control.mask)
+        fresh = Canvas.masks(size, self.rules.control.mask)
         fresh.ids[:overlap], fresh.probs[:overlap] = self.canvas.ids[keep:], self.canvas.probs[keep:]
         self._begin(fresh)

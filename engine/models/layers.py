@@ -17,7 +17,7 @@ from engine.released import Experts, ReleasedConfig
 
 Source = tuple[str, int]
 """A released tensor, and how many rows of our parameter it gives."""
-Route = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+Route = Callable[["ExpertMlp", Tensor, Tensor], tuple[Tensor, Tensor]]
 """Rows (T, hidden) and their blocks (T,) -> the experts each is sent to (T, K) and their weights (T, K), float32."""
 
 
@@ -62,9 +62,7 @@ class GatedMlp(nn.Module):
 class ExpertMlp(nn.Module):
     """A mixture of gated MLPs. `route` chooses; the products of all experts with their rows are two grouped ones."""
 
-    def __init__(
-        self, hidden: int, experts: Experts, route: Callable[[ExpertMlp, Tensor, Tensor], tuple[Tensor, Tensor]]
-    ) -> None:
+    def __init__(self, hidden: int, experts: Experts, route: Route) -> None:
         super().__init__()
         self.experts, self._route = experts, route
         self.gate = empty(experts.count, hidden)

@@ -126,7 +126,7 @@ async def test_the_server_shows_what_a_released_folder_writes(sums: Path, tmp_pa
     model = taught(tmp_path / "model", "llada2", sums)
     editor = Editor()
     await editor.client.start_io(str(REDRAFT), "lsp", "--model", str(model))
-    await editor.initialize(ghost_text_client(), ready=False)
+    await editor.initialize(ghost_text_client(), {"deadlineMs": 0}, ready=False)
     await editor.until(lambda: editor.statuses[-1:] == ["ready"], seconds=120)
     editor.open(sums.read_text(), uri=sums.as_uri())
     (item,) = (await editor.ghost(1, 11, uri=sums.as_uri())).items
@@ -296,7 +296,7 @@ async def test_a_server_whose_model_is_refused_serves_with_the_embedded_one(tmp_
     without_a_shard(folder)
     editor = Editor()
     await editor.client.start_io(str(REDRAFT), "lsp", "--model", str(folder))
-    await editor.initialize(ghost_text_client(), ready=False)
+    await editor.initialize(ghost_text_client(), {"deadlineMs": 0}, ready=False)
     await editor.until(lambda: editor.statuses[-1:] == ["ready"], seconds=120)
     (message,) = editor.messages
     assert "lacks its shard" in message.message
