@@ -11,11 +11,8 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from lsp_server import cli
 from tests.conftest import REDRAFT
 from tests.lsp_server.conftest import Editor, ghost_text_client, plain
-
-pytestmark = pytest.mark.skipif("serve" not in cli.COMMANDS, reason="there is no `redraft serve` yet")
 
 
 def model(path: Path, write: str) -> str:
