@@ -332,7 +332,7 @@ class TestServer:
     def test_alternatives(self, window: Window, code_server: CodeServer, tmp_path: Path) -> None:
         program, script = tmp_path / "redraft", {"write": {"def ": ["add(a, b):", "sub(a, b):", "mul(a, b):"]}}
         command = [sys.executable, "-m", "tests.lsp_server.serve_scripted", json.dumps(script)]
-        program.write_text(f"#!/bin/sh\ncd {ROOT} && exec {shlex.join(command)}\n")
+        program.write_text(f"#!/bin/sh\ncd {ROOT} && exec env -u PYTHONUNBUFFERED {shlex.join(command)}\n")
         program.chmod(0o755)
         (before,) = code_server.language_servers()
         code_server.set(redraft__path=str(program))
