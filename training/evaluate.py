@@ -32,7 +32,7 @@ from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.filler import FillRequest, Limits
 from training import bugs
-from training.corpus import Source, read_sources
+from training.shards import Source, read_sources
 from training.serving import Served
 
 PYTHON_PLACES, OTHER_PLACES = 2000, 300

@@ -31,12 +31,14 @@ WINDOW_TOKENS = 24
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A source file, LF line endings. siblings: files of the same package, for snippets."""
+    """A source file, LF line endings. siblings: files of the same package, for snippets. edits: what an earlier release
+    had in places of the text (`training.changes`)."""
 
     path: str
     language: str
     text: str
     siblings: tuple[Snippet, ...] = ()
+    edits: tuple[bugs.Bug, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
