@@ -1,12 +1,13 @@
 """Real edits: what changed between two releases of a package.
 
 The newer text is what is right; an edit says what stood there before: (start, end, old), offsets in code points of the
-newer text. `training.samples` shows the old lines as a draft and asks for the new ones.
+newer text. `training.samples` shows the lines around it with the old text as a draft and asks for the new one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator
 from difflib import SequenceMatcher
 
 from infill.languages import language
@@ -14,44 +15,52 @@ from training.bugs import lexemes
 
 LINES = 4
 """The most lines of either side of an edit."""
-CHARS = 240
+CHARS = 300
+"""The most characters of either side."""
 ALIKE = 0.5
 """How alike the two sides are at least (difflib's ratio): less is a rewrite, which nobody could guess."""
-TOGETHER = 1
-"""Unchanged lines that an edit must have on each side, or it is part of a larger one."""
 
 Edit = tuple[int, int, str]
 
 
-def by_path(older: Mapping[str, str], newer: Mapping[str, str], language_of: Mapping[str, str]) -> dict[str, list[Edit]]:
-    """The edits of each file that both releases have. older, newer: texts by path. language_of: language ids by path."""
-    both = [path for path in newer if path in older and older[path] != newer[path]]
-    return {path: list(edits(older[path], newer[path], language_of[path])) for path in both}
-
-
 def edits(older: str, newer: str, language_id: str) -> Iterator[Edit]:
-    """Small edits of code, whole lines without their last line end; added or removed lines come with the next line.
+    """Small edits of code between two texts of a file, in order, without the words that both sides begin or end with.
 
-    What only touches comments, strings or blanks is none, and so is a rewrite.
+    What only touches comments, strings or blanks is none, and so is a rewrite. Lines that came or went are an edit of the
+    line behind them.
     """
     old, new = older.splitlines(keepends=True), newer.splitlines(keepends=True)
     starts = [0]
     for line in new:
         starts.append(starts[-1] + len(line))
     comment = language(language_id).line_comment
-    for tag, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
-        if a == b or c == d:
-            if b == len(old) or d == len(new):
-                continue
+    for tag, a, b, c, d in SequenceMatcher(None, old, new).get_opcodes():
+        if tag in ("insert", "delete"):
             b, d = b + 1, d + 1
-        before, after = "".join(old[a:b]).rstrip("\n"), "".join(new[c:d]).rstrip("\n")
-        if max(b - a, d - c) <= LINES and max(len(before), len(after)) <= CHARS and _same_place(before, after, comment):
-            yield starts[c], starts[c] + len(after), before
+        if tag == "equal" or b > len(old) or d > len(new) or max(b - a, d - c) > LINES:
+            continue
+        before, after = "".join(old[a:b]), "".join(new[c:d])
+        if max(len(before), len(after)) <= CHARS and _same_place(before, after, comment):
+            head, tail = _shared(before, after)
+            yield starts[c] + head, starts[d] - tail, before[head : len(before) - tail]
 
 
 def _same_place(before: str, after: str, comment: str) -> bool:
     """Whether one is an edit of the other's code."""
     one, other = ([lexeme.text for lexeme in lexemes(text, comment)] for text in (before, after))
     return one != other and SequenceMatcher(None, before, after, autojunk=False).ratio() >= ALIKE
+
+
+def _shared(before: str, after: str) -> tuple[int, int]:
+    """How many characters both begin with, and how many of the rest both end with; no word is cut."""
+    head = len(os.path.commonprefix([before, after]))
+    while head and _inside_word(before, head) | _inside_word(after, head):
+        head -= 1
+    tail = len(os.path.commonprefix([before[head:][::-1], after[head:][::-1]]))
+    while tail and _inside_word(before, len(before) - tail) | _inside_word(after, len(after) - tail):
+        tail -= 1
+    return head, tail
+
+
+def _inside_word(text: str, at: int) -> bool:
+    return 0 < at < len(text) and all(char.isalnum() or char == "_" for char in text[at - 1 : at + 1])

@@ -160,7 +160,7 @@ def tasks(releases: Sequence[Release], downloads: Path) -> list[Task]:
         if release.split != "earlier" and (archives := _archives(downloads, release)):
             before = earlier.get((release.ecosystem, canonical(release.package)))
             found.append(Task(release, archives, _archives(downloads, before) if before else ()))
-    return sorted(found, key=lambda task: (task.release.split != "heldout", _order(task.release.package)))
+    return sorted(found, key=lambda task: (task.release.split != "heldout", order_of(task.release.package)))
 
 
 def _archives(downloads: Path, release: Release) -> tuple[Path, ...]:
@@ -168,7 +168,8 @@ def _archives(downloads: Path, release: Release) -> tuple[Path, ...]:
     return tuple(sorted(folder.iterdir())) if folder.is_dir() else ()
 
 
-def _order(name: str) -> str:
+def order_of(name: str) -> str:
+    """Sorts packages in a way that has nothing to do with what they are."""
     return hashlib.sha256(canonical(name).encode()).hexdigest()
 
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 from training import manifest
 from training.manifest import Release, canonical
 
-TOGETHER = 12
+TOGETHER = 24
 """Releases that one call of a client asks for."""
 SUITES = ("trixie", "bookworm")
 """Releases of Debian whose source packages are asked for, in this order."""
@@ -148,22 +148,39 @@ class Outcome:
 def fetch(downloads: Path, releases: Sequence[Release], options: Sequence[str] = ()) -> list[Outcome]:
     """Get releases of one ecosystem that are not there yet. options: further words for its client.
 
-    One call asks for all of them; what did not come with it is asked for once more by itself, by every command.
+    Each command is asked for all that is still wanting, in as few calls as it can be made to.
     """
+    came: dict[tuple[str, str, str], Outcome] = {}
     waiting = [release for release in releases if not (release.pinned and folder_of(downloads, release).is_dir())]
-    if not waiting:
-        return [Outcome(release) for release in releases]
-    commands = CLIENTS[waiting[0].ecosystem].commands
-    came = {outcome.release.key: outcome for outcome in _call(downloads, waiting, commands[0], options)}
-    for release in waiting:
-        for command in commands if len(waiting) > 1 else commands[1:]:
-            if came[release.key].reason:
-                came[release.key] = _call(downloads, [release], command, options)[0]
+    for command in CLIENTS[releases[0].ecosystem].commands:
+        came |= {outcome.release.key: outcome for outcome in _asked(downloads, waiting, command, options)}
+        waiting = [release for release in waiting if came[release.key].reason]
     return [came.get(release.key, Outcome(release)) for release in releases]
 
 
-def _call(downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]) -> list[Outcome]:
-    """One call of a client in a folder of its own; what came is moved to its place."""
+def _asked(downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]) -> list[Outcome]:
+    """What one command brings. Clients give up everything for one release that cannot be had: that one is left out of the
+    next call when the client named it, else each half is asked for by itself."""
+    if not releases:
+        return []
+    outcomes, said = _call(downloads, releases, command, options)
+    rest = [o.release for o in outcomes if o.reason and not _named(o.release, said)]
+    if not rest or len(releases) == 1:
+        return outcomes
+    half = len(rest) if len(rest) < len(releases) else len(rest) // 2
+    again = _asked(downloads, rest[:half], command, options) + _asked(downloads, rest[half:], command, options)
+    keys = {release.key for release in rest}
+    return [outcome for outcome in outcomes if outcome.release.key not in keys] + again
+
+
+def _named(release: Release, said: str) -> bool:
+    return re.search(rf"(?<![\w.-]){re.escape(release.package)}(?![\w-])", said, re.I) is not None
+
+
+def _call(
+    downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]
+) -> tuple[list[Outcome], str]:
+    """One call of a client in a folder of its own; what came is moved to its place. Also what the client said."""
     downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=downloads, prefix=".coming-") as name:
         words = command(releases, options)
@@ -172,7 +189,7 @@ def _call(downloads: Path, releases: Sequence[Release], command: Command, option
             said = _last_error(done.stderr + done.stdout) or f"{words[0]} ended with {done.returncode}"
         except OSError as error:
             said = str(error)
-        return [_filed(downloads, Path(name), release, said) for release in releases]
+        return [_filed(downloads, Path(name), release, said) for release in releases], said
 
 
 def _filed(downloads: Path, folder: Path, release: Release, said: str) -> Outcome:

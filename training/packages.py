@@ -31,7 +31,8 @@ LICENCES = {
 FORBIDDEN = re.compile(r"gnu (lesser |affero |library )?general public|mozilla public|creative commons|"
                        r"\b(a|l)?gpl\b(?!.?compatible)|\bmpl\b|\bcddl\b|\beupl\b|eclipse public|non-?commercial|"
                        r"business source license", re.I)  # fmt: skip
-LICENCE_FILE = re.compile(r"(^|/)(licen[cs]es?/[^/]+|(licen[cs]e|copying|copyright)[^/]*)$", re.I)
+LICENCE_FILE = re.compile(r"(^|/)(licen[cs]es?/[^/]+|(un)?(licen[cs]e|copying|copyright)(?![^/]*(doc|font|logo|data))[^/]*)$",
+                          re.I)  # fmt: skip
 DESCRIPTION = re.compile(r"(^|/)(METADATA|PKG-INFO|package\.json)$")
 INFO = re.compile(r"^[^/]+\.(dist|egg)-info/|^licen[cs]es/", re.I)
 
@@ -176,9 +177,10 @@ def permissive(texts: Sequence[str]) -> tuple[str, str]:
     if any(FORBIDDEN.search(text[:2000]) for text in plain):
         return "", ""
     for original, text in zip(texts, plain, strict=True):
-        for name, sentence in LICENCES.items():
-            if sentence in text.replace("apache license, version", "apache license version"):
-                return name, hashlib.sha256(original.encode()).hexdigest()
+        found = {text.replace("apache license, v", "apache license v").find(LICENCES[name]): name for name in LICENCES}
+        found.pop(-1, None)
+        if found:
+            return found[min(found)], hashlib.sha256(original.encode()).hexdigest()
     return "", ""
 
 
