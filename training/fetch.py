@@ -100,7 +100,7 @@ def tarball(folder: Path, release: Release) -> tuple[list[Path], str]:
 
 def upstream(folder: Path, release: Release) -> tuple[list[Path], str]:
     """The upstream tarballs of a Debian source package: `NAME_VERSION.orig.tar.gz`, `NAME_VERSION.tar.xz` and the like."""
-    pattern = re.escape(release.package) + r"_([^_]+?)(\.orig(-[^.]+)?)?\.tar\.(gz|xz|bz2)"
+    pattern = re.escape(release.package) + r"_(?!.*\.debian\.)([^_]+?)(\.orig(-[^.]+)?)?\.tar\.(gz|xz|bz2)"
     matches = {path: match for path in sorted(folder.iterdir()) if (match := re.fullmatch(pattern, path.name))}
     return list(matches), next((match[1] for match in matches.values()), "")
 
@@ -159,12 +159,12 @@ def fetch(downloads: Path, releases: Sequence[Release], options: Sequence[str] =
 
 
 def _asked(downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]) -> list[Outcome]:
-    """What one command brings. Clients give up everything for one release that cannot be had: that one is left out of the
-    next call when the client named it, else each half is asked for by itself."""
+    """What one command brings. Clients give up everything for one release that cannot be had: those that the client named
+    are left out of the next call; when it named none, each half is asked for by itself."""
     if not releases:
         return []
-    outcomes, said = _call(downloads, releases, command, options)
-    rest = [o.release for o in outcomes if o.reason and not _named(o.release, said)]
+    outcomes, errors = _call(downloads, releases, command, options)
+    rest = [o.release for o in outcomes if o.reason and not _about(o.release, errors)]
     if not rest or len(releases) == 1:
         return outcomes
     half = len(rest) if len(rest) < len(releases) else len(rest) // 2
@@ -173,28 +173,25 @@ def _asked(downloads: Path, releases: Sequence[Release], command: Command, optio
     return [outcome for outcome in outcomes if outcome.release.key not in keys] + again
 
 
-def _named(release: Release, said: str) -> bool:
-    return re.search(rf"(?<![\w.-]){re.escape(release.package)}(?![\w-])", said, re.I) is not None
-
-
 def _call(
     downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]
-) -> tuple[list[Outcome], str]:
-    """One call of a client in a folder of its own; what came is moved to its place. Also what the client said."""
+) -> tuple[list[Outcome], list[str]]:
+    """One call of a client in a folder of its own; what came is moved to its place. Also the client's errors."""
     downloads.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=downloads, prefix=".coming-") as name:
         words = command(releases, options)
         try:
             done = subprocess.run(words, cwd=name, capture_output=True, text=True, stdin=subprocess.DEVNULL)
-            said = _last_error(done.stderr + done.stdout) or f"{words[0]} ended with {done.returncode}"
+            errors = _errors(done.stderr + done.stdout) or [f"{words[0]} ended with {done.returncode}"]
         except OSError as error:
-            said = str(error)
-        return [_filed(downloads, Path(name), release, said) for release in releases], said
+            errors = [str(error)]
+        return [_filed(downloads, Path(name), release, errors) for release in releases], errors
 
 
-def _filed(downloads: Path, folder: Path, release: Release, said: str) -> Outcome:
+def _filed(downloads: Path, folder: Path, release: Release, errors: Sequence[str]) -> Outcome:
     archives, version = CLIENTS[release.ecosystem].found(folder, release)
     if not archives:
+        said = [*_about(release, errors), *errors][0]
         return Outcome(release, f"{release} cannot be had: {said}.")
     if release.pinned and version != release.version:
         return Outcome(release, f"{release} cannot be had: version {version} is offered in its place.")
@@ -210,10 +207,17 @@ def _filed(downloads: Path, folder: Path, release: Release, said: str) -> Outcom
     return Outcome(got)
 
 
-def _last_error(text: str) -> str:
-    """What a client says of its failure, in one line."""
-    lines = [line.strip() for line in text.splitlines() if re.match(r"(ERROR|E|npm (ERR!|error))[:\s]", line)]
-    return re.sub(r"^(ERROR|E): |^npm (ERR!|error) ", "", lines[0]).rstrip(".") if lines else ""
+def _errors(text: str) -> list[str]:
+    """What a client says of its failures, a line each."""
+    lines = [line.strip().rstrip(".") for line in text.splitlines()]
+    found = [re.match(r"(?:ERROR|E|npm ERR!|npm error)[:\s]\s*(.*)", line) for line in lines]
+    return [match[1] for match in found if match]
+
+
+def _about(release: Release, errors: Iterable[str]) -> list[str]:
+    """Those of the errors that name a release."""
+    name = re.compile(rf"(?<![\w.-]){re.escape(release.package)}(?![\w-])", re.I)
+    return [error for error in errors if name.search(error)]
 
 
 def batches(releases: Iterable[Release]) -> list[list[Release]]:

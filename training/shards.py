@@ -67,13 +67,17 @@ def write_shards(
     split: str,
     sources: Iterable[Source],
     size: int = SHARD_BYTES,
+    chars: int = STREAM_CHARS,
     each: Callable[[Callable[[Sequence[Source]], bytes], list[list[Source]]], Iterable[bytes]] = map,
 ) -> list[Path]:
-    """`SPLIT-000.jsonl.xz` and so on, none above `size` bytes. each: `map`, or the like of it in several processes."""
+    """`SPLIT-000.jsonl.xz` and so on, none above `size` bytes as long as no stream is.
+
+    chars: of text in a stream. each: `map`, or the like of it in several processes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
     held = size
-    for stream in each(compressed, grouped(sources)):
+    for stream in each(compressed, grouped(sources, chars)):
         if held + len(stream) > size:
             paths.append(folder / f"{split}-{len(paths):03}.jsonl.xz")
             paths[-1].write_bytes(b"")
