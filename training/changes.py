@@ -6,9 +6,9 @@ newer text. `training.samples` shows the lines around it with the old text as a 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from difflib import SequenceMatcher
+from itertools import takewhile
 
 from infill.languages import language
 from training.bugs import lexemes
@@ -26,8 +26,8 @@ Edit = tuple[int, int, str]
 def edits(older: str, newer: str, language_id: str) -> Iterator[Edit]:
     """Small edits of code between two texts of a file, in order, without the words that both sides begin or end with.
 
-    What only touches comments, strings or blanks is none, and so is a rewrite. Lines that came or went are an edit of the
-    line behind them.
+    What only touches comments, strings or blanks is none, and so is a rewrite. Lines that came or went are an edit of
+    the line behind them.
     """
     old, new = older.splitlines(keepends=True), newer.splitlines(keepends=True)
     starts = [0]
@@ -53,13 +53,18 @@ def _same_place(before: str, after: str, comment: str) -> bool:
 
 def _shared(before: str, after: str) -> tuple[int, int]:
     """How many characters both begin with, and how many of the rest both end with; no word is cut."""
-    head = len(os.path.commonprefix([before, after]))
+    head = _same(before, after)
     while head and _inside_word(before, head) | _inside_word(after, head):
         head -= 1
-    tail = len(os.path.commonprefix([before[head:][::-1], after[head:][::-1]]))
+    tail = _same(before[head:][::-1], after[head:][::-1])
     while tail and _inside_word(before, len(before) - tail) | _inside_word(after, len(after) - tail):
         tail -= 1
     return head, tail
+
+
+def _same(one: str, other: str) -> int:
+    """Length of what both begin with."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _inside_word(text: str, at: int) -> bool:

@@ -37,6 +37,8 @@ from training.manifest import Release, canonical
 from training.packages import Licensing, Package, downloaded, installed
 from training.shards import Source, read_sources, write_shards
 
+Each = Callable[..., Iterable[Any]]
+"""`map`, or the like of it in several processes."""
 NEVER = re.compile(r"human.?eval|mbpp|quixbugs|evalplus|bigcode|code.?eval|safim|apps.?benchmark", re.I)
 """Packages, and folders in them, that may carry evaluation tasks."""
 
@@ -150,10 +152,14 @@ class Corpus:
             of = words(source.text)
             self.duplicates.known(fingerprint(of), sketch(of))
 
+    def write(self, folder: Path, each: Each = map) -> list[Path]:
+        """The shards of each split."""
+        return [p for split, of in self.sources.items() for p in write_shards(folder, split, of, each=each)]
+
 
 def tasks(releases: Sequence[Release], downloads: Path) -> list[Task]:
-    """What to read, in the order in which it is taken: held-out releases first, so that training gets nothing like them;
-    then by a hash of the name, so that any few shards are a fair sample."""
+    """What to read, in the order in which it is taken: held-out releases first, so that training gets nothing like
+    them; then by a hash of the name, so that any few shards are a fair sample."""
     earlier = {(r.ecosystem, canonical(r.package)): r for r in releases if r.split == "earlier"}
     found = []
     for release in releases:
@@ -181,8 +187,8 @@ def beside(folder: Path, releases: Sequence[Release]) -> Iterator[Task]:
             yield Task(Release(package.name, package.version, "pypi"), package=package)
 
 
-def build(todo: Sequence[Task], contamination: Contamination, corpus: Corpus, each: Callable[..., Iterable[Any]]) -> None:
-    """Fill the corpus. each: `map`, or the like of it in several processes."""
+def build(todo: Sequence[Task], contamination: Contamination, corpus: Corpus, each: Each) -> None:
+    """Fill the corpus."""
     done = each(partial(look, contamination=contamination), todo)
     for result in tqdm(done, total=len(todo), desc="releases", unit="release"):
         if isinstance(result, str):
@@ -191,28 +197,39 @@ def build(todo: Sequence[Task], contamination: Contamination, corpus: Corpus, ea
             corpus.add(result)
 
 
-def table(corpus: Corpus) -> str:
-    """Markdown: what was kept and left out, by language."""
-    reasons = sorted({reason for _, reason in corpus.left}, key=lambda r: -sum(n for (_, x), n in corpus.left.items() if x == r))
-    kept: dict[str, Counter[str]] = {}
+def tables(corpus: Corpus) -> str:
+    """Markdown: what was kept of each language, and how many files were left out for which reason."""
+    files, size, edits, left = Counter[str](), Counter[tuple[str, str]](), Counter[str](), Counter[str]()
     for split, sources in corpus.sources.items():
         for source in sources:
-            counts = kept.setdefault(source.language, Counter())
-            counts.update({"files": 1, split: len(source.text.encode()), "edits": len(source.edits)})
-    total = sum(counts["train"] for counts in kept.values()) or 1
-    head = ["language", "kept files", "train MB", "share", "held-out MB", "edits", *(f"left: {r}" for r in reasons)]
-    lines = [head, ["---"] * len(head)]
-    languages = sorted(kept, key=lambda name: -kept[name]["train"])
-    for name in languages:
-        counts = kept[name]
-        amounts = [f"{counts['files']:,}", f"{counts['train'] / 1e6:.1f}", f"{counts['train'] / total:.1%}",
-                   f"{counts['heldout'] / 1e6:.1f}", f"{counts['edits']:,}"]  # fmt: skip
-        lines.append([name, *amounts, *(f"{corpus.left[name, reason]:,}" for reason in reasons)])
-    sums = sum(kept.values(), Counter[str]())
-    by_reason = [f"{sum(n for (_, r), n in corpus.left.items() if r == reason):,}" for reason in reasons]
-    lines.append(["all", f"{sums['files']:,}", f"{sums['train'] / 1e6:.1f}", "100%", f"{sums['heldout'] / 1e6:.1f}",
-                  f"{sums['edits']:,}", *by_reason])  # fmt: skip
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+            files[source.language] += 1
+            size[source.language, split] += len(source.text.encode())
+            edits[source.language] += len(source.edits)
+    for (_, reason), count in corpus.left.items():
+        left[reason] += count
+    names = sorted(files, key=lambda name: -size[name, "train"])
+    train = sum(size[name, "train"] for name in names) or 1
+    kept = [
+        [name, f"{files[name]:,}", f"{size[name, 'train'] / 1e6:.1f}", f"{size[name, 'train'] / train:.1%}",
+         f"{size[name, 'heldout'] / 1e6:.1f}", f"{edits[name]:,}"]
+        for name in names
+    ]  # fmt: skip
+    total = ["all", f"{files.total():,}", f"{train / 1e6:.1f}", "", f"{size.total() / 1e6 - train / 1e6:.1f}"]
+    kept.append([*total, f"{edits.total():,}"])
+    without = [
+        [reason, f"{count:,}", *(f"{corpus.left[name, reason]:,}" for name in names)]
+        for reason, count in left.most_common()
+    ]
+    return "\n\n".join(
+        [
+            _table(["kept", "files", "train, MB", "share", "held out, MB", "edits"], kept),
+            _table(["left out, files", "all", *names], without),
+        ]
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ["---"] * len(head), *rows])
 
 
 def updated(releases: Iterable[Release], found: Iterable[Release]) -> list[Release]:
@@ -232,15 +249,16 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     chosen = parser.parse_args()
     releases = manifest.read(chosen.manifest)
-    todo = tasks(releases, chosen.downloads) + [task for folder in chosen.installed for task in beside(folder, releases)]
+    todo = tasks(releases, chosen.downloads)
+    todo += [task for folder in chosen.installed for task in beside(folder, releases)]
     corpus = Corpus()
     corpus.know(read_sources(chosen.known))
     with ProcessPoolExecutor(chosen.processes) as pool:
-        each = pool.map if chosen.processes > 1 else map
+        each: Each = pool.map if chosen.processes > 1 else map
         build(todo, Contamination(evaluation_texts(chosen.evaluation)), corpus, each)
-        shards = [path for split, sources in corpus.sources.items() for path in write_shards(chosen.out, split, sources, each=each)]
+        shards = corpus.write(chosen.out, each)
     manifest.write(updated(releases, corpus.releases), chosen.manifest)
-    print(table(corpus))
+    print(tables(corpus))
     missing = [str(release) for release in releases if not _archives(chosen.downloads, release)]
     print(f"{len(shards)} shards, {sum(path.stat().st_size for path in shards):,} bytes.")
     if missing:

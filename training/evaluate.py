@@ -32,8 +32,8 @@ from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.filler import FillRequest, Limits
 from training import bugs
-from training.shards import Source, read_sources
 from training.serving import Served
+from training.shards import Source, read_sources
 
 PYTHON_PLACES, OTHER_PLACES = 2000, 300
 BINS = 10

@@ -2,8 +2,8 @@
 
     python -m training.fetch --downloads FOLDER [--manifest FILE] [--split SPLIT] [--jobs N]
 
-Each release has a folder of its own there (`folder_of`); one that is there already is not asked for again, so a run that
-was cut goes on where it stopped. Versions that the manifest leaves open (`newest`, `<X`) are written into it.
+Each release has a folder of its own there (`folder_of`); one that is there already is not asked for again, so a run
+that was cut goes on where it stopped. Versions that the manifest leaves open (`newest`, `<X`) are written into it.
 Wheels only, since pip runs the build of a source distribution to read its name; npm packs without scripts; of Debian's
 source packages the upstream tarballs are kept, whose hashes apt has checked, and apt's lists stay in the folder.
 """
@@ -49,8 +49,8 @@ Command = Callable[[Sequence[Release], Sequence[str]], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How an ecosystem is asked. commands: tried in order. found: the archives of a release in a folder and its version;
-    nothing when it did not come."""
+    """How an ecosystem is asked. commands: tried in order. found: the archives of a release in a folder and its
+    version; nothing when it did not come."""
 
     commands: tuple[Command, ...]
     found: Callable[[Path, Release], tuple[list[Path], str]]
@@ -99,7 +99,7 @@ def tarball(folder: Path, release: Release) -> tuple[list[Path], str]:
 
 
 def upstream(folder: Path, release: Release) -> tuple[list[Path], str]:
-    """The upstream tarballs of a Debian source package: `NAME_VERSION.orig.tar.gz`, `NAME_VERSION.tar.xz` and the like."""
+    """The upstream tarballs of a Debian source package: `NAME_VERSION.orig.tar.gz`, `NAME_VERSION.tar.xz`."""
     pattern = re.escape(release.package) + r"_(?!.*\.debian\.)([^_]+?)(\.orig(-[^.]+)?)?\.tar\.(gz|xz|bz2)"
     matches = {path: match for path in sorted(folder.iterdir()) if (match := re.fullmatch(pattern, path.name))}
     return list(matches), next((match[1] for match in matches.values()), "")
@@ -159,8 +159,8 @@ def fetch(downloads: Path, releases: Sequence[Release], options: Sequence[str] =
 
 
 def _asked(downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]) -> list[Outcome]:
-    """What one command brings. Clients give up everything for one release that cannot be had: those that the client named
-    are left out of the next call; when it named none, each half is asked for by itself."""
+    """What one command brings. Clients give up everything for one release that cannot be had: those that the client
+    named are left out of the next call; when it named none, each half is asked for by itself."""
     if not releases:
         return []
     outcomes, errors = _call(downloads, releases, command, options)

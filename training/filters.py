@@ -20,7 +20,9 @@ from training.packages import FORBIDDEN
 VENDORED = re.compile(r"(^|/)(_?vendor(ed)?|third_?party|node_modules|extern(al)?s?|bundled|dist|build|min)/", re.I)
 GENERATED = re.compile(r"@generated|do not (edit|modify)|auto-?generated|generated (by|from|using|with)|"
                        r"machine generated", re.I)  # fmt: skip
-GENERATED_NAME = re.compile(r"(_pb2(_grpc)?\.pyi?|\.pb\.(go|h|cc)|\.min\.[cm]?js|\.bundle\.[cm]?js|[._]generated\.\w+)$")
+GENERATED_NAME = re.compile(
+    r"(_pb2(_grpc)?\.pyi?|\.pb\.(go|h|cc)|\.min\.[cm]?js|\.bundle\.[cm]?js|[._]generated\.\w+)$"
+)
 LETTERS, DIGITS = string.ascii_letters.encode(), string.digits.encode()
 
 Hashes = NDArray[np.uint64]
@@ -119,7 +121,8 @@ def sketch(of: Hashes) -> NDArray[np.uint32]:
     shingles = runs(of, min(SHINGLE, len(of))) >> np.uint64(32)
     made = MinHash(num_perm=PERMUTATIONS, hashfunc=int, scheme=SCHEME)
     made.update_batch(shingles.tolist())
-    return made.hashvalues
+    values: NDArray[np.uint32] = made.hashvalues
+    return values
 
 
 class Duplicates:

@@ -2,8 +2,9 @@
 
     package  version  ecosystem  licence  language  split  bytes  sha256
 
-A person writes the package, where it comes from, its split, and the version, or `newest`, or `<X`; `training.fetch` writes
-the version it got, `training.corpus` the licence, the main language, the bytes kept and the hash of the licence text.
+A person writes the package, where it comes from, its split, and the version, or `newest`, or `<X`; `training.fetch`
+writes the version it got, `training.corpus` the licence, the main language, the bytes kept and the hash of the
+licence text.
 """
 
 from __future__ import annotations
@@ -64,11 +65,11 @@ def read(path: Path = MANIFEST) -> list[Release]:
         values = line.split("\t")
         if len(values) != len(COLUMNS) or not values[6].isdecimal():
             raise ValueError(f"{path}, line {number}: {len(COLUMNS)} fields between tabs are wanted, bytes a number.")
-        release = Release(*values[:6], int(values[6]), values[7])
+        package, version, ecosystem, licence, main, split, size, digest = values
+        release = Release(package, version, ecosystem, licence, main, split, int(size), digest)
         if release.ecosystem not in ECOSYSTEMS or release.split not in SPLITS:
-            raise ValueError(
-                f"{path}, line {number}: the ecosystem is one of {', '.join(ECOSYSTEMS)}, the split one of {', '.join(SPLITS)}."
-            )
+            kinds = f"the ecosystem is one of {', '.join(ECOSYSTEMS)}, the split one of {', '.join(SPLITS)}"
+            raise ValueError(f"{path}, line {number}: {kinds}.")
         if release.key in releases:
             raise ValueError(f"{path}, line {number}: {release} stands there twice.")
         releases[release.key] = release

@@ -1,4 +1,4 @@
-"""A release as text: its files from a downloaded archive or from where it is installed, and under which licence each is."""
+"""A release as text: its files, from downloaded archives or from where it is installed, and each one's licence."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LICENCES = {
 FORBIDDEN = re.compile(r"gnu (lesser |affero |library )?general public|mozilla public|creative commons|"
                        r"\b(a|l)?gpl\b(?!.?compatible)|\bmpl\b|\bcddl\b|\beupl\b|eclipse public|non-?commercial|"
                        r"business source license", re.I)  # fmt: skip
-LICENCE_FILE = re.compile(r"(^|/)(licen[cs]es?/[^/]+|(un)?(licen[cs]e|copying|copyright)(?![^/]*(doc|font|logo|data))[^/]*)$",
-                          re.I)  # fmt: skip
+LICENCE_FILE = re.compile(r"(^|/)(licen[cs]es?/[^/]+|"
+                          r"(un)?(licen[cs]e|copying|copyright)(?![^/]*(doc|font|logo|data))[^/]*)$", re.I)  # fmt: skip
 DESCRIPTION = re.compile(r"(^|/)(METADATA|PKG-INFO|package\.json)$")
 INFO = re.compile(r"^[^/]+\.(dist|egg)-info/|^licen[cs]es/", re.I)
 
@@ -172,7 +172,7 @@ class Licensing:
 
 
 def permissive(texts: Sequence[str]) -> tuple[str, str]:
-    """(licence, sha256 of its text) when one of the texts is one of LICENCES and none is of another kind; else empty."""
+    """(licence, sha256 of its text) when one of the texts is of LICENCES and none of another kind; else empty."""
     plain = [" ".join(text.lower().split()) for text in texts]
     if any(FORBIDDEN.search(text[:2000]) for text in plain):
         return "", ""

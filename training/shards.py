@@ -1,7 +1,7 @@
 """Shards: source files as JSON lines under xz, small enough to be moved one by one.
 
-Text is a third of the size of tokens, and a hole may begin anywhere in it, so tokens are made where training runs. A shard
-is a row of xz streams, each of some packages, so that several processes can make one.
+Text is a third of the size of tokens, and a hole may begin anywhere in it, so tokens are made where training runs. A
+shard is a row of xz streams, each of some packages, so that several processes can make one.
 """
 
 from __future__ import annotations

@@ -12,7 +12,18 @@ from training.bugs import Bug
 from training.changes import edits
 from training.samples import Document, Sampler, Sampling
 
-BODY = "import os\n\n\ndef size(path, links):\n    \"\"\"Bytes of a file.\"\"\"\n{}    return total\n\n\ndef other():\n    pass\n"
+BODY = """\
+import os
+
+
+def size(path, links):
+    total = 0
+{}    return total
+
+
+def other():
+    pass
+"""
 
 
 def changed(old: str, new: str, language: str = "python") -> list[tuple[str, str]]:
@@ -40,9 +51,7 @@ def changed(old: str, new: str, language: str = "python") -> list[tuple[str, str
         ("    x = 1\n", "    x = 1\n", []),
     ],
 )
-def test_small_edits_of_code_are_found_and_nothing_else(
-    old: str, new: str, expected: list[tuple[str, str]]
-) -> None:
+def test_small_edits_of_code_are_found_and_nothing_else(old: str, new: str, expected: list[tuple[str, str]]) -> None:
     assert changed(old, new) == expected
 
 

@@ -19,7 +19,6 @@ from training.corpus import Corpus, Task
 from training.filters import Contamination
 from training.manifest import Release
 from training.packages import Licensing, Package
-from training.shards import Source
 
 SITE = Path(sysconfig.get_paths()["purelib"])
 MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software"
@@ -30,7 +29,9 @@ CLEAN = Contamination([])
 
 
 def package(name: str = "some", licence: str = MIT, declared: str = "MIT", **files: str) -> Package:
-    return Package(name, "1.0", declared, (("LICENSE", licence),), tuple((f"{k}.py", text) for k, text in files.items()))
+    return Package(
+        name, "1.0", declared, (("LICENSE", licence),), tuple((f"{k}.py", text) for k, text in files.items())
+    )
 
 
 def release(name: str = "some", **fields: str) -> Release:
@@ -133,7 +134,9 @@ def test_near_is_a_matter_of_how_much_differs() -> None:
     a_tenth = "".join(f"changed_{i} = {i}\n" if i % 10 == 5 else line for i, line in enumerate(lines))
     half = "".join(lines[: len(lines) // 2]) + "\n".join(OTHER.splitlines()[: len(lines) // 2])
     assert taken(package(a=CODE, b=half)).left == {}
-    assert taken(package(a=CODE, b=a_tenth)).left == {} or taken(package(a=CODE, b=a_tenth)).left == {("python", "near"): 1}
+    assert taken(package(a=CODE, b=a_tenth)).left == {} or taken(package(a=CODE, b=a_tenth)).left == {
+        ("python", "near"): 1
+    }
     assert taken(package(a=CODE, b=CODE + "\nlast = 1\n")).left == {("python", "near"): 1}
 
 
@@ -296,7 +299,10 @@ def test_the_whole_way_from_downloads_to_shards_and_manifest(
         ("a\t1\tpypi\t-\t-\ttrain\tmany\t-", "line 2: 8 fields"),
         ("a\t1\tcargo\t-\t-\ttrain\t0\t-", "line 2: the ecosystem is one of"),
         ("a\t1\tpypi\t-\t-\tdev\t0\t-", "line 2: the ecosystem is one of"),
-        ("a_b\t1\tpypi\t-\t-\ttrain\t0\t-\nA.B\t2\tpypi\t-\t-\theldout\t0\t-", "line 3: A.B 2 .pypi. stands there twice"),
+        (
+            "a_b\t1\tpypi\t-\t-\ttrain\t0\t-\nA.B\t2\tpypi\t-\t-\theldout\t0\t-",
+            "line 3: A.B 2 .pypi. stands there twice",
+        ),
     ],
 )
 def test_a_wrong_line_of_the_manifest_is_named(tmp_path: Path, line: str, complaint: str) -> None:

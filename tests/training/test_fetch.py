@@ -1,4 +1,4 @@
-"""Releases come as archives through the real clients: from a folder of real wheels, offline; and what was there stays."""
+"""Releases come as archives through the real clients, offline, from a folder of wheels; and what was there stays."""
 
 from __future__ import annotations
 
@@ -37,7 +37,9 @@ def put_wheel(folder: Path, name: str, version: str) -> None:
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as made:
         made.writestr(f"{name}.py", "x = 1\n")
         made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
-        made.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        made.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         made.writestr(f"{info}/RECORD", "")
 
 
@@ -109,9 +111,13 @@ def test_command_lines_neither_build_nor_run_anything() -> None:
     pip = fetch.pip_command([release("a", "1.0"), release("b", "<3"), release("c")], ())
     assert pip[:4] == [sys.executable, "-m", "pip", "download"] and pip[-3:] == ["a==1.0", "b<3", "c"]
     assert "--no-deps" in pip and pip[pip.index("--only-binary") + 1] == ":all:"
-    npm = fetch.npm_command([release("@x/a", "1.0", "npm"), release("b", "<3", "npm"), release("c", "newest", "npm")], ())
+    npm = fetch.npm_command(
+        [release("@x/a", "1.0", "npm"), release("b", "<3", "npm"), release("c", "newest", "npm")], ()
+    )
     assert npm == ["npm", "pack", "--silent", "--ignore-scripts", "@x/a@1.0", "b@<3", "c"]
-    apt = fetch.apt_command([release("a", "1.0", "debian"), release("b", "newest", "debian")], ("-o", "x=y"), "bookworm")
+    apt = fetch.apt_command(
+        [release("a", "1.0", "debian"), release("b", "newest", "debian")], ("-o", "x=y"), "bookworm"
+    )
     assert apt[:4] == ["apt-get", "--quiet", "-o", "x=y"] and apt[-2:] == ["a/bookworm", "b/bookworm"]
     assert {"source", "--download-only"} <= set(apt)
 
