@@ -20,8 +20,8 @@ from infill.complete import Completer
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
 from training import evaluate
-from training.corpus import Source
 from training.serving import Served
+from training.shards import Source
 
 SOURCES = [Source("textwrap", "lib/textwrap.py", "python", inspect.getsource(textwrap))]
 
