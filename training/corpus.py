@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import lzma
 import os
 import re
 import tarfile
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -55,54 +57,62 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """A release with its licence ("-" when it may not be taken), and its files."""
+    """A release with its licence ("-" when it may not be taken), its files, the release that its edits lead from."""
 
     release: Release
     candidates: tuple[Candidate, ...] = ()
+    earlier: Release | None = None
 
 
 # ---- one release
 
 
 def examine(package: Package, release: Release, contamination: Contamination, older: Package | None = None) -> Examined:
-    """Everything about a release that does not depend on other releases. older: the release that edits lead from."""
+    """Everything about a release that does not depend on other releases. older: the package that edits lead from."""
     licensing = Licensing(package)
-    taken = bool(licensing.licence) and not NEVER.search(package.name)
-    named = replace(release, version=package.version)
-    if not taken:
-        left = (Candidate(_source(package, path, text), "licence") for path, text in package.files)
-        return Examined(named, tuple(left))
-    named = replace(named, licence=licensing.licence, sha256=licensing.sha256)
     before = dict(older.files) if older is not None and Licensing(older).licence else {}
+    if NEVER.search(package.name) or not licensing.licence:
+        left = (Candidate(_source(package, path, text), "licence") for path, text in package.files)
+        return Examined(replace(release, version=package.version), tuple(left))
     found = []
     for path, text in package.files:
-        reason = refused(path, text) or ("" if licensing.allows(path) else "licence")
-        reason = reason or ("evaluation" if NEVER.search(path) else "")
         source = _source(package, path, text)
-        if reason:
-            found.append(Candidate(source, reason))
-            continue
-        of = words(text)
-        if contamination.touches(of):
-            found.append(Candidate(source, "evaluation"))
-            continue
-        if path in before:
-            source = replace(source, edits=tuple(changes.edits(before[path], text, source.language)))
-        found.append(Candidate(source, "", fingerprint(of), sketch(of)))
-    return Examined(named, tuple(found))
+        allowed = licensing.allows(path)
+        candidate = _candidate(source, contamination) if allowed else Candidate(source, "licence")
+        if not candidate.reason and path in before:
+            edits = tuple(changes.edits(before[path], text, source.language))
+            candidate = replace(candidate, source=replace(source, edits=edits))
+        found.append(candidate)
+    return Examined(_licensed(replace(release, version=package.version), package), tuple(found))
+
+
+def _candidate(source: Source, contamination: Contamination) -> Candidate:
+    reason = refused(source.path, source.text)
+    if reason or NEVER.search(source.path):
+        return Candidate(source, reason or "evaluation")
+    of = words(source.text)
+    if contamination.touches(of):
+        return Candidate(source, "evaluation")
+    return Candidate(source, "", fingerprint(of), sketch(of))
 
 
 def _source(package: Package, path: str, text: str) -> Source:
     return Source(package.name, path, language_of_path(path), text)
 
 
+def _licensed(release: Release, package: Package) -> Release:
+    licensing = Licensing(package)
+    return replace(release, licence=licensing.licence or manifest.NONE, sha256=licensing.sha256 or manifest.NONE)
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A release to read, with the archives of it and of the release before it; or an installed package."""
+    """A release to read from its archives, and the one before it; or an installed package."""
 
     release: Release
     archives: tuple[Path, ...] = ()
-    earlier: tuple[Path, ...] = ()
+    earlier: Release | None = None
+    earlier_archives: tuple[Path, ...] = ()
     package: Package | None = None
 
 
@@ -111,10 +121,11 @@ def look(task: Task, contamination: Contamination) -> Examined | str:
     name, version = task.release.package, task.release.version
     try:
         package = task.package or downloaded(name, version, task.archives)
-        older = downloaded(name, "", task.earlier) if task.earlier else None
-    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile) as error:
+        older = downloaded(name, task.earlier.version, task.earlier_archives) if task.earlier else None
+    except (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError) as error:
         return f"{task.release}: an archive cannot be read ({error}); remove its folder and fetch it again."
-    return examine(package, task.release, contamination, older)
+    examined = examine(package, task.release, contamination, older)
+    return replace(examined, earlier=_licensed(task.earlier, older)) if task.earlier and older else examined
 
 
 # ---- the whole
@@ -143,8 +154,9 @@ class Corpus:
                 kept[source.language] += len(source.text.encode())
                 self.sources[examined.release.split].append(source)
         main = kept.most_common(1)[0][0] if kept else manifest.NONE
-        self.releases.append(replace(examined.release, language=main, bytes=sum(kept.values())))
-        return self.releases[-1]
+        release = replace(examined.release, language=main, bytes=sum(kept.values()))
+        self.releases += [release, examined.earlier] if examined.earlier else [release]
+        return release
 
     def know(self, sources: Iterable[Source]) -> None:
         """Count files as seen, without taking them."""
@@ -165,7 +177,8 @@ def tasks(releases: Sequence[Release], downloads: Path) -> list[Task]:
     for release in releases:
         if release.split != "earlier" and (archives := _archives(downloads, release)):
             before = earlier.get((release.ecosystem, canonical(release.package)))
-            found.append(Task(release, archives, _archives(downloads, before) if before else ()))
+            there = _archives(downloads, before) if before else ()
+            found.append(Task(release, archives, before if there else None, there))
     return sorted(found, key=lambda task: (task.release.split != "heldout", order_of(task.release.package)))
 
 
@@ -248,7 +261,10 @@ def main() -> None:
     parser.add_argument("--known", type=Path, nargs="*", default=[], help="shards that hold what is not wanted again")
     parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
     chosen = parser.parse_args()
-    releases = manifest.read(chosen.manifest)
+    try:
+        releases = manifest.read(chosen.manifest)
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     todo = tasks(releases, chosen.downloads)
     todo += [task for folder in chosen.installed for task in beside(folder, releases)]
     corpus = Corpus()

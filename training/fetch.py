@@ -115,13 +115,12 @@ CLIENTS: Mapping[str, Client] = {
 def apt_options(downloads: Path) -> list[str]:
     """Makes apt keep its state here and read lists of sources from the archive that this machine uses.
 
-    Raises OSError when apt is not there, CalledProcessError when its lists cannot be had.
+    Raises OSError when apt is not there or its lists cannot be had.
     """
     home = (downloads / "apt").resolve()
     for part in ("lists/partial", "cache/archives/partial"):
         (home / part).mkdir(parents=True, exist_ok=True)
-    targets = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)"]
-    listed = subprocess.run(targets, check=True, capture_output=True, text=True).stdout.splitlines()
+    listed = _said(["apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)"]).splitlines()
     archives = sorted({line.split()[2] for line in listed if line.startswith("Debian Debian ")})
     lines = [f"deb-src {archive} {suite} main\n" for archive in archives[:1] for suite in SUITES]
     (home / "sources.list").write_text("".join(lines), encoding="utf-8")
@@ -130,8 +129,17 @@ def apt_options(downloads: Path) -> list[str]:
               "Dir::Cache": home / "cache", "APT::Sandbox::User": "root"}  # fmt: skip
     options = [part for name, value in places.items() for part in ("-o", f"{name}={value}")]
     if not list((home / "lists").glob("*Sources*")):
-        subprocess.run(["apt-get", "--quiet", *options, "update"], check=True, capture_output=True, text=True)
+        _said(["apt-get", "--quiet", *options, "update"])
     return options
+
+
+def _said(command: Sequence[str]) -> str:
+    """What a command prints. Raises OSError, in one sentence, when it is not there or fails."""
+    try:
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    except subprocess.CalledProcessError as error:
+        reason = (_errors(error.stderr) or [f"it ended with {error.returncode}"])[0]
+        raise OSError(f"{command[0]} does not list Debian's sources: {reason}.") from None
 
 
 # ---- the whole
@@ -225,12 +233,15 @@ def batches(releases: Iterable[Release]) -> list[list[Release]]:
     found: list[list[Release]] = []
     for release in sorted(releases, key=lambda r: (r.ecosystem, r.split == "earlier", r.key)):
         last = found[-1] if found else []
-        alike = last and (last[0].ecosystem, last[0].split) == (release.ecosystem, release.split)
-        if alike and len(last) < TOGETHER:
+        if last and _together(last[0], release) and len(last) < TOGETHER:
             last.append(release)
         else:
             found.append([release])
     return found
+
+
+def _together(one: Release, other: Release) -> bool:
+    return (one.ecosystem, one.split == "earlier") == (other.ecosystem, other.split == "earlier")
 
 
 def main() -> None:
@@ -240,9 +251,12 @@ def main() -> None:
     parser.add_argument("--split", choices=manifest.SPLITS, help="only these")
     parser.add_argument("--jobs", type=int, default=3, help="calls at the same time")
     chosen = parser.parse_args()
-    releases = manifest.read(chosen.manifest)
-    wanted = [release for release in releases if chosen.split in (None, release.split)]
-    options = {"debian": apt_options(chosen.downloads)} if any(r.ecosystem == "debian" for r in wanted) else {}
+    try:
+        releases = manifest.read(chosen.manifest)
+        wanted = [release for release in releases if chosen.split in (None, release.split)]
+        options = {"debian": apt_options(chosen.downloads)} if any(r.ecosystem == "debian" for r in wanted) else {}
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     failed = []
     known = {release.key: release for release in releases}
     with ThreadPoolExecutor(chosen.jobs) as pool, tqdm(total=len(wanted), unit="release") as bar:

@@ -29,7 +29,8 @@ LICENCES = {
 }
 """Licences that are taken, and a sentence of each one's text."""
 FORBIDDEN = re.compile(r"gnu (lesser |affero |library )?general public|mozilla public|creative commons|"
-                       r"\b(a|l)?gpl\b(?!.?compatible)|\bmpl\b|\bcddl\b|\beupl\b|eclipse public|non-?commercial|"
+                       r"(?<!python under the )(?<!licenses, unlike the )\b(a|l)?gpl\b(?!.{0,8}compatible)|"
+                       r"\bmpl\b|\bcddl\b|\beupl\b|eclipse public|(?<!commercial or )non-?commercial|"
                        r"business source license", re.I)  # fmt: skip
 LICENCE_FILE = re.compile(r"(^|/)(licen[cs]es?/[^/]+|"
                           r"(un)?(licen[cs]e|copying|copyright)(?![^/]*(doc|font|logo|data))[^/]*)$", re.I)  # fmt: skip

@@ -72,6 +72,14 @@ def test_only_permissive_licences_get_in(installed: Corpus) -> None:
         ("ISC: Permission to use, copy, modify, and/or distribute this software for any purpose", "ISC", "ISC"),
         ("Redistributions of source code must retain the notice. " + MIT, "", "BSD"),
         ("Python Software Foundation License Version 2; it is GPL-compatible", "PSF-2.0", "PSF-2.0"),
+        (
+            "GPL-compatible doesn't mean that we're distributing Python under the GPL. All Python licenses, unlike the "
+            "GPL, let you distribute a modified version. Python Software Foundation License",
+            "",
+            "PSF-2.0",
+        ),
+        (MIT + " Anyone is free to use this software, commercial or non-commercial", "", "MIT"),
+        (MIT + " for non-commercial purposes", "", ""),
         (MIT, "GPL-3.0-only", ""),
         (GPL, "MIT", ""),
         (MIT + "\n\nMozilla Public License", "MIT", ""),

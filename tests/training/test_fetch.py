@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+import textwrap
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
 from training import fetch, manifest
 from training.fetch import folder_of
 from training.manifest import Release
+from training.shards import read_sources
 
 OFFLINE = ("--no-index",)
+MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software"
 
 
 def release(name: str, version: str = "newest", ecosystem: str = "pypi", split: str = "train") -> Release:
@@ -32,10 +38,11 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def put_wheel(folder: Path, name: str, version: str) -> None:
+def put_wheel(folder: Path, name: str, version: str, files: Mapping[str, str] = MappingProxyType({})) -> None:
     info = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as made:
-        made.writestr(f"{name}.py", "x = 1\n")
+        for path, text in files.items():
+            made.writestr(path, text)
         made.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
         made.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -107,6 +114,31 @@ def test_the_manifest_learns_the_versions_and_a_second_run_asks_nothing(
     assert "gone newest (pypi) cannot be had: " in said and "3 of 4 releases are there." in said
 
 
+def test_the_recipe_goes_from_the_manifest_to_shards(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`runs/corpus.sh`, without network; a release that is not to be had stops nothing."""
+    root = Path(__file__).parents[2]
+    for name, module in (("one", textwrap), ("two", inspect)):
+        put_wheel(
+            index, name, "1.0", {f"{name}/core.py": inspect.getsource(module), f"{name}-1.0.dist-info/LICENSE": MIT}
+        )
+    path = tmp_path / "manifest.tsv"
+    manifest.write([release("one", split="heldout"), release("two"), release("gone")], path)
+    for variable, value in (("PIP_NO_INDEX", "1"), ("MANIFEST", str(path)), ("PYTHON", sys.executable)):
+        monkeypatch.setenv(variable, value)
+    command = ["bash", str(root / "training/runs/corpus.sh"), str(tmp_path / "out")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "gone newest (pypi) cannot be had" in done.stdout and "Going on without them." in done.stderr
+    for split, package, module in (("heldout", "one", textwrap), ("train", "two", inspect)):
+        (source,) = read_sources([tmp_path / "out" / "shards" / f"{split}-000.jsonl.xz"])
+        assert (source.package, source.text) == (package, inspect.getsource(module))
+    assert "| python | 2 |" in (tmp_path / "out" / "tables.md").read_text()
+    assert {(r.package, r.version, r.licence) for r in manifest.read(path)} == {
+        ("one", "1.0", "MIT"), ("two", "1.0", "MIT"), ("gone", "newest", "-"),
+    }  # fmt: skip
+
+
 def test_command_lines_neither_build_nor_run_anything() -> None:
     pip = fetch.pip_command([release("a", "1.0"), release("b", "<3"), release("c")], ())
     assert pip[:4] == [sys.executable, "-m", "pip", "download"] and pip[-3:] == ["a==1.0", "b<3", "c"]
@@ -168,4 +200,3 @@ def test_the_wheels_that_pip_accepts_are_those_of_one_platform(index: Path, tmp_
     (index / "only_elsewhere-1.0-py3-none-any.whl").rename(index / "only_elsewhere-1.0-cp27-cp27m-win32.whl")
     (outcome,) = fetch.fetch(tmp_path / "got", [release("only-elsewhere")], OFFLINE)
     assert "cannot be had" in outcome.reason
-    assert subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode == 0
