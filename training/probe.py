@@ -17,9 +17,9 @@ import torch
 
 from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
-from training import corpus
 from training.feed import Documents, Feed, Laid
 from training.recipe import RECIPES
+from training.shards import read_shards
 from training.train import Forward, Run, load_model, one_micro
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     checkpoint = Checkpoint.open(options.start)
     model = load_model(checkpoint, options.device)
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    feed = Feed(Documents(corpus.read_shards(options.data)), tokenizer, checkpoint.config.control, recipe)
+    feed = Feed(Documents(read_shards(options.data)), tokenizer, checkpoint.config.control, recipe)
 
     began = time.monotonic()
     laid = [feed.sequence(i, recipe.stages[-1]) for i in range(micro)]

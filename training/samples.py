@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,12 +31,14 @@ WINDOW_TOKENS = 24
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A source file, LF line endings. siblings: files of the same package, for snippets."""
+    """A source file, LF line endings. siblings: files of the same package, for snippets. edits: what an earlier release
+    had in places of the text (`training.changes`)."""
 
     path: str
     language: str
     text: str
     siblings: tuple[Snippet, ...] = ()
+    edits: tuple[bugs.Bug, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Sampling:
     the rest of one. heals: middles begin by writing the prefix's last token again, as weights without a trained canvas
     are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins
     1-20 lines after the middle. unended: sites without any suffix. buggy: sites whose hole holds a mistake to repair.
-    snippets: chunks with pieces of sibling files.
+    released: those of them, where the document has any, whose mistake is what an earlier release had there. snippets:
+    chunks with pieces of sibling files.
     """
 
     sites: int = 6
@@ -60,6 +63,7 @@ class Sampling:
     unconnected: float = 0.25
     unended: float = 0.1
     buggy: float = 0.0
+    released: float = 0.3
     snippets: float = 0.25
 
 
@@ -157,7 +161,7 @@ class Sampler:
 
     def _repairs(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
         """A line with a mistake, as repair shows it: the line's beginning is the cursor, the wrong line the draft."""
-        bug, start, end = place.bug(rng)
+        bug, start, end = place.bug(rng, self._sampling.released)
         if bug is None:
             return
         start, end = self._window(place.text, start, end, bug)
@@ -279,8 +283,19 @@ class _Place:
                 waiting.extend(node.children)
         return found
 
-    def bug(self, rng: np.random.Generator) -> tuple[bugs.Bug | None, int, int]:
-        """A mistake and the line it is in. Indentation alone can go wrong in any text, prose too: seldom taken."""
+    @cached_property
+    def edits(self) -> list[bugs.Bug]:
+        """What an earlier release had in places of this text."""
+        first = self.begin + self.text.find("\n")
+        inside = [e for e in self.document.edits if first < e.start and e.end < self.stop]
+        return [replace(e, start=e.start - self.begin, end=e.end - self.begin) for e in inside]
+
+    def bug(self, rng: np.random.Generator, released: float) -> tuple[bugs.Bug | None, int, int]:
+        """A mistake and the lines it is in. Indentation alone can go wrong in any text, prose too: seldom taken."""
+        if self.edits and rng.random() < released:
+            edit = self.edits[int(rng.integers(len(self.edits)))]
+            end = self.text.find("\n", edit.end)
+            return edit, self.text.rfind("\n", 0, edit.start) + 1, end if end >= 0 else len(self.text)
         lines = [(a, b) for a, b in self.lines if a and b - a < 400 and len(self.text[a:b].split()) > 1]
         for _ in range(8 if lines else 0):
             start, end = lines[int(rng.integers(len(lines)))]

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe, write_config
 from engine.models.compact import CompactModel, rms_norm, rotary
 from engine.tokenizer import Tokenizer
-from training import attention, corpus
+from training import attention
 from training.batches import Term, stack
 from training.convert import LINE_END
 from training.drafts import open_rows, redrafted
@@ -36,6 +36,7 @@ from training.feed import Documents, Feed, Laid
 from training.loss import Sums, objective, row_slice
 from training.recipe import RECIPES, Recipe, Stage
 from training.rounding import Rounding
+from training.shards import read_shards
 
 PATIENCE = 20
 """Updates in a row whose gradient may be no number before the run gives up."""
@@ -55,7 +56,7 @@ def main() -> None:
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
     model = load_model(checkpoint, options.device)
     run = Run.begin(model, recipe, options.out, resume=True)
-    documents = Documents(corpus.read_shards(options.data))
+    documents = Documents(read_shards(options.data))
     feed = Feed(documents, tokenizer, checkpoint.config.control, recipe, first=run.sequences)
     forward = Forward(model, recipe, options.device, options.attention)
 

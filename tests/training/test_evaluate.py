@@ -25,7 +25,6 @@ from infill.confidence import Logistic
 from infill.document import Snapshot
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
-from training.corpus import Source
 from training.evaluate import calibration as calibrating
 from training.evaluate import card, frontier
 from training.evaluate.__main__ import QUESTIONS, ask
@@ -34,6 +33,7 @@ from training.evaluate.repair import cases
 from training.evaluate.session import Session, says_again
 from training.evaluate.share import Share, spelled
 from training.serving import Served
+from training.shards import Source
 
 SOURCES = [Source("textwrap", "lib/textwrap.py", "python", inspect.getsource(textwrap))]
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from infill import site
 from infill.document import Snapshot
-from training.corpus import Source, read_sources, write_shards
+from training.shards import Source, read_sources, write_shards
 
 HELD_OUT = Path(__file__).parent.parent.parent / "benchmarks" / "data" / "held-out"
 PYTHON_PLACES, OTHER_PLACES = 2000, 300

@@ -13,10 +13,10 @@ from tqdm import tqdm
 from infill.complete import DEFAULTS
 from infill.document import Snapshot
 from training import bugs
-from training.corpus import Source
 from training.evaluate.places import held_out
 from training.evaluate.session import Session
 from training.evaluate.share import Share
+from training.shards import Source
 
 CASES = 400
 PYTHON_SHARE = 0.7
