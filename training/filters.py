@@ -90,8 +90,9 @@ class Contamination:
 
 def evaluation_texts(folder: Path) -> Iterator[str]:
     """Every string of every task of the evaluation sets below a folder (JSON lines, packed or not), each task's parts
-    also joined as they stand in a file, and every source file there."""
-    for path in sorted(folder.rglob("*.jsonl*")):
+    also joined as they stand in a file, and every source file there. Shards (`.jsonl.xz`) are none: they hold whole
+    held-out files, whose licence headers alone are everywhere; the split and `Duplicates` keep those out."""
+    for path in sorted([*folder.rglob("*.jsonl"), *folder.rglob("*.jsonl.gz")]):
         with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
             for line in lines:
                 task = json.loads(line)
