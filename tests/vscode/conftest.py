@@ -315,6 +315,7 @@ def open_window(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> I
     def start(server: CodeServer, **files: str) -> Window:
         context = browser.new_context(viewport={"width": 1000, "height": 560})
         contexts.append(context)
+        context.set_default_timeout(120_000)
         context.route(
             lambda url: urllib.parse.urlsplit(url).hostname not in ("127.0.0.1", "localhost", None),
             lambda route: route.abort(),
