@@ -19,6 +19,7 @@ class Terminal:
         tmux = shutil.which("tmux")
         if tmux is None:
             pytest.skip("tmux is not installed")
+        self._folder = str(folder)
         self._tmux = [tmux, "-S", str(folder / "tmux.socket"), "-f", os.devnull]
 
     def __call__(self, *arguments: str) -> str:
@@ -27,7 +28,7 @@ class Terminal:
 
     def run(self, command: list[str], environment: dict[str, str]) -> None:
         settings = [word for name, value in environment.items() for word in ("-e", f"{name}={value}")]
-        self("new-session", "-d", "-x", "70", "-y", "12", *settings, *command)
+        self("new-session", "-d", "-c", self._folder, "-x", "70", "-y", "12", *settings, *command)
 
     def type(self, *keys: str) -> None:
         self("send-keys", *keys)

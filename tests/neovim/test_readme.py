@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,17 @@ from tests.conftest import REDRAFT, ROOT, eventually
 from tests.neovim.conftest import RULES, Editor, Neovim
 
 README = (ROOT / "editor-configs" / "README.md").read_text(encoding="utf-8")
-PLUGIN, NATIVE = re.findall(r"```lua\n(.*?)```", README, re.DOTALL)
+BLOCKS = re.findall(r"```lua\n(.*?)```", README, re.DOTALL)
+PLUGIN = next(block for block in BLOCKS if 'require("redraft").setup' in block)
+NATIVE = next(block for block in BLOCKS if "vim.lsp.enable" in block)
+
+
+def shown_after_a_key(editor: Editor) -> bool:
+    """The model may still be loading, and without the plugin nobody says when it is ready."""
+    editor.type("<BS>(")
+    with contextlib.suppress(AssertionError):
+        return bool(eventually(editor.ghost, seconds=3))
+    return False
 
 
 def test_the_snippet_is_enough(neovim: Neovim, tmp_path: Path, script: Callable[..., str]) -> None:
@@ -27,8 +38,8 @@ def test_the_snippet_is_enough(neovim: Neovim, tmp_path: Path, script: Callable[
         file.write_text("\n")
         editor.vim.command(f"silent edit {file}")
         eventually(lambda: editor.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'redraft' }) == 1"))
-        editor.type("idef add")
-        eventually(lambda: editor.type("(<BS>(") or editor.ghost())  # the model may still be loading
+        editor.type("idef add(")
+        eventually(lambda: shown_after_a_key(editor))
         editor.type("<Tab>")
         eventually(lambda: editor.lines == ["def add(a, b):"])
     finally:
