@@ -25,20 +25,12 @@ def shown_after_a_key(editor: Editor) -> bool:
     return False
 
 
-def shown_after_a_key(editor: Editor) -> bool:
-    """The model may still be loading, and without the plugin nobody says when it is ready."""
-    editor.type("<BS>(")
-    with contextlib.suppress(AssertionError):
-        return bool(eventually(editor.ghost, seconds=3))
-    return False
-
-
 def test_the_snippet_is_enough(neovim: Neovim, tmp_path: Path, script: Callable[..., str]) -> None:
     """With the plugin; for an editor that draws its own ghost text, without it."""
     snippet = NATIVE if neovim.ghost_text == "native" else PLUGIN
     command = [REDRAFT, "lsp", "--model", script(RULES)]
     init = tmp_path / "init.lua"
-    words = snippet.replace('{ "redraft", "lsp" }', f"vim.json.decode([[{json.dumps(command)}]])")
+    words = snippet.replace('{ "redraft", "lsp" }', f"vim.json.decode([==[{json.dumps(command)}]==])")
     init.write_text(words.replace("/path/to/redraft", str(ROOT)) + "vim.cmd('filetype on')\n")
     editor = Editor(neovim, tmp_path, command, init=init)
     try:
