@@ -124,9 +124,10 @@ class TestTyping:
         eventually(closed)
         window.press("Control+a", "Delete")
         window.type("def add(")
-        eventually(lambda: window.ghost().startswith("a, b"))
+        # What was shown before the bracket may be shown on, with its colon, until the answer for the closed one comes.
+        eventually(lambda: window.ghost() == "a, b")
         window.press("Tab")
-        window.saves("brackets.py", "def add(a, b):")
+        window.saves("brackets.py", "def add(a, b)")
 
     def test_thirty_keystrokes_a_second_for_ten_seconds(self, window: Window, code_server: CodeServer) -> None:
         """The line with its ghost text is never anything but a beginning of what is typed, or all of it."""

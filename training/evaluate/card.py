@@ -120,6 +120,8 @@ def _share(block: dict[str, Any] | None, key: str) -> str:
 def _gap(oracle: dict[str, Any] | None, free: dict[str, Any] | None) -> str:
     if not oracle or not free:
         return NOT_YET
+    if oracle["pass"]["n"] != free["pass"]["n"]:
+        return f"oracle {spelled(oracle['pass'])}; the free length was measured on other tasks"
     points = 100 * (oracle["pass"]["share"] - free["pass"]["share"])
     return f"{points:+.1f} points (oracle {spelled(oracle['pass'])})"
 
