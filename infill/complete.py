@@ -21,6 +21,8 @@ TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
 SEARCHED = 8
 """Texts that `quality` chooses among where one line is asked for."""
+CHANGE = 0.25
+"""Nats that each changed character of a repair must bring: what stands was typed for a reason (noisy channel)."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -295,7 +297,8 @@ class Completer:
         if not sound:
             return Repair(reason=NO_BETTER, report=report)
         scores = await self._filler.score(whole, sound)
-        total, best = max(zip((score.total for score in scores), sound, strict=True))
+        totals = (score.total - CHANGE * _distance(region.text, new) for score, new in zip(scores, sound, strict=True))
+        total, best = max(zip(totals, sound, strict=True))
         gain = total - standing.total
         if gain < self._margin:
             return Repair(reason=NO_BETTER, gain=gain, report=report)
