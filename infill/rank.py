@@ -45,8 +45,10 @@ def rank(snippets: Sequence[Snippet], around: str, budget: int, count: Callable[
 
 def candidates(scored: Iterable[tuple[str, float | None]]) -> list[str]:
     """Texts in falling order of score, those without a score last and in the order they came; each text once."""
-    ordered = sorted(scored, key=lambda one: (one[1] is None, -(one[1] or 0.0)))
-    return list({text.rstrip(): text for text, _ in reversed(ordered)}.values())[::-1]
+    kept: dict[str, str] = {}
+    for text, _ in sorted(scored, key=lambda one: (one[1] is None, -(one[1] or 0.0))):
+        kept.setdefault(text.rstrip(), text)
+    return list(kept.values())
 
 
 def _cut(text: str, budget: int, count: Callable[[str], int]) -> str:

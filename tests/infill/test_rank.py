@@ -58,4 +58,5 @@ def test_a_snippet_is_cut_at_a_line_and_not_to_a_stump() -> None:
 
 def test_candidates_best_first_each_once() -> None:
     assert candidates([("a", -3.0), ("b", -1.0), ("a ", -2.0), ("c", None), ("d", None)]) == ["b", "a ", "c", "d"]
+    assert candidates([("a", -1.0), ("b", -2.0), ("a ", -3.0)]) == ["a", "b"]
     assert candidates([]) == []
