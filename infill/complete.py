@@ -111,7 +111,8 @@ class Completer:
         here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked or bool(selected))
         if not here.ask:
             return Completion(reason=here.reason)
-        if not selected and not invoked and (known := self._memo.recall(snapshot, cursor)):
+        known = None if selected or invoked else self._memo.recall(snapshot, cursor)
+        if known and not manners.puts_back(snapshot, cursor, cursor, known):
             return Completion((Suggestion(cursor, cursor, known),), reason="remembered")
         request = self._request(snapshot, start, cursor, chosen, others, preferences)
         lines = here.lines or preferences.max_lines
@@ -132,7 +133,7 @@ class Completer:
             if not manners.puts_back(snapshot, start, cursor, chosen + text)
         )
         if suggestions:
-            self._memo.remember(snapshot, cursor, suggestions[0].text[len(chosen) :])
+            self._memo.remember(snapshot, start, cursor, suggestions[0].text)
         return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
 
     async def repair(

@@ -14,7 +14,7 @@ _AUTO_CLOSED = frozenset(")]}>\"'`; \t\n")
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """Text proposed at an offset; of the document around it only lengths and the hashes of what is near are kept.
+    """Text proposed from an offset on; of the document around it only lengths and the hashes of what is near are kept.
 
     What is near is more than the model was shown: an edit beyond it, in place and of equal length, changes nothing.
     """
@@ -33,10 +33,10 @@ class Memo:
         self._proposals, self._documents = proposals, documents
         self._of: OrderedDict[str, tuple[_Proposal, ...]] = OrderedDict()
 
-    def remember(self, snapshot: Snapshot, start: int, text: str) -> None:
-        """`text` (LF) was proposed for insertion at `start`."""
-        before, after = _near(snapshot.text, start, start)
-        proposal = _Proposal(start, before, len(snapshot.text) - start, after, text)
+    def remember(self, snapshot: Snapshot, start: int, end: int, text: str) -> None:
+        """`text` (LF) was proposed in place of [start, end)."""
+        before, after = _near(snapshot.text, start, end)
+        proposal = _Proposal(start, before, len(snapshot.text) - end, after, text)
         known = self._of.pop(snapshot.uri, ())
         self._of[snapshot.uri] = (proposal, *known)[: self._proposals]
         while len(self._of) > self._documents:

@@ -171,3 +171,27 @@ class TestTypingThrough:
         await completer.complete(snapshot, 4)
         await completer.complete(snapshot.edit([Change(4, 4, "k")], 2), 5)
         assert len(filler.asked) == 2
+
+    async def test_what_was_accepted_and_deleted_again_is_not_put_back(self) -> None:
+        filler = Scripted("compute(values)", True, [])
+        completer = Completer(filler)
+        snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
+        (shown,) = (await completer.complete(snapshot, 4)).suggestions
+        accepted = snapshot.edit([Change(4, 4, shown.text)], 2)
+        shorter = accepted.edit([Change(12, 19, "")], 3)
+        assert shorter.text == "x = compute(\n"
+        filler.text = "values)"
+        assert (await completer.complete(shorter, 12)).suggestions == ()
+
+    async def test_what_extends_a_popups_item_stands_where_that_item_does(self) -> None:
+        """The item is chosen, then dismissed, then taken: `path` stands in the popup, `pa` in the file."""
+        filler = Scripted(".join(a)", True, [])
+        completer = Completer(filler)
+        snapshot = Snapshot.open("file:///a.py", 1, "python", "x = os.pa\n")
+        (shown,) = (await completer.complete(snapshot, 9, selected=(7, "path"))).suggestions
+        assert (shown.start, shown.end, shown.text) == (7, 9, "path.join(a)")
+        (dismissed,) = (await completer.complete(snapshot, 9)).suggestions
+        assert (dismissed.start, dismissed.end, dismissed.text) == (9, 9, "th.join(a)")
+        taken = snapshot.edit([Change(7, 9, "path")], 2)
+        assert [one.text for one in (await completer.complete(taken, 11)).suggestions] == [".join(a)"]
+        assert len(filler.asked) == 1

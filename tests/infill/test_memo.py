@@ -13,7 +13,7 @@ from infill.memo import Memo
 def proposed(before: str, after: str, text: str, uri: str = "file:///a.py") -> tuple[Memo, Snapshot]:
     memo = Memo()
     snapshot = Snapshot.open(uri, 1, "python", before + after)
-    memo.remember(snapshot, len(before), text)
+    memo.remember(snapshot, len(before), len(before), text)
     return memo, snapshot
 
 
@@ -108,11 +108,11 @@ def test_another_place_or_file_knows_nothing() -> None:
 
 def test_the_latest_proposal_wins_and_the_last_few_stay() -> None:
     memo, snapshot = proposed("x = ", "\n", "first")
-    memo.remember(snapshot, 4, "second")
+    memo.remember(snapshot, 4, 4, "second")
     assert memo.recall(snapshot, 4) == "second"
     assert memo.recall(snapshot.edit([Change(4, 4, "fi")], 2), 6) == "rst"
     for n in range(8):
-        memo.remember(snapshot, 4, f"later {n}")
+        memo.remember(snapshot, 4, 4, f"later {n}")
     assert memo.recall(snapshot.edit([Change(4, 4, "fi")], 2), 6) is None
 
 
@@ -120,5 +120,5 @@ def test_many_documents_do_not_pile_up() -> None:
     memo = Memo(documents=2)
     shots = [Snapshot.open(f"file:///{n}.py", 1, "python", "x = ") for n in range(3)]
     for shot in shots:
-        memo.remember(shot, 4, "1")
+        memo.remember(shot, 4, 4, "1")
     assert [memo.recall(shot, 4) for shot in shots] == [None, "1", "1"]
