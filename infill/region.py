@@ -10,6 +10,7 @@ from infill.document import Change, Snapshot
 WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by (DECODING: Repair)."""
 MOST_LINES = 12
+"""Lines that one repair looks at."""
 SUSPECTS = 3
 DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
@@ -29,7 +30,7 @@ class Region:
 
     @classmethod
     def around(cls, snapshot: Snapshot, start: int, end: int) -> Region:
-        """The lines that [start, end) touches, the first twelve of them at most."""
+        """The lines that [start, end) touches, the first MOST_LINES of them at most."""
         first = snapshot.line_of(start)
         last = min(snapshot.line_of(max(start, end - 1)), first + MOST_LINES - 1)
         begin, stop = snapshot.line_range(first)[0], snapshot.line_range(last)[1]
@@ -37,6 +38,13 @@ class Region:
             start, end = snapshot.line_range(snapshot.line_of(start))
         focus = (len(snapshot.lf(begin, start)), len(snapshot.lf(begin, min(end, stop))))
         return cls(begin, stop, snapshot.lf(begin, stop), focus)
+
+
+def parts(snapshot: Snapshot, start: int, end: int) -> list[tuple[int, int]]:
+    """[start, end) in pieces that a repair looks at as a whole, at line borders."""
+    first, last = snapshot.line_of(start), snapshot.line_of(max(start, end - 1))
+    runs = ((line, min(line + MOST_LINES - 1, last)) for line in range(first, last + 1, MOST_LINES))
+    return [(max(start, snapshot.line_range(a)[0]), min(end, snapshot.line_range(b)[1])) for a, b in runs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +109,6 @@ def _window(region: Region, tokens: Sequence[_Token], suspects: Sequence[_Token]
 
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     """Syntax errors around the region if it read `text`; 0 for languages without a grammar."""
-    changed = snapshot.edit([Change(region.start, region.end, text.replace("\n", snapshot.newline))], snapshot.version)
-    return changed.errors(region.start, region.start + len(text))
+    written = text.replace("\n", snapshot.newline)
+    changed = snapshot.edit([Change(region.start, region.end, written)], snapshot.version)
+    return changed.errors(region.start, region.start + len(written))

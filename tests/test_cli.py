@@ -274,6 +274,35 @@ def test_fix_of_lines_that_are_not_there(redraft: Run, script: Script, tmp_path:
     assert "names no lines" in one_sentence(redraft("fix", "mean.py:3-1", "--model", script(REPAIR)))
 
 
+def test_a_diff_has_the_lines_that_patch_counts(redraft: Run, script: Script, tmp_path: Path) -> None:
+    """Python splits lines at form feeds and at some signs of Unicode, too; `patch` and people do not."""
+    (tmp_path / "mean.py").write_text("\x0c# Means\u2028of lists\n" + BROKEN)
+    diff = redraft("fix", "mean.py:4", "--model", script(REPAIR)).stdout
+    assert diff.split("\n")[2:] == [
+        "@@ -1,4 +1,4 @@",
+        " \x0c# Means\u2028of lists",
+        " def mean(values):",
+        "     total = sum(values)",
+        "-    return total / len(value)",
+        "+    return total / len(values)",
+        "",
+    ]
+
+
+def test_fix_looks_at_every_line_of_a_long_range(redraft: Run, script: Script, tmp_path: Path) -> None:
+    """A repair looks at twelve lines."""
+    (tmp_path / "mean.py").write_text(BROKEN.replace("    total =", "    # the sum first\n" * 10 + "    total ="))
+    ran = redraft("fix", "mean.py:1-13", "--model", script(REPAIR))
+    assert "+    return total / len(values)\n" in ran.stdout, ran.stderr
+
+
+def test_fix_of_an_empty_line_is_answered(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "mean.py").write_text(BROKEN + "\n")
+    ran = redraft("fix", "mean.py:4", "--model", script(REPAIR))
+    assert (ran.returncode, ran.stdout) == (0, ""), ran.stderr
+    assert ran.stderr.strip() == "redraft: found no better text here."
+
+
 # ---- fill
 
 

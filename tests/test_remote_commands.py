@@ -143,7 +143,7 @@ async def test_a_repair_is_written_there_and_judged_here(redraft: Run, tmp_path:
         assert "-    return maht.pi * radius ** 2\n+    return math.pi * radius ** 2\n" in ran.stdout, ran.stderr
         server.behave = says("    return radius.pi ** maht * 2\n")
         ran = await asyncio.to_thread(redraft, "fix", "area.py:5", "--remote", server.url, "--remote-kind", kind)
-        assert (ran.stdout, ran.stderr) == ("", "redraft: redraft found no better text here.\n")
+        assert (ran.stdout, ran.stderr) == ("", "redraft: found no better text here.\n")
 
 
 async def test_the_doctor_asks_the_remote_by_itself(redraft: Run, script: Callable[..., str]) -> None:

@@ -18,9 +18,11 @@ from typing import Any
 
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
+from infill.edits import apply
+from infill.filler import FillReport
 from infill.languages import language_of_path
+from infill.region import parts
 from lsp_server import compose, terminal
-from lsp_server.commands.fix import applied
 from lsp_server.compose import MODES, Choice
 
 
@@ -97,17 +99,19 @@ async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dic
     path = _field(asked, "path", str, "")
     text = _text(_field(asked, "text", str))
     snapshot = Snapshot.open(path or "untitled:", 0, _field(asked, "language", str, language_of_path(path)), text)
-    start, end = _region(snapshot, asked)
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    repair = await completer.repair(snapshot, start, end, preferences=preferences)
+    places = parts(snapshot, *_region(snapshot, asked))
+    repairs = [await completer.repair(snapshot, *place, preferences=preferences) for place in places]
+    edits = [edit for repair in repairs for edit in repair.edits]
+    report = sum((repair.report for repair in repairs), FillReport())
     return {
-        "text": applied(text, repair.edits),
-        "edits": [{"start": edit.start, "end": edit.end, "text": edit.text} for edit in repair.edits],
-        "score": repair.gain,
-        "reason": repair.reason,
-        "ms": round(repair.report.ms, 1),
-        "forwards": repair.report.forwards,
-        "tokens": repair.report.tokens,
+        "text": apply(text, edits),
+        "edits": [{"start": edit.start, "end": edit.end, "text": edit.text} for edit in edits],
+        "score": sum(repair.gain for repair in repairs if repair.edits),
+        "reason": "" if edits else repairs[0].reason,
+        "ms": round(report.ms, 1),
+        "forwards": report.forwards,
+        "tokens": report.tokens,
     }
 
 

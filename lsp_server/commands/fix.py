@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import difflib
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from dataclasses import asdict, replace
 
 from infill.complete import Completer, Preferences, Repair
 from infill.document import Snapshot
-from infill.edits import Edit
+from infill.edits import Edit, apply
+from infill.region import parts
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
@@ -45,7 +47,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     finally:
         completer.close()
     edits = sorted((edit for repair in repairs for edit in repair.edits), key=lambda edit: edit.start)
-    after = applied(source.snapshot.text, edits)
+    after = apply(source.snapshot.text, edits)
     if given.apply and edits:
         source.write(after)
     if given.json:
@@ -55,17 +57,8 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     elif edits:
         print(f"{len(edits)} edit{'s' * (len(edits) > 1)} applied to {source.path}.")
     if not edits:
-        print(f"redraft: {repairs[0].reason}", file=sys.stderr)
+        print(f"redraft: {repairs[0].reason.removeprefix('redraft ')}", file=sys.stderr)
     return 0
-
-
-def applied(text: str, edits: Sequence[Edit]) -> str:
-    """The text with sorted, disjoint edits carried out."""
-    pieces, at = [], 0
-    for edit in edits:
-        pieces += [text[at : edit.start], edit.text]
-        at = edit.end
-    return "".join((*pieces, text[at:]))
 
 
 def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
@@ -78,7 +71,7 @@ def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
         raise UserError(
             f"{numbers[0]!r} names no lines; write FILE:LINE or FILE:FIRST-LAST, for example main.py:12-14."
         )
-    return source, [(line_span(source, int(first))[0], line_span(source, int(last or first))[1])]
+    return source, parts(source.snapshot, line_span(source, int(first))[0], line_span(source, int(last or first))[1])
 
 
 def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
@@ -93,7 +86,7 @@ def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
         if regions and snapshot.line_of(regions[-1][1]) == line - 1:
             start = regions.pop()[0]
         regions.append((start, end))
-    return regions
+    return [part for region in regions for part in parts(snapshot, *region)]
 
 
 async def _repair(
@@ -109,8 +102,9 @@ async def _repair(
 
 
 def _diff(source: SourceFile, after: str) -> str:
-    before = source.snapshot.text.splitlines(keepends=True)
-    lines = difflib.unified_diff(before, after.splitlines(keepends=True), str(source.path), str(source.path))
+    # Not splitlines: `patch` knows no line ends but LF, and files have form feeds in them.
+    before, now = (io.StringIO(text, newline="\n").readlines() for text in (source.snapshot.text, after))
+    lines = difflib.unified_diff(before, now, str(source.path), str(source.path))
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
