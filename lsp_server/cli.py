@@ -9,9 +9,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsp_server.compose import MODES, Choice
+from lsp_server.compose import Choice
 from lsp_server.errors import UserError
-from lsp_server.settings import REMOTE_KINDS, address
+from lsp_server.settings import MODES, REMOTE_KINDS, address
 
 COMMANDS = {
     "lsp": "run the language server for an editor",

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from infill.remote import Remote, RemoteFiller
     from lsp_server.settings import Settings
 
-MODES = ("speedy", "quality", "auto", "causal")
 SCRIPTED = "scripted:"
 KEY_VARIABLE, KEYRING_SERVICE = "REDRAFT_REMOTE_KEY", "redraft"
 """Where the remote's key stands: in the environment, or in the keyring under this service and the host as user."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from infill.complete import Preferences
 
 SECTION = "redraft"
+MODES = ("speedy", "quality", "auto", "causal")
 REMOTE_KINDS = ("completions", "llama.cpp", "fim", "mercury-edit", "sglang", "vllm")
 _PLACES = ("comment", "docstring", "string", "prose")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -138,7 +139,7 @@ class Settings:
         "Off means that the model is asked nothing at all. Per language: `{\"*\": true, \"markdown\": false}`.",
     )  # fmt: skip
     mode: str = _setting(
-        "mode", _choice("speedy", "quality", "auto", "causal"), "speedy",
+        "mode", _choice(*MODES), "speedy",
         "How completions are decoded: draft fast and repair, draft carefully, choose by the time that is left, or left "
         "to right.",
     )  # fmt: skip
@@ -302,7 +303,7 @@ def read(
 def _objection(model: str, folders: Iterable[str]) -> str | None:
     """Why a model must not be loaded from where its setting says, or None."""
     if not re.search(r"[/\\:]", model):
-        return None
+        return None if not model or model in _embedded() else "is neither an absolute path nor a model's name"
     place = model.removeprefix("scripted:")
     if place.startswith(("//", "\\\\")) or "://" in place:
         return "names a place on the network"
@@ -312,6 +313,13 @@ def _objection(model: str, folders: Iterable[str]) -> str | None:
     if any(resolved.is_relative_to(Path(folder).resolve()) for folder in folders):
         return "lies in an opened folder"
     return None
+
+
+def _embedded() -> set[str]:
+    """The names of the models in the package: any other bare name would be looked for in the working directory."""
+    from engine.checkpoint import EMBEDDED
+
+    return {folder.name for folder in EMBEDDED.parent.iterdir()}
 
 
 def _flat(sent: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

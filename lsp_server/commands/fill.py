@@ -23,7 +23,8 @@ from infill.filler import FillReport
 from infill.languages import language_of_path
 from infill.region import parts
 from lsp_server import compose, terminal
-from lsp_server.compose import MODES, Choice
+from lsp_server.compose import Choice
+from lsp_server.settings import MODES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +65,7 @@ async def _answer(completer: Completer, line: bytes, mode: str, fix: bool) -> di
         number = asked.get("id")
         mode = _field(asked, "mode", str, mode)
         if mode not in MODES:
-            raise ValueError(f"no mode is called {mode!r}: use speedy, quality, auto or causal")
+            raise ValueError(f"no mode is called {mode!r}: use {', '.join(MODES)}")
         return {"id": number, **await (_fix(completer, asked, mode) if fix else _fill(completer, asked, mode))}
     except (ValueError, RecursionError) as error:
         return {"id": number, "error": str(error) or "the line is nested too deeply"}

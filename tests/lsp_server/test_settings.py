@@ -138,7 +138,7 @@ def test_no_model_from_an_opened_folder_nor_the_network_nor_a_relative_path(tmp_
     refused = [
         str(inside), str(tmp_path / "work"), str(tmp_path / "models" / ".." / "work" / "x"), "../x", "./x", "x/y",
         str(tmp_path / "shortcut" / "model"), "//host/share/x", r"\\host\share", "https://host/x",
-        "scripted:script.json", f"scripted:{inside}", "C:x",
+        "scripted:script.json", f"scripted:{inside}", "C:x", "mine", "..",
     ]  # fmt: skip
     for model in refused:
         read, complaints = settings.read({"model": model}, [str(tmp_path / "work")])
@@ -149,7 +149,7 @@ def test_no_model_from_an_opened_folder_nor_the_network_nor_a_relative_path(tmp_
 
 
 def test_the_command_line_outweighs_the_client_and_may_name_any_path() -> None:
-    read, complaints = settings.read({"model": "other", "mode": "quality"}, ["/w"], {"model": "./x", "threads": 2})
+    read, complaints = settings.read({"model": "/a", "mode": "quality"}, ["/w"], {"model": "./x", "threads": 2})
     assert (read.model, read.threads, read.mode, complaints) == ("./x", 2, "quality", [])
     with pytest.raises(ValueError):
         settings.read({}, (), {"threads": "all"})
