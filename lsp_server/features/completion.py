@@ -52,9 +52,10 @@ def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: in
     word = _WORD.search(snapshot.text[line_start : suggestion.end])
     start = min(suggestion.start, line_start + word.start() if word else suggestion.start)
     text = snapshot.text[start : suggestion.start] + suggestion.text
-    first, more, _ = text.partition("\n")
+    first, *more = text.split("\n")
+    called = next((line.strip() for line in (first, *more) if line.strip()), "")
     return types.CompletionItem(
-        label=_short(first.strip()) + (" …" if more else ""),
+        label=_short(called) + (" …" if more else ""),
         label_details=types.CompletionItemLabelDetails(description="redraft"),
         kind=types.CompletionItemKind.Text,
         documentation=text if more else None,
