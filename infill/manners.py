@@ -58,7 +58,7 @@ def denied(
     workspace folder; its .gitignore files count, and patterns are read relative to it.
     """
     path = path_of(uri)
-    inside = _under(path, root)
+    inside = under(path, root)
     if reason := _denied_name(path, inside, tuple(exclude)):
         return reason
     if inside is not None and root is not None and _git_ignored(Path(root), inside):
@@ -136,8 +136,8 @@ def _has_long_line(text: str) -> bool:
     return False
 
 
-def _under(path: str, root: str | Path | None) -> str | None:
-    """The path relative to the workspace, or None outside of it."""
+def under(path: str, root: str | Path | None) -> str | None:
+    """A path (`path_of`) relative to the workspace folder, or None outside of it."""
     if root is None:
         return None
     base = path_of(str(root)).rstrip("/") + "/"

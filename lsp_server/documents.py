@@ -79,7 +79,7 @@ class Documents:
         return (start, end) if end <= len(snapshot.text) else None
 
     def close(self, uri: str) -> None:
-        """didClose, and the way out when a change could not be read: better no document than a wrong one."""
+        """didClose, and the way out when a change could not be read."""
         self._open.pop(unquote(uri), None)
         self._changes.pop(unquote(uri), None)
 

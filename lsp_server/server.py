@@ -80,7 +80,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None, version: str |
         converter_factory=converter,
     )
     session = server.session = Session(server, load, pinned or {})
-    server.protocol.on_lost_change = session.documents.close
+    server.protocol.on_lost_change = session.forget
     for method, handler, options in REQUESTS:
         server.feature(method, options)(functools.partial(handler, session))
     for method, handler in NOTIFICATIONS:
@@ -166,14 +166,13 @@ def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> 
         session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
     except Exception:
         log.exception("a change to %s was lost, and the document with it until it is opened again", document.uri)
-        session.documents.close(document.uri)
+        session.forget(document.uri)
     session.rhythm.key(time.monotonic())
     session.outdate(document.uri)
 
 
 def _did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
-    session.documents.close(params.text_document.uri)
-    session.outdate(params.text_document.uri)
+    session.forget(params.text_document.uri)
 
 
 def _shutdown(session: Session, params: None) -> None:

@@ -61,6 +61,11 @@ class Question:
     preferences: Preferences
     since: float
 
+    @property
+    def place(self) -> str:
+        """Which version of which document, for the log."""
+        return f"{self.snapshot.short_path} v{self.snapshot.version}"
+
 
 class Session:
     """The state of one connection. Everything runs on the event loop but `load`."""
@@ -212,13 +217,13 @@ class Session:
     def _denied(self, snapshot: Snapshot) -> bool:
         """By name and by the workspace's .gitignore; what the text gives away is looked at where it is read."""
         from infill.document import path_of
-        from infill.manners import denied
+        from infill.manners import denied, under
 
         now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))
         until, verdict = self._verdicts.get(key, (0.0, False))
         if now > until:
             roots = [path_of(folder) for folder in key[1]]
-            root = next((root for root in roots if snapshot.path.startswith(root.rstrip("/") + "/")), None)
+            root = next((root for root in roots if under(snapshot.path, root) is not None), None)
             verdict = denied(snapshot.uri, None, self.settings.exclude, root) is not None
             self._verdicts[key] = (now + _VERDICT_SECONDS, verdict)
         return verdict
@@ -226,7 +231,7 @@ class Session:
     def _folders(self) -> list[str]:
         """URIs of the opened folders as of now."""
         workspace = self.client.workspace
-        return [folder.uri for folder in workspace.folders.values()] or [workspace.root_uri or ""]
+        return [folder.uri for folder in workspace.folders.values()] or [uri for uri in (workspace.root_uri,) if uri]
 
     async def newest(self, uri: str, kind: Kind, work: Coroutine[Any, Any, T], otherwise: T) -> T:
         """Run `work` in place of what runs for this file and kind; answers `otherwise` when its own turn comes."""
@@ -275,26 +280,29 @@ class Session:
             selected=selected,
             on_step=steps.append,
         )
-        self.count(what, asked, completion.report, completion.reason)
-        if completion.report.forwards:
+        report = completion.report
+        self.count(f"{what} {asked.place}", asked.since, report, completion.reason)
+        if report.forwards or report.by:
+            self.status.took(report.ms)
+            self.rhythm.outran(typist=False)
+        if report.forwards:
             self.last_told = (asked.snapshot, cursor, completion, steps)
         return completion
 
-    def count(self, what: str, asked: Question, report: FillReport, reason: str) -> None:
-        """A request is answered: learn how long answers take, and tell the log if the user wants to know.
+    def count(self, what: str, since: float, report: FillReport, reason: str) -> None:
+        """A request is answered: tell the status, and the log if the user wants to know. Never any of the user's text.
 
-        Never any of the user's text.
+        since: monotonic seconds at which it was asked.
         """
         if report.forwards or report.by:
-            self.status.answered(report.ms, report.by)
-            self.rhythm.outran(typist=False)
+            self.status.answered(report.by)
         if self.settings.trace:
-            ms, snapshot = (time.monotonic() - asked.since) * 1000, asked.snapshot
+            ms = (time.monotonic() - since) * 1000
             read = f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, "
             spent = f"{read if report.forwards else ''}{report.ms:.0f} ms"
             by = f"{report.by}; " if report.by else ""
             cost = f"{by}{spent}" if report.forwards or report.by else "no model call"
-            line = f"{what} {snapshot.short_path} v{snapshot.version}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
+            line = f"{what}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
 
     def warm(self, asked: Question, cursor: int) -> None:
@@ -311,6 +319,11 @@ class Session:
         for kind in ("inline", "menu"):
             if (task := self._running.get((unquote(uri), kind))) is not None and task.cancel():
                 self.rhythm.outran(typist=True)
+
+    def forget(self, uri: str) -> None:
+        """The document is closed, or a change to it was lost: better no document than a wrong one."""
+        self.documents.close(uri)
+        self.outdate(uri)
 
     # ---- what was offered
 

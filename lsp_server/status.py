@@ -41,18 +41,23 @@ class Status:
 
     @property
     def typical_ms(self) -> float:
-        """Median milliseconds of the last model answers; 0 before the first one."""
+        """Median milliseconds of the last proposals that the model made; 0 before the first one."""
         return median(self._recent) if self._recent else 0.0
 
-    def answered(self, ms: float, by: str = "") -> None:
-        """Count one answer; turns `slow` on and off. by: who answered, where there is more than one who may."""
-        self._recent.append(ms)
+    def answered(self, by: str = "") -> None:
+        """The model answered something. by: who did, where there is more than one who may."""
         self._answered_by = by
-        state = self._sent[0] if self._sent else None
-        if state != "slow" and len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:
+        if self._sent is not None and self._sent[0] in ("ready", "error"):
+            self._say_ready()
+
+    def took(self, ms: float) -> None:
+        """So long took a proposal that somebody waited for: turns `slow` on and off."""
+        self._recent.append(ms)
+        slow = self._sent is not None and self._sent[0] == "slow"
+        if not slow and len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:
             seconds = round(self.typical_ms / 1000, 1)
             self.say("slow", f"Proposals take {seconds} s here; fewer `redraft.context.tokens` or `maxLines` may help.")
-        elif state == "error" or (state == "slow" and self.typical_ms < SLOW_MS / 2) or state == "ready":
+        elif slow and self.typical_ms < SLOW_MS / 2:
             self._say_ready()
 
     def _say_ready(self) -> None:

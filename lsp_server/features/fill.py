@@ -13,16 +13,17 @@ from typing import Any
 from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server.session import Session
+from lsp_server.settings import MODES
 
 METHOD = "redraft/fill"
 
-_MODES = ("speedy", "quality", "auto", "causal")
 _TOKENS_MOST = 1024
 
 
 async def fill(session: Session, params: Any) -> dict[str, Any]:
     """The text between prefix and suffix; an empty one with a `reason` when nothing may or can be said."""
     from infill import manners
+    from infill.prompt import short_path
 
     since, asked = time.monotonic(), _read(params)
     completer = session.completer_for(asked["language"])
@@ -31,10 +32,11 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     if denied := manners.denied(asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude):
         return _answer(since, reason=denied)
     result = await completer.fill(**asked)
-    report = result.report
+    report, reason = result.report, "" if result.texts else "the model has nothing to say"
+    session.count(f"fill {short_path(asked['path'])}".rstrip(), since, report, reason)
     cost = {"tokens": report.tokens, "forwards": report.forwards, "mode": report.mode}
     if not result.texts:
-        return _answer(since, **cost, reason="the model has nothing to say")
+        return _answer(since, **cost, reason=reason)
     best = result.texts[0]
     kept = {"text": best.text, "score": best.score, "confidence": best.confidence, "finished": best.finished}
     return _answer(since, **kept, **cost)
@@ -54,8 +56,8 @@ def _read(params: Any) -> dict[str, Any]:
         raise JsonRpcInvalidParams("`redraft/fill` takes an object with `prefix` and `suffix`")
     read = {name: _text(params, name) for name in ("prefix", "suffix", "language", "path")}
     mode = params.get("mode", "quality")
-    if mode not in _MODES:
-        raise JsonRpcInvalidParams(f"`mode` must be one of {', '.join(_MODES)}")
+    if mode not in MODES:
+        raise JsonRpcInvalidParams(f"`mode` must be one of {', '.join(MODES)}")
     deadline = _whole(params, "deadlineMs", 0, 600_000, default=0)
     return {
         **read,

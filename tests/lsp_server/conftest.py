@@ -83,10 +83,15 @@ class Editor:
         self._reading = asyncio.create_task(run_async(self.client._stop_event, reader, protocol))
 
     async def initialize(
-        self, capabilities: types.ClientCapabilities | None = None, options: Any = None, *, ready: bool = True
+        self,
+        capabilities: types.ClientCapabilities | None = None,
+        options: Any = None,
+        *,
+        root: str | None = "file:///w",
+        ready: bool = True,
     ) -> None:
         params = types.InitializeParams(
-            capabilities=capabilities or ghost_text_client(), root_uri="file:///w", initialization_options=options
+            capabilities=capabilities or ghost_text_client(), root_uri=root, initialization_options=options
         )
         self.capabilities = (await self.client.initialize_session(params)).capabilities
         if ready:

@@ -254,6 +254,18 @@ class TestASlowModel:
         assert (await fix).edit is not None
 
 
+class TestAModelThatBreaks:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"repair": {"prnt": "print"}, "fail": True}
+
+    async def test_a_click_is_answered_with_a_sentence(self, ready: Editor) -> None:
+        ready.open(TEXT)
+        assert (await resolved(ready, (await ready.actions(WORD, "broken"))[0])).edit is None
+        (message,) = ready.messages
+        assert message.message == "redraft failed on this fix (RuntimeError: the script says so); its log says more."
+
+
 # ---- clients that cannot resolve
 
 

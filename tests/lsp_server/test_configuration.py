@@ -122,9 +122,9 @@ async def test_a_bad_value_is_named_once_and_the_rest_counts(editor: Editor) -> 
 
 async def test_a_folder_chooses_no_model(editor: Editor) -> None:
     """What comes by push or pull may stem from a file in the folder; what comes with `initialize` does not."""
-    await editor.initialize(pushing_client(), {"model": "mine"})
+    await editor.initialize(pushing_client(), {"model": "/m/mine"})
     push(editor, {"redraft": {"model": "/tmp/theirs", "threads": 64, "maxLines": 3}})
-    assert plain(await editor.ask("test/settings", {})) == {"model": "mine", "maxLines": 3}
+    assert plain(await editor.ask("test/settings", {})) == {"model": "/m/mine", "maxLines": 3}
     await editor.until(lambda: len(editor.messages) == 1)
     assert "`redraft.model` counts only on the command line" in editor.messages[0].message
     assert "`redraft.threads` counts only" in editor.messages[0].message
@@ -137,8 +137,8 @@ async def test_a_model_inside_the_opened_folder_is_refused(editor: Editor) -> No
 
 
 async def test_the_same_model_again_is_no_news(editor: Editor) -> None:
-    await editor.initialize(pushing_client(), {"model": "mine"})
-    push(editor, {"redraft": {"model": "mine"}})
+    await editor.initialize(pushing_client(), {"model": "/m/mine"})
+    push(editor, {"redraft": {"model": "/m/mine"}})
     await lines(editor)
     assert editor.messages == []
 
@@ -149,7 +149,7 @@ class TestPinned:
         return {"pinned": {"maxLines": 1, "model": "./anywhere"}}
 
     async def test_the_command_line_has_the_last_word(self, editor: Editor) -> None:
-        await editor.initialize(pushing_client(), {"maxLines": 5, "model": "other"})
+        await editor.initialize(pushing_client(), {"maxLines": 5, "model": "/m/other"})
         push(editor, {"redraft": {"maxLines": 9, "model": "third"}})
         assert plain(await editor.ask("test/settings", {})) == {"model": "./anywhere", "maxLines": 1}
         assert editor.messages == []
@@ -161,4 +161,7 @@ async def test_trace_logs_requests_but_no_text(editor: Editor) -> None:
     await editor.ghost(1, 4)
     await editor.until(lambda: len(editor.log) == 1)
     assert editor.log[0].message.startswith("inline completion w/demo.py v1: ")
-    assert "hunter2" not in editor.log[0].message
+    await editor.ask("redraft/fill", {"prefix": "password = 'hunter2'", "path": "/home/me/w/x.py"})
+    await editor.until(lambda: len(editor.log) == 2)
+    assert editor.log[1].message.startswith("fill w/x.py: the model has nothing to say, ")
+    assert not any("hunter2" in line.message for line in editor.log)

@@ -181,6 +181,17 @@ async def test_what_git_ignores_is_denied_in_whatever_folder_is_open_by_then(rea
     assert not (await ready.ghost(0, 4, uri=uri, invoked=True)).items
 
 
+async def test_without_a_folder_no_gitignore_counts(
+    editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of the place where the server happens to run, either."""
+    (tmp_path / ".gitignore").write_text("*\n")
+    monkeypatch.chdir(tmp_path)
+    await editor.initialize(root=None)
+    editor.open("def ")
+    assert (await editor.ghost(0, 4)).items
+
+
 async def test_the_last_trace_is_empty_until_the_model_was_asked_and_stays_when_it_is_not(ready: Editor) -> None:
     assert plain(await ready.ask("redraft/lastTrace", {})) == {"html": "", "text": ""}
     ready.open("def ")
@@ -367,7 +378,16 @@ class TestMenu:
 
     @pytest.fixture
     def script(self) -> dict[str, Any]:
-        return {"write": {**ADD["write"], "def a": ["dd():"]}}
+        return {"write": {**ADD["write"], "def a": ["dd():"], "if a:": ["\n    return 1\nx"]}}
+
+    async def test_an_item_is_called_by_the_first_line_that_says_something(self, editor: Editor) -> None:
+        await editor.initialize(menu_client())
+        editor.open("if a:")
+        answer = await editor.client.text_document_completion_async(menu_params(5))
+        assert isinstance(answer, types.CompletionList)
+        (item,) = answer.items
+        assert item.label == "return 1 …"
+        assert item.documentation == "\n    return 1\nx"
 
     async def test_an_item_starts_with_the_word_that_clients_filter_by(self, editor: Editor) -> None:
         await editor.initialize(menu_client())

@@ -63,9 +63,9 @@ def test_status_is_told_once_and_turns_slow_and_back() -> None:
     status.say("ready")
     status.say("ready")
     for _ in range(12):
-        status.answered(SLOW_MS * 2)
+        status.took(SLOW_MS * 2)
     for _ in range(12):
-        status.answered(SLOW_MS / 10)
+        status.took(SLOW_MS / 10)
     assert [params["state"] for _, params in sent] == ["ready", "slow", "ready"]
     assert {method for method, _ in sent} == {"redraft/status"}
     assert "2.0 s" in sent[1][1]["message"]
@@ -75,5 +75,5 @@ def test_an_error_is_over_when_the_model_answers_again() -> None:
     sent: list[str] = []
     status = Status(lambda _, params: sent.append(params["state"]))
     status.say("error", "it broke")
-    status.answered(10)
+    status.answered()
     assert sent == ["error", "ready"]
