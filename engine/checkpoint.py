@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.canvas import ControlIds
+from engine.mode import Modes
 
 FORMAT_VERSION = 1
 PROMPT_FORMAT = 1
@@ -170,6 +171,7 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
         and all(type(value) in (int, float) and math.isfinite(value) for value in calibration.values())
     ):
         raise ValueError(f"calibration must be the numbers slope and intercept, not {calibration!r}")
+    Modes.of(canvas_trained=True, editing_trained=True, overrides=raw.get("modes", {}))
     if raw.get("prompt", "streams") != "streams":
         raise ValueError(f"prompt must be streams, not {raw['prompt']!r}")
     return ModelConfig(**{**raw, "control": control, "files": files})

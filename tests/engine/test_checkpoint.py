@@ -94,6 +94,8 @@ def test_another_version(folder: Path, key: str) -> None:
         lambda raw: raw.update(prompt="chat"),
         lambda raw: raw.update(files=[]),
         lambda raw: raw["files"].update({"model.onnx": 3}),
+        lambda raw: raw.update(modes={"speedy": {"bold": 1}}),
+        lambda raw: raw.update(modes={"speedy": 1}),
     ],
 )
 def test_a_description_that_makes_no_sense(folder: Path, edit: Change) -> None:
