@@ -8,15 +8,21 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Candidate, Canvas, Change, Engine, Generation, Priority, Step, Task
+from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
+from engine.released import ReleasedConfig
 from infill import prompt
+from infill.confidence import Logistic
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
 from infill.filler import Step as TextStep
+
+if TYPE_CHECKING:
+    from engine.checkpoint import ModelConfig
+    from engine.tokenizer import Tokenizer
 
 Calibration = Callable[[float], float]
 """Joint probability of the shown tokens -> probability that the text is right, fitted on held-out code."""
@@ -64,6 +70,35 @@ class LocalFiller:
         self.knows_the_end = ends or not heals
         self._lines = prompt.ByLine(tokens, joins_line_ends=tokens.joins_line_ends)
         self._form, self._may_idle = form, may_idle
+
+    @classmethod
+    def over(
+        cls,
+        config: ModelConfig,
+        denoiser: Denoiser[Any],
+        tokenizer: Tokenizer,
+        *,
+        calibration: Calibration | None = None,
+        may_idle: Callable[[], bool] = lambda: True,
+    ) -> LocalFiller:
+        """The filler of a checkpoint, whose `config.json` says what its weights can do.
+
+        calibration: in place of the checkpoint's own. Raises TypeError for overrides of a mode that `Mode` has not.
+        """
+        modes = Modes.of(
+            canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
+        )
+        fitted = Logistic(**config.calibration) if config.calibration else None
+        user, assistant = config.chat if isinstance(config, ReleasedConfig) else ("", "")
+        return cls(
+            Engine(denoiser, modes, Vocabulary(*tokenizer.lines_and_reserved(config.vocab))),
+            tokenizer,
+            calibration=calibration or fitted,
+            heals=not config.canvas_trained,
+            ends=config.middle_trained,
+            form=prompt.Form(config.prompt, tuple(tokenizer.marked(user)), tuple(tokenizer.marked(assistant))),
+            may_idle=may_idle,
+        )
 
     async def fill(self, request: FillRequest) -> FillResult:
         built = self._prompt(request)

@@ -20,20 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from engine import Canvas, Context, Prediction, ScriptedDenoiser
-    from engine.checkpoint import Checkpoint, ModelConfig
+    from engine.checkpoint import Checkpoint
     from engine.tokenizer import Tokenizer
     from infill.complete import Completer
     from infill.filler import Filler
     from infill.local import LocalFiller
-    from infill.prompt import Form
     from infill.remote import Remote, RemoteFiller
     from lsp_server.settings import Settings
 
 SCRIPTED = "scripted:"
 KEY_VARIABLE, KEYRING_SERVICE = "REDRAFT_REMOTE_KEY", "redraft"
 """Where the remote's key stands: in the environment, or in the keyring under this service and the host as user."""
-CACHED_TOKENS = 2048
-"""Encoded context kept beside what is in use: two or three files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +128,18 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
     """
     if choice.model.startswith(SCRIPTED):
         return _scripted(choice.model.removeprefix(SCRIPTED))
-    from engine import Engine, Modes, Vocabulary, backends
+    from engine import backends
     from engine.checkpoint import CheckpointError
     from engine.tokenizer import Tokenizer
-    from infill.confidence import Logistic
     from infill.local import LocalFiller
 
     checkpoint = choice.checkpoint()
-    config = checkpoint.config
     backend = backends.usual(checkpoint) if choice.backend in ("", "auto") else choice.backend
     device = "cpu" if choice.device in ("", "auto") else choice.device
     try:
         tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-        tokenizer.check(config.control, config.vocab)
-        denoiser, runs_on = backends.open_denoiser(
-            checkpoint, backend, choice.cores, device, choice.dtype or "auto", CACHED_TOKENS
-        )
+        tokenizer.check(checkpoint.config.control, checkpoint.config.vocab)
+        denoiser, runs_on = backends.open_denoiser(checkpoint, backend, choice.cores, device, choice.dtype or "auto")
     except ImportError as error:
         raise UserError(
             f"the {backend} backend needs {error.name}; install it with pip install 'redraft[{backend}]'."
@@ -156,28 +149,7 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
     except (ValueError, RuntimeError, OSError) as error:
         raise UserError(f"the model in {checkpoint.folder} cannot be loaded: {error}") from None
     on_loaded(runs_on)
-    modes = Modes.of(
-        canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
-    )
-    vocabulary = Vocabulary(*tokenizer.lines_and_reserved(config.vocab))
-    return LocalFiller(
-        Engine(denoiser, modes, vocabulary),
-        tokenizer,
-        calibration=Logistic(**config.calibration) if config.calibration else None,
-        heals=not config.canvas_trained,
-        ends=config.middle_trained,
-        form=_form(config, tokenizer),
-        may_idle=on_mains,
-    )
-
-
-def _form(config: ModelConfig, tokenizer: Tokenizer) -> Form:
-    """How prefix and suffix reach these weights, with their chat markers as ids."""
-    from engine.released import ReleasedConfig
-    from infill.prompt import Form
-
-    user, assistant = config.chat if isinstance(config, ReleasedConfig) else ("", "")
-    return Form(config.prompt, tuple(tokenizer.marked(user)), tuple(tokenizer.marked(assistant)))
+    return LocalFiller.over(checkpoint.config, denoiser, tokenizer, may_idle=on_mains)
 
 
 def load_completer(settings: Settings) -> Completer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.model import filler_over
 from engine import Engine, backends
 from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
@@ -29,7 +28,8 @@ class Served:
         """Load a folder. Raises CheckpointError."""
         checkpoint = Checkpoint.open(folder)
         tokens = Tokenizer.load(checkpoint.path("tokenizer.json"))
-        filler = filler_over(checkpoint, tokens, backends.load(checkpoint, backend, threads), calibration)
+        denoiser = backends.denoiser(backends.load(checkpoint, backend, threads))
+        filler = LocalFiller.over(checkpoint.config, denoiser, tokens, calibration=calibration)
         return cls(filler.engine, tokens, filler, Completer(filler))
 
     def close(self) -> None:

@@ -12,6 +12,9 @@ from engine.full_denoiser import FullDenoiser
 from engine.released import ReleasedConfig
 from engine.stream_denoiser import StreamDenoiser
 
+CACHED_TOKENS = 2048
+"""Encoded context kept beside what is in use: two or three files."""
+
 
 def usual(checkpoint: Checkpoint) -> str:
     """The backend of a checkpoint that nobody chose one for: released weights run on torch alone."""
@@ -45,7 +48,7 @@ def load(
 
 
 def open_denoiser(
-    checkpoint: Checkpoint, backend: str, threads: int, device: str, dtype: str, cached_tokens: int
+    checkpoint: Checkpoint, backend: str, threads: int, device: str, dtype: str
 ) -> tuple[Denoiser[Any], str]:
     """Load a checkpoint and what decodes with it; and what really runs it, in words. Raises as `load` does."""
     if checkpoint.config.architecture == "diffusion_gemma" and backend == "torch":
@@ -57,7 +60,7 @@ def open_denoiser(
         gemma = GemmaDenoiser.load(checkpoint, device, dtype)
         return gemma, gemma.runs_on
     forward = load(checkpoint, backend, threads, device, dtype)
-    return denoiser(forward, cached_tokens), forward.runs_on
+    return denoiser(forward), forward.runs_on
 
 
 def _limit(threads: int | None) -> None:
@@ -68,7 +71,7 @@ def _limit(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def denoiser(forward: Forward, cached_tokens: int) -> Denoiser[Any]:
+def denoiser(forward: Forward, cached_tokens: int = CACHED_TOKENS) -> Denoiser[Any]:
     """What caches and predicts with these weights: it follows from who sees whom in them.
 
     cached_tokens: encoded context that is kept beside what is in use.

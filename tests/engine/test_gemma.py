@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def denoiser(folder: Path) -> GemmaDenoiser:
     torch.set_num_threads(1)
-    opened, runs_on = backends.open_denoiser(Checkpoint.open(folder), "torch", 1, "cpu", "auto", 0)
+    opened, runs_on = backends.open_denoiser(Checkpoint.open(folder), "torch", 1, "cpu", "auto")
     assert isinstance(opened, GemmaDenoiser) and runs_on.startswith("transformers")
     return opened
 
@@ -86,7 +86,7 @@ def test_gemma_goes_on_where_its_sampler_stopped(denoiser: GemmaDenoiser) -> Non
 def test_gemma_with_a_tensor_too_few_or_no_int8_is_one_sentence(tmp_path: Path) -> None:
     folder = tiny.make_gemma(tmp_path, CANVAS, drop="model.decoder.norm.weight")
     with pytest.raises(CheckpointError, match=r"lack .*norm\.weight") as caught:
-        backends.open_denoiser(Checkpoint.open(folder), "torch", 1, "cpu", "auto", 0)
+        backends.open_denoiser(Checkpoint.open(folder), "torch", 1, "cpu", "auto")
     assert "\n" not in str(caught.value)
     with pytest.raises(CheckpointError, match="no int8 for diffusion_gemma"):
-        backends.open_denoiser(Checkpoint.open(folder), "torch", 1, "cpu", "int8", 0)
+        backends.open_denoiser(Checkpoint.open(folder), "torch", 1, "cpu", "int8")
