@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import ControlIds, Stream
+from engine.decode import OVERLAP
+from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
 from training import noise
 from training.samples import Chunk, Hole
 
@@ -23,11 +25,6 @@ ALL = 1 << 20
 """A limit no order reaches."""
 UNWARMED = 8
 """First tokens of a stream, which nobody could predict."""
-OVERLAP = 8
-"""Drafts that a canvas takes over from the one before it (`engine.decode`)."""
-OPEN_AFTER_DRAFT = 8
-"""Slots that a repair's canvas leaves to EOM (`infill.local`)."""
-CANVAS_MOST = 32
 
 
 class Term(IntEnum):

@@ -30,7 +30,9 @@ from engine.tokenizer import Tokenizer
 from infill import prompt
 from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
-from training import batches, bugs, noise
+from infill.edits import apply
+from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
+from training import bugs, noise
 from training.batches import Plan, Rows
 from training.feed import Laid
 from training.recipe import GATE, Recipe
@@ -165,7 +167,7 @@ def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Pl
         nothing, everything = np.zeros(CANVAS, np.bool_), np.ones(CANVAS, np.bool_)
         masks = [everything, *noise.mask_pair(CANVAS, rng, full=0.0), nothing]
         return [Plan(0, noise.fill_view(target, mask, control, keep=KEEP, later=0.0)) for mask in masks]
-    size = min(batches.CANVAS_MOST, len(hole.draft) + batches.OPEN_AFTER_DRAFT)
+    size = min(CANVAS_MOST, len(hole.draft) + OPEN_AFTER_DRAFT)
     wrong = noise.target_slots(hole.draft, size, control.eom)
     rows = [wrong]
     for turns in range(1, VIEWS):
@@ -231,9 +233,7 @@ async def ask(completer: Completer, holes: list[Place], wrong: list[Place]) -> V
         found = await completer.repair(
             snapshot, focus, place.start + len(place.wrong), preferences=replace(DEFAULTS, deadline=None)
         )
-        fixed = code
-        for edit in reversed(found.edits):
-            fixed = fixed[: edit.start] + edit.text + fixed[edit.end :]
+        fixed = apply(code, found.edits)
         repaired += fixed == place.code
         if fixed != place.code:
             misses.append(f"bug {place.wrong!r}: {found.reason or fixed[place.start : place.start + 60]!r}")

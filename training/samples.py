@@ -17,6 +17,7 @@ from engine import Context, ControlIds, Stream
 from infill import prompt
 from infill.document import Snapshot
 from infill.filler import Snippet
+from infill.region import WINDOW_TOKENS
 from training import bugs
 
 CHUNK = 3 * prompt.HOP
@@ -25,8 +26,6 @@ CHUNK_TOKENS = prompt.PREFIX_MOST - prompt.LONGEST_PATH // 2
 LONGEST = 96
 """Tokens of the longest middle."""
 CHARS_PER_TOKEN = 3.3
-WINDOW_TOKENS = 24
-"""Tokens that a repair looks at together (`infill.region`)."""
 
 
 @dataclass(frozen=True, slots=True)
