@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct, ValidationError, convert
 
-from lsp_server.door.call import N_MOST, Refused
+from lsp_server.door.call import N_MOST, Refused, texts_of, tokens_of
 
 B = TypeVar("B", bound=Struct)
 
@@ -19,6 +19,26 @@ TokensOrAny = Annotated[int, Meta(ge=-2, description="As above; negative leaves 
 Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
 Stop = Annotated[str | list[str], Meta(description="The text ends before the first of these.")]
 Stream = Annotated[bool, Meta(description="Answer in events, a line of text each.")]
+
+
+class Fim(Struct, kw_only=True):
+    """What OpenAI's completions and Mistral's endpoint have in common."""
+
+    suffix: str | None = None
+    max_tokens: Tokens | None = None
+    n: Several | None = None
+    stop: Stop | None = None
+    stream: Stream | None = None
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        return {
+            "max_tokens": tokens_of(self.max_tokens),
+            "n": self.n or 1,
+            "stop": texts_of(self.stop),
+            "stream": bool(self.stream),
+        }
+
 
 _AT = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 _MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from infill.filler import Snippet
+from lsp_server.door.call import Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +44,8 @@ _EMPTY = ("<|endoftext|>", "<|end_of_text|>")
 _CODESTRAL_FILE = re.compile(r"^\+\+\+\+\+ (.+)\n", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a prompt says. path: of the file with the hole, empty when unknown."""
-
-    prefix: str
-    suffix: str = ""
-    path: str = ""
-    snippets: tuple[Snippet, ...] = ()
-
-
-def told(prompt: str, suffix: str | None) -> Told:
-    """Read a prompt. With a suffix of its own, or without anybody's tokens, it is the text before the hole."""
+def told(prompt: str, suffix: str | None) -> Call:
+    """What a prompt says. With a suffix of its own, or without anybody's tokens, it is the text before the hole."""
     if suffix in _EMPTY:
         suffix = ""
     if not suffix:
@@ -64,7 +55,7 @@ def told(prompt: str, suffix: str | None) -> Told:
     return _with_files(prompt, suffix or "")
 
 
-def _between(prompt: str, marks: Marks) -> Told | None:
+def _between(prompt: str, marks: Marks) -> Call | None:
     """Prefix and suffix in either order, or None. The last token must end the prompt, unless the prefix comes after it
     (StarCoder's way to write the suffix first); text that merely mentions a token is thus left alone."""
     body, mark, after = prompt.rpartition(marks.middle) if marks.middle else (prompt, "", "")
@@ -84,14 +75,14 @@ def _between(prompt: str, marks: Marks) -> Told | None:
         return _with_files(prefix + after, suffix)
     path = files.pop()[0].strip() if not files[-1][2].strip() else ""
     snippets = tuple(Snippet(name.strip(), text) for name, _, text in files if text.strip())
-    return Told(prefix + after, suffix, path, snippets)
+    return Call(prefix + after, suffix, path, snippets=snippets)
 
 
-def _with_files(prefix: str, suffix: str) -> Told:
+def _with_files(prefix: str, suffix: str) -> Call:
     """Codestral's clients put other files before the prefix, each under `+++++ path`; the last is the file itself."""
     first, *parts = _CODESTRAL_FILE.split(prefix)
     if first or not parts:
-        return Told(prefix, suffix)
+        return Call(prefix, suffix)
     files = list(zip(parts[::2], parts[1::2], strict=True))
     path, own = files.pop()
-    return Told(own, suffix, path, tuple(Snippet(name, text) for name, text in files if text.strip()))
+    return Call(own, suffix, path, snippets=tuple(Snippet(name, text) for name, text in files if text.strip()))

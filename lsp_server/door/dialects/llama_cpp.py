@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
@@ -65,8 +66,7 @@ def read_infill(body: LlamaInfill) -> Call:
 
 
 def read_completion(body: LlamaCompletion) -> Call:
-    told = marks.told(body.prompt, None)
-    return Call(told.prefix, told.suffix, told.path, snippets=told.snippets, **body.limits)
+    return replace(marks.told(body.prompt, None), **body.limits)
 
 
 def write(answer: Answer, body: Common) -> Json | list[Json]:

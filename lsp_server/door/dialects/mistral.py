@@ -4,36 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from msgspec import Struct
+from dataclasses import replace
 
 from lsp_server.door import marks
-from lsp_server.door.body import Several, Stop, Stream, Tokens
-from lsp_server.door.call import Answer, Call, Json, Refused, finish, texts_of, tokens_of
+from lsp_server.door.body import Fim
+from lsp_server.door.call import Answer, Call, Json, Refused, finish
 from lsp_server.door.dialect import Dialect
 
 
-class MistralFim(Struct):
+class MistralFim(Fim, kw_only=True):
     prompt: str
-    suffix: str | None = None
-    max_tokens: Tokens | None = None
-    n: Several | None = None
-    stop: Stop | None = None
-    stream: Stream | None = None
 
 
 def read(body: MistralFim) -> Call:
-    told = marks.told(body.prompt, body.suffix)
-    return Call(
-        told.prefix,
-        told.suffix,
-        told.path,
-        snippets=told.snippets,
-        max_tokens=tokens_of(body.max_tokens),
-        n=body.n or 1,
-        stop=texts_of(body.stop),
-        stream=bool(body.stream),
-    )
+    return replace(marks.told(body.prompt, body.suffix), **body.limits)
 
 
 def write(answer: Answer, body: MistralFim) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -26,12 +27,9 @@ class OllamaGenerate(Struct):
 
 
 def read(body: OllamaGenerate) -> Call:
-    told, options = marks.told(body.prompt, body.suffix), body.options or Options()
-    return Call(
-        told.prefix,
-        told.suffix,
-        told.path,
-        snippets=told.snippets,
+    options = body.options or Options()
+    return replace(
+        marks.told(body.prompt, body.suffix),
         max_tokens=tokens_of(options.num_predict),
         stop=texts_of(options.stop),
         stream=body.stream is not False,

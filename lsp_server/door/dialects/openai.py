@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from msgspec import Struct
 
 from lsp_server.door import marks
-from lsp_server.door.body import Several, Stop, Stream, Tokens
-from lsp_server.door.call import Answer, Call, Json, Refused, finish, texts_of, tokens_of
+from lsp_server.door.body import Fim
+from lsp_server.door.call import Answer, Call, Json, Refused, finish
 from lsp_server.door.dialect import Dialect
 
 
@@ -16,13 +17,8 @@ class StreamOptions(Struct):
     include_usage: bool | None = None
 
 
-class OpenAICompletion(Struct):
+class OpenAICompletion(Fim, kw_only=True):
     prompt: str | list[str]
-    suffix: str | None = None
-    max_tokens: Tokens | None = None
-    n: Several | None = None
-    stop: Stop | None = None
-    stream: Stream | None = None
     stream_options: StreamOptions | None = None
     echo: bool | None = None
     user: str | None = None
@@ -38,18 +34,7 @@ def one_prompt(prompt: str | list[str]) -> str:
 
 
 def read(body: OpenAICompletion) -> Call:
-    told = marks.told(one_prompt(body.prompt), body.suffix)
-    return Call(
-        told.prefix,
-        told.suffix,
-        told.path,
-        snippets=told.snippets,
-        max_tokens=tokens_of(body.max_tokens),
-        n=body.n or 1,
-        stop=texts_of(body.stop),
-        stream=bool(body.stream),
-        user=body.user or "",
-    )
+    return replace(marks.told(one_prompt(body.prompt), body.suffix), **body.limits, user=body.user or "")
 
 
 def write(answer: Answer, body: OpenAICompletion) -> Json:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from infill.filler import Snippet
 from lsp_server.door.call import Call
-from lsp_server.door.marks import FAMILIES, Marks, Told, told
+from lsp_server.door.marks import FAMILIES, Marks, told
 
 BEFORE, AFTER = "def add(a, b):\n    ", "\n\nprint(add(1, 2))\n"
 
@@ -30,8 +30,8 @@ BEFORE, AFTER = "def add(a, b):\n    ", "\n\nprint(add(1, 2))\n"
     ],
 )
 def test_each_family_is_understood(prompt: str) -> None:
-    assert told(prompt, None) == Told(BEFORE, AFTER)
-    assert told(prompt, "") == Told(BEFORE, AFTER)
+    assert told(prompt, None) == Call(BEFORE, AFTER)
+    assert told(prompt, "") == Call(BEFORE, AFTER)
 
 
 @given(st.sampled_from(FAMILIES), st.text(), st.text(), st.booleans())
@@ -52,13 +52,15 @@ def test_other_files_become_snippets() -> None:
         "<|repo_name|>sums\n<|file_sep|>lib/sub.py\ndef sub(a, b): ...\n<|file_sep|>lib/add.py\n"
         f"<|fim_prefix|>{BEFORE}<|fim_suffix|>{AFTER}<|fim_middle|>"
     )
-    assert told(prompt, None) == Told(BEFORE, AFTER, "lib/add.py", (Snippet("lib/sub.py", "def sub(a, b): ...\n"),))
+    assert told(prompt, None) == Call(
+        BEFORE, AFTER, "lib/add.py", snippets=(Snippet("lib/sub.py", "def sub(a, b): ...\n"),)
+    )
     assert told(f"<filename>add.py\n<fim_suffix>{AFTER}<fim_prefix>{BEFORE}<fim_middle>", None).path == "add.py"
 
 
 def test_codestral_files_become_snippets() -> None:
     files = f"+++++ lib/sub.py\ndef sub(a, b): ...\n\n+++++ lib/add.py\n{BEFORE}"
-    wanted = Told(BEFORE, AFTER, "lib/add.py", (Snippet("lib/sub.py", "def sub(a, b): ...\n\n"),))
+    wanted = Call(BEFORE, AFTER, "lib/add.py", snippets=(Snippet("lib/sub.py", "def sub(a, b): ...\n\n"),))
     assert told(files, AFTER) == wanted
     assert told(f"[SUFFIX]{AFTER}[PREFIX]{files}", None) == wanted
 
@@ -75,13 +77,13 @@ def test_codestral_files_become_snippets() -> None:
     ],
 )
 def test_a_text_that_only_mentions_tokens_is_the_prefix(prompt: str) -> None:
-    assert told(prompt, None) == Told(prompt)
+    assert told(prompt, None) == Call(prompt)
 
 
 def test_a_suffix_of_its_own_means_that_tokens_are_text() -> None:
     prompt = f"<fim_prefix>{BEFORE}<fim_suffix>{AFTER}<fim_middle>"
-    assert told(prompt, "\n") == Told(prompt, "\n")
-    assert told("def add(", "<|endoftext|>") == Told("def add(")
+    assert told(prompt, "\n") == Call(prompt, "\n")
+    assert told("def add(", "<|endoftext|>") == Call("def add(")
 
 
 @pytest.mark.parametrize(
