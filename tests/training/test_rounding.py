@@ -5,25 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
 from engine.models.compact import CompactModel
-from tests.training.test_schemes import CONFIG, answer, exported, torch_forward
+from tests.training.test_schemes import answer, exported, random_model, torch_forward
 from training.restore import restore
 from training.rounding import Rounding, rounded
 from training.schemes import RowInt8, quantize_rows
 
 
-def random_model() -> CompactModel:
-    """Random, with gains that differ, one of them 0."""
-    torch.manual_seed(1)
-    model = CompactModel(CONFIG)
+@pytest.fixture
+def model() -> CompactModel:
+    """Random, with a gain of 0."""
+    model = random_model()
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.normal_(std=0.3 if "norm" in name else 0.12)
-            if "norm" in name:
-                parameter.add_(1)
         model.layers[1].attn_norm[3] = 0
     return model
 
@@ -39,8 +36,7 @@ def test_rows_are_rounded_as_the_export_rounds_them() -> None:
     assert np.array_equal(rounded(weight).numpy(), data * scales[:, None])
 
 
-def test_inside_the_model_answers_as_its_export_restored(tmp_path: Path) -> None:
-    model = random_model()
+def test_inside_the_model_answers_as_its_export_restored(model: CompactModel, tmp_path: Path) -> None:
     exact = arrays(model)
     wanted = answer(torch_forward(restore(exported(tmp_path, exact, RowInt8())))).target_logprobs
     with Rounding(model)():
@@ -52,8 +48,7 @@ def test_inside_the_model_answers_as_its_export_restored(tmp_path: Path) -> None
         assert np.array_equal(array, exact[name]), name
 
 
-def test_gradients_come_from_the_rounded_weights_and_reach_the_exact_ones() -> None:
-    model = random_model().requires_grad_(True)
+def test_gradients_come_from_the_rounded_weights_and_reach_the_exact_ones(model: CompactModel) -> None:
     weight = model.layers[0].out
     before = weight.detach().clone()
     with Rounding(model)():

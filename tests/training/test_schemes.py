@@ -53,18 +53,24 @@ class Turned(Float32):
         return super().head(g, g.op("MatMul", [x, g.weight("head_gain", weights["head_gain"])]), weights)
 
 
-@pytest.fixture(scope="module")
-def weights() -> dict[str, NDArray[np.float32]]:
-    """Random, with gains and one channel forty times as strong as the others, as real models have them."""
+@torch.no_grad()
+def random_model() -> CompactModel:
+    """With gains that differ."""
     torch.manual_seed(1)
     model = CompactModel(CONFIG)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.normal_(std=0.3 if "norm" in name else 0.12)
-            if "norm" in name:
-                parameter.add_(1)
-        model.embed[:, 7] = 5
-    return {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        parameter.normal_(std=0.3 if "norm" in name else 0.12)
+        if "norm" in name:
+            parameter.add_(1)
+    return model
+
+
+@pytest.fixture(scope="module")
+def weights() -> dict[str, NDArray[np.float32]]:
+    """Random, with one channel forty times as strong as the others, as real models have them."""
+    arrays = {name: tensor.numpy() for name, tensor in random_model().state_dict().items()}
+    arrays["embed"][:, 7] = 5
+    return arrays
 
 
 def exported(folder: Path, weights: Weights, scheme: Scheme) -> Checkpoint:
