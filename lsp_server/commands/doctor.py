@@ -21,6 +21,7 @@ from infill.complete import Completer, Completion, Preferences
 from infill.document import Snapshot
 from infill.filler import FillError, Step
 from lsp_server import compose, terminal
+from lsp_server.commands.serve import PORT
 from lsp_server.compose import SCRIPTED, Choice
 from lsp_server.errors import UserError
 
@@ -71,6 +72,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
         return 1
     editors = [hint for program, hint in EDITORS.items() if shutil.which(program)]
     _say("editors", "; ".join(editors) or "none found on PATH; every editor that starts `redraft lsp` will do")
+    _say("http", f"`redraft serve` answers llama.vim, Continue and others on http://127.0.0.1:{PORT}/")
     return 0
 
 
