@@ -8,7 +8,7 @@ of the computation*). The backend (`forward.py`) knows nothing of streams.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,22 +60,27 @@ class StreamDenoiser:
     ) -> list[Prediction]:
         one = self._start(lease, lease.pending)
         for middle in middles:
-            rows = one.add_middle(self._middle(lease, middle), recompute_last=True)
+            rows = one.add_middle(self._middle(lease, middle), known=len(middle))
             one.ask(rows[-1], NO_TARGETS if among is None else among)
         output = self._run(one)
         return [best_of(output, row, among) for row in range(len(middles))]
 
     def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-        if not any(middles):
-            return [np.empty(0, np.float32) for _ in middles]
+        """What middles begin with in common, in this call and in earlier ones of the lease, is computed once."""
+        wholes = [self._middle(lease, middle) for middle in middles]
         one = self._start(lease, lease.pending)
-        for middle in middles:
-            seen = self._middle(lease, middle)[:-1]
-            rows = one.causal(seen, lease.context.middle, one.context_slots, one.context_rows)
-            for row, target in zip(rows, middle, strict=True):
-                one.ask(row, np.array([target], np.int64))
-        logprobs = self._run(one).target_logprobs[:, 0]
-        return np.split(logprobs, np.cumsum([len(middle) for middle in middles])[:-1])
+        asked: dict[tuple[int, ...], int] = {}
+        for whole in wholes:
+            new = [whole[:n] for n in range(2, len(whole) + 1) if whole[:n] not in lease.scores]
+            rows = one.add_middle(whole[:-1], known=len(whole) - 1 - len(new))
+            for path, row in zip(reversed(new), reversed(rows), strict=False):
+                if path not in asked:
+                    asked[path] = len(asked)
+                    one.ask(row, np.array([path[-1]], np.int64))
+        if asked:
+            logprobs = self._run(one).target_logprobs[:, 0]
+            lease.scores |= {path: float(logprobs[at]) for path, at in asked.items()}
+        return [np.array([lease.scores[whole[: n + 1]] for n in range(1, len(whole))], np.float32) for whole in wholes]
 
     def _start(self, lease: StreamLease, limit: int) -> OneForward:
         self._working.show(lease)
@@ -102,11 +107,12 @@ class StreamDenoiser:
 
 @dataclass(eq=False)
 class StreamLease:
-    """One job's hold: its context and the streams' cached parts."""
+    """One job's hold: its context and the streams' cached parts. scores: log p of each scored middle's last token."""
 
     context: Context
     holds: list[Hold]
     denoiser: StreamDenoiser
+    scores: dict[tuple[int, ...], float] = field(default_factory=dict)
 
     @property
     def pending(self) -> int:
@@ -235,11 +241,11 @@ class OneForward:
             self.stream_rows[index] = self.causal(ids.tolist(), start, np.concatenate(seen), rows)
             self.context_rows += self.stream_rows[index]
 
-    def add_middle(self, middle: tuple[int, ...], *, recompute_last: bool = False) -> list[int]:
-        """Rows for the tokens of a middle that are not encoded yet; returns the rows that stand for it."""
-        known = self._known(middle)
-        if recompute_last:
-            known = min(known, len(middle) - 1)
+    def add_middle(self, middle: tuple[int, ...], *, known: int | None = None) -> list[int]:
+        """Rows for the tokens of a middle that are not encoded yet, or for those behind the first `known` at least;
+        returns the rows that stand for it."""
+        encoded = self._known(middle)
+        known = encoded if known is None else min(encoded, known)
         slots = np.concatenate((self.context_slots, self._middle_slots(middle[:known])))
         rows: list[int] = []
         for n in range(known + 1, len(middle) + 1):

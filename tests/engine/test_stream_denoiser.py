@@ -341,6 +341,19 @@ class TestScore:
         assert [len(row) for row in rows] == [9, 0, 3, 1]
         assert rows[0][:3] == pytest.approx(rows[2], abs=TOLERANCE)
 
+    def test_what_middles_share_is_computed_once(self, forward: Forward, denoiser: StreamDenoiser) -> None:
+        trunk, counted = spoken((3, 1, 4, 1)), Counting(forward)
+        middles = [(*trunk, EOM), (*trunk[:2], *spoken((5, 9)), EOM), trunk, (*trunk, *spoken((2,)), EOM)]
+        one = StreamDenoiser(counted, denoiser.control)
+        lease = one.open(HERE)
+        one.prefill(lease, 1000)
+        together = [*one.score(lease, middles[:2]), *one.score(lease, middles[2:])]
+        assert counted.rows[1:] == [1 + 4 + 2, 1 + 1]  # the opening, the trunk, a branch; the end once more, one token
+        for middle, row in zip(middles, together, strict=True):
+            (alone,) = denoiser.score(denoiser.open(HERE), [middle])
+            assert row == pytest.approx(alone, abs=TOLERANCE)
+        assert np.array_equal(one.score(lease, middles[:1])[0], together[0]) and len(counted.rows) == 3
+
     def test_of_nothing_is_nothing(self, denoiser: StreamDenoiser) -> None:
         assert [len(row) for row in denoiser.score(denoiser.open(HERE), [(), ()])] == [0, 0]
 
