@@ -76,23 +76,23 @@ class ScriptedDenoiser:
         return said if among is None else [_among(prediction, among) for prediction in said]
 
     def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-        """log p under the script: a token it would not have said has a thousandth."""
+        """log p under the script: a token it would not have said has a millionth."""
         scores = []
         for middle in middles:
             said = [
                 self.answer(lease.context, middle[:i], Canvas.masks(1, self.control.mask)) for i in range(len(middle))
             ]
             scores.append(
-                np.log([np.where(p.ids[0] == t, p.probs[0], 1e-3).max() for p, t in zip(said, middle, strict=True)])
+                np.log([np.where(p.ids[0] == t, p.probs[0], 1e-6).max() for p, t in zip(said, middle, strict=True)])
             )
         return [row.astype(np.float32) for row in scores]
 
 
 def _among(said: Prediction, among: NDArray[np.int64]) -> Prediction:
-    """What was said of these ids, or else the first of them with a thousandth."""
+    """What was said of these ids, or else the first of them with a millionth."""
     kept = np.isin(said.ids[0], among)
     if not kept.any():
-        return Prediction(among[None, :1], np.full((1, 1), 1e-3, np.float32))
+        return Prediction(among[None, :1], np.full((1, 1), 1e-6, np.float32))
     return Prediction(said.ids[:, kept], said.probs[:, kept])
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from infill import context, manners, rank, site, trim
+from infill import context, manners, rank, site, slips, trim
 from infill.document import Snapshot
-from infill.edits import Edit, edits
-from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Snippet, Step
+from infill.edits import Edit, changed, edits, singly
+from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
 from infill.region import Region, damage, windows
 
@@ -21,8 +22,8 @@ TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
 SEARCHED = 8
 """Texts that `quality` chooses among where one line is asked for."""
-CHANGE = 0.25
-"""Nats that each changed character of a repair must bring: what stands was typed for a reason (noisy channel)."""
+CANDIDATES = 6
+"""Texts that a repair scores, those nearest to the one that stands."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -82,10 +83,10 @@ class Repair:
 class Completer:
     """One front door for editors, shell and HTTP: text in, text or edits out.
 
-    margin: how much better (nats) a repair must score than the code that stands (DECODING: Repair).
+    margin: how much better (nats) a repair must score than code that stands and may be right (DECODING: Repair).
     """
 
-    def __init__(self, filler: Filler, *, margin: float = 2.0) -> None:
+    def __init__(self, filler: Filler, *, margin: float = 6.0) -> None:
         self._filler, self._margin, self._memo = filler, margin, Memo()
 
     async def complete(
@@ -267,7 +268,7 @@ class Completer:
         return None if text is None else replace(filled, text=text)
 
     async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
-        """Score what stands, redraft its doubtful windows, score what came out, keep the best if it is good enough.
+        """Score what stands, redraft its doubtful windows, score what comes nearest, keep the best if good enough.
 
         Drafting may take DRAFTING of the time that is left after the first scoring; the rest is for the second.
         """
@@ -275,8 +276,28 @@ class Completer:
         (standing,) = await self._filler.score(whole, [region.text])
         now = time.monotonic()
         until = preferences.deadline and now + DRAFTING * (preferences.deadline - (now - began))
-        drafts: dict[str, None] = {}
-        report = FillReport()
+        drafts, report = await self._drafts(region, standing, whole, until)
+        near = [*drafts, *chain(*(singly(region.text, draft) for draft in drafts)), *slips.near(snapshot, region)]
+        nearest = _nearest(snapshot, region, near, preferences.max_distance)
+        if not nearest:
+            return Repair(reason=NO_BETTER, report=report)
+        scores = await self._filler.score(whole, list(nearest))
+        gains = [
+            score.total - standing.total - slips.cost(region.text, text) + self._margin * mends
+            for score, (text, mends) in zip(scores, nearest.items(), strict=True)
+        ]
+        gain, best = max(zip(gains, nearest, strict=True))
+        if gain < self._margin:
+            return Repair(reason=NO_BETTER, gain=gain, report=report)
+        old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
+        moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
+        return Repair(moved, gain=gain, report=report)
+
+    async def _drafts(
+        self, region: Region, standing: Score, whole: FillRequest, until: float | None
+    ) -> tuple[list[str], FillReport]:
+        """The region as the model would write it, one doubtful window at a time."""
+        drafts, report = [], FillReport()
         for window in windows(region, standing.pieces):
             request = replace(
                 whole,
@@ -290,22 +311,19 @@ class Completer:
             result = await self._filler.fill(request)
             report += result.report
             for one in (one for one in result.texts if one.finished and one.text.strip()):
-                new = region.text[: window.start] + one.text.rstrip() + region.text[window.end :]
-                if new != region.text and _distance(region.text, new) <= preferences.max_distance:
-                    drafts[new] = None
-        broken = damage(snapshot, region, region.text)
-        sound = [new for new in drafts if damage(snapshot, region, new) <= broken]
-        if not sound:
-            return Repair(reason=NO_BETTER, report=report)
-        scores = await self._filler.score(whole, sound)
-        totals = (score.total - CHANGE * _distance(region.text, new) for score, new in zip(scores, sound, strict=True))
-        total, best = max(zip(totals, sound, strict=True))
-        gain = total - standing.total
-        if gain < self._margin:
-            return Repair(reason=NO_BETTER, gain=gain, report=report)
-        old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
-        moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
-        return Repair(moved, gain=gain, report=report)
+                drafts.append(region.text[: window.start] + one.text.rstrip() + region.text[window.end :])
+        return drafts, report
+
+
+def _nearest(snapshot: Snapshot, region: Region, texts: Iterable[str], most: int) -> dict[str, bool]:
+    """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
+    broken, and of these the likeliest slips. With each whether it mends syntax: what is broken was not meant so."""
+    broken = damage(snapshot, region, region.text)
+    small = {text for text in texts if text != region.text and changed(region.text, text)[1] <= most}
+    errors = {text: damage(snapshot, region, text) for text in small}
+    sound = (text for text, left in errors.items() if left <= broken)
+    likeliest = sorted(sound, key=lambda text: (errors[text], slips.cost(region.text, text), text))
+    return {text: errors[text] < broken for text in likeliest[:CANDIDATES]}
 
 
 def _fitting(
@@ -326,11 +344,6 @@ def _ranked(snippets: Sequence[Snippet], prefix: str, tokens: int) -> tuple[Snip
 
 def _left(until: float | None) -> float | None:
     return None if until is None else max(0.0, until - time.monotonic())
-
-
-def _distance(old: str, new: str) -> int:
-    """Characters that an edit removes or adds."""
-    return sum(edit.end - edit.start + len(edit.text) for edit in edits(old, new))
 
 
 def _lf(text: str) -> str:

@@ -31,7 +31,7 @@ def edits(old: str, new: str) -> list[Edit]:
     """
     before, after = _LINES.findall(old), _LINES.findall(new)
     found = []
-    for a, b, c, d in _changed(before, after):
+    for a, b, c, d in _changed_lines(before, after):
         at = sum(map(len, before[:a]))
         pairs = zip(before[a:b], after[c:d], strict=True) if b - a == d - c else [_joined(before, after, a, b, c, d)]
         for was, becomes in pairs:
@@ -48,20 +48,43 @@ def apply(old: str, changes: Sequence[Edit]) -> str:
     return old
 
 
-def _changed(before: list[str], after: list[str]) -> Iterator[tuple[int, int, int, int]]:
+def changed(old: str, new: str) -> tuple[int, int]:
+    """How many words differ, marks and white space among them, and how many characters must go or come."""
+    words = letters = 0
+    was, becomes = _WORDS.findall(old), _WORDS.findall(new)
+    for a, b, c, d in _different(was, becomes):
+        words += max(b - a, d - c)
+        gone, come = "".join(was[a:b]), "".join(becomes[c:d])
+        letters += sum(j - i + n - m for i, j, m, n in _different(gone, come))
+    return words, letters
+
+
+def singly(old: str, new: str) -> Iterator[str]:
+    """`old` with one of the changes that lead to `new`: one text for each run of changed words."""
+    was, becomes = _WORDS.findall(old), _WORDS.findall(new)
+    for a, b, c, d in _different(was, becomes):
+        yield "".join([*was[:a], *becomes[c:d], *was[b:]])
+
+
+def _changed_lines(before: list[str], after: list[str]) -> Iterator[tuple[int, int, int, int]]:
     """Runs of changed lines (a, b, c, d): before[a:b] became after[c:d]."""
     top = _common(before, after)
     bottom = _common(before[top:][::-1], after[top:][::-1])
     old, new = before[top : len(before) - bottom], after[top : len(after) - bottom]
     runs: list[tuple[int, int, int, int]] = []
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal":
-            continue
+    for a, b, c, d in _different(old, new):
         if runs and sum(map(str.isalnum, "".join(old[runs[-1][1] : a]))) < _ANCHOR:
             runs[-1] = (runs[-1][0], b, runs[-1][2], d)
         else:
             runs.append((a, b, c, d))
     return ((a + top, b + top, c + top, d + top) for a, b, c, d in runs)
+
+
+def _different(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
+    """Runs of unequal items (a, b, c, d): old[a:b] became new[c:d]."""
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag != "equal":
+            yield a, b, c, d
 
 
 def _joined(before: list[str], after: list[str], a: int, b: int, c: int, d: int) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from infill.edits import Edit, apply, edits
+from infill.edits import Edit, apply, changed, edits, singly
 
 WORDS = st.sampled_from(
     ["alpha", "beta", "x", "1", "(", ")", " ", "    ", "\n", "\r\n", "\r", "}", "e\u0301", "😀", "\x0c", "\u2028"]
@@ -72,3 +72,31 @@ def test_blank_lines_and_brackets_do_not_hold_rewritten_code_apart() -> None:
     old = "a = 1\n\nb = 2\n}\nc = 3\n"
     new = "x = 7\ny = 8\n\nz = 9\n}\nw = 10\n"
     assert len(edits(old, new)) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words", "letters"),
+    [
+        ("total = count", "total = count", 0, 0),
+        ("for item in items", "for items in items", 1, 1),
+        ("    return x", "        return x", 1, 4),
+        ("f(a b)", "f(a, b)", 1, 1),
+        ("x = 1", "x = 2", 1, 2),
+        ("f(a)", "self.f(a)", 2, 5),
+        ("", "abc", 1, 3),
+    ],
+)
+def test_how_much_changed(old: str, new: str, words: int, letters: int) -> None:
+    assert changed(old, new) == changed(new, old) == (words, letters)
+
+
+def test_each_change_by_itself() -> None:
+    assert list(singly("for items in thing:", "for item in things:")) == ["for item in thing:", "for items in things:"]
+
+
+@given(TEXTS, TEXTS)
+def test_changes_by_themselves_are_no_larger_than_all_together(old: str, new: str) -> None:
+    alone = list(singly(old, new))
+    assert (alone == []) == (old == new)
+    assert all(text != old for text in alone)
+    assert len(alone) != 1 or alone == [new]

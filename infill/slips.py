@@ -1,0 +1,72 @@
+"""Slips of the hand: which texts are one slip away from the one that stands, and how much a repair must bring to be
+believed. A noisy channel: what was meant = the model's score, less how rarely a hand slips that far."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from infill.document import Snapshot
+from infill.edits import changed
+from infill.region import Region
+
+WORD, LETTER = 2.0, 0.5
+"""Nats that a changed word costs, and each character of it that must go or come."""
+MOST_LINES = 3
+"""Lines of a focus up to which each may stand at a wrong depth."""
+NEAREST = 3
+"""Written lines above and below whose depth a line may have."""
+ALIKE = 0.8
+"""How alike (difflib's ratio) an unknown name is to the known one that was meant."""
+SCOPE = 20_000
+"""Characters above and below in which names are looked for."""
+_DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
+_NAME = re.compile(r"[^\W\d]\w{2,}")
+_INDENT = re.compile(r"[ \t]*(?=\S)")
+
+
+def cost(old: str, new: str) -> float:
+    """Nats that a change must bring: -log of how often a hand writes `old` for `new`, but for a constant."""
+    words, letters = changed(old, new)
+    return WORD * words + LETTER * letters
+
+
+def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
+    """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
+    that does, or a doubled mark written once: what a model that writes on from a doubtful token does not come back to.
+    """
+    above, below = snapshot.lf(0, region.start)[-SCOPE:], snapshot.lf(region.end, len(snapshot.text))[:SCOPE]
+    yield from _reindented(region, above, below)
+    yield from _respelt(region, above, below)
+    for match in _DOUBLED.finditer(region.text):
+        yield region.text[: match.start()] + region.text[match.start() + 1 :]
+
+
+def _reindented(region: Region, above: str, below: str) -> Iterator[str]:
+    lines = region.text.split("\n")
+    first, last = (region.text.count("\n", 0, at) for at in region.focus)
+    if last - first >= MOST_LINES:
+        return
+    for i in range(first, last + 1):
+        before = _depths((above.split("\n")[:-1] + lines[:i])[::-1])
+        around = {*before, *_depths(lines[i + 1 :] + below.split("\n")[1:])}
+        step = "\t" if any("\t" in depth for depth in around) else "    "
+        for depth in sorted({*around, *(depth + step for depth in before[:1])}):
+            yield "\n".join([*lines[:i], depth + lines[i].lstrip(" \t"), *lines[i + 1 :]])
+
+
+def _depths(lines: list[str]) -> list[str]:
+    """White space that the nearest written lines begin with."""
+    found = (_INDENT.match(line) for line in lines)
+    return [match.group() for match, _ in zip(filter(None, found), range(NEAREST), strict=False)]
+
+
+def _respelt(region: Region, above: str, below: str) -> Iterator[str]:
+    uses = Counter(_NAME.findall(above + region.text + below))
+    known = [name for name, times in uses.items() if times > 1 or name not in region.text]
+    for match in _NAME.finditer(region.text):
+        if uses[match.group()] == 1:
+            for name in difflib.get_close_matches(match.group(), known, n=2, cutoff=ALIKE):
+                yield region.text[: match.start()] + name + region.text[match.end() :]

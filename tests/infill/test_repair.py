@@ -1,0 +1,88 @@
+"""Repairs by the embedded weights: a slip is put right, what stands right is left alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from engine.checkpoint import EMBEDDED
+from infill.complete import DEFAULTS, NO_BETTER, Completer, Repair
+from infill.document import Snapshot
+from infill.edits import apply
+from training.serving import Served
+
+PREFERENCES = replace(DEFAULTS, mode="quality", deadline=None)
+CODE = '''\
+import json
+from pathlib import Path
+
+
+class Inventory:
+    """What is in stock, by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.items = json.loads(path.read_text())
+
+    def total_price(self) -> float:
+        total = 0.0
+        for name, item in self.items.items():
+            total += item["price"] * item["count"]
+        return total
+
+    def remove(self, name: str) -> None:
+        if name in self.items:
+            del self.items[name]
+        self.path.write_text(json.dumps(self.items))
+'''
+
+
+@pytest.fixture(scope="module")
+def completer() -> Iterator[Completer]:
+    served = Served.open(EMBEDDED, "onnx", 2)
+    made = Completer(served.filler)
+    yield made
+    made.close()
+
+
+async def repaired(completer: Completer, code: str, line: str) -> tuple[str, Repair]:
+    snapshot = Snapshot.open("file:///shop/inventory.py", 1, "python", code)
+    at = code.index(line)
+    found = await completer.repair(snapshot, at, at + len(line), preferences=PREFERENCES)
+    return apply(code, found.edits), found
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("        for name, item in self.items.items():", "        for name, item in self.itmes.items():"),
+        ("        return total\n", "            return total\n"),
+        (
+            "        self.path.write_text(json.dumps(self.items))",
+            "        self.path.write_text(json.dumps(self.items)))",
+        ),
+        ("            del self.items[name]", "        del self.items[name]"),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+async def test_a_slip_is_put_right(completer: Completer, right: str, wrong: str, newline: str) -> None:
+    code, line = CODE.replace(right, wrong), wrong.strip("\n")
+    text, _ = await repaired(completer, code.replace("\n", newline), line)
+    assert text == CODE.replace("\n", newline)
+
+
+@pytest.mark.parametrize("line", [line for line in CODE.splitlines() if line.startswith("        ")])
+async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> None:
+    text, found = await repaired(completer, CODE, line)
+    assert (text, found.reason) == (CODE, NO_BETTER)
+
+
+async def test_a_fix_may_be_too_large(completer: Completer) -> None:
+    line = "        for name, item in self.itmes.items():"
+    code = CODE.replace("        for name, item in self.items.items():", line)
+    at = code.index(line)
+    snapshot = Snapshot.open("file:///shop/inventory.py", 1, "python", code)
+    found = await completer.repair(snapshot, at, at, preferences=replace(PREFERENCES, max_distance=1))
+    assert (found.edits, found.reason) == ((), NO_BETTER)
