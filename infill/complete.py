@@ -14,7 +14,7 @@ from infill.document import Snapshot
 from infill.edits import Edit, changed, edits, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
-from infill.region import Region, damage, windows
+from infill.region import Region, damage, doubt, windows
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -23,7 +23,7 @@ ALTERNATIVES = 3
 SEARCHED = 8
 """Texts that `quality` chooses among where one line is asked for."""
 CANDIDATES = 6
-"""Texts that a repair scores, those nearest to the one that stands."""
+"""Texts that a repair scores."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -268,7 +268,7 @@ class Completer:
         return None if text is None else replace(filled, text=text)
 
     async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
-        """Score what stands, redraft its doubtful windows, score what comes nearest, keep the best if good enough.
+        """Score what stands, redraft its doubtful windows, score what is likely, keep the best if it is good enough.
 
         Drafting may take DRAFTING of the time that is left after the first scoring; the rest is for the second.
         """
@@ -278,15 +278,15 @@ class Completer:
         until = preferences.deadline and now + DRAFTING * (preferences.deadline - (now - began))
         drafts, report = await self._drafts(region, standing, whole, until)
         near = [*drafts, *chain(*(singly(region.text, draft) for draft in drafts)), *slips.near(snapshot, region)]
-        nearest = _nearest(snapshot, region, near, preferences.max_distance)
-        if not nearest:
+        likely = _likeliest(snapshot, region, standing, near, preferences.max_distance)
+        if not likely:
             return Repair(reason=NO_BETTER, report=report)
-        scores = await self._filler.score(whole, list(nearest))
+        scores = await self._filler.score(whole, list(likely))
         gains = [
             score.total - standing.total - slips.cost(region.text, text) + self._margin * mends
-            for score, (text, mends) in zip(scores, nearest.items(), strict=True)
+            for score, (text, mends) in zip(scores, likely.items(), strict=True)
         ]
-        gain, best = max(zip(gains, nearest, strict=True))
+        gain, best = max(zip(gains, likely, strict=True))
         if gain < self._margin:
             return Repair(reason=NO_BETTER, gain=gain, report=report)
         old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
@@ -315,15 +315,17 @@ class Completer:
         return drafts, report
 
 
-def _nearest(snapshot: Snapshot, region: Region, texts: Iterable[str], most: int) -> dict[str, bool]:
+def _likeliest(snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int) -> dict[str, bool]:
     """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken, and of these the likeliest slips. With each whether it mends syntax: what is broken was not meant so."""
-    broken = damage(snapshot, region, region.text)
+    broken; those that can win most, less what the slip costs. With each whether it mends syntax: what is broken was
+    not meant so."""
     small = {text for text in texts if text != region.text and changed(region.text, text)[1] <= most}
-    errors = {text: damage(snapshot, region, text) for text in small}
-    sound = (text for text, left in errors.items() if left <= broken)
-    likeliest = sorted(sound, key=lambda text: (errors[text], slips.cost(region.text, text), text))
-    return {text: errors[text] < broken for text in likeliest[:CANDIDATES]}
+    costs = {text: slips.cost(region.text, text) - doubt(region, standing.pieces, text) for text in small}
+    promising = sorted(small, key=lambda text: (costs[text], text))[: 4 * CANDIDATES]
+    broken = damage(snapshot, region, region.text)
+    errors = {text: damage(snapshot, region, text) for text in promising}
+    sound = sorted((text for text in promising if errors[text] <= broken), key=errors.__getitem__)
+    return {text: errors[text] < broken for text in sound[:CANDIDATES]}
 
 
 def _fitting(

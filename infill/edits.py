@@ -49,13 +49,15 @@ def apply(old: str, changes: Sequence[Edit]) -> str:
 
 
 def changed(old: str, new: str) -> tuple[int, int]:
-    """How many words differ, marks and white space among them, and how many characters must go or come."""
+    """How many words differ, marks and white space among them, and how many characters must go or come; white space
+    that only grows or shrinks, as a line's depth does, is one."""
     words = letters = 0
     was, becomes = _WORDS.findall(old), _WORDS.findall(new)
     for a, b, c, d in _different(was, becomes):
         words += max(b - a, d - c)
         gone, come = "".join(was[a:b]), "".join(becomes[c:d])
-        letters += sum(j - i + n - m for i, j, m, n in _different(gone, come))
+        spaces = (gone + come).isspace()
+        letters += 1 if spaces else sum(j - i + n - m for i, j, m, n in _different(gone, come))
     return words, letters
 
 

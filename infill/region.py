@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from infill.document import Change, Snapshot
+from infill.edits import edits
 
 WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by (DECODING: Repair)."""
@@ -69,6 +70,13 @@ def windows(region: Region, pieces: Sequence[tuple[str, float]]) -> Iterator[Win
     near = sorted(inside, key=lambda t: t.log_p)[:SUSPECTS]
     found = [_window(region, tokens, suspects) for suspects in (near, doubtful[:SUSPECTS]) if suspects]
     yield from dict.fromkeys(found)
+
+
+def doubt(region: Region, pieces: Sequence[tuple[str, float]], text: str) -> float:
+    """What the region's tokens cost that `text` would change, in nats: the most that changing them can bring."""
+    changes = edits(region.text, text)
+    touched = (t for t in _placed(region, pieces) if any(t.start <= e.end and e.start < t.end for e in changes))
+    return -sum(token.log_p for token in touched)
 
 
 @dataclass(frozen=True, slots=True)

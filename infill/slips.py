@@ -14,16 +14,17 @@ from infill.region import Region
 
 WORD, LETTER = 2.0, 0.5
 """Nats that a changed word costs, and each character of it that must go or come."""
-MOST_LINES = 3
-"""Lines of a focus up to which each may stand at a wrong depth."""
 NEAREST = 3
 """Written lines above and below whose depth a line may have."""
 ALIKE = 0.8
 """How alike (difflib's ratio) an unknown name is to the known one that was meant."""
+FORGOTTEN = ("self.", "this.", "await ", "return ", "not ")
+"""Words that are left out, or written where they do not belong; only those that the file uses."""
 SCOPE = 20_000
 """Characters above and below in which names are looked for."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
+_PLACE = re.compile(r"(?<![\w.])[^\W\d]")
 _INDENT = re.compile(r"[ \t]*(?=\S)")
 
 
@@ -35,11 +36,13 @@ def cost(old: str, new: str) -> float:
 
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
-    that does, or a doubled mark written once: what a model that writes on from a doubtful token does not come back to.
+    that does, a small word more or less, or a doubled mark written once: what a model that writes on from a doubtful
+    token does not come back to.
     """
     above, below = snapshot.lf(0, region.start)[-SCOPE:], snapshot.lf(region.end, len(snapshot.text))[:SCOPE]
     yield from _reindented(region, above, below)
     yield from _respelt(region, above, below)
+    yield from _forgotten(region, above, below)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
 
@@ -47,9 +50,7 @@ def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
 def _reindented(region: Region, above: str, below: str) -> Iterator[str]:
     lines = region.text.split("\n")
     first, last = (region.text.count("\n", 0, at) for at in region.focus)
-    if last - first >= MOST_LINES:
-        return
-    for i in range(first, last + 1):
+    for i in (i for i in range(first, last + 1) if lines[i].strip()):
         before = _depths((above.split("\n")[:-1] + lines[:i])[::-1])
         around = {*before, *_depths(lines[i + 1 :] + below.split("\n")[1:])}
         step = "\t" if any("\t" in depth for depth in around) else "    "
@@ -70,3 +71,14 @@ def _respelt(region: Region, above: str, below: str) -> Iterator[str]:
         if uses[match.group()] == 1:
             for name in difflib.get_close_matches(match.group(), known, n=2, cutoff=ALIKE):
                 yield region.text[: match.start()] + name + region.text[match.end() :]
+
+
+def _forgotten(region: Region, above: str, below: str) -> Iterator[str]:
+    text = region.text
+    places = [match.start() for match in _PLACE.finditer(text)]
+    for word in (word for word in FORGOTTEN if word in above or word in text or word in below):
+        for at in places:
+            if text.startswith(word, at):
+                yield text[:at] + text[at + len(word) :]
+            else:
+                yield text[:at] + word + text[at:]

@@ -79,7 +79,7 @@ def test_blank_lines_and_brackets_do_not_hold_rewritten_code_apart() -> None:
     [
         ("total = count", "total = count", 0, 0),
         ("for item in items", "for items in items", 1, 1),
-        ("    return x", "        return x", 1, 4),
+        ("    return x", "        return x", 1, 1),
         ("f(a b)", "f(a, b)", 1, 1),
         ("x = 1", "x = 2", 1, 2),
         ("f(a)", "self.f(a)", 2, 5),

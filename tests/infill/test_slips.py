@@ -13,6 +13,7 @@ class Shelf:
     def first(self, sequence):
         if sequence:
             return sequence[0]
+        self.sequences = sequence
         return None
 
     def last(self):
@@ -21,7 +22,7 @@ class Shelf:
 
 
 def texts(code: str, wrong: str) -> list[str]:
-    at = code.index(wrong)
+    at = code.rindex(wrong)
     snapshot = Snapshot.open("file:///shelf.py", 0, "python", code)
     return list(near(snapshot, Region.around(snapshot, at, at + len(wrong))))
 
@@ -38,6 +39,9 @@ def texts(code: str, wrong: str) -> list[str]:
         ("            return sequence[0]", "            return sequenc[0]"),
         ("            return sequence[0]", "            return sequence[0]]"),
         ("        if sequence:", "        if sequence::"),
+        ("        return self.sequences", "        return sequences"),
+        ("        return self.sequences", "        self.sequences"),
+        ("        if sequence:", "        if self.sequence:"),
     ],
 )
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -54,8 +58,15 @@ def test_a_name_that_stands_elsewhere_is_no_slip() -> None:
     assert not any("sequences" in text for text in texts(CODE, "if sequence:"))
 
 
-def test_many_lines_are_not_moved_one_by_one() -> None:
-    assert texts(CODE, CODE[CODE.index("    def") : CODE.index("    def last")]) == []
+def test_lines_move_one_at_a_time_and_blank_ones_never() -> None:
+    region = CODE[CODE.index("    def first") : CODE.rindex("\n")]
+    near_ones = texts(CODE, region)
+    moved = [
+        [i for i, (a, b) in enumerate(zip(region.split("\n"), text.split("\n"), strict=True)) if a != b]
+        for text in near_ones
+    ]
+    assert {line for lines in moved for line in lines} == {0, 1, 2, 3, 4, 6, 7}
+    assert all(len(lines) <= 1 for lines in moved)
 
 
 def test_a_file_of_this_line_alone() -> None:
