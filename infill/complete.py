@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
+from operator import itemgetter
 
 from infill import context, manners, rank, site, slips, trim
 from infill.document import Snapshot
@@ -22,8 +24,8 @@ TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
 SEARCHED = 8
 """Texts that `quality` chooses among where one line is asked for."""
-CANDIDATES = 6
-"""Texts that a repair scores."""
+LOOKED_AT, CANDIDATES = 24, 6
+"""Texts whose syntax a repair looks at, and those that it scores."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -270,23 +272,26 @@ class Completer:
     async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
         """Score what stands, redraft its doubtful windows, score what is likely, keep the best if it is good enough.
 
-        Drafting may take DRAFTING of the time that is left after the first scoring; the rest is for the second.
+        Drafting may take DRAFTING of the time that is left after the first scoring, which tells how many candidates
+        can be scored in the rest.
         """
         began = time.monotonic()
+        end = began + (preferences.deadline or math.inf)
         (standing,) = await self._filler.score(whole, [region.text])
         now = time.monotonic()
-        until = preferences.deadline and now + DRAFTING * (preferences.deadline - (now - began))
-        drafts, report = await self._drafts(region, standing, whole, until)
+        drafts, report = await self._drafts(region, standing, whole, now + DRAFTING * (end - now))
         near = [*drafts, *chain(*(singly(region.text, draft) for draft in drafts)), *slips.near(snapshot, region)]
         likely = _likeliest(snapshot, region, standing, near, preferences.max_distance)
+        fit = (end - time.monotonic()) / max(now - began, 0.001)
+        likely = likely[: int(max(1, min(fit, CANDIDATES)))]
         if not likely:
             return Repair(reason=NO_BETTER, report=report)
-        scores = await self._filler.score(whole, list(likely))
+        scores = await self._filler.score(whole, [text for text, _ in likely])
         gains = [
             score.total - standing.total - slips.cost(region.text, text) + self._margin * mends
-            for score, (text, mends) in zip(scores, likely.items(), strict=True)
+            for score, (text, mends) in zip(scores, likely, strict=True)
         ]
-        gain, best = max(zip(gains, likely, strict=True))
+        gain, (best, _) = max(zip(gains, likely, strict=True))
         if gain < self._margin:
             return Repair(reason=NO_BETTER, gain=gain, report=report)
         old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
@@ -294,7 +299,7 @@ class Completer:
         return Repair(moved, gain=gain, report=report)
 
     async def _drafts(
-        self, region: Region, standing: Score, whole: FillRequest, until: float | None
+        self, region: Region, standing: Score, whole: FillRequest, until: float
     ) -> tuple[list[str], FillReport]:
         """The region as the model would write it, one doubtful window at a time."""
         drafts, report = [], FillReport()
@@ -315,17 +320,19 @@ class Completer:
         return drafts, report
 
 
-def _likeliest(snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int) -> dict[str, bool]:
+def _likeliest(
+    snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
+) -> list[tuple[str, bool]]:
     """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken; those that can win most, less what the slip costs. With each whether it mends syntax: what is broken was
-    not meant so."""
+    broken; first those that can win most, less what the slip costs. With each whether it mends syntax: what is broken
+    was not meant so."""
     small = {text for text in texts if text != region.text and changed(region.text, text)[1] <= most}
     costs = {text: slips.cost(region.text, text) - doubt(region, standing.pieces, text) for text in small}
-    promising = sorted(small, key=lambda text: (costs[text], text))[: 4 * CANDIDATES]
     broken = damage(snapshot, region, region.text)
-    errors = {text: damage(snapshot, region, text) for text in promising}
-    sound = sorted((text for text in promising if errors[text] <= broken), key=errors.__getitem__)
-    return {text: errors[text] < broken for text in sound[:CANDIDATES]}
+    errors = ((text, damage(snapshot, region, text)) for text in sorted(small, key=lambda text: (costs[text], text)))
+    sound = ((text, left) for text, left in islice(errors, LOOKED_AT) if left <= broken)
+    found = sorted(sound, key=itemgetter(1)) if broken else sound
+    return [(text, left < broken) for text, left in islice(found, CANDIDATES)]
 
 
 def _fitting(
@@ -344,8 +351,8 @@ def _ranked(snippets: Sequence[Snippet], prefix: str, tokens: int) -> tuple[Snip
     return rank.rank(snippets, prefix[-2000:], tokens, lambda text: len(text) // CHARS_PER_TOKEN)
 
 
-def _left(until: float | None) -> float | None:
-    return None if until is None else max(0.0, until - time.monotonic())
+def _left(until: float) -> float | None:
+    return None if math.isinf(until) else max(0.0, until - time.monotonic())
 
 
 def _lf(text: str) -> str:
