@@ -23,6 +23,7 @@ WINDOW = 16_000
 """Code points of the window of a longer document."""
 MARGIN = 4_000
 """Code points between what is asked about and the window's end at least; a window begins within as many lines."""
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(r"[ \t]*(?=[^\s)}\]>#*/])")
 
 
@@ -194,8 +195,9 @@ def _captures(row: Language, node: tree_sitter.Node, depth: int | None) -> list[
 
 
 def _utf8(text: str) -> bytes:
-    # A client may send half a surrogate pair while the other half is still being typed.
-    return text.encode("utf-8", "surrogatepass")
+    """What tree-sitter reads. A client may send half a surrogate pair while the other half is still being typed; as
+    bytes that are no UTF-8 it can keep a grammar's scanner busy for ever. U+FFFD has as many bytes."""
+    return _SURROGATE.sub("\ufffd", text).encode()
 
 
 def _window(document: str, offset: int) -> tuple[int, int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from infill.document import Change, Edited, Snapshot, path_of
 from infill.languages import grammar, language
 from infill.syntax import MARGIN, WHOLE, WINDOW, Bytes, Syntax
+from tests.conftest import ROOT
 
 CODE = ("a", "x = 1", "(", ")", ":", "def f(x):\n    return x\n", '"', "'''", "#", " ", "\t")
 STRANGE = ("\n", "\r\n", "\r", "\x0c", "\u2028", "\x85", "é", "e\u0301", "😀", "👩\u200d👧", "\ud83d", "\ufeff", "\0")
@@ -32,7 +35,7 @@ def lf(text: str) -> str:
 def fresh_tree(text: str, language_id: str) -> str:
     loaded = grammar(language(language_id))
     assert loaded is not None
-    return str(tree_sitter.Parser(loaded).parse(text.encode("utf-8", "surrogatepass")).root_node)
+    return str(tree_sitter.Parser(loaded).parse(re.sub("[\ud800-\udfff]", "\ufffd", text).encode()).root_node)
 
 
 def places(text: str, edits: list[tuple[float, float, str]]) -> list[Change]:
@@ -321,3 +324,16 @@ def test_line_starts_cannot_be_written_to() -> None:
     assert isinstance(snapshot.line_starts, np.ndarray)
     with pytest.raises(ValueError, match="read-only"):
         snapshot.line_starts[0] = 1
+
+
+HALVES = (
+    '@0<!_<0+=\ud83d*/\u2028\x00[_\U0001f600"""<"""`>```r\ud83d\n\xe9<[\U0001f600:\nf(,"\n\'<|\n{][,\U0001f600) \ud83d'
+    "//\n\ud83d`*r;?\x0c```//@[\u2028a<}//b\n\n \n}de)_*/\\\n ,"
+)
+"""Halves of surrogate pairs in TypeScript, as a fuzzer found them: as bytes that are no UTF-8, they kept the grammar's
+scanner busy for ever."""
+
+
+def test_half_a_surrogate_pair_keeps_no_parser_busy() -> None:
+    program = f"from infill.document import Snapshot\nSnapshot.open('untitled:', 1, 'typescript', {HALVES!a}).syntax(0)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
