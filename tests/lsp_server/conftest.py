@@ -187,6 +187,12 @@ class Editor:
         """How often the completer was asked, by what."""
         return dict(plain(await self.ask("test/calls", {})))
 
+    async def asked(self, what: str) -> None:
+        """Until the completer has been asked."""
+        async with asyncio.timeout(10):
+            while not (await self.calls()).get(what):
+                await asyncio.sleep(0.01)
+
 
 def plain(value: Any) -> Any:
     """JSON again of what pygls has no type for and makes named tuples of."""

@@ -230,7 +230,7 @@ class TestASlowModel:
         ready.open(TEXT)
         offer = (await ready.actions(WORD, "broken"))[0]
         pending = ready.ask(types.CODE_ACTION_RESOLVE, offer)
-        await asyncio.sleep(0.1)
+        await ready.asked("repair")
         ready.type(2, 0, 0, "#")
         with pytest.raises(JsonRpcException) as refused:
             await pending
@@ -240,7 +240,7 @@ class TestASlowModel:
         ready.open(TEXT)
         offer = (await ready.actions(WORD, "broken"))[0]
         older = ready.ask(types.CODE_ACTION_RESOLVE, offer)
-        await asyncio.sleep(0.1)
+        await ready.asked("repair")
         newer = ready.ask(types.CODE_ACTION_RESOLVE, offer)
         assert (await older).edit is None
         assert (await newer).edit is not None
