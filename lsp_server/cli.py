@@ -7,8 +7,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from lsp_server import version
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 from lsp_server.settings import MODES, REMOTE_KINDS, address
@@ -132,10 +132,5 @@ def _count(text: str) -> int:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            print(f"redraft {version('redraft')}")
-        except PackageNotFoundError:
-            print(f"redraft, not installed: run from {Path(__file__).parent.parent}")
+        print(f"redraft {version()}")
         parser.exit()

@@ -7,14 +7,13 @@ import functools
 import logging
 import time
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any, BinaryIO
 
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
 
-from lsp_server import progress, settings, transport
+from lsp_server import progress, settings, transport, version
 from lsp_server.capabilities import Capabilities
 from lsp_server.converter import converter
 from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
@@ -66,7 +65,7 @@ class RedraftServer(LanguageServer):
         return self.protocol.exit_code or 0
 
 
-def build(load: Load, *, pinned: Mapping[str, Any] | None = None, version: str | None = None) -> RedraftServer:
+def build(load: Load, *, pinned: Mapping[str, Any] | None = None) -> RedraftServer:
     """A server for one connection.
 
     load: makes the completer from the settings, in a thread of its own; what its exceptions say is shown to the user.
@@ -74,7 +73,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None, version: str |
     """
     server = RedraftServer(
         "redraft",
-        version or _version(),
+        version(),
         text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
         protocol_cls=Protocol,
         converter_factory=converter,
@@ -95,13 +94,6 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None, version: str |
         session.accepted(str(arguments[0]) if arguments else "")
 
     return server
-
-
-def _version() -> str:
-    try:
-        return metadata.version("redraft")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 # ---- notifications

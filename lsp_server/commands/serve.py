@@ -11,11 +11,10 @@ import logging
 import os
 import sys
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from infill.complete import Completer
-from lsp_server import compose, process
+from lsp_server import compose, process, version
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 
@@ -54,7 +53,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
 
     logging.basicConfig(level=logging.WARNING, format="redraft: %(message)s")
     model = compose.described(choice)
-    facts = Facts(model.name, model.bytes, model.quantization, model.context, _version(), int(time.time()))
+    facts = Facts(model.name, model.bytes, model.quantization, model.context, version(), int(time.time()))
     guard = Guard.of(given.host, given.allow_host, token)
     door = Door(facts, guard, given.mode or "speedy", given.waiting)
     listener = server.listen(given.host, given.port)
@@ -80,10 +79,3 @@ def _token(file: str | None) -> str:
 
 def _say(what: str) -> None:
     print(f"redraft: {what}", file=sys.stderr, flush=True)
-
-
-def _version() -> str:
-    try:
-        return version("redraft")
-    except PackageNotFoundError:
-        return "unknown"
