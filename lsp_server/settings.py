@@ -145,7 +145,8 @@ class Settings:
     )  # fmt: skip
     eagerness: float = _setting(
         "eagerness", _number(0, 1), 0.5,
-        "How unsure a proposal may be and still be shown: 0 shows only what is nearly certain, 1 everything.",
+        "How unsure a proposal may be and still be shown: 0 shows only what is more likely right than wrong, 1 "
+        "everything.",
     )  # fmt: skip
     max_lines: int = _setting("maxLines", _whole(1, 100), 8, "The most lines a proposal may have.")
     deadline_ms: int = _setting(
@@ -168,7 +169,7 @@ class Settings:
         "Where no proposals come by themselves.",
     )  # fmt: skip
     exclude: tuple[str, ...] = _setting(
-        "exclude", _list_of(_text(), "a list of globs"), (),
+        "exclude", _list_of(_text(), "a list of globs as in .gitignore"), (),
         "Files that are never completed and never read as context, in addition to the built-in ones (`.env`, keys, "
         "generated and minified files …).",
     )  # fmt: skip
