@@ -32,7 +32,10 @@ DRAFTING = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What the user decided, in the program's own terms (the wire names stand in `lsp_server/settings.py`)."""
+    """What the user decided, in the program's own terms (the wire names stand in `lsp_server/settings.py`).
+
+    root: path of the opened folder that the file lies in, or None; what is vendored, generated or ignored is so there.
+    """
 
     mode: str = "speedy"
     eagerness: float = 0.5
@@ -45,6 +48,7 @@ class Preferences:
     recent_edits: bool = True
     context_tokens: int = 512
     max_distance: int = 64
+    root: str | None = None
 
 
 DEFAULTS = Preferences()
@@ -108,7 +112,7 @@ class Completer:
         alternatives, and `disabled_in` and eagerness do not apply. selected: the popup's chosen item as (offset where
         its text starts, its text): suggestions then start there and extend that text.
         """
-        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude):
+        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Completion(reason=reason)
         start, chosen = selected or (cursor, "")
         here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked or bool(selected))
@@ -150,7 +154,7 @@ class Completer:
         on_step: Callable[[Step], None] | None = None,
     ) -> Repair:
         """A better text for the code around [start, end), or none."""
-        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude):
+        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Repair(reason=reason)
         region = Region.around(snapshot, start, end)
         whole = self._request(snapshot, region.start, region.end, "", others, preferences)
@@ -221,7 +225,7 @@ class Completer:
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS
     ) -> None:
         """The cursor rests here: encode what surrounds it when nothing else is to be done."""
-        if manners.denied(snapshot.uri, snapshot.text, preferences.exclude) is None:
+        if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root) is None:
             self._filler.warm(self._request(snapshot, cursor, cursor, "", others, preferences))
 
     def close(self) -> None:

@@ -1,14 +1,18 @@
 """What is never asked about nor read as context, and what is never put back.
 
-Patterns follow gitignore. They are matched without regard to case, against the path under the workspace where it is
-known, else against every tail of the path.
+Patterns follow gitignore; those of the user may hold `{a,b}` and begin with `~`, too. They are matched without regard
+to case, against the path under the workspace where it is known, else against every tail of the path; the user's that
+begin with a slash against the whole path, too.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 from pathspec import GitIgnoreSpec
@@ -24,7 +28,7 @@ _SECRET = (
     "credentials.xml", "credentials.db", "*.credentials", "secrets", "secrets.json", "secrets.y*ml", "secrets.toml",
     "secrets.ini", "secrets.properties", "secret.json", "secret.y*ml", "*.secret", "*.secrets", "service-account*.json",
     "service_account*.json", "client_secret*.json", "*.tfstate", "*.tfstate.*", "*.tfvars", "*.tfvars.json",
-    "master.key", "shadow", ".ssh/", ".aws/", ".gnupg/", ".kube/", ".azure/", ".gcloud/", ".password-store/",
+    "master.key", "etc/shadow", ".ssh/", ".aws/", ".gnupg/", ".kube/", ".azure/", ".gcloud/", ".password-store/",
     ".docker/config.json", ".git/config", "gcloud/credentials.db",
 )  # fmt: skip
 _GENERATED = (
@@ -47,6 +51,9 @@ _MINIFIED = 500
 _JUST_NOW = 8
 """Edits after which what the user deleted is no longer news."""
 _PARTLY = 3
+_CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_SPELLINGS = 64
+"""That one pattern may have."""
 
 
 def denied(
@@ -74,7 +81,9 @@ def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str
         return "generated file"
     if _matches(_VENDORED, path, inside):
         return "vendored file"
-    return "excluded by the settings" if exclude and _matches(exclude, path, inside) else None
+    whole = tuple(pattern for pattern in exclude if pattern.startswith(("/", "~")))
+    excluded = _matches(exclude, path, inside) or (whole and _spec(whole).match_file(path.lower().lstrip("/")))
+    return "excluded by the settings" if excluded else None
 
 
 def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:
@@ -156,15 +165,22 @@ def _matches(patterns: tuple[str, ...], path: str, inside: str | None) -> bool:
 
 @lru_cache(maxsize=16)
 def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    """The patterns compiled; those that are none are left out, the settings have named them to the user."""
+    """The patterns compiled; those that are none are left out."""
     sound = []
-    for pattern in patterns:
-        try:
+    for pattern in (one for written in patterns for one in islice(_spelled_out(written), _SPELLINGS)):
+        with suppress(ValueError):
             GitIgnoreSpec.from_lines([pattern.lower()])
-        except ValueError:
-            continue
-        sound.append(pattern.lower())
+            sound.append(pattern.lower())
     return GitIgnoreSpec.from_lines(sound)
+
+
+def _spelled_out(pattern: str) -> Iterator[str]:
+    """What gitignore has no sign for and editors' globs have: `{a,b}`, and `~` for the home folder."""
+    if choice := _CHOICE.search(pattern):
+        for one in choice[1].split(","):
+            yield from _spelled_out(pattern[: choice.start()] + one + pattern[choice.end() :])
+    else:
+        yield path_of(os.path.expanduser(pattern)) if pattern.startswith("~") else pattern
 
 
 def _git_ignored(root: Path, inside: str) -> bool:

@@ -210,23 +210,27 @@ class Session:
         if snapshot is None or completer is None or self._denied(snapshot):
             return None
         others = (other for other in self.documents.others(uri) if not self._denied(other))
-        return Question(
-            completer, snapshot, tuple(islice(others, _OTHERS_MOST)), self.settings.preferences, time.monotonic()
-        )
+        preferences = replace(self.settings.preferences, root=self._root(snapshot))
+        return Question(completer, snapshot, tuple(islice(others, _OTHERS_MOST)), preferences, time.monotonic())
 
     def _denied(self, snapshot: Snapshot) -> bool:
         """By name and by the workspace's .gitignore; what the text gives away is looked at where it is read."""
-        from infill.document import path_of
-        from infill.manners import denied, under
+        from infill.manners import denied
 
         now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))
         until, verdict = self._verdicts.get(key, (0.0, False))
         if now > until:
-            roots = [path_of(folder) for folder in key[1]]
-            root = next((root for root in roots if under(snapshot.path, root) is not None), None)
-            verdict = denied(snapshot.uri, None, self.settings.exclude, root) is not None
+            verdict = denied(snapshot.uri, None, self.settings.exclude, self._root(snapshot)) is not None
             self._verdicts[key] = (now + _VERDICT_SECONDS, verdict)
         return verdict
+
+    def _root(self, snapshot: Snapshot) -> str | None:
+        """Path of the opened folder that a document lies in."""
+        from infill.document import path_of
+        from infill.manners import under
+
+        roots = (path_of(folder) for folder in self._folders())
+        return next((root for root in roots if under(snapshot.path, root) is not None), None)
 
     def _folders(self) -> list[str]:
         """URIs of the opened folders as of now."""

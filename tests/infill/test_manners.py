@@ -176,3 +176,24 @@ class TestPutsBack:
 
     def test_nothing_was_deleted(self) -> None:
         assert not puts_back(Snapshot.open("a", 0, "python", "x = \n"), 4, 4, "foo(bar)")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        ("**/*.{sql,csv}", "file:///w/db/users.csv"),
+        ("{db,dumps/{old,new}}/", "file:///w/dumps/new/x.py"),
+        ("~/private/**", Path("~/private/x.py").expanduser().as_uri()),
+        ("a{b", "file:///w/a{b"),
+        ("{a,b}" * 40, "file:///w/" + "a" * 40),
+    ],
+)
+def test_globs_are_understood_as_editors_write_them(pattern: str, path: str) -> None:
+    for root in (None, "/w", str(Path.home())):
+        assert denied(path, None, [pattern], root) == "excluded by the settings"
+        assert denied("file:///w/src/users.py", None, [pattern], root) is None
+
+
+def test_a_folder_called_shadow_is_no_secret() -> None:
+    assert denied("/etc/shadow") == "keys and secrets are never read"
+    assert denied("file:///w/src/shadow/map.py") is None

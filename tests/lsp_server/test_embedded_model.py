@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from lsprotocol import types
 from lsprotocol.types import Position, Range
 
 from tests.lsp_server.conftest import Editor, ghost_text_client, plain
@@ -73,6 +74,15 @@ async def test_a_click_on_a_fix_is_answered_by_an_edit_or_by_a_sentence(whole: E
     async with asyncio.timeout(10):
         action = await whole.client.code_action_resolve_async(offer)
     assert (action.edit is not None) != bool(whole.messages)
+
+
+async def test_a_folder_that_lies_in_a_vendored_one_is_worked_in(whole: Editor) -> None:
+    """What is vendored is so relative to what is opened."""
+    added = types.WorkspaceFoldersChangeEvent([types.WorkspaceFolder("file:///v/vendor/app", "app")], [])
+    whole.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(added))
+    for uri, shown in (("file:///v/vendor/app/a.py", 1), ("file:///v/vendor/app/vendor/a.py", 0)):
+        whole.open(CODE, uri=uri)
+        assert len((await whole.ghost(8, 11, uri=uri)).items) == shown
 
 
 async def test_secrets_are_not_read(whole: Editor) -> None:
