@@ -13,7 +13,7 @@ from operator import itemgetter
 
 from infill import context, manners, rank, site, slips, trim
 from infill.document import Snapshot
-from infill.edits import Edit, changed, edits, singly
+from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
 from infill.region import Region, damage, doubt, windows
@@ -298,9 +298,7 @@ class Completer:
         gain, (best, _) = max(zip(gains, likely, strict=True))
         if gain < self._margin:
             return Repair(reason=NO_BETTER, gain=gain, report=report)
-        old, text = snapshot.text[region.start : region.end], best.replace("\n", snapshot.newline)
-        moved = tuple(Edit(region.start + e.start, region.start + e.end, e.text) for e in edits(old, text))
-        return Repair(moved, gain=gain, report=report)
+        return Repair(tuple(region.edits(snapshot, best)), gain=gain, report=report)
 
     async def _drafts(
         self, region: Region, standing: Score, whole: FillRequest, until: float

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from infill.document import Change, Snapshot
-from infill.edits import edits
+from infill.edits import Edit, edits
 
 WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by (DECODING: Repair)."""
@@ -39,6 +39,17 @@ class Region:
             start, end = snapshot.line_range(snapshot.line_of(start))
         focus = (len(snapshot.lf(begin, start)), len(snapshot.lf(begin, min(end, stop))))
         return cls(begin, stop, snapshot.lf(begin, stop), focus)
+
+    def edits(self, snapshot: Snapshot, text: str) -> Iterator[Edit]:
+        """What makes the region read `text` (LF). New lines end like the document; those that stay keep their end."""
+        first = snapshot.line_of(self.start)
+
+        def place(at: int) -> int:
+            line = self.text.count("\n", 0, at)
+            return snapshot.line_range(first + line)[0] + at - (self.text.rfind("\n", 0, at) + 1)
+
+        for one in edits(self.text, text):
+            yield Edit(place(one.start), place(one.end), one.text.replace("\n", snapshot.newline))
 
 
 def parts(snapshot: Snapshot, start: int, end: int) -> list[tuple[int, int]]:

@@ -79,6 +79,15 @@ async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> N
     assert (text, found.reason) == (CODE, NO_BETTER)
 
 
+async def test_lines_that_end_in_another_way_stay_so(completer: Completer) -> None:
+    right = CODE.replace("total = 0.0\n", "total = 0.0\r\n")
+    wrong = right.replace("self.items.items()", "self.itmes.items()")
+    line = wrong[wrong.index("        total = 0.0") : wrong.index("            total +=")]
+    text, found = await repaired(completer, wrong, line)
+    assert text == right
+    assert len(found.edits) == 1
+
+
 async def test_a_fix_may_be_too_large(completer: Completer) -> None:
     line = "        for name, item in self.itmes.items():"
     code = CODE.replace("        for name, item in self.items.items():", line)
