@@ -7,6 +7,7 @@ import difflib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 
 from infill.document import Snapshot
 from infill.edits import changed
@@ -20,6 +21,8 @@ ALIKE = 0.8
 """How alike (difflib's ratio) an unknown name is to the known one that was meant."""
 FORGOTTEN = ("self.", "this.", "await ", "return ", "not ")
 """Words that are left out, or written where they do not belong; only those that the file uses."""
+STRANGE = 8
+"""Unknown names of a region that are looked up: one takes some ten milliseconds in a long list of words."""
 SCOPE = 20_000
 """Characters above and below in which names are looked for."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
@@ -67,10 +70,10 @@ def _depths(lines: list[str]) -> list[str]:
 def _respelt(region: Region, above: str, below: str) -> Iterator[str]:
     uses = Counter(_NAME.findall(above + region.text + below))
     known = [name for name, times in uses.items() if times > 1 or name not in region.text]
-    for match in _NAME.finditer(region.text):
-        if uses[match.group()] == 1:
-            for name in difflib.get_close_matches(match.group(), known, n=2, cutoff=ALIKE):
-                yield region.text[: match.start()] + name + region.text[match.end() :]
+    strange = (match for match in _NAME.finditer(region.text) if uses[match.group()] == 1)
+    for match in islice(strange, STRANGE):
+        for name in difflib.get_close_matches(match.group(), known, n=2, cutoff=ALIKE):
+            yield region.text[: match.start()] + name + region.text[match.end() :]
 
 
 def _forgotten(region: Region, above: str, below: str) -> Iterator[str]:
