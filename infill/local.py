@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
-from engine.released import ReleasedConfig
 from infill import prompt
 from infill.confidence import Logistic
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
@@ -89,14 +88,13 @@ class LocalFiller:
             canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
         )
         fitted = Logistic(**config.calibration) if config.calibration else None
-        user, assistant = config.chat if isinstance(config, ReleasedConfig) else ("", "")
         return cls(
             Engine(denoiser, modes, Vocabulary(*tokenizer.lines_and_reserved(config.vocab))),
             tokenizer,
             calibration=calibration or fitted,
             heals=not config.canvas_trained,
             ends=config.middle_trained,
-            form=prompt.Form(config.prompt, tuple(tokenizer.marked(user)), tuple(tokenizer.marked(assistant))),
+            form=prompt.Form.of(config, tokenizer),
             may_idle=may_idle,
         )
 

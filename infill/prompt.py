@@ -24,13 +24,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine import Context, ControlIds, Stream
+from engine.released import ReleasedConfig
 from infill.filler import Snippet
+
+if TYPE_CHECKING:
+    from engine.checkpoint import ModelConfig
+    from engine.tokenizer import Tokenizer
 
 FORMAT = 1
 SNIPPETS_AT, BELOW_AT, REST_AT, PREFIX_AT = 0, 512, 704, 768
@@ -62,6 +67,12 @@ class Form:
     name: str = "streams"
     user: tuple[int, ...] = ()
     assistant: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, config: ModelConfig, tokenizer: Tokenizer) -> Form:
+        """The form that a checkpoint's weights read."""
+        user, assistant = config.chat if isinstance(config, ReleasedConfig) else ("", "")
+        return cls(config.prompt, tuple(tokenizer.marked(user)), tuple(tokenizer.marked(assistant)))
 
 
 STREAMS = Form()

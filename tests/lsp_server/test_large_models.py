@@ -26,7 +26,6 @@ from engine.checkpoint import Checkpoint
 from engine.released import ReleasedConfig
 from engine.tokenizer import Tokenizer
 from infill import prompt
-from lsp_server.compose import _form
 from tests.engine import tiny
 from tests.lsp_server.conftest import Editor, ghost_text_client
 
@@ -49,9 +48,8 @@ def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = 
     checkpoint = Checkpoint.open(folder)
     assert isinstance(checkpoint.config, ReleasedConfig)
     tokens = Tokenizer.load(folder / "tokenizer.json")
-    built = prompt.build(
-        tokens, checkpoint.config.control, BEFORE, AFTER, str(file), form=_form(checkpoint.config, tokens)
-    )
+    form = prompt.Form.of(checkpoint.config, tokens)
+    built = prompt.build(tokens, checkpoint.config.control, BEFORE, AFTER, str(file), form=form)
     forward = TorchForward.load(checkpoint)
     left, *right = (list(stream.ids) for stream in built.context.streams)
     states, targets = [], []
