@@ -17,6 +17,8 @@ TOKENS_MOST = 512
 TOKENS_USUAL = 64
 """Tokens of an answer when the client names no number."""
 SNIPPETS_MOST = 64
+NAME_MOST = 1024
+"""Characters of a path or a user's name: they are remembered."""
 N_MOST = ALTERNATIVES
 
 _LANGUAGE_COMMENT = re.compile(r"\W{0,5}language: (\w+)")
@@ -48,8 +50,8 @@ class Call:
     cut: tuple[int, int] = (0, 0)
 
     def bounded(self) -> Call:
-        """The same with at most SIDE_MOST characters a side, cut at a line's start and end, and no more tokens than
-        there may be."""
+        """The same with at most SIDE_MOST characters a side, cut at a line's start and end, and no more tokens and no
+        longer names than there may be."""
         prefix, suffix = self.prefix[-SIDE_MOST:], self.suffix[:SIDE_MOST]
         if len(prefix) < len(self.prefix):
             prefix = prefix[prefix.find("\n") + 1 :]
@@ -60,8 +62,10 @@ class Call:
             prefix=prefix,
             suffix=suffix,
             cut=(len(self.prefix) - len(prefix), len(self.suffix) - len(suffix)),
-            snippets=self.snippets[-SNIPPETS_MOST:],
+            path=self.path[-NAME_MOST:],
+            snippets=tuple(replace(one, path=one.path[-NAME_MOST:]) for one in self.snippets[-SNIPPETS_MOST:]),
             max_tokens=min(self.max_tokens, TOKENS_MOST),
+            user=self.user[:NAME_MOST],
         )
 
     @property

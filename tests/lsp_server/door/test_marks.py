@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infill.filler import Snippet
-from lsp_server.door.call import Call
+from lsp_server.door.call import NAME_MOST, Call
 from lsp_server.door.marks import FAMILIES, Marks, told
 
 BEFORE, AFTER = "def add(a, b):\n    ", "\n\nprint(add(1, 2))\n"
@@ -108,3 +108,10 @@ def test_what_is_cut_and_what_is_kept_is_all(prefix: str, suffix: str) -> None:
     assert (prefix * 4000).endswith(call.prefix)
     assert (suffix * 4000).startswith(call.suffix)
     assert call.cut == (4000 * len(prefix) - len(call.prefix), 4000 * len(suffix) - len(call.suffix))
+
+
+def test_names_that_are_remembered_are_short() -> None:
+    long = "x" * 2_000_000 + "/.env"
+    call = Call("", path=long, snippets=(Snippet(long, "a"),), user=long).bounded()
+    assert all(len(name) <= NAME_MOST for name in (call.path, call.snippets[0].path, call.user))
+    assert call.path.endswith("/.env") and call.snippets[0].path.endswith("/.env")
