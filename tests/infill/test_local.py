@@ -257,7 +257,7 @@ class TestNumbers:
         assert [piece for piece, _ in good.pieces] == ["a", " +", " b", ""]
         assert good.total == pytest.approx(4 * math.log(0.5))
         assert bad.total < good.total
-        assert bad.pieces[1][1] == pytest.approx(math.log(1e-3))
+        assert bad.pieces[1][1] == pytest.approx(math.log(1e-6))
 
     async def test_weights_that_know_no_end_are_asked_about_the_line_that_follows(self, filler: Make) -> None:
         """They know what fits before a line by how probable it makes that line; they must not have seen it before."""
