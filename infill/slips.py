@@ -17,7 +17,7 @@ WORD, LETTER = 2.0, 0.5
 """Nats that a changed word costs, and each character of it that must go or come."""
 NEAREST = 3
 """Written lines above and below whose depth a line may have."""
-ALIKE = 0.8
+ALIKE = 0.7
 """How alike (difflib's ratio) an unknown name is to the known one that was meant."""
 FORGOTTEN = ("self.", "this.", "await ", "return ", "not ")
 """Words that are left out, or written where they do not belong; only those that the file uses."""

@@ -13,6 +13,7 @@ from infill.document import Snapshot
 from infill.edits import apply
 from training.serving import Served
 
+pytestmark = pytest.mark.slow
 PREFERENCES = replace(DEFAULTS, mode="quality", deadline=None)
 CODE = '''\
 import json
