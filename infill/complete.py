@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain
 from operator import itemgetter
 
 from infill import context, manners, rank, site, slips, trim
@@ -16,7 +16,7 @@ from infill.document import Snapshot
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
-from infill.region import Region, damage, doubt, windows
+from infill.region import Region, damage, doubt, placed, windows
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -290,12 +290,13 @@ class Completer:
         likely = likely[: int(max(1, min(fit, CANDIDATES)))]
         if not likely:
             return Repair(reason=NO_BETTER, report=report)
-        scores = await self._filler.score(whole, [text for text, _ in likely])
+        scores = await self._filler.score(whole, [one.text for one in likely])
+        # What is broken was not meant so: mending it needs no margin.
         gains = [
-            score.total - standing.total - slips.cost(region.text, text) + self._margin * mends
-            for score, (text, mends) in zip(scores, likely, strict=True)
+            score.total - standing.total - one.cost + self._margin * one.mends
+            for score, one in zip(scores, likely, strict=True)
         ]
-        gain, (best, _) = max(zip(gains, likely, strict=True))
+        gain, best = max(zip(gains, (one.text for one in likely), strict=True))
         if gain < self._margin:
             return Repair(reason=NO_BETTER, gain=gain, report=report)
         return Repair(tuple(region.edits(snapshot, best)), gain=gain, report=report)
@@ -322,19 +323,34 @@ class Completer:
         return drafts, report
 
 
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """What a region may have been meant to say. cost: nats of the slip. mends: whether fewer syntax errors are left."""
+
+    text: str
+    cost: float
+    mends: bool = False
+
+
 def _likeliest(
     snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
-) -> list[tuple[str, bool]]:
+) -> list[_Candidate]:
     """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken; first those that can win most, less what the slip costs. With each whether it mends syntax: what is broken
-    was not meant so."""
-    small = {text for text in texts if text != region.text and changed(region.text, text)[1] <= most}
-    costs = {text: slips.cost(region.text, text) - doubt(region, standing.pieces, text) for text in small}
-    broken = damage(snapshot, region, region.text)
-    errors = ((text, damage(snapshot, region, text)) for text in sorted(small, key=lambda text: (costs[text], text)))
-    sound = ((text, left) for text, left in islice(errors, LOOKED_AT) if left <= broken)
-    found = sorted(sound, key=itemgetter(1)) if broken else sound
-    return [(text, left < broken) for text, left in islice(found, CANDIDATES)]
+    broken; first those that can win most, less what the slip costs."""
+    tokens, hopes = placed(region, standing.pieces), []
+    for text in set(texts) - {region.text}:
+        words, letters = changed(region.text, text)
+        if letters <= most:
+            cost = slips.cost(words, letters)
+            hopes.append((doubt(region, tokens, text) - cost, text, cost))
+    broken, sound = damage(snapshot, region, region.text), []
+    for _, text, cost in sorted(hopes, reverse=True)[:LOOKED_AT]:
+        left = damage(snapshot, region, text)
+        if left <= broken:
+            sound.append((left, _Candidate(text, cost, left < broken)))
+        if not broken and len(sound) == CANDIDATES:
+            break
+    return [candidate for _, candidate in sorted(sound, key=itemgetter(0))[:CANDIDATES]]
 
 
 def _fitting(

@@ -75,7 +75,7 @@ def windows(region: Region, pieces: Sequence[tuple[str, float]]) -> Iterator[Win
 
     pieces: the region's tokens as (text, log-probability), a healed beginning and the end token among them.
     """
-    tokens = _placed(region, pieces)
+    tokens = placed(region, pieces)
     inside = [t for t in tokens if t.start < region.focus[1] and region.focus[0] < t.end]
     doubtful = sorted((t for t in tokens if t.log_p < DOUBT), key=lambda t: t.log_p)
     near = sorted(inside, key=lambda t: t.log_p)[:SUSPECTS]
@@ -83,33 +83,35 @@ def windows(region: Region, pieces: Sequence[tuple[str, float]]) -> Iterator[Win
     yield from dict.fromkeys(found)
 
 
-def doubt(region: Region, pieces: Sequence[tuple[str, float]], text: str) -> float:
-    """What the region's tokens cost that `text` would change, in nats: the most that changing them can bring."""
-    changes = edits(region.text, text)
-    touched = (t for t in _placed(region, pieces) if any(t.start <= e.end and e.start < t.end for e in changes))
-    return -sum(token.log_p for token in touched)
-
-
 @dataclass(frozen=True, slots=True)
-class _Token:
+class Token:
+    """A token of a region's text, code points [start, end) of it, and its log-probability (nats)."""
+
     start: int
     end: int
     log_p: float
 
 
-def _placed(region: Region, pieces: Sequence[tuple[str, float]]) -> list[_Token]:
+def doubt(region: Region, tokens: Sequence[Token], text: str) -> float:
+    """What the tokens cost that `text` would change, in nats: the most that changing them can bring."""
+    changes = edits(region.text, text)
+    touched = (t for t in tokens if any(t.start <= e.end and e.start < t.end for e in changes))
+    return -sum(token.log_p for token in touched)
+
+
+def placed(region: Region, pieces: Sequence[tuple[str, float]]) -> list[Token]:
     """Tokens with their place in the region's text; what was healed lies before it, the end token behind it."""
     written = "".join(text for text, _ in pieces)
     at = -max(0, written.find(region.text))
     tokens = []
     for text, log_p in pieces:
         if at + len(text) > 0 and at < len(region.text):
-            tokens.append(_Token(max(0, at), min(len(region.text), at + len(text)), log_p))
+            tokens.append(Token(max(0, at), min(len(region.text), at + len(text)), log_p))
         at += len(text)
     return tokens
 
 
-def _window(region: Region, tokens: Sequence[_Token], suspects: Sequence[_Token]) -> Window:
+def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) -> Window:
     """The worst suspect's line, as much of it as a canvas holds: from the line's start, or around the suspect."""
     worst = min(suspects, key=lambda t: t.log_p)
     begin = region.text.rfind("\n", 0, max(worst.end - 1, 0)) + 1

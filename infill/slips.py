@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from itertools import islice
 
 from infill.document import Snapshot
-from infill.edits import changed
 from infill.region import Region
 
 WORD, LETTER = 2.0, 0.5
@@ -31,9 +30,9 @@ _PLACE = re.compile(r"(?<![\w.])[^\W\d]")
 _INDENT = re.compile(r"[ \t]*(?=\S)")
 
 
-def cost(old: str, new: str) -> float:
-    """Nats that a change must bring: -log of how often a hand writes `old` for `new`, but for a constant."""
-    words, letters = changed(old, new)
+def cost(words: int, letters: int) -> float:
+    """Nats that a change of so many words and letters (`edits.changed`) must bring: -log of how rarely a hand slips so,
+    but for a constant."""
     return WORD * words + LETTER * letters
 
 

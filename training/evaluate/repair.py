@@ -12,6 +12,8 @@ from tqdm import tqdm
 
 from infill.complete import DEFAULTS
 from infill.document import Snapshot
+from infill.edits import apply
+from infill.region import MOST_LINES
 from training import bugs
 from training.evaluate.places import held_out
 from training.evaluate.session import Session
@@ -20,8 +22,6 @@ from training.shards import Source
 
 CASES = 400
 PYTHON_SHARE = 0.7
-MOST_LINES = 12
-"""Lines of a statement that is asked about: what a repair looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,7 @@ async def _repaired(session: Session, case: Case, text: str, end: int) -> str:
     snapshot = Snapshot.open(f"file:///{case.source.path}", 1, case.source.language, text)
     preferences = replace(DEFAULTS, mode="quality", deadline=None)
     found = await session.completer.repair(snapshot, case.start, end, preferences=preferences)
-    for edit in reversed(found.edits):
-        text = text[: edit.start] + edit.text + text[edit.end :]
-    return text
+    return apply(text, found.edits)
 
 
 def cases(sources: list[Source], most: int, seed: int = 1) -> list[Case]:
