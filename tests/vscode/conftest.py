@@ -143,11 +143,15 @@ class CodeServer:
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                if "lsp_server" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                if any("lsp_server" in part for part in process.cmdline()) and process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
             except psutil.NoSuchProcess:
                 continue
         return found
+
+    def another_language_server(self, before: psutil.Process) -> psutil.Process:
+        """The one that has taken its place."""
+        return eventually(lambda: [one for one in self.language_servers() if one.pid != before.pid])[0]
 
     def stop(self) -> None:
         family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]
@@ -188,8 +192,9 @@ class Window:
     def open(self, name: str, text: str = "") -> None:
         """Write a file, open it in this window, and put the cursor at its end."""
         (self.folder / name).write_text(text)
+        # Asked for by its whole path, a file is found without a search, which would know a new one only after a while.
         self.keys.press("Control+p")
-        self._pick(name, name)
+        self._pick(str(self.folder / name), name)
         self._until_shown(name)
 
     def _until_shown(self, name: str) -> None:
@@ -211,14 +216,16 @@ class Window:
         self._pick(f">{title}", title)
 
     def _pick(self, asked: str, wanted: str) -> None:
-        """Type into the box at the top until it finds what is wanted: a new file takes the editor a moment."""
-        self.page.wait_for_selector(".quick-input-widget input", timeout=60_000)
+        """Ask the box at the top, and take the entry once it is the chosen one. It is written into once: the same
+        question asked again would begin its answer again."""
+        box = ".quick-input-widget input"
+        self.page.wait_for_selector(box, timeout=60_000)
 
         def found() -> bool:
-            self.page.fill(".quick-input-widget input", "")
-            self.page.fill(".quick-input-widget input", asked)
-            focused = self.page.wait_for_selector(".quick-input-list .monaco-list-row.focused", timeout=5_000)
-            return wanted in (focused.inner_text() if focused else "")
+            if self.page.input_value(box) != asked:
+                self.page.fill(box, asked)
+            focused = self.page.query_selector(".quick-input-list .monaco-list-row.focused")
+            return focused is not None and wanted in focused.inner_text()
 
         eventually(found)
         self.keys.press("Enter")

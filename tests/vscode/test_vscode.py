@@ -291,8 +291,8 @@ class TestServer:
         (before,) = code_server.language_servers()
         os.kill(before.pid, signal.SIGKILL)
         killed = time.monotonic()
-        eventually(lambda: [one for one in code_server.language_servers() if one.pid != before.pid])
-        eventually(lambda: window.state() == "redraft, Ready.")
+        code_server.another_language_server(before)
+        window.until_ready()
         window.type("def add", milliseconds=10)
         eventually(lambda: window.ghost() == "(a, b):")
         print(f"\nback and completing {time.monotonic() - killed:.1f} s after SIGKILL")
@@ -315,9 +315,9 @@ class TestServer:
         window.until_ready()
 
     def test_the_embedded_model_completes(self, window: Window, code_server: CodeServer) -> None:
+        window.open("embedded.py", "def mean(values):\n    total = 0\n    for value in values:\n        total +=")
         code_server.set(redraft__model="")
         try:
-            window.open("embedded.py", "def mean(values):\n    total = 0\n    for value in values:\n        total +=")
             eventually(lambda: window.state() == "redraft, Loading the model.")
             window.until_ready()
             window.type(" ")
@@ -338,7 +338,7 @@ class TestServer:
         (before,) = code_server.language_servers()
         code_server.set(redraft__path=str(program))
         try:
-            eventually(lambda: not before.is_running())
+            scripted = code_server.another_language_server(before)
             window.until_ready()
             window.open("alternatives.py")
             window.type("def ")
@@ -351,6 +351,8 @@ class TestServer:
             window.saves("alternatives.py", "def sub(a, b):")
         finally:
             code_server.set()
+        code_server.another_language_server(scripted)
+        window.until_ready()
 
     def test_nothing_is_started_before_a_file_of_code_is_opened(
         self, code_server: CodeServer, open_window: Callable[[CodeServer], Window], shared: Window
