@@ -49,6 +49,19 @@ def balance(text: str, *, lifetimes: bool = False) -> Balance:
     return Balance(tuple(strays), tuple(stack), None)
 
 
+def behind(text: str, closers: str, *, lifetimes: bool = False) -> str | None:
+    """What of a text follows the closing brackets that it shares with the text right of it, which ends with them.
+
+    None when the text has not just these or ends with them itself, or when one of them follows: the last of its kind in
+    the text is always the one that stands there already.
+    """
+    strays = balance(text, lifetimes=lifetimes).strays
+    if not closers or "".join(text[at] for at in strays) != closers:
+        return None
+    left = text[strays[-1] + 1 :]
+    return left if left.strip() and not set(left) & set(closers) else None
+
+
 def closing_quote(text: str, at: int) -> int | None:
     """Offset of the last character of the quoted text that begins at `at`, or None when it is left open."""
     quote = text[at]

@@ -59,7 +59,10 @@ NO_BETTER = "redraft found no better text here."
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """Replace [start, end) of the snapshot (code points, end = cursor, one line) by `text`."""
+    """Replace [start, end) of the snapshot (code points, one line) by `text`.
+
+    The end is the cursor, or stands behind the closing brackets right of it, which `text` has then, too.
+    """
 
     start: int
     end: int
@@ -104,13 +107,15 @@ class Completer:
         preferences: Preferences = DEFAULTS,
         invoked: bool = False,
         selected: tuple[int, str] | None = None,
+        over_closers: bool = False,
         on_step: Callable[[Step], None] | None = None,
     ) -> Completion:
         """Suggestions at `cursor`.
 
         others: the other open files, most recently edited first. invoked: the user asked for it by hand: up to three
         alternatives, and `disabled_in` and eagerness do not apply. selected: the popup's chosen item as (offset where
-        its text starts, its text): suggestions then start there and extend that text.
+        its text starts, its text): suggestions then start there and extend that text. over_closers: a suggestion may
+        replace the brackets that the editor closed right of the cursor, to go on behind them.
         """
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Completion(reason=reason)
@@ -118,29 +123,33 @@ class Completer:
         here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked or bool(selected))
         if not here.ask:
             return Completion(reason=here.reason)
-        known = None if selected or invoked else self._memo.recall(snapshot, cursor)
-        if known and not manners.puts_back(snapshot, cursor, cursor, known):
-            return Completion((Suggestion(cursor, cursor, known),), reason="remembered")
-        request = self._request(snapshot, start, cursor, chosen, others, preferences)
+        closed = here.closed if over_closers and not selected else ""
+        known = None if selected or invoked else self._memo.recall(snapshot, cursor, closed)
+        if known and not manners.puts_back(snapshot, cursor, *known):
+            return Completion((Suggestion(cursor, *known),), reason="remembered")
+        # What an editor closed by itself is not a side that the user wrote: the model is not shown it.
+        request = self._request(snapshot, start, cursor + len(closed), chosen, others, preferences)
         lines = here.lines or preferences.max_lines
         request = replace(
             request,
-            limits=Limits(here.canvas, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline),
+            limits=Limits(
+                site.LINE if closed else here.canvas, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline
+            ),
             alternatives=ALTERNATIVES if invoked else 1,
             on_step=on_step,
         )
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
-        kept = [one for text in result.texts if (one := self._shown(text, around, preferences, invoked)) is not None]
-        ranked = rank.candidates([(one.text, one.score) for one in kept])
-        trust = {one.text: one.confidence for one in kept}
-        suggestions = tuple(
-            Suggestion(start, cursor, chosen + text, trust[text])
-            for text in ranked
-            if not manners.puts_back(snapshot, start, cursor, chosen + text)
-        )
+        kept = [
+            (shown, one.score)
+            for one in result.texts
+            if (invoked or _sure(one, preferences)) and (shown := _shown(one, around, closed))
+        ]
+        by_text = {shown.text: shown for shown, _ in kept}
+        ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
+        suggestions = tuple(one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         if suggestions:
-            self._memo.remember(snapshot, start, cursor, suggestions[0].text)
+            self._memo.remember(snapshot, start, suggestions[0].end, suggestions[0].text)
         return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
 
     async def repair(
@@ -266,13 +275,6 @@ class Completer:
         )
         return _ranked(found, prefix, preferences.context_tokens)
 
-    def _shown(self, filled: Filled, around: trim.Around, preferences: Preferences, invoked: bool) -> Filled | None:
-        """A text as it would be shown, or None: trimmed to nothing, or less sure than the user wants to see."""
-        if not invoked and filled.confidence is not None and filled.confidence < (1 - preferences.eagerness) / 2:
-            return None
-        text = trim.trim(filled.text, replace(around, finished=filled.finished))
-        return None if text is None else replace(filled, text=text)
-
     async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
         """Score what stands, redraft its doubtful windows, score what is likely, keep the best if it is good enough.
 
@@ -351,6 +353,21 @@ def _likeliest(
         if not broken and len(sound) == CANDIDATES:
             break
     return [candidate for _, candidate in sorted(sound, key=itemgetter(0))[:CANDIDATES]]
+
+
+def _sure(filled: Filled, preferences: Preferences) -> bool:
+    """Whether the model is as sure of a text as the user wants it to be."""
+    return filled.confidence is None or filled.confidence >= (1 - preferences.eagerness) / 2
+
+
+def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | None:
+    """A text as it would be shown, going on behind the brackets that are `closed` if it can; None when nothing is left
+    of it."""
+    around = replace(around, finished=filled.finished)
+    end, text = around.end + len(closed), trim.over(filled.text, around, closed)
+    if text is None:
+        end, text = around.end, trim.trim(filled.text, around)
+    return None if text is None else Suggestion(around.start, end, around.chosen + text, filled.confidence)
 
 
 def _fitting(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from infill.brackets import QUOTES, balance
+from infill.brackets import QUOTES, balance, behind
 from infill.document import Snapshot
 
 _NEAR = 8_000
@@ -42,20 +42,21 @@ class Memo:
         while len(self._of) > self._documents:
             self._of.popitem(last=False)
 
-    def recall(self, snapshot: Snapshot, cursor: int) -> str | None:
-        """What is left of a proposal when all that changed since is that its beginning was typed, else None.
+    def recall(self, snapshot: Snapshot, cursor: int, closed: str = "") -> tuple[int, str] | None:
+        """What is left of a proposal when all that changed since is that its beginning was typed, as (end, text): the
+        text goes in place of [cursor, end). Else None.
 
         Closing brackets and quotes that the editor put behind the cursor on its own account count as typed: the answer
-        leaves out what already stands there.
+        leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`).
         """
         for proposal in self._of.get(snapshot.uri, ()):
-            left = _left(proposal, snapshot, cursor)
+            left = _left(proposal, snapshot, cursor, closed)
             if left:
                 return left
         return None
 
 
-def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int) -> str | None:
+def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int, closed: str) -> tuple[int, str] | None:
     tail = len(snapshot.text) - proposal.tail_length
     if not proposal.start <= cursor <= tail:
         return None
@@ -64,7 +65,11 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int) -> str | None:
         return None
     if _near(snapshot.text, proposal.start, tail) != (proposal.head, proposal.tail):
         return None
-    return _without(proposal.text[len(typed) :], snapshot.lf(cursor, tail))
+    left, stands = proposal.text[len(typed) :], snapshot.lf(cursor, tail)
+    if closed == stands and behind(left, closed):
+        return tail, left
+    text = _without(left, stands)
+    return (cursor, text) if text else None
 
 
 def _near(text: str, end: int, start: int) -> tuple[int, int]:

@@ -64,7 +64,8 @@ class Site:
 
     ask: whether to ask the model; reason says why not. canvas: slots to start with. lines: 1 for one line, 0 for
     several. indent: the white space that the cursor's line begins with. rest: the line's text after the cursor.
-    closers: the brackets, quotes and tags that the rest begins with. remarks: whether comments are wanted.
+    closers: the brackets, quotes and tags that the rest begins with. closed: the rest, where it is nothing but brackets
+    that close what the line opened, as editors put them there by themselves. remarks: whether comments are wanted.
     """
 
     kind: Kind
@@ -75,6 +76,7 @@ class Site:
     indent: str
     rest: str
     closers: str
+    closed: str
     remarks: bool
 
 
@@ -96,6 +98,7 @@ def look(
         indent=place.before[: len(place.before) - len(place.before.lstrip())],
         rest=place.rest,
         closers="".join(closers[0].split()) if closers else "",
+        closed=_closed(place, kind),
         remarks=invoked or "comment" not in disabled_in,
     )
 
@@ -294,6 +297,14 @@ def _code(place: _Place) -> Kind:
     if _in_arguments(place):
         return "call"
     return "expression" if _OPERAND.search(before) else "statement"
+
+
+def _closed(place: _Place, kind: Kind) -> str:
+    """The closing brackets right of the cursor that an editor may have put there when theirs were typed."""
+    if kind not in ("member", "call", "expression", "statement") or not set(place.rest) <= set(")]}"):
+        return ""
+    left = balance(place.before, lifetimes=place.row.id == "rust")
+    return place.rest if not left.quote and left.closing.startswith(place.rest) else ""
 
 
 def _in_arguments(place: _Place) -> bool:

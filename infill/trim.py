@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from infill.brackets import CLOSERS, balance
+from infill.brackets import CLOSERS, balance, behind
 from infill.document import Change, Snapshot
 from infill.languages import language
 from infill.site import Kind, Site, opens_block, width
@@ -91,6 +91,15 @@ def trim(text: str, around: Around) -> str | None:
         if left is not None:
             left = step(left, around)
     return left
+
+
+def over(text: str, around: Around, closed: str) -> str | None:
+    """What may be shown in place of the brackets `closed`, which are the rest of the line; None for a text that does
+    not go on behind them."""
+    if not closed:
+        return None
+    shown = trim(text, replace(around, end=around.end + len(closed), rest=""))
+    return shown if shown is not None and behind(shown, closed, lifetimes=_lifetimes(around)) else None
 
 
 def fit(text: str, around: Around) -> str | None:

@@ -272,6 +272,7 @@ class Session:
         *,
         invoked: bool = False,
         selected: tuple[int, str] | None = None,
+        over_closers: bool = False,
     ) -> Completion:
         """Ask the completer, count the answer, and keep its steps in case the user wants to see them."""
         steps: list[Step] = []
@@ -282,6 +283,7 @@ class Session:
             preferences=asked.preferences,
             invoked=invoked,
             selected=selected,
+            over_closers=over_closers,
             on_step=steps.append,
         )
         report = completion.report

@@ -38,7 +38,9 @@ async def _propose(
     if not invoked:
         await asyncio.sleep(session.patience(snapshot, cursor))
     selected = _selected(session, snapshot, cursor, params.context.selected_completion_info)
-    completion = await session.complete("inline completion", asked, cursor, invoked=invoked, selected=selected)
+    completion = await session.complete(
+        "inline completion", asked, cursor, invoked=invoked, selected=selected, over_closers=True
+    )
     shown = completion.suggestions[: 3 if invoked else 1]
     ids = session.offer(snapshot, shown)
     return types.InlineCompletionList([_item(session, snapshot, *one) for one in zip(shown, ids, strict=True)])

@@ -54,6 +54,13 @@
 (check "not in the buffer" (string-suffix-p "def add(" (buffer-string)))
 (lsp-inline-completion-accept)
 (check (format "accepted %S" (buffer-string)) (string-suffix-p "def add(a, b):" (buffer-string)))
+
+(insert "\ndef add()") ; as electric-pair-mode closes a bracket
+(backward-char)
+(lsp-inline-completion-display)
+(check "ghost text at a closed bracket" (lsp-inline-completion--active-p))
+(lsp-inline-completion-accept)
+(check (format "accepted %S" (buffer-string)) (string-suffix-p "\ndef add(a, b):" (buffer-string)))
 (save-buffer)
 (setq lsp-restart 'ignore)
 (dolist (workspace (lsp-workspaces)) ; as lsp-workspace-shutdown does, which then kills the process at once

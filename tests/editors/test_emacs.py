@@ -40,6 +40,6 @@ def test_eglot(tmp_path: Path, recorded: Callable[..., list[str]]) -> None:
 
 def test_lsp_mode(tmp_path: Path, recorded: Callable[..., list[str]]) -> None:
     saved = run("lsp-mode.el", BROKEN, tmp_path, recorded("emacs-lsp-mode"))
-    assert saved == BROKEN.replace("(value)", "(values)") + "def add(a, b):\n"
+    assert saved == BROKEN.replace("(value)", "(values)") + 2 * "def add(a, b):\n"
     eventually(lambda: "exit" in [message.get("method") for _, message in entries(tmp_path / "emacs-lsp-mode.jsonl")])
     keep(tmp_path / "emacs-lsp-mode.jsonl")

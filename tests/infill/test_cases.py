@@ -9,7 +9,8 @@ Each file in `cases/<language>/` is one case:
     === model
     what the model writes; without this section it must not be asked
     === ghost
-    what is shown; or `=== nothing REASON`, where the reason must begin like that
+    what is shown; or `=== over`, what is shown in place of the brackets right of the cursor as well; or
+    `=== nothing REASON`, where the reason must begin like that
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Case:
     before: str | None
     model: str | None
     ghost: str | None
+    over: bool
     reason: str
 
     @classmethod
@@ -80,7 +82,7 @@ class Case:
 
         text = document("file")
         assert text is not None and text.count(CURSOR) == 1, "a case needs one file with one cursor"
-        assert ("ghost" in sections) != ("nothing" in sections), "a case expects a ghost or nothing"
+        (expected,) = {"ghost", "over", "nothing"} & set(sections)
         return cls(
             language=file.parent.name,
             path=path,
@@ -88,7 +90,8 @@ class Case:
             text=text,
             before=document("before"),
             model=sections["model"][1] if "model" in sections else None,
-            ghost=sections["ghost"][1] if "ghost" in sections else None,
+            ghost=None if expected == "nothing" else sections[expected][1],
+            over=expected == "over",
             reason=sections.get("nothing", ("", ""))[0],
         )
 
@@ -116,14 +119,15 @@ async def test_case(file: Path) -> None:
     if "disabled-in" in case.options:
         preferences = replace(preferences, disabled_in=frozenset(case.options["disabled-in"].split(",")))
     answer = await Completer(filler).complete(
-        snapshot, cursor, preferences=preferences, invoked="invoked" in case.options
+        snapshot, cursor, preferences=preferences, invoked="invoked" in case.options, over_closers=True
     )
     shown = [suggestion.text for suggestion in answer.suggestions]
     assert shown == ([] if case.ghost is None else [case.ghost]), answer.reason
     assert answer.reason.startswith(case.reason)
     assert len(filler.asked) == (case.model is not None)
     for suggestion in answer.suggestions:
-        assert (suggestion.start, suggestion.end) == (cursor, cursor)
+        end = snapshot.line_range(snapshot.line_of(cursor))[1] if case.over else cursor
+        assert (suggestion.start, suggestion.end) == (cursor, end)
 
 
 def test_there_are_cases_for_every_language() -> None:
@@ -148,21 +152,21 @@ class TestTypingThrough:
             snapshot, cursor, shown = snapshot.edit([Change(cursor, cursor, key)], version), cursor + 1, shown[1:]
         assert len(filler.asked) == 1
 
-    async def test_while_the_editor_closes_brackets(self) -> None:
+    @pytest.mark.parametrize("wanted", ["x = f(a).g(b)", "if f(a, g(b)):"])
+    async def test_while_the_editor_closes_brackets(self, wanted: str) -> None:
         """The editor puts `)` behind `(` and steps over it when `)` is typed."""
-        filler = Scripted("f(a).g(b)", True, [])
+        filler = Scripted(wanted[4:], True, [])
         completer = Completer(filler)
-        snapshot, cursor, version = Snapshot.open("file:///a.py", 1, "python", "x = \n"), 4, 1
-        for key in "f(a).g(b":
-            (shown,) = (await completer.complete(snapshot, cursor)).suggestions
-            end = snapshot.line_range(0)[1]
-            assert snapshot.text[:cursor] + shown.text + snapshot.text[cursor:end] == "x = f(a).g(b)"
+        snapshot, cursor, version = Snapshot.open("file:///a.py", 1, "python", wanted[:4] + "\n"), 4, 1
+        while snapshot.text[: (end := snapshot.line_range(0)[1])] != wanted:
+            (shown,) = (await completer.complete(snapshot, cursor, over_closers=True)).suggestions
+            assert snapshot.text[:cursor] + shown.text + snapshot.text[shown.end : end] == wanted
+            key = wanted[cursor]
             over = key == ")" and snapshot.text[cursor] == ")"
             typed = "()" if key == "(" else "" if over else key
             version, cursor = version + 1, cursor + 1
             snapshot = snapshot.edit([Change(cursor - 1, cursor - 1, typed)], version)
-        assert snapshot.text == "x = f(a).g(b)\n"
-        assert len(filler.asked) == 1  # all that is left is a bracket that stands there
+        assert len(filler.asked) == 1
 
     async def test_another_key_asks_again(self) -> None:
         filler = Scripted("compute(values)", True, [])

@@ -53,15 +53,67 @@ def test_typing_something_else_takes_it_away_at_once(editor: Editor) -> None:
     eventually(lambda: editor.lines[0].split() == ["def", "add(x", "y"])
 
 
-def test_an_auto_closed_bracket_is_not_doubled(editor: Editor) -> None:
-    """Plugins that close brackets put one behind the cursor."""
+def close_brackets(editor: Editor) -> None:
+    """What plugins do that put a closing bracket behind the cursor and step over it when it is typed."""
+    editor.lua(
+        "vim.keymap.set('i', '(', '()<Left>', { buffer = true })\n"
+        "vim.keymap.set('i', ')', function()\n"
+        "  local column = vim.api.nvim_win_get_cursor(0)[2]\n"
+        "  return vim.api.nvim_get_current_line():sub(column + 1, column + 1) == ')' and '<Right>' or ')'\n"
+        "end, { buffer = true, expr = true })\n"
+    )
+
+
+def test_it_goes_on_behind_an_auto_closed_bracket(editor: Editor) -> None:
     editor.open([""])
-    editor.lua("vim.keymap.set('i', '(', '()<Left>', { buffer = true })")
+    close_brackets(editor)
     editor.type("idef add(")
-    eventually(editor.ghost)
+    eventually(lambda: editor.ghost() == "a, b):")
+    assert editor.lines == ["def add()"]
     editor.type("<Tab>")
-    eventually(lambda: editor.lines != ["def add()"])
-    assert editor.lines[0].count(")") == 1
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+    assert editor.cursor == (1, 14)
+    editor.type("<Esc>")
+    editor.vim.command("silent undo")
+    assert editor.lines == ["def add()"]
+
+
+def test_behind_an_auto_closed_bracket_word_by_word(editor: Editor) -> None:
+    editor.open([""])
+    close_brackets(editor)
+    editor.type("idef add(")
+    for ghost, line in [
+        ("a, b):", "def add(a)"),
+        (", b):", "def add(a,)"),
+        (" b):", "def add(a, b)"),
+        ("):", "def add(a, b):"),
+    ]:
+        # Neovim itself leaves out a bracket that stands right at the cursor.
+        eventually(lambda ghost=ghost: editor.ghost() in (ghost, ghost.removeprefix(")")))
+        editor.type("<M-Right>")
+        eventually(lambda line=line: editor.lines == [line])
+    assert editor.cursor == (1, 14)
+
+
+def test_an_auto_closed_bracket_may_be_typed_over(editor: Editor) -> None:
+    editor.open([""])
+    close_brackets(editor)
+    editor.type("idef add(")
+    eventually(lambda: editor.ghost() == "a, b):")
+    editor.type("a,<Space>b)")
+    assert editor.lines == ["def add(a, b)"]
+    eventually(lambda: editor.ghost() == ":")
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+
+
+def test_a_bracket_closed_after_the_answer_is_not_doubled(editor: Editor) -> None:
+    editor.open(["def add(a, b):", ""])
+    close_brackets(editor)
+    editor.type("2Gi    return<Space>")
+    eventually(lambda: editor.ghost() == "total / len(values)")
+    editor.type("total<Space>/<Space>len(<Tab>")
+    eventually(lambda: editor.lines[1] == "    return total / len(values)")
 
 
 def test_word_by_word_and_line_by_line(editor: Editor) -> None:

@@ -73,6 +73,19 @@ def test_a_tab_is_as_wide_as_it_will_be(drawn: Neovim, open_terminal: Callable[.
     terminal.shows(*rows)
 
 
+def test_over_an_auto_closed_bracket(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("demo.py", "\n")
+    terminal.type(":inoremap ( ()<Left>", "Enter", "i", "def add(")
+    terminal.shows("def add(a, b):")
+    assert terminal.cursor == "8,0"
+    terminal.type("a, ")
+    terminal.shows("def add(a, b):")
+    assert terminal.cursor == "11,0"
+    terminal.type("Tab")
+    eventually(lambda: terminal.cursor == "14,0")
+    terminal.shows("def add(a, b):")
+
+
 def test_wide_characters(open_terminal: Callable[..., Terminal]) -> None:
     terminal = open_terminal("demo.py", "\n")
     terminal.type("i", "漢 = call(")

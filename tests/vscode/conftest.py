@@ -150,8 +150,13 @@ class CodeServer:
         return found
 
     def another_language_server(self, before: psutil.Process) -> psutil.Process:
-        """The one that has taken its place."""
-        return eventually(lambda: [one for one in self.language_servers() if one.pid != before.pid])[0]
+        """The only one, once it has taken the place of the one before."""
+
+        def another() -> psutil.Process | None:
+            found = self.language_servers()
+            return found[0] if len(found) == 1 and found[0].pid != before.pid else None
+
+        return eventually(another)
 
     def stop(self) -> None:
         family = [*psutil.Process(self.process.pid).children(recursive=True), psutil.Process(self.process.pid)]

@@ -113,9 +113,10 @@ class TestTyping:
         window.press("Tab", "Tab")
         window.saves("double.py", HEAD + "  ")
 
-    def test_an_auto_closed_bracket_is_not_doubled(self, window: Window, code_server: CodeServer) -> None:
+    def close_brackets(self, window: Window, code_server: CodeServer, name: str) -> None:
+        """A new file in an editor that closes brackets."""
         code_server.set(editor__autoClosingBrackets="always")
-        window.open("brackets.py")
+        window.open(name)
 
         def closed() -> bool:
             window.press("Control+a", "Delete", "(")
@@ -123,11 +124,25 @@ class TestTyping:
 
         eventually(closed)
         window.press("Control+a", "Delete")
+
+    def test_it_goes_on_behind_an_auto_closed_bracket(self, window: Window, code_server: CodeServer) -> None:
+        self.close_brackets(window, code_server, "brackets.py")
         window.type("def add(")
-        # What was shown before the bracket may be shown on, with its colon, until the answer for the closed one comes.
-        eventually(lambda: window.ghost() == "a, b")
+        eventually(lambda: window.ghost() == "a, b:")  # in two parts, the bracket between them
+        window.picture("closed-bracket")
         window.press("Tab")
-        window.saves("brackets.py", "def add(a, b)")
+        window.saves("brackets.py", "def add(a, b):")
+
+    def test_behind_an_auto_closed_bracket_word_by_word(self, window: Window, code_server: CodeServer) -> None:
+        self.close_brackets(window, code_server, "parts.py")
+        window.type("def add(")
+        eventually(lambda: window.ghost() == "a, b:")
+        window.press("Control+ArrowRight")
+        eventually(lambda: window.ghost() == ", b:")
+        window.type(", b)")
+        eventually(lambda: window.ghost() == ":")
+        window.press("Tab")
+        window.saves("parts.py", "def add(a, b):")
 
     def test_thirty_keystrokes_a_second_for_ten_seconds(self, window: Window, code_server: CodeServer) -> None:
         """The line with its ghost text is never anything but a beginning of what is typed, or all of it."""

@@ -91,21 +91,24 @@ local function draw()
     return erase()
   end
   local line, column = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[2]
-  local tail = line:sub(column + 1)
+  local right, replaced = line:sub(column + 1), parts.over(rest, shown.items[index].behind)
   local lines = vim.split(rest, "\n", { plain = true })
   local first = spread(lines[1], vim.fn.strdisplaywidth(line:sub(1, column)))
-  local place, below = "inline", {}
+  local place, beside, below = "inline", { { first, "RedraftGhost" } }, {}
   for number = 2, #lines do
     below[number - 1] = { { spread(lines[number], 0), "RedraftGhost" } }
   end
-  if #lines > 1 and tail ~= "" then
-    -- What stands behind the cursor will stand behind the last line.
-    place, first = "overlay", first .. (" "):rep(vim.fn.strdisplaywidth(tail) - vim.fn.strdisplaywidth(first))
-    table.insert(below[#below], { tail })
+  if right ~= "" and (replaced ~= "" or #lines > 1) then
+    -- It is drawn over what stands right of the cursor; what is not replaced will stand behind its last line.
+    place = "overlay"
+    table.insert(below[#below] or beside, { right:sub(#replaced + 1) })
+    if #lines > 1 then
+      beside[2] = { (" "):rep(vim.fn.strdisplaywidth(right) - vim.fn.strdisplaywidth(first)) }
+    end
   end
   vim.api.nvim_buf_set_extmark(shown.buffer, namespace, shown.row, column, {
     id = MARK,
-    virt_text = { { first, "RedraftGhost" } },
+    virt_text = beside,
     virt_text_pos = place,
     virt_lines = #below > 0 and below or nil,
   })
@@ -115,8 +118,13 @@ local function show(answer, client)
   local line = vim.api.nvim_get_current_line()
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   local items = vim.tbl_map(function(item)
+    local byte = function(position)
+      return position and byte_of(line, position.character, client.offset_encoding) or column
+    end
+    local range = item.range or {}
     return {
-      from = item.range and byte_of(line, item.range.start.character, client.offset_encoding) or column,
+      from = byte(range.start),
+      behind = #line - byte(range["end"]), -- bytes of the line that follow what is replaced
       text = type(item.insertText) == "table" and item.insertText.value or item.insertText,
       command = item.command,
     }
@@ -185,15 +193,16 @@ function M.accept(part)
   end
   local item, client, buffer = shown.items[index], shown.client, shown.buffer
   local taken = parts.of(rest, part)
+  local left, replaced = rest:sub(#taken + 1), parts.over(rest, item.behind)
   cancel()
   forget()
-  parts.insert(taken)
+  parts.insert(taken, left, replaced)
   if taken == rest then
     parts.report(client, item.command, buffer)
     return
   end
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  item.from, item.text = column, rest:sub(#taken + 1)
+  item.from, item.text = column, left
   shown = { buffer = buffer, row = row - 1, items = { item }, index = 1, client = client }
   draw()
 end

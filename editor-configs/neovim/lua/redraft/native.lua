@@ -13,6 +13,7 @@ local M = {}
 local METHOD = "textDocument/inlineCompletion"
 local namespace = vim.api.nvim_create_namespace("nvim.lsp.inline_completion")
 local seen -- { row, column, text }: the first line of what is on the screen, and where it begins
+local right = 0 -- bytes right of the cursor when the answer came
 local stale = false -- something else was typed; nothing fits until the next answer
 
 local function look()
@@ -48,6 +49,7 @@ local function answered()
     erase()
   end
   seen = look()
+  right = #vim.api.nvim_get_current_line() - vim.api.nvim_win_get_cursor(0)[2]
 end
 
 function M.thinking()
@@ -63,7 +65,7 @@ end
 function M.take(part)
   local shown = look() and vim.lsp.inline_completion.get({
     on_accept = function(item)
-      local row, from = item.range:to_extmark()
+      local row, from, _, to = item.range:to_extmark()
       local line, column = unpack(vim.api.nvim_win_get_cursor(0))
       local before = vim.api.nvim_get_current_line():sub(from + 1, column)
       if line - 1 ~= row or column < from or not vim.startswith(item.insert_text, before) then
@@ -71,7 +73,7 @@ function M.take(part)
       end
       local rest = item.insert_text:sub(#before + 1)
       local taken = parts.of(rest, part)
-      parts.insert(taken)
+      parts.insert(taken, rest:sub(#taken + 1), parts.over(rest, right - (to - from)))
       if taken == rest then
         parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
       end

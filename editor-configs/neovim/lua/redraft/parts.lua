@@ -15,9 +15,38 @@ function M.of(text, part)
   return taken ~= "" and taken or text
 end
 
--- Pasted at the cursor, so that no indentation is added and that `.` repeats it.
-function M.insert(text)
-  vim.api.nvim_paste(text, false, -1)
+-- Whether a text has all the characters of another one, in their order.
+local function has(text, characters)
+  local at = 0
+  for character in characters:gmatch(".") do
+    at = text:find(character, at + 1, true)
+    if not at then
+      return false
+    end
+  end
+  return true
+end
+
+-- What a text replaces right of the cursor: all that stands there but the last `behind` bytes of the line, where the text
+-- has those characters too. They are brackets that were closed before the text was asked for, or since.
+function M.over(text, behind)
+  local line, column = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[2]
+  local stands = line:sub(column + 1, math.max(column, #line - behind))
+  return has(text, stands) and stands or ""
+end
+
+-- Pasted at the cursor, so that no indentation is added and that `.` repeats it. `over` is what the whole proposal
+-- replaces right of the cursor; of that goes what is not in the part of it that is `left`.
+function M.insert(taken, left, over)
+  local gone = 0
+  while not has(left, over:sub(gone + 1)) do
+    gone = gone + 1
+  end
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  if gone > 0 then
+    vim.api.nvim_buf_set_text(0, row - 1, column, row - 1, column + gone, {})
+  end
+  vim.api.nvim_paste(taken, false, -1)
 end
 
 -- The whole of a proposal was taken; `command` came with it.
