@@ -159,11 +159,11 @@ def test_one_server_for_several_projects(start: Callable[..., Editor], script: C
 
 def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Editor]) -> None:
     editor = start(["/nowhere/redraft", "lsp"])
-    editor.lua("vim.g.said = {}; vim.notify = function(text) vim.g.said = vim.list_extend(vim.g.said, { text }) end")
     for name in ("one.py", "two.py"):
         editor.vim.command(f"silent edit {editor.folder / name}")
-    (said,) = editor.vim.vars["said"]
-    assert "pip install" in said
+    eventually(lambda: "pip install" in editor.messages)
+    assert editor.messages.count("redraft:") == 1
+    assert "traceback" not in editor.messages
     assert editor.lua("return require('redraft').statusline()") == "redraft: error"
 
 

@@ -102,12 +102,9 @@ local function start(buffer)
   if vim.fn.executable(options.cmd[1]) == 0 then
     if M.status.state ~= "error" then
       say("error", "not found")
-      vim.notify(
-        ("redraft: there is no program %q; install it (pip install redraft) or name it with setup({ cmd = … })."):format(
-          options.cmd[1]
-        ),
-        vim.log.levels.ERROR
-      )
+      local text = "redraft: there is no program %q; install it (pip install redraft) or name it with setup({ cmd = … })."
+      -- Later: an error within an autocommand is shown with a traceback.
+      vim.schedule_wrap(vim.notify)(text:format(options.cmd[1]), vim.log.levels.ERROR)
     end
     return
   end
