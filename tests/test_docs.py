@@ -38,9 +38,34 @@ def test_every_command_is_in_the_readme_and_nothing_more() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    targets = [target for target in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in target]
-    missing = [target for target in targets if not (page.parent / target).exists()]
+    defined = dict(re.findall(r"^\[([^\]]+)\]: (\S+)$", text, re.MULTILINE))
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    used = set(re.findall(r"\]\[([^\]]+)\]", prose))
+    assert used == set(defined)
+    targets = [target for target in (*re.findall(r"\]\(([^)]+)\)", text), *defined.values()) if "://" not in target]
+    missing = [target for target in targets if not leads_somewhere(page, target)]
     assert not missing, missing
+
+
+def leads_somewhere(page: Path, target: str) -> bool:
+    """Whether there is that file, or that heading in it, as GitHub names headings in addresses."""
+    name, _, anchor = target.partition("#")
+    file = page.parent / name if name else page
+    if not anchor or not file.exists():
+        return file.exists()
+    headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_what_an_editor_can_do_is_linked_to_its_test() -> None:
+    page = (ROOT / "editor-configs" / "README.md").read_text(encoding="utf-8")
+    rows = [line.strip("| \n").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    head, *editors = rows
+    assert len(editors) > 10
+    for name, *cells in editors:
+        assert len(cells) == len(head) - 1, name
+        for cell in cells:
+            assert cell.startswith(("no", "untested", "the menu's")) or "][" in cell, (name, cell)
 
 
 def test_the_tree_names_files_that_exist() -> None:
