@@ -175,8 +175,11 @@ def _free_port() -> int:
 
 
 def _write(path: Path, values: Any) -> None:
+    """All at once: VS Code would take a file that is half written for other settings, and start the server again."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(values, indent=1))
+    new = path.with_suffix(".new")
+    new.write_text(json.dumps(values, indent=1))
+    new.replace(path)
 
 
 class Window:

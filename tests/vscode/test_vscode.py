@@ -190,6 +190,14 @@ class TestFixes:
         rows = window.page.query_selector_all(".action-widget .monaco-list-row")
         next(row for row in rows if "redraft" in row.inner_text() and title in row.inner_text()).click()
 
+    def preview(self, window: Window, name: str) -> None:
+        """Open a file, and look at what its fix would change."""
+        self.lightbulb(window, name)
+        self.choose(window, "(preview)")
+        tab = ".tab.active[aria-label*='proposed by redraft']"
+        eventually(lambda: window.page.query_selector(tab) or window.messages())
+        assert window.messages() == []
+
     def test_a_quick_fix_changes_the_file(self, window: Window) -> None:
         titles = self.lightbulb(window, "fix.ts")
         assert sum("redraft: fix “Cannot find name 'valeus'" in title for title in titles) == 2
@@ -199,9 +207,7 @@ class TestFixes:
         window.saves("fix.ts", MEAN % "values")
 
     def test_it_can_be_looked_at_first_and_applied(self, window: Window) -> None:
-        self.lightbulb(window, "look.ts")
-        self.choose(window, "(preview)")
-        window.page.wait_for_selector(".tab.active[aria-label*='proposed by redraft']", timeout=30_000)
+        self.preview(window, "look.ts")
         eventually(lambda: window.page.query_selector_all(".editor-group-container.active .line-insert"))
         assert (window.folder / "look.ts").read_text() == MEAN % "valeus"
         window.picture("preview")
@@ -210,9 +216,7 @@ class TestFixes:
         window.saves("look.ts", MEAN % "values")
 
     def test_it_can_be_looked_at_first_and_discarded(self, window: Window) -> None:
-        self.lightbulb(window, "leave.ts")
-        self.choose(window, "(preview)")
-        window.page.wait_for_selector(".tab.active[aria-label*='proposed by redraft']", timeout=30_000)
+        self.preview(window, "leave.ts")
         window.page.click(".editor-actions a[aria-label^='Discard This Fix']")
         eventually(lambda: not window.page.query_selector(".tab[aria-label*='proposed by redraft']"))
         window.saves("leave.ts", MEAN % "valeus")
