@@ -5,6 +5,7 @@ import { CodeAction, CodeActionResolveRequest, LanguageClient, TextDocumentEdit,
 
 const SCHEME = 'redraft-preview';
 const SHOW = 'redraft.previewFix';
+const CHANGED = 'redraft: the file has changed since this fix was proposed; ask for it again.';
 
 type Offer = vscode.Command | vscode.CodeAction;
 
@@ -67,7 +68,12 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
     }
     const document = await vscode.workspace.openTextDocument(vscode.Uri.parse(change.textDocument.uri));
     const edits = await client.protocol2CodeConverter.asTextEdits(change.edits.filter(TextEdit.is));
-    const proposal = { document, version: document.version, edits, after: applied(document, edits) };
+    const version = change.textDocument.version ?? document.version;
+    if (document.version !== version) {
+      void vscode.window.showWarningMessage(CHANGED);
+      return;
+    }
+    const proposal = { document, version, edits, after: applied(document, edits) };
     const uri = document.uri.with({ scheme: SCHEME, query: `${(this.count += 1)}` });
     this.proposals.set(uri.toString(), proposal);
     const name = vscode.workspace.asRelativePath(document.uri);
@@ -88,7 +94,7 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
     const { document, version, edits } = proposal;
     await this.close();
     if (document.isClosed || document.version !== version) {
-      void vscode.window.showWarningMessage('redraft: the file has changed since this fix was proposed; ask for it again.');
+      void vscode.window.showWarningMessage(CHANGED);
       return;
     }
     const change = new vscode.WorkspaceEdit();
