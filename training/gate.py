@@ -260,7 +260,8 @@ def main() -> None:
     exported = options.out / "exported"
     ship(trained, exported)
     served = Served.open(exported, threads=options.threads)
-    verdict = asyncio.run(ask(served.completer, holes, wrong))
+    # What is learned by heart is asked for as it is: no margin for code that may be right.
+    verdict = asyncio.run(ask(Completer(served.filler, margin=0.0), holes, wrong))
     served.close()
     print(*verdict.misses, sep="\n")
     summary = {"holes": verdict.holes, "bugs": verdict.bugs, "most_forwards": verdict.forwards}

@@ -145,7 +145,7 @@ TRIAL = replace(RELEASE, name="trial", steps=8, rows=2048, groups=160, sequences
 GATE = Recipe(
     "gate",
     (Stage(1.0, weights=Weights(clean=0.0, middle=0.5)),),
-    steps=180,
+    steps=240,
     sequences=1,
     micro=1,
     peak=1e-3,
