@@ -339,6 +339,7 @@ class TestServer:
         try:
             eventually(lambda: window.state() == "redraft, Loading the model.")
             window.until_ready()
+            (embedded,) = code_server.language_servers()
             window.type(" ")
             window.press("Alt+\\")
             first = eventually(window.ghost)
@@ -347,6 +348,7 @@ class TestServer:
             window.saves("embedded.py", (window.folder / "embedded.py").read_text() + " " + first)
         finally:
             code_server.set()
+        code_server.another_language_server(embedded)
         window.until_ready()
 
     def test_alternatives(self, window: Window, code_server: CodeServer, tmp_path: Path) -> None:
