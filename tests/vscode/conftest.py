@@ -224,16 +224,16 @@ class Window:
         self._pick(f">{title}", title)
 
     def _pick(self, asked: str, wanted: str) -> None:
-        """Ask the box at the top, and take the entry once it is the chosen one. It is written into once: the same
-        question asked again would begin its answer again."""
+        """Ask the box at the top, and take the entry once it is the chosen one. It is asked again only after it had time
+        to answer, which asking ends; commands are known to it a while after the window is."""
         box = ".quick-input-widget input"
+        row = f".quick-input-list .monaco-list-row.focused:has-text({json.dumps(wanted)})"
         self.page.wait_for_selector(box, timeout=60_000)
 
         def found() -> bool:
-            if self.page.input_value(box) != asked:
-                self.page.fill(box, asked)
-            focused = self.page.query_selector(".quick-input-list .monaco-list-row.focused")
-            return focused is not None and wanted in focused.inner_text()
+            self.page.fill(box, "")
+            self.page.fill(box, asked)
+            return self.page.wait_for_selector(row, timeout=5_000) is not None
 
         eventually(found)
         self.keys.press("Enter")
