@@ -224,8 +224,10 @@ class Window:
         self._pick(f">{title}", title)
 
     def _pick(self, asked: str, wanted: str) -> None:
-        """Ask the box at the top, and take the entry once it is the chosen one. It is asked again only after it had time
-        to answer, which asking ends; commands are known to it a while after the window is."""
+        """Ask the box at the top, and take the entry once it is the chosen one.
+
+        It is asked again only after it had time to answer, which asking ends; it knows some commands after a while.
+        """
         box = ".quick-input-widget input"
         row = f".quick-input-list .monaco-list-row.focused:has-text({json.dumps(wanted)})"
         self.page.wait_for_selector(box, timeout=60_000)
