@@ -48,7 +48,7 @@ def told(recording: Path) -> list[str]:
 
 
 def leaves_insert_mode(terminal: Terminal) -> bool:
-    """The first Escape may close the menu only. One at a time: with a key right behind it, it would be that key's Alt."""
+    """The first Escape may close the menu only. One at a time: right before another key it would be that key's Alt."""
     terminal.type("Escape")
     with contextlib.suppress(AssertionError):
         return eventually(lambda: any(row.startswith(" NOR ") for row in terminal.screen), 5)
