@@ -112,8 +112,9 @@ class LocalFiller:
         return FillResult(tuple(texts.values()), replace(_report(generations), prompt_tokens=read))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
-        # Weights that were never shown both sides say how well a text fits by what they think of the line after it.
-        by_line = not self.knows_the_end
+        # Weights that have seen both sides little or never say how well a text fits by what they think of the line
+        # after it (training/LOG.md: 32 against 23 % of lines in `quality`).
+        by_line = self._heals
         built = self._prompt(replace(request, suffix="") if by_line else request)
         end = _following(request.suffix) if by_line else ""
         # What is filled in place ends where the suffix begins.

@@ -259,20 +259,16 @@ class TestNumbers:
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-6))
 
-    async def test_weights_that_know_no_end_are_asked_about_the_line_that_follows(self, filler: Make) -> None:
+    @pytest.mark.parametrize("ends", [False, True])
+    async def test_weights_that_heal_are_asked_about_the_line_that_follows(self, filler: Make, ends: bool) -> None:
         """They know what fits before a line by how probable it makes that line; they must not have seen it before."""
         request, denoiser = replace(REQUEST, prefix="", suffix="\n\n    b\n    c\n"), saying("a")
-        made = filler(denoiser, heals=True)
+        made = filler(denoiser, heals=True, ends=ends)
         (one,) = await made.score(request, ["a"])
         assert "".join(piece for piece, _ in one.pieces) == "a\n\n    b"
         assert [stream.name for stream in denoiser.opened[-1].streams] == ["prefix"]
         (last,) = await made.score(replace(request, suffix=""), ["a"])
         assert [piece for piece, _ in last.pieces] == ["a", "\n"]
-
-    async def test_weights_that_were_taught_the_end_count_it_though_they_heal(self, filler: Make) -> None:
-        request = replace(REQUEST, prefix="", suffix="\n    b\n")
-        (one,) = await filler(saying("a"), heals=True, ends=True).score(request, ["a"])
-        assert [piece for piece, _ in one.pieces] == ["a", ""]
 
     async def test_costs_are_those_of_all_tasks(self, filler: Make) -> None:
         request = replace(TestRepair.DRAFT, suspects=((0, 1), (2, 3)))
