@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -100,6 +101,8 @@ def main() -> int:
     parser.add_argument("--root", required=True, help="the folder that the editor opens")
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     given = parser.parse_args()
+    # An editor that leaves takes its terminal with it, and its last words are still to be read then.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     script = next(word.removeprefix("scripted:") for word in given.command if word.startswith("scripted:"))
     record = Record(given.out, given.client, json.loads(Path(script).read_text(encoding="utf-8")), given.root)
     with subprocess.Popen(given.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
