@@ -141,8 +141,10 @@ async def test_a_repair_is_written_there_and_judged_here(redraft: Run, tmp_path:
     async with serving(says("    return math.pi * radius ** 2\n")) as server:
         ran = await asyncio.to_thread(redraft, "fix", "area.py:5", "--remote", server.url, "--remote-kind", kind)
         assert "-    return maht.pi * radius ** 2\n+    return math.pi * radius ** 2\n" in ran.stdout, ran.stderr
+        server.behave = says("    return radius.pi ** maht * 2\n")
+        ran = await asyncio.to_thread(redraft, "fix", "area.py:5", "--remote", server.url, "--remote-kind", kind)
+        assert "\n+    return math.pi * radius ** 2\n" in ran.stdout, "near texts are tried, too"
         (tmp_path / "area.py").write_text(AREA)
-        server.behave = says("    return radius.pi ** math * 2\n")
         ran = await asyncio.to_thread(redraft, "fix", "area.py:5", "--remote", server.url, "--remote-kind", kind)
         assert (ran.stdout, ran.stderr) == ("", "redraft: found no better text here.\n")
 

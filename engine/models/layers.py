@@ -6,6 +6,7 @@ products up to the rounding of the weights.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -116,7 +117,7 @@ class Layer(nn.Module):
         return x + self.mlp(rms_norm(x, self.mlp_norm, c.norm_eps), blocks), new
 
 
-class Decoder(nn.Module):
+class Decoder(nn.Module, ABC):
     """A released decoder: what every architecture has. Each says which tensors its parameters are read from."""
 
     def __init__(self, config: ReleasedConfig) -> None:
@@ -127,19 +128,12 @@ class Decoder(nn.Module):
         self.head = Linear(config.vocab, config.hidden)
 
     def mlp(self, index: int) -> nn.Module:
-        """The MLP or the experts of a layer."""
-        c = self.config
-        if c.experts is not None and index in c.experts.layers:
-            return ExpertMlp(c.hidden, c.experts, self.route)
-        return GatedMlp(c.hidden, c.mlp)
+        """The MLP of a layer."""
+        return GatedMlp(self.config.hidden, self.config.mlp)
 
-    def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
-        """Which experts each row is sent to, and with which weights."""
-        raise NotImplementedError
-
+    @abstractmethod
     def sources(self) -> dict[str, list[Source]]:
         """For every parameter the released tensors whose rows, one after another, are its rows."""
-        raise NotImplementedError
 
     def forward(
         self, ids: Tensor, positions: Tensor, canvas: Tensor, blocks: Tensor, bias: Tensor | None, past: Tensor
@@ -165,3 +159,18 @@ class Decoder(nn.Module):
         exponents = torch.arange(0, self.config.rotary, 2, device=positions.device, dtype=torch.float64)
         angles = positions.to(torch.float64).unsqueeze(-1) / self.config.rope_theta ** (exponents / self.config.rotary)
         return angles.cos().float(), angles.sin().float()
+
+
+class RoutedDecoder(Decoder):
+    """A decoder some of whose layers mix experts."""
+
+    def mlp(self, index: int) -> nn.Module:
+        """The MLP or the experts of a layer."""
+        c = self.config
+        if c.experts is not None and index in c.experts.layers:
+            return ExpertMlp(c.hidden, c.experts, self.route)
+        return super().mlp(index)
+
+    @abstractmethod
+    def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
+        """Which experts each row is sent to, and with which weights (`Route`)."""

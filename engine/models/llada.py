@@ -7,7 +7,7 @@ from engine.models.layers import Decoder, Source
 
 
 class Llada(Decoder):
-    """Dense; nothing routes."""
+    """Dense."""
 
     def sources(self) -> dict[str, list[Source]]:
         c = self.config

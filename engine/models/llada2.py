@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.layers import Decoder, ExpertMlp, Source
+from engine.models.layers import ExpertMlp, RoutedDecoder, Source
 from engine.released import Experts
 
 
-class Llada2(Decoder):
+class Llada2(RoutedDecoder):
     """Rows route on their own, but for LLaDA2.2, whose rows of one block (`blocks`) must travel in one forward."""
 
     def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:

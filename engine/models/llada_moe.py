@@ -8,11 +8,11 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.layers import Decoder, ExpertMlp, Source
+from engine.models.layers import ExpertMlp, RoutedDecoder, Source
 from engine.models.llada2 import gated, mixed
 
 
-class LladaMoe(Decoder):
+class LladaMoe(RoutedDecoder):
     def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
         wanted = functional.linear(x.float(), mlp.gate.float()).softmax(dim=-1)
         if mlp.bias is not None:

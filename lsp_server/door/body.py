@@ -21,6 +21,11 @@ Stop = Annotated[str | list[str], Meta(description="The text ends before the fir
 Stream = Annotated[bool, Meta(description="Answer in events, a line of text each.")]
 
 
+def bounds(tokens: int | None, n: int | None, stop: str | list[str] | None, stream: bool | None) -> dict[str, Any]:
+    """What a body asks of every answer, as arguments of `Call`."""
+    return {"max_tokens": tokens_of(tokens), "n": n or 1, "stop": texts_of(stop), "stream": bool(stream)}
+
+
 class Fim(Struct, kw_only=True):
     """What OpenAI's completions and Mistral's endpoint have in common."""
 
@@ -32,12 +37,7 @@ class Fim(Struct, kw_only=True):
 
     @property
     def limits(self) -> dict[str, Any]:
-        return {
-            "max_tokens": tokens_of(self.max_tokens),
-            "n": self.n or 1,
-            "stop": texts_of(self.stop),
-            "stream": bool(self.stream),
-        }
+        return bounds(self.max_tokens, self.n, self.stop, self.stream)
 
 
 _AT = re.compile(r" - at `\$\.?(?P<path>.*)`$")

@@ -382,19 +382,13 @@ class TestMenu:
 
     async def test_an_item_is_called_by_the_first_line_that_says_something(self, editor: Editor) -> None:
         await editor.initialize(menu_client())
-        editor.open("if a:")
-        answer = await editor.client.text_document_completion_async(menu_params(5))
-        assert isinstance(answer, types.CompletionList)
-        (item,) = answer.items
+        item = await only_item(editor, "if a:")
         assert item.label == "return 1 …"
         assert item.documentation == "\n    return 1\nx"
 
     async def test_an_item_starts_with_the_word_that_clients_filter_by(self, editor: Editor) -> None:
         await editor.initialize(menu_client())
-        editor.open("def a")
-        answer = await editor.client.text_document_completion_async(menu_params(5))
-        assert isinstance(answer, types.CompletionList)
-        (item,) = answer.items
+        item = await only_item(editor, "def a")
         assert item.filter_text == "add():"
         assert item.text_edit == types.TextEdit(types.Range(types.Position(0, 4), types.Position(0, 5)), "add():")
 
@@ -420,3 +414,12 @@ def menu_params(
         position=types.Position(0, character),
         context=types.CompletionContext(kind),
     )
+
+
+async def only_item(editor: Editor, line: str) -> types.CompletionItem:
+    """What the menu offers at the end of a file's only line."""
+    editor.open(line)
+    answer = await editor.client.text_document_completion_async(menu_params(len(line)))
+    assert isinstance(answer, types.CompletionList)
+    (item,) = answer.items
+    return item

@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 
 from infill.filler import Snippet
 from lsp_server.door import marks
-from lsp_server.door.body import Milliseconds, Several, Stop, Stream, TokensOrAny
-from lsp_server.door.call import Answer, Call, Json, Refused, Text, texts_of, tokens_of
+from lsp_server.door.body import Milliseconds, Several, Stop, Stream, TokensOrAny, bounds
+from lsp_server.door.call import Answer, Call, Json, Refused, Text
 from lsp_server.door.dialect import SSE, Dialect
 
 READING = 1.0
@@ -39,10 +39,7 @@ class Common(Struct):
     def limits(self) -> dict[str, Any]:
         granted = self.t_max_predict_ms
         return {
-            "max_tokens": tokens_of(self.n_predict),
-            "n": self.n_cmpl or 1,
-            "stop": texts_of(self.stop),
-            "stream": bool(self.stream),
+            **bounds(self.n_predict, self.n_cmpl, self.stop, self.stream),
             "deadline": READING + granted / 1000 if granted else None,
             "typing": bool(granted),
         }
