@@ -1,6 +1,6 @@
 """All of `make bench`: a table, a plot in benchmarks/out, one line of JSON.
 
-    python -m benchmarks [--threads N] [--completions N] [--only forward|context|baseline|server|memory]
+    python -m benchmarks [--threads N] [--completions N] [--only forward|context|lookup|baseline|server|memory]
 
 Times are medians and depend on the machine; what may be compared stands side by side in one run.
 """
@@ -14,15 +14,16 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Any
 
-from benchmarks import baseline, context, plot, server
+from benchmarks import baseline, context, lookup, plot, server
 from benchmarks import forward as forward_times
 from benchmarks.model import add_model_arguments, completer_over
 from engine import backends
 from engine.checkpoint import Checkpoint
 
-PARTS = ("forward", "context", "baseline", "server", "memory")
+PARTS = ("forward", "context", "lookup", "baseline", "server", "memory")
 TIMES = 25
 GGUF = baseline.HERE.parent / ".base"
 
@@ -39,20 +40,22 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
     if "forward" in parts:
         found |= forward_times.measure(checkpoint, given.threads, TIMES)
         print(forward_times.table(found))
-    if "context" in parts or "baseline" in parts:
-        forward = backends.load(checkpoint, given.backend, given.threads)
-        completer = completer_over(checkpoint, forward)
-        try:
+    if {"context", "lookup", "baseline"} & set(parts):
+        forward, another = (backends.load(checkpoint, given.backend, given.threads) for _ in range(2))
+        with (
+            closing(completer_over(checkpoint, forward)) as completer,
+            closing(completer_over(checkpoint, another, lookahead=0)) as plain,
+        ):
             if "context" in parts:
                 found |= await context.reencoded(completer)
                 found |= await context.flatness(completer)
+            if "lookup" in parts:
+                found |= await lookup.side_by_side(completer, plain)
             if "baseline" in parts:
                 weights = next(iter(sorted(GGUF.glob("*.gguf"))), None)
                 bare = forward_times.bare_session(checkpoint, given.threads)
                 _, one_token = forward_times.calls(forward, bare, forward_times.Case(rows=1, cached=512, asked=1))
-                found |= await baseline.side_by_side(completer, one_token, weights, given.threads)
-        finally:
-            completer.close()
+                found |= await baseline.side_by_side(plain, one_token, weights, given.threads)
     arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
     if "server" in parts:
         found |= await server.startup(arguments)

@@ -25,7 +25,10 @@ def open_completer(given: argparse.Namespace) -> Completer:
     return completer_over(checkpoint, backends.load(checkpoint, given.backend, given.threads))
 
 
-def completer_over(checkpoint: Checkpoint, forward: Forward) -> Completer:
-    """A completer over weights that are loaded already."""
+def completer_over(checkpoint: Checkpoint, forward: Forward, lookahead: int | None = None) -> Completer:
+    """A completer over weights that are loaded already. lookahead: tokens guessed, if not as many as usual."""
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    return Completer(LocalFiller.over(checkpoint.config, backends.denoiser(forward), tokenizer))
+    denoiser = backends.denoiser(forward)
+    if lookahead is not None:
+        denoiser.lookahead = lookahead
+    return Completer(LocalFiller.over(checkpoint.config, denoiser, tokenizer))

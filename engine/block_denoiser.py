@@ -29,6 +29,8 @@ class BlockDenoiser:
     """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the one in
     use."""
 
+    lookahead = 0
+
     def __init__(self, forward: Forward, control: ControlIds, block: int, cache_bytes: int = 1 << 30) -> None:
         self.control, self.block = control, block
         self._forward = forward

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile, zip_longest
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from engine import indel
 from engine.canvas import Canvas
 from engine.denoiser import Context, Denoiser, Draft, Lease, Prediction
+from engine.lookup import continuation
 from engine.mode import Mode, Modes
 from engine.refine import Change, Rules, refine
 
@@ -341,19 +343,52 @@ class _Run:
         return self._bounded(Candidate(old + ids, probs, (ended or bool(sketch.mode.lengths)) and sketch.done))
 
     def causal(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
-        """Left to right on the middle stream, one token a forward: the most probable token, or the most probable
-        middles where alternatives are wanted (beam search), all in the same forward."""
+        """Left to right on the middle stream: the most probable tokens, or the most probable middles where alternatives
+        are wanted."""
+        return (yield from self._greedy(lease) if self.task.alternatives == 1 else self._beams(lease))
+
+    def _greedy(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
+        """The most probable token again and again; a forward also checks a guess at what follows, and each token that
+        was guessed right saves a forward (`lookup`)."""
+        beam = Beam(0.0, Candidate((), (), False))
+        text = np.concatenate([np.asarray(stream.ids, np.int64) for stream in self.context.streams])
+        while not self._over(beam) and not self.late():
+            written = self.task.committed + beam.candidate.ids
+            guess = self._guess(np.append(text, written), len(beam.candidate.ids))
+            said = self._next(lease, [written + guess[:n] for n in range(len(guess) + 1)])
+            for answer, guessed in zip_longest(said, guess):
+                token, p = _ranked(answer, 0, self.rules)[0]
+                beam = self._grown(beam, token, p)
+                if token != guessed or self._over(beam):
+                    break
+            yield Step("token", self.elapsed(), 0, beam.candidate.ids)
+        return [self._bounded(beam.candidate)]
+
+    def _guess(self, text: NDArray[np.int64], written: int) -> tuple[int, ...]:
+        """What may follow, up to what ends the answer. A first token that must heal the text is nobody's guess."""
+        if not self.cost.forwards and self.task.first is not None:
+            return ()
+        guess = continuation(text, min(self.denoiser.lookahead, self.task.max_tokens - written - 1))
+        return tuple(takewhile(lambda token: token not in self.rules.ends and token not in self.rules.barred, guess))
+
+    def _next(self, lease: Lease, middles: Sequence[tuple[int, ...]]) -> list[Prediction]:
+        """The token after each middle, in one forward; the very first one heals the text where it must."""
+        before, began = lease.pending, time.monotonic()
+        among = None if self.cost.forwards else self.task.first
+        said: list[Prediction] = self.denoiser.next_token(lease, middles, among)
+        if not before:
+            self.clock.note(len(middles), time.monotonic() - began)
+        self.cost.forwards += 1
+        self.cost.context_tokens += before
+        return said
+
+    def _beams(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
+        """Beam search, one token a forward for all beams together."""
         width = self.task.alternatives
         live, done = [Beam(0.0, Candidate((), (), False))], list[Beam]()
         while live and not self.late():
-            before, began = lease.pending, time.monotonic()
-            middles = [self.task.committed + beam.candidate.ids for beam in live]
-            predictions = self.denoiser.next_token(lease, middles, None if self.cost.forwards else self.task.first)
-            if not before:
-                self.clock.note(len(live), time.monotonic() - began)
-            self.cost.forwards += 1
-            self.cost.context_tokens += before
-            answers = [_ranked(prediction, 0, self.rules)[:width] for prediction in predictions]
+            said = self._next(lease, [self.task.committed + beam.candidate.ids for beam in live])
+            answers = [_ranked(answer, 0, self.rules)[:width] for answer in said]
             pairs = ((beam, *answer) for beam, some in zip(live, answers, strict=True) for answer in some)
             grown = _best(self._grown(beam, token, p) for beam, token, p in pairs)
             done = _best([*done, *(beam for beam in grown if self._over(beam))])[:width]

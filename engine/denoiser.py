@@ -79,9 +79,14 @@ LeaseT = TypeVar("LeaseT", bound=Lease)
 
 
 class Denoiser(Protocol[LeaseT]):
-    """A model and its cache. Not thread-safe: the scheduler's worker is the only caller."""
+    """A model and its cache. Not thread-safe: the scheduler's worker is the only caller.
+
+    lookahead: how many tokens beyond a middle `next_token` may be asked about for little more than the price of one,
+    because middles share what they begin with; 0 where every middle is computed by itself.
+    """
 
     control: ControlIds
+    lookahead: int
 
     def open(self, context: Context) -> LeaseT:
         """Find out how much of the context is cached already. Runs no model."""

@@ -37,6 +37,8 @@ class FullLease:
 class FullDenoiser:
     """`Denoiser` over a backend. One row of tokens a forward: what it reads is long, so rows gain nothing together."""
 
+    lookahead = 0
+
     def __init__(self, forward: Forward, control: ControlIds) -> None:
         self.control = control
         self._forward, self._nothing = forward, forward.new_kv(0)

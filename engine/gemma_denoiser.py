@@ -43,6 +43,8 @@ class GemmaLease:
 class GemmaDenoiser:
     """`Denoiser` over `DiffusionGemmaForBlockDiffusion`. The same text gets the same answer: its noise is seeded."""
 
+    lookahead = 0
+
     def __init__(self, model: Any, control: ControlIds) -> None:
         self.control = control
         self._model = model.eval()

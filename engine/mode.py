@@ -17,7 +17,7 @@ class Mode:
     max_post_steps: denoising steps allowed after the last original mask is gone.
     indel: whether INSERT and DELETE are listened to.
     sure: no verifying step when every slot was filled in one step with at least this probability.
-    causal: left to right, one token a forward, on the middle stream; the canvas is not used.
+    causal: left to right, on the middle stream; the canvas is not used.
     block: open canvases end where a block of this many tokens does, counted from the start of the text; 0: anywhere.
     revisit_blocks: finished blocks that the next canvas takes back as drafts (LLaDA2.1's multi-block editing).
     lengths: for models that fill a hole in place and cannot end before it is full: an open canvas gets the one of these

@@ -32,11 +32,13 @@ class ScriptedLease:
 
 @dataclass(slots=True)
 class ScriptedDenoiser:
-    """Predicts what `answer` says. seconds: how long each forward sleeps. calls: every draft asked about, in order."""
+    """Predicts what `answer` says. seconds: how long each forward sleeps. lookahead: as of `Denoiser`. calls: every
+    draft asked about, in order."""
 
     control: ControlIds
     answer: Answer
     seconds: float = 0.0
+    lookahead: int = 0
     calls: list[Draft] = field(default_factory=list)
     opened: list[Context] = field(default_factory=list)
 

@@ -28,6 +28,8 @@ NO_TARGETS = np.empty(0, np.int64)
 class StreamDenoiser:
     """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy beside the working set."""
 
+    lookahead = 4
+
     def __init__(self, forward: Forward, control: ControlIds, cache_bytes: int = 128 << 20) -> None:
         self.control = control
         self._forward = forward
