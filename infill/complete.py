@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 
 from infill import context, manners, rank, site, slips, trim
@@ -22,8 +22,7 @@ CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
 TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
-SEARCHED = 8
-"""Texts that `quality` chooses among where one line is asked for."""
+"""Suggestions at a cursor where the user asks for them by hand."""
 LOOKED_AT, CANDIDATES = 24, 6
 """Texts whose syntax a repair looks at, and those that it scores."""
 DRAFTING = 0.6
@@ -147,7 +146,8 @@ class Completer:
         ]
         by_text = {shown.text: shown for shown, _ in kept}
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
-        suggestions = tuple(one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
+        welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
+        suggestions = tuple(islice(welcome, request.alternatives))
         if suggestions:
             self._memo.remember(snapshot, start, suggestions[0].end, suggestions[0].text)
         return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
@@ -195,7 +195,6 @@ class Completer:
         max_lines 0: as many as the limit of tokens allows; None: as many as the place asks for, as while typing.
         max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
 
-        Where one line is asked for, `quality` chooses among several by their score, both sides seen.
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         """
         whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
@@ -212,21 +211,16 @@ class Completer:
             snippets=_ranked(snippets, prefix, DEFAULTS.context_tokens),
             limits=Limits(canvas=canvas, tokens=max_tokens, lines=lines, deadline=deadline),
             mode=mode,
-            alternatives=SEARCHED if mode == "quality" and lines == 1 else alternatives,
+            alternatives=alternatives,
             urgent=urgent,
             on_step=on_step,
         )
         if not max_tokens:
             self._filler.warm(request)
             return FillResult(())
-        began = time.monotonic()
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, at, at, "", here, lines or max_tokens)
         texts = _fitting(around if typing else around.between(), result.texts, trim.trim if typing else trim.fit)
-        if len(texts) > 1 and (deadline is None or time.monotonic() - began < deadline):
-            scores = await self._filler.score(request, [one.text for one in texts])
-            scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
-            texts = sorted(scored, key=lambda one: -(one.score or 0.0))
         end = "\n" * whole_lines
         return replace(result, texts=tuple(replace(one, text=one.text.removesuffix(end) + end) for one in texts))
 

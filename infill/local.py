@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -27,6 +28,8 @@ Calibration = Callable[[float], float]
 """Joint probability of the shown tokens -> probability that the text is right, fitted on held-out code."""
 
 CANVAS_MOST = 32
+SEARCHED = 8
+"""Texts that `quality` chooses among where one line is asked for."""
 OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
 
@@ -99,9 +102,12 @@ class LocalFiller:
         )
 
     async def fill(self, request: FillRequest) -> FillResult:
-        built = self._prompt(request)
+        """Several texts for a hole come in the order of their score; where one line is asked for, `quality` finds
+        several to choose from."""
+        began, built = time.monotonic(), self._prompt(request)
         generations = await asyncio.gather(*(self._job(request, task) for task in self._tasks(request, built)))
-        if any(generation.cold for generation in generations):
+        cold = any(generation.cold for generation in generations)
+        if cold:
             self.engine.warm(built.context)
         texts: dict[str, Filled] = {}
         for generation in generations:
@@ -109,7 +115,26 @@ class LocalFiller:
                 filled = self._filled(candidate, generation, request, built.hole)
                 texts.setdefault(filled.text, filled)
         read = sum(len(stream.ids) for stream in built.context.streams)
-        return FillResult(tuple(texts.values()), replace(_report(generations), prompt_tokens=read))
+        report = replace(_report(generations), prompt_tokens=read)
+        if cold or request.draft is not None:
+            return FillResult(tuple(texts.values()), report)
+        deadline = request.limits.deadline
+        left = None if deadline is None else began + deadline - time.monotonic()
+        return FillResult(await self._by_score(request, tuple(texts.values()), left), report)
+
+    async def _by_score(
+        self, request: FillRequest, texts: tuple[Filled, ...], left: float | None
+    ) -> tuple[Filled, ...]:
+        """What fits best first, if there are several and enough time is left (seconds); else as they come."""
+        if len(texts) < 2:
+            return texts
+        try:
+            async with asyncio.timeout(left):
+                scores = await self.score(request, [one.text for one in texts])
+        except TimeoutError:
+            return texts
+        scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
+        return tuple(sorted(scored, key=lambda one: -(one.score or 0.0)))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         # Weights that have seen both sides little or never say how well a text fits by what they think of the line
@@ -144,13 +169,14 @@ class LocalFiller:
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
         limits, healed = request.limits, built.hole.healed
+        searches = request.mode == "quality" and request.draft is None and limits.lines == 1
         return [
             Task(
                 context=built.context,
                 canvases=canvases,
                 committed=committed,
                 mode=request.mode,
-                alternatives=request.alternatives,
+                alternatives=max(request.alternatives, SEARCHED * searches),
                 max_tokens=limits.tokens,
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,

@@ -108,16 +108,16 @@ class TestComplete:
 
 class TestAlternatives:
     def script(self, _context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
-        words = {name: TOKENS.encode(name)[0] for name in ("a", "b", "c")}
-        last = words["c"] if (committed or canvas.ids)[0] == words["b"] else EOM
-        said = [{words["a"]: 0.6, words["b"]: 0.3, words["c"]: 0.05}, {last: 0.95}, *[{EOM: 0.95}] * 30]
+        a, b, bracket = (TOKENS.encode(name)[0] for name in ("a", "b", "("))
+        last = bracket if (committed or canvas.ids)[0] == b else EOM
+        said = [{a: 0.6, b: 0.3, bracket: 0.05}, {last: 0.95}, *[{EOM: 0.95}] * 30]
         return predict(*said[len(committed) :][: len(canvas)])
 
     @pytest.mark.parametrize("mode", ["speedy", "causal"])
     async def test_are_distinct_texts_the_best_first(self, filler: Make, mode: str) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script)
         result = await filler(denoiser).fill(replace(REQUEST, alternatives=3, mode=mode))
-        assert texts(result)[:2] == ["a", "bc"]
+        assert texts(result)[:2] == ["a", "b("]
 
     async def test_equal_texts_are_one(self, filler: Make) -> None:
         """ "ab" as one token and as two."""
@@ -370,6 +370,45 @@ class TestCancelling:
         await asyncio.to_thread(made.close)
         done = await asyncio.gather(*tasks, return_exceptions=True)
         assert isinstance(done[-1], asyncio.CancelledError)
+
+
+class TestOneLineAmongSeveral:
+    """`a` is the likelier word, and what it begins ends less likely than what `b` does."""
+
+    request = replace(REQUEST, mode="quality", limits=Limits(lines=1))
+
+    def script(self, _context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+        a, b = (TOKENS.encode(name)[0] for name in ("a", "b"))
+        end = 0.2 if (committed or tuple(canvas.ids))[0] == a else 0.9
+        said = [{a: 0.6, b: 0.3}, *[{EOM: end}] * 30]
+        return predict(*said[len(committed) :][: len(canvas)])
+
+    async def asked(self, filler: Make, request: FillRequest, seconds: float = 0.0) -> list[str]:
+        return texts(await filler(ScriptedDenoiser(CONTROL, self.script, seconds)).fill(request))
+
+    async def test_quality_takes_the_one_with_the_best_score(self, filler: Make) -> None:
+        result = await filler(ScriptedDenoiser(CONTROL, self.script)).fill(self.request)
+        assert texts(result) == ["b", "a"]
+        assert [one.score for one in result.texts] == pytest.approx([math.log(0.3 * 0.9), math.log(0.6 * 0.2)])
+
+    @pytest.mark.parametrize(("mode", "lines"), [("speedy", 1), ("causal", 1), ("quality", 0), ("quality", 3)])
+    async def test_others_find_one(self, filler: Make, mode: str, lines: int) -> None:
+        assert await self.asked(filler, replace(self.request, mode=mode, limits=Limits(lines=lines))) == ["a"]
+
+    @pytest.mark.parametrize("mode", ["speedy", "causal"])
+    async def test_alternatives_come_in_the_order_of_their_score(self, filler: Make, mode: str) -> None:
+        assert await self.asked(filler, replace(self.request, mode=mode, alternatives=2)) == ["b", "a"]
+
+    async def test_drafts_of_a_repair_are_its_own_to_score(self, filler: Make) -> None:
+        assert (await self.asked(filler, replace(self.request, draft="a", suspects=((0, 1),))))[0] == "a"
+
+    async def test_past_the_deadline_the_likeliest_is_taken(self, filler: Make) -> None:
+        request = replace(self.request, limits=Limits(lines=1, deadline=0.2))
+        assert (await self.asked(filler, request, seconds=0.15))[0] == "a"
+
+    async def test_a_cold_file_is_not_read_for_it(self, filler: Make) -> None:
+        request = replace(self.request, prefix="value = compute(value)\n" * 300)
+        assert (await self.asked(filler, request))[0] == "a"
 
 
 class TestEngineBehind:
