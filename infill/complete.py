@@ -16,7 +16,7 @@ from infill.document import Snapshot
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
-from infill.region import Region, damage, doubt, placed, windows
+from infill.region import Region, damage, doubt, parts, placed, windows
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -162,10 +162,23 @@ class Completer:
         preferences: Preferences = DEFAULTS,
         on_step: Callable[[Step], None] | None = None,
     ) -> Repair:
-        """A better text for the code around [start, end), or none."""
+        """A better text for the code around [start, end), or none; in pieces, of which each has the deadline."""
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Repair(reason=reason)
-        region = Region.around(snapshot, start, end)
+        found = [
+            await self._piece(snapshot, Region.around(snapshot, *piece), others, preferences, on_step)
+            for piece in parts(snapshot, start, end)
+        ]
+        return _together(found)
+
+    async def _piece(
+        self,
+        snapshot: Snapshot,
+        region: Region,
+        others: Sequence[Snapshot],
+        preferences: Preferences,
+        on_step: Callable[[Step], None] | None,
+    ) -> Repair:
         whole = self._request(snapshot, region.start, region.end, "", others, preferences)
         whole = replace(whole, urgent=False, on_step=on_step)
         try:
@@ -347,6 +360,19 @@ def _likeliest(
         if not broken and len(sound) == CANDIDATES:
             break
     return [candidate for _, candidate in sorted(sound, key=itemgetter(0))[:CANDIDATES]]
+
+
+def _together(found: Sequence[Repair]) -> Repair:
+    """The repairs of several pieces as one."""
+    if len(found) == 1:
+        return found[0]
+    better = [one for one in found if one.edits]
+    return Repair(
+        edits=tuple(chain.from_iterable(one.edits for one in better)),
+        reason="" if better else found[0].reason,
+        gain=sum(one.gain for one in better),
+        report=sum((one.report for one in found), FillReport()),
+    )
 
 
 def _sure(filled: Filled, preferences: Preferences) -> bool:

@@ -19,9 +19,7 @@ from typing import Any
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.edits import apply
-from infill.filler import FillReport
 from infill.languages import language_of_path
-from infill.region import parts
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.settings import MODES
@@ -101,15 +99,13 @@ async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dic
     text = _text(_field(asked, "text", str))
     snapshot = Snapshot.open(path or "untitled:", 0, _field(asked, "language", str, language_of_path(path)), text)
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    places = parts(snapshot, *_region(snapshot, asked))
-    repairs = [await completer.repair(snapshot, *place, preferences=preferences) for place in places]
-    edits = [edit for repair in repairs for edit in repair.edits]
-    report = sum((repair.report for repair in repairs), FillReport())
+    repair = await completer.repair(snapshot, *_region(snapshot, asked), preferences=preferences)
+    edits, report = repair.edits, repair.report
     return {
         "text": apply(text, edits),
         "edits": [{"start": edit.start, "end": edit.end, "text": edit.text} for edit in edits],
-        "score": sum(repair.gain for repair in repairs if repair.edits),
-        "reason": "" if edits else repairs[0].reason,
+        "score": repair.gain if edits else 0.0,
+        "reason": repair.reason,
         "ms": round(report.ms, 1),
         "forwards": report.forwards,
         "tokens": report.tokens,

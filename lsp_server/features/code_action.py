@@ -29,6 +29,8 @@ DEADLINE = 2.0
 _PROGRESS_AFTER = 0.3
 _TITLE_MOST = 60
 _DIAGNOSTICS_MOST = 8
+_REWRITE_MOST = 120
+"""Lines of a selection that one click looks at: each dozen may take DEADLINE."""
 
 Offer = types.CodeAction | types.Command
 
@@ -42,6 +44,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     Editors ask at every cursor stop: a bare cursor tells where to warm the cache.
     """
     from infill import manners
+    from infill.region import MOST_LINES
 
     asked = session.question(params.text_document.uri)
     if asked is None or not session.settings.fix or manners.denied("untitled:", asked.snapshot.text):
@@ -54,11 +57,21 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
         for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
             title = f"redraft: fix “{_short(one.message)}”"
+            span = _first(snapshot, span, MOST_LINES)
             offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, span, one))
     if start < end and _wanted(types.CodeActionKind.RefactorRewrite, params.context.only):
-        title = "redraft: rewrite the selection"
-        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, (start, end), None))
+        span = _first(snapshot, (start, end), _REWRITE_MOST)
+        what = "the selection" if span[1] == end else f"the first {_REWRITE_MOST} lines of the selection"
+        title = f"redraft: rewrite {what}"
+        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, span, None))
     return offers
+
+
+def _first(snapshot: Snapshot, span: tuple[int, int], lines: int) -> tuple[int, int]:
+    """No more than so many lines of a span."""
+    start, end = span
+    last = min(snapshot.line_of(start) + lines, snapshot.line_count) - 1
+    return start, min(end, snapshot.line_range(last)[1])
 
 
 def _wanted(kind: types.CodeActionKind, only: Sequence[types.CodeActionKind | str] | None) -> bool:

@@ -74,6 +74,15 @@ async def test_a_slip_is_put_right(completer: Completer, right: str, wrong: str,
     assert text == CODE.replace("\n", newline)
 
 
+async def test_several_pieces_are_one_repair(completer: Completer) -> None:
+    """The first and the last line that is wrong are more than a dozen lines apart."""
+    wrong = CODE.replace("self.path = path", "self.path = pathh").replace("self.items))", "self.items)))")
+    snapshot = Snapshot.open("file:///shop/inventory.py", 1, "python", wrong)
+    found = await completer.repair(snapshot, wrong.index("self.path = "), len(wrong), preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == CODE
+    assert found.reason == ""
+
+
 @pytest.mark.parametrize("line", [line for line in CODE.splitlines() if line.startswith("        ")])
 async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> None:
     text, found = await repaired(completer, CODE, line)

@@ -60,6 +60,22 @@ async def test_listing_offers_a_title_per_diagnostic_and_runs_no_model(ready: Ed
     assert await ready.calls() == {}
 
 
+async def test_a_long_selection_is_looked_at_in_part_and_the_title_says_so(ready: Editor) -> None:
+    ready.open("line = 1\n" * 150)
+    (some,) = await ready.actions(Range(Position(0, 2), Position(119, 4)))
+    assert (some.title, some.data["start"], some.data["end"]) == ("redraft: rewrite the selection", 2, 119 * 9 + 4)
+    (whole,) = await ready.actions(Range(Position(0, 0), Position(150, 0)))
+    assert whole.title == "redraft: rewrite the first 120 lines of the selection"
+    assert (whole.data["start"], whole.data["end"]) == (0, 120 * 9 - 1)
+
+
+async def test_a_diagnostic_of_many_lines_is_about_the_first_dozen(ready: Editor) -> None:
+    ready.open("line = 1\n" * 40)
+    many = Range(Position(3, 0), Position(39, 0))
+    offer, _ = await ready.actions(many, "too complex", at=many)
+    assert (offer.data["start"], offer.data["end"]) == (3 * 9, 15 * 9 - 1)
+
+
 async def test_a_cursor_stop_warms_the_cache_and_offers_nothing_by_itself(ready: Editor) -> None:
     ready.open(TEXT)
     for _ in range(3):
