@@ -1,0 +1,59 @@
+"""Weights between two checkpoints."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+from engine.backends.torch import TorchForward
+from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
+from engine.tokenizer import Tokenizer
+from tests.fakes import tiny_config, tiny_forward
+from training.blend import Weights, blend
+from training.train import write_model
+
+CONTROL = [3, 5]
+
+
+def weights(value: float) -> Weights:
+    return {"embed": np.full((30, 4), value, np.float32), "layers.0.qkv": np.full((3, 4), value, np.float32)}
+
+
+def test_is_part_of_the_way() -> None:
+    mixed = blend(weights(1.0), weights(5.0), 0.25, CONTROL)
+    assert (mixed["layers.0.qkv"] == 2.0).all()
+    assert (np.delete(mixed["embed"], CONTROL, 0) == 2.0).all()
+    assert mixed["embed"].dtype == np.float32
+
+
+def test_control_tokens_are_as_they_were_trained() -> None:
+    assert (blend(weights(1.0), weights(5.0), 0.25, CONTROL)["embed"][CONTROL] == 5.0).all()
+
+
+def test_models_of_different_shapes_are_one_sentence() -> None:
+    other = weights(1.0) | {"layers.0.qkv": np.zeros((4, 4), np.float32)}
+    with pytest.raises(CheckpointError, match="different shapes; blend a run with the weights"):
+        blend(weights(1.0), other, 0.5, CONTROL)
+
+
+def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
+    tokens = EMBEDDED / "tokenizer.json"
+    size = Tokenizer.load(tokens).size
+    forward = tiny_forward(size)
+    assert isinstance(forward, TorchForward) and forward._model is not None
+    for name, factor in (("start", 1.0), ("arrived", 5.0)):
+        with torch.no_grad():
+            forward._model.norm.fill_(factor)
+        write_model(tmp_path / name, tiny_config(size), forward._model, tokens)
+    command = [sys.executable, "-m", "training.blend", "start", "arrived", "--share", "0.25", "--out", "out"]
+    subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+    made = Checkpoint.open(tmp_path / "out")
+    assert (load_file(made.path("model.safetensors"))["norm"] == 2.0).all()
+    assert made.config.name == tiny_config(size).name

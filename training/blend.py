@@ -1,0 +1,53 @@
+"""Part of the way from where a training run started to where it arrived.
+
+    python -m training.blend START ARRIVED --share 0.5 --out FOLDER
+
+A few updates on one task cost some of what the start knew of others; weights between the two keep most of both, and are
+often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tokenizers
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from engine.checkpoint import Checkpoint, CheckpointError
+from training.convert import write_folder
+
+Weights = dict[str, NDArray[np.float32]]
+
+
+def blend(start: Weights, arrived: Weights, share: float, control: Sequence[int]) -> Weights:
+    """(1 - share) start + share arrived, float32. The embedding's `control` rows are the trained ones: in the start
+    they are noise. Raises CheckpointError for weights of different shapes."""
+    if {name: one.shape for name, one in start.items()} != {name: one.shape for name, one in arrived.items()}:
+        raise CheckpointError("The models have different shapes; blend a run with the weights that it started from.")
+    mixed = {name: ((1 - share) * start[name] + share * arrived[name]).astype(np.float32) for name in start}
+    mixed["embed"][control] = arrived["embed"][control]
+    return mixed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("start", type=Path, help="the model folder that the run started from, in full precision")
+    parser.add_argument("arrived", type=Path, help="what the run wrote")
+    parser.add_argument("--share", type=float, default=0.5, help="0: the start, 1: the trained weights (default: 0.5)")
+    parser.add_argument("--out", type=Path, required=True, help="model folder to write")
+    given = parser.parse_args()
+    start, arrived = Checkpoint.open(given.start), Checkpoint.open(given.arrived)
+    before, after = (load_file(one.path("model.safetensors")) for one in (start, arrived))
+    mixed = blend(before, after, given.share, sorted(arrived.config.control.never_text))
+    tokenizer = tokenizers.Tokenizer.from_file(str(arrived.path("tokenizer.json")))
+    write_folder(given.out, replace(arrived.config, files={}), mixed, tokenizer)
+    print(f"wrote {given.out}")
+
+
+if __name__ == "__main__":
+    main()
