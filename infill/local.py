@@ -28,8 +28,10 @@ Calibration = Callable[[float], float]
 """Joint probability of the shown tokens -> probability that the text is right, fitted on held-out code."""
 
 CANVAS_MOST = 32
-SEARCHED = 8
-"""Texts that `quality` chooses among where one line is asked for."""
+SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
+"""Texts to choose among, by mode."""
+SURE = math.log(0.3)
+"""Log-probability of a line left to right from which on `speedy` looks for no better one."""
 OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
 
@@ -102,9 +104,21 @@ class LocalFiller:
         )
 
     async def fill(self, request: FillRequest) -> FillResult:
-        """Several texts for a hole come in the order of their score; where one line is asked for, `quality` finds
-        several to choose from."""
-        began, built = time.monotonic(), self._prompt(request)
+        """Several texts come in the order of their score, unless `speedy` is sure of the likeliest."""
+        began, several = time.monotonic(), max(request.alternatives, self._width(request))
+        found, cold = await self._generated(replace(request, alternatives=several))
+        if cold or request.draft is not None or _sure(request, found.texts):
+            return found
+        return replace(found, texts=await self._by_score(_within(request, began), found.texts))
+
+    def _width(self, request: FillRequest) -> int:
+        """Texts to choose among where one line is asked for: weights with an untrained canvas are no surer of any."""
+        one_line = request.draft is None and request.limits.lines == 1
+        return SEARCHED.get(request.mode, 1) if one_line and (self._heals or request.mode == "quality") else 1
+
+    async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
+        """What the engine makes of it, and whether only what is near the cursor was read."""
+        built = self._prompt(request)
         generations = await asyncio.gather(*(self._job(request, task) for task in self._tasks(request, built)))
         cold = any(generation.cold for generation in generations)
         if cold:
@@ -115,21 +129,14 @@ class LocalFiller:
                 filled = self._filled(candidate, generation, request, built.hole)
                 texts.setdefault(filled.text, filled)
         read = sum(len(stream.ids) for stream in built.context.streams)
-        report = replace(_report(generations), prompt_tokens=read)
-        if cold or request.draft is not None:
-            return FillResult(tuple(texts.values()), report)
-        deadline = request.limits.deadline
-        left = None if deadline is None else began + deadline - time.monotonic()
-        return FillResult(await self._by_score(request, tuple(texts.values()), left), report)
+        return FillResult(tuple(texts.values()), replace(_report(generations), prompt_tokens=read)), cold
 
-    async def _by_score(
-        self, request: FillRequest, texts: tuple[Filled, ...], left: float | None
-    ) -> tuple[Filled, ...]:
-        """What fits best first, if there are several and enough time is left (seconds); else as they come."""
+    async def _by_score(self, request: FillRequest, texts: tuple[Filled, ...]) -> tuple[Filled, ...]:
+        """What fits best first, if there are several and there is time; else as they come."""
         if len(texts) < 2:
             return texts
         try:
-            async with asyncio.timeout(left):
+            async with asyncio.timeout(request.limits.deadline):
                 scores = await self.score(request, [one.text for one in texts])
         except TimeoutError:
             return texts
@@ -169,14 +176,13 @@ class LocalFiller:
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
         limits, healed = request.limits, built.hole.healed
-        searches = request.mode == "quality" and request.draft is None and limits.lines == 1
         return [
             Task(
                 context=built.context,
                 canvases=canvases,
                 committed=committed,
                 mode=request.mode,
-                alternatives=max(request.alternatives, SEARCHED * searches),
+                alternatives=request.alternatives,
                 max_tokens=limits.tokens,
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
@@ -267,6 +273,20 @@ class LocalFiller:
                 Slot(piece, _state(canvas, slot, kinds, self.engine.control.mask, drafted), float(canvas.probs[slot]))
             )
         return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
+
+
+def _sure(request: FillRequest, texts: Sequence[Filled]) -> bool:
+    """Whether the first of the texts is good enough for somebody who types."""
+    likely = bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
+    return likely and request.alternatives == 1 and request.mode in ("speedy", "auto")
+
+
+def _within(request: FillRequest, began: float) -> FillRequest:
+    """The same with what is left of its time (`began`: monotonic seconds)."""
+    deadline = request.limits.deadline
+    if deadline is None:
+        return request
+    return replace(request, limits=replace(request.limits, deadline=max(0.0, began + deadline - time.monotonic())))
 
 
 def _following(suffix: str) -> str:

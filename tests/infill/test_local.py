@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
@@ -409,6 +410,62 @@ class TestOneLineAmongSeveral:
     async def test_a_cold_file_is_not_read_for_it(self, filler: Make) -> None:
         request = replace(self.request, prefix="value = compute(value)\n" * 300)
         assert (await self.asked(filler, request))[0] == "a"
+
+
+class TestADoubtfulDraft:
+    """Left to right `a` is the likelier word, and the line that follows is likelier after `b`."""
+
+    request = replace(REQUEST, prefix="def f(a, b):\n", suffix="\nprint(b)\n")
+
+    def script(self, likelier: float) -> Callable[..., Prediction]:
+        first, second = (TOKENS.encode(f"\n    {word}\nprint(b)") for word in ("a", "b"))
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            n = len(committed)
+            here = [path[n] for path in (first, second) if n < len(path) and tuple(path[:n]) == committed]
+            if len(here) == 2:
+                return predict({here[0]: 0.9} if here[0] == here[1] else {here[0]: likelier, here[1]: 0.2})
+            late = n > 1 + len(first) - len(TOKENS.encode("print(b)")) and committed == tuple(first[:n])
+            return predict({(here or [EOM])[0]: 0.01 if late else 0.9, 17: 0.005})
+
+        return answer
+
+    async def asked(self, filler: Make, likelier: float, **changes: object) -> FillResult:
+        made = filler(ScriptedDenoiser(CONTROL, self.script(likelier)), LEFT_TO_RIGHT, heals=True)
+        return await made.fill(replace(self.request, **changes))  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("mode", ["speedy", "auto"])
+    async def test_is_compared_with_others(self, filler: Make, mode: str) -> None:
+        result = await self.asked(filler, 0.3, mode=mode)
+        assert texts(result)[:2] == ["    b", "    a"]
+        alone = await self.asked(filler, 0.3, mode="causal")
+        assert result.report.forwards > alone.report.forwards
+
+    async def test_one_that_is_sure_is_taken(self, filler: Make) -> None:
+        result = await self.asked(filler, 0.75, mode="speedy")
+        assert result.texts[0].text == "    a"
+        assert texts(await self.asked(filler, 0.75, mode="quality"))[0] == "    b"
+
+    @pytest.mark.parametrize("changes", [{"mode": "causal"}, {"limits": Limits(lines=0)}, {"limits": Limits(lines=2)}])
+    async def test_nor_is_one_of_the_baseline_or_of_several_lines(
+        self, filler: Make, changes: dict[str, object]
+    ) -> None:
+        result = await self.asked(filler, 0.3, **changes)
+        assert texts(result)[0].startswith("    a")
+        assert len(result.texts) == 1
+
+    async def test_without_time_to_compare_the_likeliest_is_taken(self, filler: Make) -> None:
+        denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
+        quick, line = denoiser.answer, len(TOKENS.encode("\n    a\n"))
+
+        def slow_behind_the_line(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            time.sleep(1.1 * (len(committed) > line))
+            return quick(context, committed, canvas)
+
+        denoiser.answer = slow_behind_the_line
+        made = filler(denoiser, LEFT_TO_RIGHT, heals=True)
+        result = await made.fill(replace(self.request, limits=Limits(lines=1, deadline=1.0)))
+        assert result.texts[0].text == "    a"
 
 
 class TestEngineBehind:

@@ -300,11 +300,6 @@ class TestCard:
         assert "+7.0 points" in text and "-2.0 points (40.0 % beside 42.0 %)" in text
         assert "+1.0 points (42.0 % beside 41.0 %)" in text
 
-    def test_weights_without_a_canvas_are_not_shown_thrice(self) -> None:
-        text = card.table({"humaneval": {"runs": [self.run("causal", 28), self.run("quality", 36)]}})
-        assert "28.0 % (20.1–37.5, n 100) (left to right: `speedy` is `causal` on these weights)" in text
-        assert card.UNTRAINED in text and "+8.0 points (36.0 % beside 28.0 %)" in text
-
     def test_new_figures_go_between_the_marks_beside_the_old_ones(self, folder: Path) -> None:
         checkpoint = self.checkpoint(folder)
         card.update(checkpoint, {"humaneval": {"runs": [self.run("speedy", 40)]}})

@@ -21,7 +21,7 @@ from training.evaluate.frontier import frontier
 from training.evaluate.humaneval import humaneval
 from training.evaluate.infilling import infilling
 from training.evaluate.repair import repair
-from training.evaluate.session import Session
+from training.evaluate.session import MODES, Session
 from training.serving import Served
 
 QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] = {
@@ -55,7 +55,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="other held-out shards than the repository's")
     parser.add_argument("--limit", type=int, default=0, help="at most so many holes a row, for a quick look")
     parser.add_argument("--set", action="append", default=[], choices=tuple(SETS), help="these HumanEval sets alone")
-    parser.add_argument("--mode", default="", choices=("speedy", "quality", "causal"), help="this mode alone")
+    parser.add_argument("--mode", default="", choices=MODES, help="this mode alone")
     parser.add_argument("--oracle", action="store_true", help="HumanEval with the middle's length told, alone")
     parser.add_argument("--backend", default="onnx", choices=("onnx", "torch"))
     parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")

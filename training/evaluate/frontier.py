@@ -66,10 +66,13 @@ async def frontier(session: Session) -> dict[str, Any]:
 
 def settings(published: Modes) -> list[Point]:
     """The published modes, and speedy with other thresholds where the weights know a canvas."""
-    points = [Point("causal", published.causal), Point("quality", published.quality, "quality")]
+    points = [
+        Point("causal", published.causal, "causal"),
+        Point("quality", published.quality, "quality"),
+        Point("speedy", published.speedy),
+    ]
     if published.speedy.causal:
         return points
-    points.append(Point("speedy", published.speedy))
     edits = EDITS if published.speedy.edit_threshold is not None else (None,)
     for fill, edit in itertools.product(FILLS, edits):
         mode = replace(published.speedy, fill_threshold=fill, edit_threshold=edit)

@@ -8,7 +8,7 @@ from typing import Any
 from tqdm import tqdm
 
 from benchmarks.humaneval import SETS, Task, read_tasks
-from training.evaluate.session import Answer, Session, says_again, speed
+from training.evaluate.session import MODES, Answer, Session, says_again, speed
 from training.evaluate.share import Share
 
 
@@ -41,7 +41,7 @@ async def humaneval(session: Session) -> dict[str, Any]:
     runs = []
     for name in session.sets or ("SingleLine", "MultiLine", "RandomSpanLight"):
         single = name == "SingleLine"
-        free = session.modes if single and not session.only else (session.mode,)
+        free = MODES if single and not session.only else (session.mode,)
         runs += [(name, mode, False) for mode in free if not session.oracle]
         runs += [(name, session.mode, True)] if session.oracle or (single and not session.only) else []
     return {"runs": [await one_set(session, *run) for run in runs]}

@@ -15,6 +15,7 @@ from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, L
 from training.evaluate.places import OTHER_PLACES, PYTHON_PLACES, Place, held_out, places
 from training.serving import Served
 
+MODES = ("speedy", "quality", "causal")
 MOST_TOKENS = 192
 """Tokens of the longest middle that is asked for; the longest of the development sets has 157."""
 
@@ -109,14 +110,9 @@ class Session:
         self.completer = Completer(self.heard)
 
     @property
-    def modes(self) -> tuple[str, ...]:
-        """The modes that differ: for weights whose canvas is untrained, `speedy` is `causal`."""
-        return ("causal", "quality") if self.served.engine.modes.speedy.causal else ("speedy", "quality", "causal")
-
-    @property
     def mode(self) -> str:
-        """What an editor's completions use."""
-        return self.only or self.modes[0]
+        """What an editor's completions use, if no other is asked for."""
+        return self.only or MODES[0]
 
     @property
     def places(self) -> list[Place]:
