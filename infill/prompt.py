@@ -273,7 +273,10 @@ def snippet_streams(tokens: Tokens, control: ControlIds, snippets: Sequence[Snip
 
 
 def heal_tail(tokens: Tokens, prefix: str) -> tuple[list[int], str]:
-    """The tail without its last token, and that token's text."""
+    """The tail without its last token, and that token's text; of blanks the last one alone, because that one is of the
+    word that follows (of eight, seven are a token, and the eighth begins ` return`)."""
+    if len(prefix) > 1 and prefix[-1] in " \t" and prefix[-2].isspace():
+        return tokens.encode(prefix[safe_boundary(prefix) : -1])[-PREFIX_MOST // 2 :], prefix[-1]
     tail = _encode_tail(tokens, prefix)
     if not tail:
         return tail, ""

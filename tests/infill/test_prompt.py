@@ -437,6 +437,19 @@ class TestHealing:
         answer = TOKENS.encode(built.hole.healed + written)
         assert prompt.read(TOKENS, answer, built.hole) == written
 
+    @pytest.mark.parametrize("blanks", ["\n    ", "\n        ", "\n\n            ", "\n\t\t", "x  ", "a = "])
+    def test_after_blanks_the_word_that_follows_has_the_tokens_it_always_has(self, blanks: str) -> None:
+        """Of an indentation the last blank is the next word's; healed whole, it could only grow."""
+        before, word = f"def f():{blanks}", "return 1"
+        built = build(before, heal=True)
+        assert built.hole.healed == before[-1]
+        assert built.first is not None
+        middle = TOKENS.encode(built.hole.healed + word)
+        assert middle[0] in built.first
+        assert built.context.opening is not None
+        read = [*ids(built, "prefix"), built.context.opening]
+        assert (read + middle)[-6:] == TOKENS.encode("pkg/mod.py\n" + before + word)[-6:]
+
     def test_a_middle_that_did_not_write_it_again_is_nothing(self) -> None:
         built = build("os.pa", heal=True)
         assert prompt.read(TOKENS, TOKENS.encode("q"), built.hole) == ""
