@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import takewhile, zip_longest
+from itertools import chain, takewhile, zip_longest
 from typing import Any
 
 import numpy as np
@@ -351,7 +351,8 @@ class _Run:
         """The most probable token again and again; a forward also checks a guess at what follows, and each token that
         was guessed right saves a forward (`lookup`)."""
         beam = Beam(0.0, Candidate((), (), False))
-        text = np.concatenate([np.asarray(stream.ids, np.int64) for stream in self.context.streams])
+        opening = () if self.context.opening is None else (self.context.opening,)
+        text = np.array([*chain.from_iterable(stream.ids for stream in self.context.streams), *opening], np.int64)
         while not self._over(beam) and not self.late():
             written = self.task.committed + beam.candidate.ids
             guess = self._guess(np.append(text, written), len(beam.candidate.ids))

@@ -87,6 +87,13 @@ class TestLeftToRight:
         assert guessing.candidates == plain.candidates
         assert guessing.cost.forwards <= plain.cost.forwards
 
+    def test_the_token_that_opens_the_middle_was_read_too(self) -> None:
+        denoiser = ScriptedDenoiser.saying(CONTROL, [[C, D]])
+        denoiser.lookahead = 8
+        opened = replace(reading(A, B, C, D, E, A), opening=B)
+        run(denoiser, replace(self.task, context=opened))
+        assert [call.committed for call in denoiser.calls] == [(), (C,), (C, D)]
+
     def test_nothing_is_guessed_beyond_what_was_asked_for(self) -> None:
         denoiser = ScriptedDenoiser.saying(CONTROL, [[A, B, NEWLINE, C]])
         denoiser.lookahead = 8
