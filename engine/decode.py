@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, takewhile, zip_longest
 from typing import Any
@@ -28,6 +28,8 @@ CHUNK = 64
 OVERLAP = 8
 """Committed tokens that the next canvas takes back as drafts, so that both sides of the seam are edited together."""
 SMALL_CANVAS = 8
+FAVOURED = 4
+"""Beams that a task's favour may keep beside the most probable ones."""
 COLD = 320
 """Pending context tokens above which a request with a `nearby` context is answered from that one."""
 
@@ -52,7 +54,8 @@ class Task:
     `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. first: ids the first token
     of a causal answer is chosen among (token healing), or None. nearby: a small context to answer from when more than
     COLD tokens of `context` would have to be encoded first, or None. exact: the middle has `max_tokens` tokens, and no
-    end is an answer: the oracle length of infilling benchmarks.
+    end is an answer: the oracle length of infilling benchmarks. favour: nats, 0 or more, by which a middle so far
+    deserves to be looked at beside the most probable ones (shallow fusion), where several are written left to right.
     """
 
     context: Context
@@ -66,6 +69,7 @@ class Task:
     first: NDArray[np.int64] | None = None
     nearby: Context | None = None
     exact: bool = False
+    favour: Callable[[tuple[int, ...]], float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +354,7 @@ class _Run:
     def _greedy(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
         """The most probable token again and again; a forward also checks a guess at what follows, and each token that
         was guessed right saves a forward (`lookup`)."""
-        beam = Beam(0.0, Candidate((), (), False))
+        beam = Beam()
         opening = () if self.context.opening is None else (self.context.opening,)
         text = np.array([*chain.from_iterable(stream.ids for stream in self.context.streams), *opening], np.int64)
         while not self._over(beam) and not self.late():
@@ -384,21 +388,27 @@ class _Run:
         return said
 
     def _beams(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
-        """Beam search, one token a forward for all beams together."""
-        width = self.task.alternatives
-        live, done = [Beam(0.0, Candidate((), (), False))], list[Beam]()
+        """Beam search, one token a forward for all beams together: the most probable ones, and FAVOURED others that are
+        not far behind them once what is in their favour counts."""
+        live, done = [Beam()], list[Beam]()
         while live and not self.late():
             said = self._next(lease, [self.task.committed + beam.candidate.ids for beam in live])
-            answers = [_ranked(answer, 0, self.rules)[:width] for answer in said]
-            pairs = ((beam, *answer) for beam, some in zip(live, answers, strict=True) for answer in some)
-            grown = _best(self._grown(beam, token, p) for beam, token, p in pairs)
-            done = _best([*done, *(beam for beam in grown if self._over(beam))])[:width]
-            live = [beam for beam in grown if not self._over(beam)][:width]
+            answers = (_ranked(answer, 0, self.rules) for answer in said)
+            grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
+            done = self._kept([*done, *(beam for beam in grown if self._over(beam))])
+            live = self._kept([beam for beam in grown if not self._over(beam)])
             yield Step("token", self.elapsed(), 0, (live or done)[0].candidate.ids)
             # A middle only gets less probable as it grows.
-            if len(done) == width and live and done[-1].score >= live[0].score:
+            if self._kept([*done, *live]) == done:
                 break
-        return [self._bounded(beam.candidate) for beam in _best([*done, *live])[:width]]
+        return [self._bounded(beam.candidate) for beam in _best(self._kept([*done, *live]))]
+
+    def _kept(self, beams: Sequence[Beam]) -> list[Beam]:
+        """The beams that stay, the most probable first, the favoured ones last."""
+        width = self.task.alternatives
+        ordered = _best(beams)
+        others = sorted((beam for beam in ordered[width:] if beam.favour), key=lambda beam: -beam.score - beam.favour)
+        return ordered[:width] + others[:FAVOURED]
 
     def _over(self, beam: Beam) -> bool:
         return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
@@ -406,10 +416,11 @@ class _Run:
     def _grown(self, beam: Beam, token: int, p: float) -> Beam:
         score, old = beam.score + math.log(max(p, 1e-9)), beam.candidate
         if token in self.vocabulary.reserved:
-            return Beam(score, replace(old, ended=True))
+            return replace(beam, score=score, candidate=replace(old, ended=True))
         ids = (*old.ids, token)
         lines = int(self.vocabulary.line_breaks[list(ids)].sum())
-        return Beam(score, Candidate(ids, (*old.probs, p), 0 < self.task.max_lines <= lines))
+        favour = self.task.favour(ids) if self.task.favour is not None else 0.0
+        return Beam(score, favour, Candidate(ids, (*old.probs, p), 0 < self.task.max_lines <= lines))
 
     def _bounded(self, candidate: Candidate) -> Candidate:
         """Cut a middle that outgrew the request back to the tokens asked for."""
@@ -421,10 +432,11 @@ class _Run:
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """A middle being written left to right. score: its log-probability, its end's included."""
+    """A middle being written left to right. score: its log-probability, its end's included. favour: as of the task."""
 
-    score: float
-    candidate: Candidate
+    score: float = 0.0
+    favour: float = 0.0
+    candidate: Candidate = Candidate((), (), False)
 
 
 def _best(beams: Iterable[Beam]) -> list[Beam]:

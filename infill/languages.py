@@ -81,6 +81,17 @@ def grammar(row: Language) -> tree_sitter.Language | None:
 
 
 @cache
+def keywords(row: Language) -> frozenset[str]:
+    """The words that the row's grammar reserves: its tokens that have no name and are spelt with letters."""
+    loaded = grammar(row)
+    if loaded is None:
+        return frozenset()
+    tokens = (at for at in range(1, loaded.node_kind_count) if not loaded.node_kind_is_named(at))
+    kinds = (loaded.node_kind_for_id(at) for at in tokens if loaded.node_kind_is_visible(at))
+    return frozenset(kind for kind in kinds if kind and kind.isalpha())
+
+
+@cache
 def query(row: Language) -> tree_sitter.Query | None:
     """The row's query, compiled once for its grammar, or None for plain text."""
     loaded = grammar(row)

@@ -19,6 +19,7 @@ from infill import prompt
 from infill.confidence import Logistic
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
 from infill.filler import Step as TextStep
+from infill.free_names import free_names, named
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
@@ -30,8 +31,13 @@ Calibration = Callable[[float], float]
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
 """Texts to choose among, by mode."""
+FOLLOWING = {"quality": 3}
+"""Lines after the hole that say which text fits, by mode; elsewhere one."""
 SURE = math.log(0.3)
 """Log-probability of a line left to right from which on `speedy` looks for no better one."""
+FREE_NAME = 6.0
+"""Nats in favour of a middle for each name that it brings and that the code below misses: about what that code loses in
+probability without it. Untrained weights make too little of the suffix to know."""
 OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
 
@@ -137,18 +143,21 @@ class LocalFiller:
             return texts
         try:
             async with asyncio.timeout(request.limits.deadline):
-                scores = await self.score(request, [one.text for one in texts])
+                scores = await self._scores(request, [one.text for one in texts], FOLLOWING.get(request.mode, 1))
         except TimeoutError:
             return texts
         scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
         return tuple(sorted(scored, key=lambda one: -(one.score or 0.0)))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        return await self._scores(request, texts, 1)
+
+    async def _scores(self, request: FillRequest, texts: Sequence[str], lines: int) -> list[Score]:
         # Weights that have seen both sides little or never say how well a text fits by what they think of the line
         # after it (training/LOG.md: 32 against 23 % of lines in `quality`).
         by_line = self._heals
         built = self._prompt(replace(request, suffix="") if by_line else request)
-        end = _following(request.suffix) if by_line else ""
+        end = _following(request.suffix, lines) if by_line else ""
         # What is filled in place ends where the suffix begins.
         ends = () if by_line or self._form.name == "in-place" else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
@@ -189,6 +198,7 @@ class LocalFiller:
                 first=None if committed else self._first(request, built),
                 nearby=built.nearby if request.urgent else None,
                 exact=limits.exact,
+                favour=self._favour(request, healed),
             )
             for committed, canvases in self._starts(request, healed)
         ]
@@ -201,6 +211,14 @@ class LocalFiller:
         ends = self._tokens.newlines[built.first]
         found: NDArray[np.int64] = built.first[ends == built.hole.healed.count("\n")]
         return found
+
+    def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
+        """What speaks for a middle beside its probability: that it brings names which the code below misses."""
+        if not self._heals or request.draft is not None or request.alternatives == 1:
+            return None
+        names = free_names(request.prefix, request.suffix, request.language)
+        text = lambda ids: self._tokens.decode(ids)[len(healed) :]  # noqa: E731
+        return (lambda ids: FREE_NAME * named(text(ids), names)) if names else None
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""
@@ -289,9 +307,9 @@ def _within(request: FillRequest, began: float) -> FillRequest:
     return replace(request, limits=replace(request.limits, deadline=max(0.0, began + deadline - time.monotonic())))
 
 
-def _following(suffix: str) -> str:
-    """What comes after a text, up to the end of the first line that says something."""
-    found = re.match(r"\s*[^\n]{1,200}", suffix)
+def _following(suffix: str, lines: int) -> str:
+    """What comes after a text, up to the end of the first lines that say something."""
+    found = re.match(rf"(?:\s*[^\n]{{1,200}}){{1,{lines}}}", suffix)
     return found.group() if found else "\n"
 
 

@@ -406,6 +406,23 @@ class TestAlternatives:
         _, greedy = run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal"))
         assert [c.ids for c in greedy.candidates] == [(A, B)]
 
+    def test_left_to_right_what_is_favoured_is_looked_at_beside_them(self) -> None:
+        """D is the seventh first token, and what it begins in favour; probabilities and their order stay."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            first = {A: 0.4, B: 0.2, C: 0.1, X: 0.09, Y: 0.08, 17: 0.07, D: 0.01}
+            return predict(first if not committed else {EOM: 0.9, A: 0.05})
+
+        task = Task(HERE, (), mode="causal", alternatives=2, max_tokens=2)
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+        assert [c.ids for c in generation.candidates] == [(A,), (B,)]
+        favoured = replace(task, favour=lambda ids: 9.0 * (ids[0] == D))
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), favoured)
+        assert [c.ids for c in generation.candidates] == [(A,), (B,), (D,), (D, A)]
+        assert generation.candidates[2].probs == pytest.approx((0.01,))
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(favoured, favour=lambda ids: 9.0))
+        assert [c.ids for c in generation.candidates] == [(A,), (B,), (C,), (X,), (Y,), (17,)]
+
     def test_at_most_as_many_as_are_wanted(self) -> None:
         for mode in ("speedy", "causal"):
             task = Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=2)

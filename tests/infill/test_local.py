@@ -468,6 +468,26 @@ class TestADoubtfulDraft:
         assert result.texts[0].text == "    a"
 
 
+class TestNamesThatTheCodeBelowMisses:
+    """`x` is the eighth likeliest name, and the line that follows asks for it."""
+
+    request = replace(REQUEST, prefix="def f(rows):\n    ", suffix=" = 1\n    print(x)\n", limits=Limits(lines=1))
+
+    @staticmethod
+    def script(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+        tokens = [TOKENS.encode(f" {name}")[0] for name in "abcdefgx"]
+        if not committed:
+            return predict({token: 0.5**n for n, token in enumerate(tokens, 1)})
+        return predict({EOM: 0.9 if committed[0] == tokens[-1] else 0.5})
+
+    async def test_are_looked_for(self, filler: Make) -> None:
+        made = filler(ScriptedDenoiser(CONTROL, self.script), LEFT_TO_RIGHT, heals=True)
+        assert "x" in texts(await made.fill(replace(self.request, mode="speedy")))
+        known = replace(self.request, prefix="def f(x):\n    ", mode="speedy")
+        assert "x" not in texts(await made.fill(known))
+        assert texts(await made.fill(replace(self.request, mode="causal"))) == ["a"]
+
+
 class TestEngineBehind:
     async def test_equal_requests_have_equal_answers_whatever_runs_beside_them(self, filler: Make) -> None:
         """The script depends on what it is shown alone, as a model does."""

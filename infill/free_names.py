@@ -1,0 +1,140 @@
+"""Names that the code below a hole uses and nothing above it brings: the hole most likely does.
+
+    <hole>                                       for idx, elem in enumerate(numbers):
+        for idx2, elem2 in enumerate(numbers):
+            if idx != idx2:
+
+All by characters and indentation: a tree of code in which a line is missing knows neither scopes nor what a name does.
+"""
+
+from __future__ import annotations
+
+import builtins
+import re
+from collections.abc import Iterable, Iterator
+
+from infill.languages import keywords, language
+
+LINES = 8
+"""Written lines below that are looked at: the farther a name, the less it says of the hole."""
+SCOPE, WIDTH = 20_000, 400
+"""Characters above in which names are looked for, and of a line below."""
+_NAME = re.compile(r"[^\W\d]\w*")
+_NO_CODE = re.compile(
+    r'"""[\s\S]*?(?:"""|\Z)|\'\'\'[\s\S]*?(?:\'\'\'|\Z)|/\*[\s\S]*?(?:\*/|\Z)'
+    r'|\w*"(?:\\.|[^"\\\n])*"?|\w*\'(?:\\.|[^\'\\\n])*\'|`[^`]*`?|(?://|#).*'
+)
+_LISTS = re.compile(r"(?:pub )?(?:from|import|use|const|var|static|package)\b|#")
+"""How a line at the margin begins whose indented lines bring names to the whole file, too."""
+_MEMBERS = re.compile(r"(?:[\w()]+[ \t]+)*(?:class|struct|impl|interface|namespace|mod|module|trait|enum|object)\b")
+"""Heads of blocks whose members do not see each other by bare names."""
+_DEFINED = re.compile(
+    r"^(?:\w+[ \t]+)*(?:def|class|func|fn|function|const|let|var|type|struct|enum)[ \t]+(\w+)", re.MULTILINE
+)
+_NOT_HERE_LEFT = re.compile(r"(?:\.|->|::|@)\s*$")
+_NOT_HERE_RIGHT = re.compile(r"\s*(?:\(|::|!\()")
+"""What is a member, called or a path is from elsewhere as a rule."""
+_DECLARED_LEFT = re.compile(
+    r"\bfor\b(?:(?!\bin\b|\bof\b|;|=|:).)*$"  # what a loop goes through
+    r"|\b(?:import|as|def|class|let|const|var|fn|func|function|type|struct|lambda)\b[^=:;)]*$"
+    r"|\b(?!return\b|not\b|in\b|and\b|or\b|if\b|else\b|await\b|yield\b|new\b|case\b|is\b|of\b|throw\b|raise\b|del\b"
+    r"|assert\b|elif\b|while\b|go\b|defer\b|mut\b|ref\b)[^\W\d]\w*[>\]]?(?:\s+[*&]?|\s*[*&]\s*(?=$))$"  # after a type
+)
+_DECLARED_RIGHT = re.compile(
+    r"\s*(?:=(?!=)|:=|:[ \t]*\S|,[^=\n()]*[^=!<>\n]=(?!=))"  # assigned, a parameter or a key
+    r"|\s(?:[*&]\s*)?[^\W\d]\w*\s*[;=,()\[]"  # a type
+)
+_LOOPS = re.compile(r"\bfor\s+([\w\s,()]+?)\s+in\b")
+
+
+def free_names(prefix: str, suffix: str, language_id: str) -> frozenset[str]:
+    """The names that the next lines of `suffix` use, without those that the hole's scope, the top of the file or a
+    definition further down brings; none in text that is no code. Types and constants (capital letters), members and
+    what is called are not looked at: they are from elsewhere as a rule."""
+    if not (reserved := keywords(language(language_id))):
+        return frozenset()
+    above = prefix[-SCOPE:].split("\n")
+    head = _head(above, _depth(above[-1]) if above[-1] else _next_depth(suffix))
+    margin, suffix = _depth(above[head]) if head < len(above) - 1 else -1, suffix[:SCOPE]
+    below = _NO_CODE.sub(_blank, "\n".join(_within(suffix.split("\n"), margin)))
+    known = {*_names(above[head:]), *_names(_top(above[:head])), *_DEFINED.findall(suffix)}
+    known |= reserved | _CONSTANTS | (set(dir(builtins)) if language(language_id).id == "python" else set())
+    free: dict[str, bool] = {}
+    for name, brought in _uses(below):
+        free.setdefault(name, not brought)
+    return frozenset(name for name, is_free in free.items() if is_free and name not in known)
+
+
+def named(text: str, names: frozenset[str]) -> float:
+    """How many of the names stand in a text; of one that is being written at its end, the part that stands."""
+    words = _NAME.findall(text)
+    last = words.pop() if words and text.endswith(words[-1]) else ""
+    whole = names.intersection(words)
+    return len(whole) + max((len(last) / len(name) for name in names - whole if name.startswith(last)), default=0.0)
+
+
+_CONSTANTS = frozenset(("true", "false", "null", "nil", "undefined", "self", "cls", "this", "super"))
+
+
+def _head(lines: list[str], depth: int) -> int:
+    """The line that opens the scope of the last one: the outermost block around it that is no class or module."""
+    head = len(lines) - 1
+    for at in range(len(lines) - 2, -1, -1):
+        line = lines[at]
+        if line.strip() and (deep := _depth(line)) < depth:
+            if _MEMBERS.match(line.lstrip()):
+                break
+            depth, head = deep, at
+    return head
+
+
+def _top(lines: Iterable[str]) -> Iterator[str]:
+    """Lines at the margin, and what imports and declarations there list on indented ones."""
+    lists = False
+    for line in lines:
+        if line[:1].strip():
+            lists = _LISTS.match(line) is not None
+        if line[:1].strip() or lists:
+            yield line
+
+
+def _within(lines: Iterable[str], margin: int) -> Iterator[str]:
+    """Lines up to the end of the scope whose head stands at this margin, LINES written ones at most."""
+    written = 0
+    for number, line in enumerate(lines):
+        if number and line.strip():
+            written += 1
+            if written > LINES or (_depth(line) <= margin and line.lstrip()[0] not in ")]}"):
+                return
+        yield line[:WIDTH]
+
+
+def _uses(code: str) -> Iterator[tuple[str, bool]]:
+    """(name, whether it is brought there) of the names that may be free, in their order; what a comprehension brings
+    stands behind its use, and goes before all of its line."""
+    for line in code.split("\n"):
+        for loop in _LOOPS.finditer(line):
+            if line[: loop.start()].strip():
+                yield from ((name, True) for name in _NAME.findall(loop[1]))
+        for match in _NAME.finditer(line):
+            left, end = line[: match.start()], match.end()
+            if not (match.group()[0].isupper() or _NOT_HERE_LEFT.search(left) or _NOT_HERE_RIGHT.match(line, end)):
+                yield match.group(), bool(_DECLARED_LEFT.search(left) or _DECLARED_RIGHT.match(line, end))
+
+
+def _names(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        yield from _NAME.findall(line)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return re.sub(r"[^\n]", " ", match.group())
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _next_depth(text: str) -> int:
+    """The depth of the first written line."""
+    return next((_depth(line) for line in text.split("\n") if line.strip()), 0)
