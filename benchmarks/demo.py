@@ -13,7 +13,7 @@ from pathlib import Path
 
 FILE = Path(__file__).parent / "data" / "demo.py"
 PLACES = ("self.price * ", "rows = json.", "min(items, key=", "result.append(")
-BROKEN = "len(item)"
+BROKEN = "item.prize"
 
 
 def place_after(text: str, mark: str) -> tuple[int, int]:

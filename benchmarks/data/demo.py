@@ -42,5 +42,5 @@ def names(items: list[Item]) -> list[str]:
 def mean_price(items: list[Item]) -> float:
     total = 0.0
     for item in items:
-        total += item.price
-    return total / len(item)
+        total += item.prize
+    return total / len(items)
