@@ -441,6 +441,20 @@ class TestADoubtfulDraft:
         alone = await self.asked(filler, 0.3, mode="causal")
         assert result.report.forwards > alone.report.forwards
 
+    @pytest.mark.parametrize(("mode", "read"), [("speedy", "    a\nprint(b)"), ("quality", "    a\nprint(b)\n\nc\nd")])
+    async def test_is_compared_by_the_lines_that_follow(self, filler: Make, mode: str, read: str) -> None:
+        """One while somebody types, three where there is time; what is scored is read but for its last token."""
+        quick, seen = self.script(0.3), set[str]()
+
+        def answer(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            seen.add(TOKENS.decode(committed))
+            return quick(context, committed, canvas)
+
+        request = replace(self.request, suffix="\nprint(b)\n\nc\nd\ne\n", mode=mode)
+        await filler(ScriptedDenoiser(CONTROL, answer), LEFT_TO_RIGHT, heals=True).fill(request)
+        whole = tuple(TOKENS.encode("\n" + read))
+        assert TOKENS.decode(whole[:-1]) in seen and TOKENS.decode(whole) not in seen
+
     async def test_one_that_is_sure_is_taken(self, filler: Make) -> None:
         result = await self.asked(filler, 0.75, mode="speedy")
         assert result.texts[0].text == "    a"
