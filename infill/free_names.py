@@ -20,10 +20,12 @@ LINES = 8
 SCOPE, WIDTH = 20_000, 400
 """Characters above in which names are looked for, and of a line below."""
 _NAME = re.compile(r"[^\W\d]\w*")
-_NO_CODE = re.compile(
+_NO_CODE = (
     r'"""[\s\S]*?(?:"""|\Z)|\'\'\'[\s\S]*?(?:\'\'\'|\Z)|/\*[\s\S]*?(?:\*/|\Z)'
-    r'|\w*"(?:\\.|[^"\\\n])*"?|\w*\'(?:\\.|[^\'\\\n])*\'|`[^`]*`?|(?://|#).*'
+    r'|\w*"(?:\\.|[^"\\\n])*"?|\w*\'(?:\\.|[^\'\\\n])*\'|`[^`]*`?'
+    r"|^[ \t]*#.*"
 )
+"""Strings, block comments, what is meant for a preprocessor."""
 _LISTS = re.compile(r"(?:pub )?(?:from|import|use|const|var|static|package)\b|#")
 """How a line at the margin begins whose indented lines bring names to the whole file, too."""
 _MEMBERS = re.compile(r"(?:[\w()]+[ \t]+)*(?:class|struct|impl|interface|namespace|mod|module|trait|enum|object)\b")
@@ -36,13 +38,34 @@ _NOT_HERE_RIGHT = re.compile(r"\s*(?:\(|::|!\()")
 """What is a member, called or a path is from elsewhere as a rule."""
 _DECLARED_LEFT = re.compile(
     r"\bfor\b(?:(?!\bin\b|\bof\b|;|=|:).)*$"  # what a loop goes through
-    r"|\b(?:import|as|def|class|let|const|var|fn|func|function|type|struct|lambda)\b[^=:;)]*$"
-    r"|\b(?!return\b|not\b|in\b|and\b|or\b|if\b|else\b|await\b|yield\b|new\b|case\b|is\b|of\b|throw\b|raise\b|del\b"
-    r"|assert\b|elif\b|while\b|go\b|defer\b|mut\b|ref\b)[^\W\d]\w*[>\]]?(?:\s+[*&]?|\s*[*&]\s*(?=$))$"  # after a type
+    r"|\b(?:import|from|as|def|class|let|const|var|fn|func|function|type|struct|lambda)\b[^=:;)]*$"
 )
-_DECLARED_RIGHT = re.compile(
-    r"\s*(?:=(?!=)|:=|:[ \t]*\S|,[^=\n()]*[^=!<>\n]=(?!=))"  # assigned, a parameter or a key
-    r"|\s(?:[*&]\s*)?[^\W\d]\w*\s*[;=,()\[]"  # a type
+_DECLARED_RIGHT = re.compile(r"\s*(?:=(?!=)|:=|:[ \t]*\S|,[^=\n()]*[^=!<>\n]=(?!=))")
+"""What is assigned, a parameter or a key."""
+_TYPE_LEFT = re.compile(r"([^\W\d]\w*)[>\]]?(?:\s+[*&]?|\s*[*&]\s*)$")
+_TYPE_RIGHT = re.compile(r"\s(?:[*&]\s*)?([^\W\d]\w*)\s*[;=,()\[]")
+"""Two words in a row are a type and what is declared, unless one of them is an operator or begins a statement."""
+_OPERATORS = frozenset(
+    (
+        *(
+            "return",
+            "not",
+            "in",
+            "and",
+            "or",
+            "if",
+            "else",
+            "elif",
+            "while",
+            "await",
+            "yield",
+            "new",
+            "case",
+            "is",
+            "of",
+        ),
+        *("as", "throw", "raise", "del", "delete", "assert", "go", "defer", "range", "mut", "ref", "instanceof", "do"),
+    )
 )
 _LOOPS = re.compile(r"\bfor\s+([\w\s,()]+?)\s+in\b")
 
@@ -51,14 +74,16 @@ def free_names(prefix: str, suffix: str, language_id: str) -> frozenset[str]:
     """The names that the next lines of `suffix` use, without those that the hole's scope, the top of the file or a
     definition further down brings; none in text that is no code. Types and constants (capital letters), members and
     what is called are not looked at: they are from elsewhere as a rule."""
-    if not (reserved := keywords(language(language_id))):
+    row = language(language_id)
+    if not row.grammar:
         return frozenset()
-    above = prefix[-SCOPE:].split("\n")
+    above, suffix = prefix[-SCOPE:].split("\n"), suffix[:SCOPE]
     head = _head(above, _depth(above[-1]) if above[-1] else _next_depth(suffix))
-    margin, suffix = _depth(above[head]) if head < len(above) - 1 else -1, suffix[:SCOPE]
-    below = _NO_CODE.sub(_blank, "\n".join(_within(suffix.split("\n"), margin)))
-    known = {*_names(above[head:]), *_names(_top(above[:head])), *_DEFINED.findall(suffix)}
-    known |= reserved | _CONSTANTS | (set(dir(builtins)) if language(language_id).id == "python" else set())
+    margin = _depth(above[head]) if head < len(above) - 1 else -1
+    below = re.sub(rf"(?m:{_NO_CODE}|{row.line_comment}.*)", _blank, "\n".join(_within(suffix.split("\n"), margin)))
+    known = {*keywords(row), *_RESERVED, *_names(above[head:]), *_names(_top(above[:head])), *_DEFINED.findall(suffix)}
+    if row.id == "python":
+        known.update(dir(builtins))
     free: dict[str, bool] = {}
     for name, brought in _uses(below):
         free.setdefault(name, not brought)
@@ -73,7 +98,8 @@ def named(text: str, names: frozenset[str]) -> float:
     return len(whole) + max((len(last) / len(name) for name in names - whole if name.startswith(last)), default=0.0)
 
 
-_CONSTANTS = frozenset(("true", "false", "null", "nil", "undefined", "self", "cls", "this", "super"))
+_RESERVED = frozenset(("true", "false", "null", "nil", "undefined", "self", "cls", "this", "super"))
+"""What grammars give a name of its own, and what is there in every method."""
 
 
 def _head(lines: list[str], depth: int) -> int:
@@ -118,8 +144,11 @@ def _uses(code: str) -> Iterator[tuple[str, bool]]:
                 yield from ((name, True) for name in _NAME.findall(loop[1]))
         for match in _NAME.finditer(line):
             left, end = line[: match.start()], match.end()
-            if not (match.group()[0].isupper() or _NOT_HERE_LEFT.search(left) or _NOT_HERE_RIGHT.match(line, end)):
-                yield match.group(), bool(_DECLARED_LEFT.search(left) or _DECLARED_RIGHT.match(line, end))
+            if match.group()[0].isupper() or _NOT_HERE_LEFT.search(left) or _NOT_HERE_RIGHT.match(line, end):
+                continue
+            words = _TYPE_LEFT.search(left), _TYPE_RIGHT.match(line, end)
+            typed = any(word is not None and word[1] not in _OPERATORS for word in words)
+            yield match.group(), bool(typed or _DECLARED_LEFT.search(left) or _DECLARED_RIGHT.match(line, end))
 
 
 def _names(lines: Iterable[str]) -> Iterator[str]:

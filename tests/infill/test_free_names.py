@@ -21,6 +21,8 @@ class TestFreeNames:
             ("def f(rows):\n<|>\n    for row in rows:\n        total += row\n    return total\n", {"total"}),
             ("def f(rows):\n    <|>\n        print(row)\n", {"row"}),
             ("def f(rows):\n    <|>\n        if i != j:\n            return i\n", {"i", "j"}),
+            ("def f(a):\n    <|>\n    if key in (1, 2) or key not in (a,):\n        pass\n", {"key"}),
+            ("def f(a):\n    <|>\n    return a // half\n", {"half"}),
             ("x = <|>\nprint(x)\n", set()),
             ("def f(a):\n    <|>\n    return [n for n in a if n > low]\n", {"low"}),
             ("def f(a):\n    <|>\n    left, right = a\n    return left + middle\n", {"middle"}),
