@@ -12,8 +12,9 @@ from __future__ import annotations
 import builtins
 import re
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
-from infill.languages import keywords, language
+from infill.languages import Language, keywords, language
 
 LINES = 8
 """Written lines below that are looked at: the farther a name, the less it says of the hole."""
@@ -46,27 +47,9 @@ _TYPE_LEFT = re.compile(r"([^\W\d]\w*)[>\]]?(?:\s+[*&]?|\s*[*&]\s*)$")
 _TYPE_RIGHT = re.compile(r"\s(?:[*&]\s*)?([^\W\d]\w*)\s*[;=,()\[]")
 """Two words in a row are a type and what is declared, unless one of them is an operator or begins a statement."""
 _OPERATORS = frozenset(
-    (
-        *(
-            "return",
-            "not",
-            "in",
-            "and",
-            "or",
-            "if",
-            "else",
-            "elif",
-            "while",
-            "await",
-            "yield",
-            "new",
-            "case",
-            "is",
-            "of",
-        ),
-        *("as", "throw", "raise", "del", "delete", "assert", "go", "defer", "range", "mut", "ref", "instanceof", "do"),
-    )
-)
+    ("return", "not", "in", "and", "or", "if", "else", "elif", "while", "await", "yield", "new", "case", "is", "of",
+     "as", "throw", "raise", "del", "delete", "assert", "go", "defer", "range", "mut", "ref", "instanceof", "do")
+)  # fmt: skip
 _LOOPS = re.compile(r"\bfor\s+([\w\s,()]+?)\s+in\b")
 
 
@@ -80,13 +63,14 @@ def free_names(prefix: str, suffix: str, language_id: str) -> frozenset[str]:
     above, suffix = prefix[-SCOPE:].split("\n"), suffix[:SCOPE]
     head = _head(above, _depth(above[-1]) if above[-1] else _next_depth(suffix))
     margin = _depth(above[head]) if head < len(above) - 1 else -1
-    below = re.sub(rf"(?m:{_NO_CODE}|{row.line_comment}.*)", _blank, "\n".join(_within(suffix.split("\n"), margin)))
-    known = {*keywords(row), *_RESERVED, *_names(above[head:]), *_names(_top(above[:head])), *_DEFINED.findall(suffix)}
+    below = _code(_within(suffix.split("\n"), margin), row)
+    brought = _code(chain(_top(above[:head]), above[head:]), row)
+    known = {*keywords(row), *_RESERVED, *_NAME.findall(brought), *_DEFINED.findall(suffix)}
     if row.id == "python":
         known.update(dir(builtins))
     free: dict[str, bool] = {}
-    for name, brought in _uses(below):
-        free.setdefault(name, not brought)
+    for name, is_brought in _uses(below):
+        free.setdefault(name, not is_brought)
     return frozenset(name for name, is_free in free.items() if is_free and name not in known)
 
 
@@ -151,9 +135,9 @@ def _uses(code: str) -> Iterator[tuple[str, bool]]:
             yield match.group(), bool(typed or _DECLARED_LEFT.search(left) or _DECLARED_RIGHT.match(line, end))
 
 
-def _names(lines: Iterable[str]) -> Iterator[str]:
-    for line in lines:
-        yield from _NAME.findall(line)
+def _code(lines: Iterable[str], row: Language) -> str:
+    """The lines with blanks in place of what is no code."""
+    return re.sub(rf"(?m:{_NO_CODE}|{row.line_comment}.*)", _blank, "\n".join(lines))
 
 
 def _blank(match: re.Match[str]) -> str:
