@@ -30,7 +30,9 @@ Calibration = Callable[[float], float]
 
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
-"""Texts to choose among, by mode."""
+"""Texts of one line to choose among, by mode."""
+SEVERAL_LINES = {"quality": 4}
+"""Texts of several lines to choose among, by mode, by weights with an untrained canvas."""
 FOLLOWING = {"quality": 3}
 """Lines after the hole that say which text fits, by mode; elsewhere one."""
 SURE = math.log(0.3)
@@ -118,9 +120,12 @@ class LocalFiller:
         return replace(found, texts=await self._by_score(_within(request, began), found.texts))
 
     def _width(self, request: FillRequest) -> int:
-        """Texts to choose among where one line is asked for: weights with an untrained canvas are no surer of any."""
-        one_line = request.draft is None and request.limits.lines == 1
-        return SEARCHED.get(request.mode, 1) if one_line and (self._heals or request.mode == "quality") else 1
+        """Texts to choose among: weights with an untrained canvas are no surer of any."""
+        if request.draft is not None or request.limits.exact:
+            return 1
+        if request.limits.lines == 1:
+            return SEARCHED.get(request.mode, 1) if self._heals or request.mode == "quality" else 1
+        return SEVERAL_LINES.get(request.mode, 1) if self._heals else 1
 
     async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
         """What the engine makes of it, and whether only what is near the cursor was read."""

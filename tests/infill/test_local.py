@@ -468,6 +468,11 @@ class TestADoubtfulDraft:
         assert texts(result)[0].startswith("    a")
         assert len(result.texts) == 1
 
+    @pytest.mark.parametrize("lines", [0, 2])
+    async def test_of_several_lines_is_compared_where_there_is_time(self, filler: Make, lines: int) -> None:
+        result = await self.asked(filler, 0.75, mode="quality", limits=Limits(lines=lines))
+        assert result.texts[0].text.startswith("    b")
+
     async def test_without_time_to_compare_the_likeliest_is_taken(self, filler: Make) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
         quick, line = denoiser.answer, len(TOKENS.encode("\n    a\n"))
