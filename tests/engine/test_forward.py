@@ -29,7 +29,7 @@ from training.schemes import Float32
 
 pytestmark = pytest.mark.slow
 
-FORWARDS, CANVASES, SLOTS = 10, 20, 6
+FORWARDS, CANVASES, SLOTS = 12, 20, 6
 TOLERANCE = 2e-4
 """Of log-probabilities between two float32 implementations."""
 CACHE_TOLERANCE = 2e-3
