@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from infill.languages import Language, keywords, language
+from infill.site import width
 
 LINES = 8
 """Written lines below that are looked at: the farther a name, the less it says of the hole."""
@@ -61,8 +62,8 @@ def free_names(prefix: str, suffix: str, language_id: str) -> frozenset[str]:
     if not row.grammar:
         return frozenset()
     above, suffix = prefix[-SCOPE:].split("\n"), suffix[:SCOPE]
-    head = _head(above, _depth(above[-1]) if above[-1] else _next_depth(suffix))
-    margin = _depth(above[head]) if head < len(above) - 1 else -1
+    head = _head(above, width(above[-1]) if above[-1] else _next_depth(suffix))
+    margin = width(above[head]) if head < len(above) - 1 else -1
     below = _code(_within(suffix.split("\n"), margin), row)
     brought = _code(chain(_top(above[:head]), above[head:]), row)
     known = {*keywords(row), *_RESERVED, *_NAME.findall(brought), *_DEFINED.findall(suffix)}
@@ -91,7 +92,7 @@ def _head(lines: list[str], depth: int) -> int:
     head = len(lines) - 1
     for at in range(len(lines) - 2, -1, -1):
         line = lines[at]
-        if line.strip() and (deep := _depth(line)) < depth:
+        if line.strip() and (deep := width(line)) < depth:
             if _MEMBERS.match(line.lstrip()):
                 break
             depth, head = deep, at
@@ -114,7 +115,7 @@ def _within(lines: Iterable[str], margin: int) -> Iterator[str]:
     for number, line in enumerate(lines):
         if number and line.strip():
             written += 1
-            if written > LINES or (_depth(line) <= margin and line.lstrip()[0] not in ")]}"):
+            if written > LINES or (width(line) <= margin and line.lstrip()[0] not in ")]}"):
                 return
         yield line[:WIDTH]
 
@@ -144,10 +145,6 @@ def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match.group())
 
 
-def _depth(line: str) -> int:
-    return len(line) - len(line.lstrip())
-
-
 def _next_depth(text: str) -> int:
     """The depth of the first written line."""
-    return next((_depth(line) for line in text.split("\n") if line.strip()), 0)
+    return next((width(line) for line in text.split("\n") if line.strip()), 0)
