@@ -37,28 +37,9 @@ def embedded(model: CompactModel, batch: Mapping[str, Tensor]) -> Tensor:
     return functional.embedding(batch["ids"], model.embed) + batch["canvas"].unsqueeze(-1) * model.canvas
 
 
-def through(
-    layers: Sequence[nn.Module], x: Tensor, rotation: tuple[Tensor, Tensor], mask: Tensor | BlockMask
-) -> Tensor:
-    """The hidden states after some layers."""
-    for layer in layers:
-        assert isinstance(layer, Layer)
-        x = (
-            layer(x, rotation, mask.unsqueeze(1), None)[0]
-            if isinstance(mask, Tensor)
-            else _flex(layer, x, rotation, mask)
-        )
-    return x
-
-
-def hidden(model: CompactModel, batch: Mapping[str, Tensor], mask: Tensor | BlockMask) -> Tensor:
-    """Last hidden states (N, T, hidden), normalized: what `CompactModel.hidden` computes, for whole sequences."""
-    x = through(list(model.layers), embedded(model, batch), rotary(batch["positions"], model.config), mask)
-    return rms_norm(x, model.norm, model.config.norm_eps)
-
-
-def _flex(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: BlockMask) -> Tensor:
-    """`Layer.forward` with flex attention in place of the dense product."""
+def flex_layer(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: BlockMask) -> Tensor:
+    """`Layer.forward` with flex attention in place of the dense product. On a GPU this is what gets compiled: thirty
+    layers are one compilation."""
     c = layer.config
     qkv = functional.linear(rms_norm(x, layer.attn_norm, c.norm_eps), layer.qkv)
     q, k, v = (
@@ -69,3 +50,26 @@ def _flex(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: BlockM
     x = x + functional.linear(attended.transpose(1, 2).flatten(2), layer.out)
     gate, up = functional.linear(rms_norm(x, layer.mlp_norm, c.norm_eps), layer.gate_up).chunk(2, dim=-1)
     return x + functional.linear(functional.silu(gate) * up, layer.down)
+
+
+def through(
+    layers: Sequence[nn.Module],
+    x: Tensor,
+    rotation: tuple[Tensor, Tensor],
+    mask: Tensor | BlockMask,
+    flex: Any = flex_layer,
+) -> Tensor:
+    """The hidden states after some layers. flex: `flex_layer`, or compiled."""
+    for layer in layers:
+        assert isinstance(layer, Layer)
+        dense = isinstance(mask, Tensor)
+        x = layer(x, rotation, mask.unsqueeze(1), None)[0] if dense else flex(layer, x, rotation, mask)
+    return x
+
+
+def hidden(
+    model: CompactModel, batch: Mapping[str, Tensor], mask: Tensor | BlockMask, flex: Any = flex_layer
+) -> Tensor:
+    """Last hidden states (N, T, hidden), normalized: what `CompactModel.hidden` computes, for whole sequences."""
+    x = through(list(model.layers), embedded(model, batch), rotary(batch["positions"], model.config), mask, flex)
+    return rms_norm(x, model.norm, model.config.norm_eps)

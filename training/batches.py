@@ -40,13 +40,14 @@ class Term(IntEnum):
 class Mix:
     """What canvases look like. sizes: slots, drawn evenly; none: no canvas at all, only middles left to right.
 
-    full, band: see `noise.mask_pair`. edits: pairs of views of which one is an edit. identity: edits with nothing to
-    do. mistakes: per token of a draft. keep: weight of a slot that is right already. later_eom: weight of an EOM behind
-    the first. inside: middles longer than the canvas whose canvas starts inside them. sides: whether the streams beside
-    the prefix teach the language, too.
+    pairs: canvases of a hole, two views of each. full, band: see `noise.mask_pair`. edits: pairs of views of which one
+    is an edit. identity: edits with nothing to do. mistakes: per token of a draft. keep: weight of a slot that is right
+    already. later_eom: weight of an EOM behind the first. inside: middles longer than the canvas whose canvas starts
+    inside them. sides: whether the streams beside the prefix teach the language, too.
     """
 
     sizes: tuple[int, ...] = (8, 16, 32)
+    pairs: int = 1
     full: float = 0.6
     band: tuple[float, float] = (0.3, 0.8)
     edits: float = 0.0
@@ -79,11 +80,15 @@ class Placed:
 
 
 def plans(hole: Hole, mix: Mix, control: ControlIds, vocabulary: int, rng: np.random.Generator) -> list[Plan]:
-    """Two noisy canvases of a hole."""
-    if not mix.sizes:
-        return []
-    if hole.draft is not None:
+    """The noisy canvases of a hole."""
+    if mix.sizes and hole.draft is not None:
         return _repair(hole, mix, control, rng)
+    pairs = mix.pairs if mix.sizes else 0
+    return [plan for _ in range(pairs) for plan in _pair(hole, mix, control, vocabulary, rng)]
+
+
+def _pair(hole: Hole, mix: Mix, control: ControlIds, vocabulary: int, rng: np.random.Generator) -> list[Plan]:
+    """Two views of one canvas."""
     size = int(rng.choice(mix.sizes))
     at, held = _start(len(hole.middle), size, mix.inside, rng)
     rest = hole.middle[at:]

@@ -1,4 +1,5 @@
-"""A minute on a new machine before a run: do both attentions agree there, how fast is a step, what does it hold?
+"""A minute on a new machine before a run: do both attentions agree there, how fast is an update of the first stage and
+of the last, what does it hold?
 
 python -m training.probe --start FOLDER --data SHARD... [--recipe release] [--device cuda]
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ import torch
 from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
 from training.feed import Documents, Feed, Laid
-from training.recipe import RECIPES
+from training.recipe import RECIPES, Stage
+from training.rounding import Rounding
 from training.shards import read_shards
 from training.train import Forward, Run, load_model, one_micro
 
@@ -29,7 +32,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, nargs="+", required=True)
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="release")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--steps", type=int, default=6, help="timed forwards and backwards")
+    parser.add_argument("--steps", type=int, default=6, help="timed updates")
     parser.add_argument("--micro", type=int, help="sequences of one forward")
     options = parser.parse_args()
     recipe = RECIPES[options.recipe]
@@ -45,18 +48,16 @@ def main() -> None:
     made = (time.monotonic() - began) / micro
     print(json.dumps({"seconds_a_sequence_on_one_core": round(made, 3), "filled": _filled(laid)}), flush=True)
 
-    Run.begin(model, recipe, None)
-    kinds = ("flex", "dense")
-    forwards = {kind: Forward(model, recipe, options.device, kind) for kind in kinds}
+    run = Run.begin(model, recipe, None)
+    forwards = {kind: Forward(model, recipe, options.device, kind) for kind in ("flex", "dense")}
     one = forwards["dense"].batch(laid[:1])
     with torch.no_grad():
-        states = {kind: forwards[kind](one).float() for kind in kinds}
+        states = {kind: forwards[kind](one).float() for kind in forwards}
     apart = (states["flex"] - states["dense"]).norm() / states["dense"].norm()
     print(json.dumps({"attentions_differ_by": float(apart)}), flush=True)
-    rng = np.random.default_rng(0)
-    # The dense mask of a full micro-batch may not fit: it is measured one sequence at a time.
-    for kind, count in (("flex", micro), ("dense", 1)):
-        print(json.dumps({kind: _timed(forwards[kind], laid[:count], checkpoint, rng, options.steps)}), flush=True)
+    forward = forwards["flex" if forwards["flex"].device.type == "cuda" else "dense"]
+    for stage in (recipe.stages[0], replace(recipe.stages[-1], own_drafts=1.0)):
+        print(json.dumps(_timed(run, forward, stage, laid, checkpoint, options.steps)), flush=True)
 
 
 def _filled(laid: list[Laid]) -> float:
@@ -64,14 +65,16 @@ def _filled(laid: list[Laid]) -> float:
 
 
 def _timed(
-    forward: Forward, laid: list[Laid], checkpoint: Checkpoint, rng: np.random.Generator, steps: int
+    run: Run, forward: Forward, stage: Stage, laid: list[Laid], checkpoint: Checkpoint, steps: int
 ) -> dict[str, Any]:
-    """Median seconds of a forward and backward, positions and supervised canvas slots a second, memory."""
-    stage, seconds = forward.recipe.stages[2], []
+    """Median seconds of an update, positions and supervised canvas slots a second, memory."""
+    seconds, rng, rounding = [], np.random.default_rng(0), Rounding(run.model)
     try:
         for _ in range(steps + 2):
             began = time.monotonic()
-            sums, positions = one_micro(forward, laid, stage, checkpoint.config, rng)
+            with rounding() if stage.rounded else nullcontext():
+                sums, positions = one_micro(forward, laid, stage, checkpoint.config, rng)
+            run.update(skip=False)
             asked = float(sums.asked[2:].sum())  # waits for the device
             if forward.device.type == "cuda":
                 torch.cuda.synchronize()

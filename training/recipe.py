@@ -80,22 +80,35 @@ class Recipe:
         return self.peak * (self.floor + (1 - self.floor) * 0.5 * (1 + math.cos(math.pi * done)))
 
 
-_UNENDED = Sampling(unended=0.3)
-_OPEN = Mix(sizes=(4,), full=0.3, band=(0.15, 0.85))
+_HOLES = Sampling(lines=0.45)
+"""Every second place is a line or its rest, which is what is asked for most."""
+_UNENDED = replace(_HOLES, unended=0.3)
+_OPEN = Mix(sizes=(4,), pairs=2, full=0.3, band=(0.15, 0.85))
 """Easing in: small canvases, every mask ratio."""
+_MIX = Mix(pairs=2)
+_LEARNING = Weights(middle=1.0)
+_LATE = Weights(clean=0.3, middle=1.0)
 
 RELEASE = Recipe(
     "release",
     (
-        Stage(0.06, _UNENDED, _OPEN, Weights(clean=1.0)),
-        Stage(0.14, _UNENDED, replace(_OPEN, sizes=(4, 8)), Weights(clean=1.0)),
-        Stage(0.23, _UNENDED, replace(_OPEN, sizes=(8, 16), full=0.5)),
-        Stage(0.33, _UNENDED, Mix(sizes=(8, 16, 32))),
-        Stage(0.50, Sampling(), Mix()),
-        Stage(0.80, Sampling(buggy=0.2), Mix(edits=0.3), own_drafts=0.1),
-        Stage(0.96, Sampling(buggy=0.35), Mix(edits=0.5), Weights(clean=0.3), own_drafts=0.25),
-        Stage(1.00, Sampling(buggy=0.35), Mix(edits=0.4), Weights(clean=0.3, sharpen=0.3), 0.25, rounded=True),
+        Stage(0.04, _UNENDED, _OPEN, _LEARNING),
+        Stage(0.10, _UNENDED, replace(_OPEN, sizes=(4, 8)), _LEARNING),
+        Stage(0.18, _UNENDED, replace(_OPEN, sizes=(8, 16), full=0.5), _LEARNING),
+        Stage(0.50, _HOLES, _MIX, _LEARNING),
+        Stage(0.75, replace(_HOLES, buggy=0.2), replace(_MIX, edits=0.3), _LEARNING, own_drafts=0.1),
+        Stage(0.95, replace(_HOLES, buggy=0.3), replace(_MIX, edits=0.4), _LATE, own_drafts=0.2),
+        Stage(
+            1.00,
+            replace(_HOLES, buggy=0.3),
+            replace(_MIX, edits=0.4),
+            replace(_LATE, sharpen=0.2),
+            own_drafts=0.2,
+            rounded=True,
+        ),
     ),
+    sequences=16,
+    peak=6e-4,
 )
 """From the base weights to the first model that ships."""
 
@@ -104,9 +117,8 @@ FURTHER = replace(
     name="further",
     peak=2e-4,
     stages=(
-        Stage(0.55, Sampling(buggy=0.15), Mix(edits=0.3), own_drafts=0.1),
-        Stage(0.96, Sampling(buggy=0.35), Mix(edits=0.5), Weights(clean=0.3), own_drafts=0.25),
-        RELEASE.stages[-1],
+        Stage(0.55, replace(_HOLES, buggy=0.15), replace(_MIX, edits=0.3), _LEARNING, own_drafts=0.1),
+        *RELEASE.stages[-2:],
     ),
 )
 """On from weights whose canvas is trained already."""

@@ -12,7 +12,7 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -33,7 +33,7 @@ from training.batches import Term, stack
 from training.convert import LINE_END
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
-from training.loss import Sums, objective, row_slice
+from training.loss import SLICE, Sums, objective, row_slice
 from training.recipe import RECIPES, Recipe, Stage
 from training.rounding import Rounding
 from training.shards import read_shards
@@ -159,7 +159,8 @@ def one_micro(
 ) -> tuple[Sums, int]:
     """Forward and backward of a few sequences; with the model's own drafts in place of masks when it is their turn."""
     if stage.own_drafts and rng.random() < stage.own_drafts:
-        laid = [redrafted(one, forward.best(one), stage.mix, config.control, rng) if one.open else one for one in laid]
+        drafts = forward.best(laid)
+        laid = [redrafted(one, best, stage.mix, config.control, rng) for one, best in zip(laid, drafts, strict=True)]
     batch = forward.batch(laid)
     counts = np.array(stage.weights.shares) > 0
     asked = np.flatnonzero(
@@ -189,21 +190,21 @@ class Forward:
         self.model, self.recipe, self.device = model, recipe, torch.device(device)
         gpu = self.device.type == "cuda"
         self._flex = (kind or ("flex" if gpu else "dense")) == "flex"
-        self._hidden: Any = torch.compile(attention.hidden, dynamic=False) if gpu else attention.hidden
+        self._layer: Any = torch.compile(attention.flex_layer, dynamic=False) if gpu else attention.flex_layer
         self.slice: Any = torch.compile(row_slice, dynamic=False) if gpu else None
         self._make = torch.compile(create_block_mask) if gpu else create_block_mask
         self._known: dict[bytes, Tensor] = {}
         rows = sorted(model.config.control.never_text)
         self.answers = torch.tensor(rows, device=self.device) if recipe.frozen and recipe.answers else None
 
-    def batch(self, laid: list[Laid]) -> dict[str, Tensor]:
+    def batch(self, laid: Sequence[Laid]) -> dict[str, Tensor]:
         """Arrays of these sequences on the device."""
         arrays = stack([one.arrays for one in laid])
         return {name: torch.from_numpy(array).to(self.device, non_blocking=True) for name, array in arrays.items()}
 
     def padded(self, rows: np.ndarray) -> np.ndarray:
-        """Row numbers, on a GPU up to a multiple of 1024: few shapes are ever compiled."""
-        return np.pad(rows, (0, -len(rows) % 1024)) if self.device.type == "cuda" else rows
+        """Row numbers, on a GPU in whole slices of the head: one shape is compiled."""
+        return np.pad(rows, (0, -len(rows) % SLICE)) if self.device.type == "cuda" else rows
 
     def __call__(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Last hidden states (N, T, hidden)."""
@@ -211,7 +212,7 @@ class Forward:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             if self.recipe.frozen:
                 return self._upper(batch, mask)
-            return self._hidden(self.model, batch, mask)
+            return attention.hidden(self.model, batch, mask, self._layer)
 
     def _upper(self, batch: Mapping[str, Tensor], mask: Any) -> Tensor:
         """The trained layers over what the frozen ones below make of the batch; that is kept where batches recur."""
@@ -221,23 +222,23 @@ class Forward:
         x = self._known.get(key)
         if x is None:
             with torch.no_grad():
-                x = attention.through(list(model.layers)[:frozen], attention.embedded(model, batch), rotation, mask)
+                x = attention.through(
+                    list(model.layers)[:frozen], attention.embedded(model, batch), rotation, mask, self._layer
+                )
         if key:
             self._known[key] = x
-        x = attention.through(list(model.layers)[frozen:], x, rotation, mask)
+        x = attention.through(list(model.layers)[frozen:], x, rotation, mask, self._layer)
         return rms_norm(x, model.norm, model.config.norm_eps)
 
     @torch.no_grad()
-    def best(self, laid: Laid) -> tuple[np.ndarray, np.ndarray]:
-        """The most probable token and its probability in each row of the sequence's fully masked canvases."""
-        rows = torch.from_numpy(open_rows(laid)).to(self.device)
-        hidden = self(self.batch([laid]))[0, rows]
-        tokens, probs = [], []
-        for part in hidden.split(4096):
-            p, token = self.model.logits(part.to(self.model.embed.dtype)).softmax(-1).max(-1)
-            tokens.append(token.cpu())
-            probs.append(p.float().cpu())
-        return torch.cat(tokens).numpy(), torch.cat(probs).numpy()
+    def best(self, laid: Sequence[Laid]) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The most probable token and its probability in each row of each sequence's fully masked canvases."""
+        answers = []
+        for hidden, one in zip(self(self.batch(laid)), laid, strict=True):
+            rows = torch.from_numpy(open_rows(one)).to(self.device)
+            p, token = self.model.logits(hidden[rows].to(self.model.embed.dtype)).softmax(-1).max(-1)
+            answers.append((token.cpu().numpy(), p.float().cpu().numpy()))
+        return answers
 
 
 # ---- the state of a run
