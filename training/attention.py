@@ -17,6 +17,8 @@ from engine.models.compact import CompactModel, Layer, rms_norm, rotary, rotate
 from training import batches
 
 HIDDEN = -1e9
+SMALL_BLOCKS = {"BLOCK_M": 64, "BLOCK_N": 64, "num_stages": 2, "num_warps": 4}
+"""Of flex attention's kernels: its own choice for an H100 asks for more shared memory than there is."""
 
 
 def dense_mask(batch: Mapping[str, Tensor]) -> Tensor:
@@ -46,7 +48,9 @@ def flex_layer(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: B
         part.unflatten(-1, (-1, c.head_dim)).transpose(1, 2)
         for part in qkv.split([c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.head_dim], dim=-1)
     )
-    attended = flex_attention(rotate(q, *rotation), rotate(k, *rotation), v, block_mask=mask, enable_gqa=True)
+    attended = flex_attention(
+        rotate(q, *rotation), rotate(k, *rotation), v, block_mask=mask, enable_gqa=True, kernel_options=SMALL_BLOCKS
+    )
     x = x + functional.linear(attended.transpose(1, 2).flatten(2), layer.out)
     gate, up = functional.linear(rms_norm(x, layer.mlp_norm, c.norm_eps), layer.gate_up).chunk(2, dim=-1)
     return x + functional.linear(functional.silu(gate) * up, layer.down)
