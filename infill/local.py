@@ -61,9 +61,10 @@ class TextTokens(prompt.Tokens, Protocol):
 class LocalFiller:
     """`Filler` over the engine of this process.
 
-    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). ends: such weights
-    know all the same where a middle ends (EOM); of the others only a line end tells. form: how prefix and suffix reach
-    the model. may_idle: whether work that nobody waits for is welcome now; on battery it is not.
+    heals: the weights were never taught to start inside a token, so the cursor's is written again (token healing).
+    ends: such weights know all the same where a middle ends (EOM); of the others only a line end tells. form: how
+    prefix and suffix reach the model. may_idle: whether work that nobody waits for is welcome now; on battery it is
+    not.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class LocalFiller:
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
+        self._left_to_right = engine.modes.named("speedy").causal
         self.knows_the_end = ends or not heals
         self._lines = prompt.ByLine(tokens, joins_line_ends=tokens.joins_line_ends)
         self._form, self._may_idle = form, may_idle
@@ -105,7 +107,7 @@ class LocalFiller:
             Engine(denoiser, modes, Vocabulary(*tokenizer.lines_and_reserved(config.vocab))),
             tokenizer,
             calibration=calibration or fitted,
-            heals=not config.canvas_trained,
+            heals=config.heals and not config.canvas_trained,
             ends=config.middle_trained,
             form=prompt.Form.of(config, tokenizer),
             may_idle=may_idle,
@@ -124,8 +126,8 @@ class LocalFiller:
         if request.draft is not None or request.limits.exact:
             return 1
         if request.limits.lines == 1:
-            return SEARCHED.get(request.mode, 1) if self._heals or request.mode == "quality" else 1
-        return SEVERAL_LINES.get(request.mode, 1) if self._heals else 1
+            return SEARCHED.get(request.mode, 1) if self._left_to_right or request.mode == "quality" else 1
+        return SEVERAL_LINES.get(request.mode, 1) if self._left_to_right else 1
 
     async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
         """What the engine makes of it, and whether only what is near the cursor was read."""
@@ -158,9 +160,9 @@ class LocalFiller:
         return await self._scores(request, texts, 1)
 
     async def _scores(self, request: FillRequest, texts: Sequence[str], lines: int) -> list[Score]:
-        # Weights that have seen both sides little or never say how well a text fits by what they think of the line
-        # after it (training/LOG.md: 32 against 23 % of lines in `quality`).
-        by_line = self._heals
+        # Weights without a trained canvas make little of both sides: how well a text fits they say by what they think
+        # of the line after it (training/LOG.md: 32 against 23 % of lines in `quality`).
+        by_line = self._left_to_right
         built = self._prompt(replace(request, suffix="") if by_line else request)
         end = _following(request.suffix, lines) if by_line else ""
         # What is filled in place ends where the suffix begins.
@@ -219,7 +221,7 @@ class LocalFiller:
 
     def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
         """What speaks for a middle beside its probability: that it brings names which the code below misses."""
-        if not self._heals or request.draft is not None or request.alternatives == 1:
+        if not self._left_to_right or request.draft is not None or request.alternatives == 1:
             return None
         names = free_names(request.prefix, request.suffix, request.language)
         text = lambda ids: self._tokens.decode(ids)[len(healed) :]  # noqa: E731

@@ -1,6 +1,6 @@
 """Part of the way from where a training run started to where it arrived.
 
-    python -m training.blend START ARRIVED --share 0.5 --out FOLDER
+    python -m training.blend START ARRIVED --share 0.5 --out FOLDER [--left-to-right]
 
 A few updates on one task cost some of what the start knew of others; weights between the two keep most of both, and are
 often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1).
@@ -39,13 +39,19 @@ def main() -> None:
     parser.add_argument("start", type=Path, help="the model folder that the run started from, in full precision")
     parser.add_argument("arrived", type=Path, help="what the run wrote")
     parser.add_argument("--share", type=float, default=0.5, help="0: the start, 1: the trained weights (default: 0.5)")
+    parser.add_argument(
+        "--left-to-right", action="store_true", help="leave a canvas that has learned too little unused"
+    )
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     given = parser.parse_args()
     start, arrived = Checkpoint.open(given.start), Checkpoint.open(given.arrived)
     before, after = (load_file(one.path("model.safetensors")) for one in (start, arrived))
     mixed = blend(before, after, given.share, sorted(arrived.config.control.never_text))
     tokenizer = tokenizers.Tokenizer.from_file(str(arrived.path("tokenizer.json")))
-    write_folder(given.out, replace(arrived.config, files={}), mixed, tokenizer)
+    config = replace(arrived.config, files={})
+    if given.left_to_right:
+        config = replace(config, canvas_trained=False, editing_trained=False, default_mode="causal")
+    write_folder(given.out, config, mixed, tokenizer)
     print(f"wrote {given.out}")
 
 

@@ -260,11 +260,11 @@ class TestNumbers:
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-6))
 
-    @pytest.mark.parametrize("ends", [False, True])
-    async def test_weights_that_heal_are_asked_about_the_line_that_follows(self, filler: Make, ends: bool) -> None:
+    @pytest.mark.parametrize("heals", [False, True])
+    async def test_left_to_right_the_line_that_follows_tells(self, filler: Make, heals: bool) -> None:
         """They know what fits before a line by how probable it makes that line; they must not have seen it before."""
         request, denoiser = replace(REQUEST, prefix="", suffix="\n\n    b\n    c\n"), saying("a")
-        made = filler(denoiser, heals=True, ends=ends)
+        made = filler(denoiser, LEFT_TO_RIGHT, heals=heals)
         (one,) = await made.score(request, ["a"])
         assert "".join(piece for piece, _ in one.pieces) == "a\n\n    b"
         assert [stream.name for stream in denoiser.opened[-1].streams] == ["prefix"]

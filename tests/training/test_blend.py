@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,11 @@ def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
     for name, factor in (("start", 1.0), ("arrived", 5.0)):
         with torch.no_grad():
             forward._model.norm.fill_(factor)
-        write_model(tmp_path / name, tiny_config(size), forward._model, tokens)
+        write_model(tmp_path / name, replace(tiny_config(size), canvas_trained=True), forward._model, tokens)
     command = [sys.executable, "-m", "training.blend", "start", "arrived", "--share", "0.25", "--out", "out"]
+    command.append("--left-to-right")
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     made = Checkpoint.open(tmp_path / "out")
     assert (load_file(made.path("model.safetensors"))["norm"] == 2.0).all()
     assert made.config.name == tiny_config(size).name
+    assert Checkpoint.open(tmp_path / "arrived").config.canvas_trained and not made.config.canvas_trained
