@@ -44,11 +44,10 @@ class ModelConfig:
     (`infill/prompt.py`): streams, in-place, suffix-first or chat; ours is streams. context: positions run from 0 to
     this, exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
     canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. middle_trained: whether weights
-    know, left to right, where a middle ends (EOM). heals: whether such weights begin a middle by writing the prefix's
-    last token again (token healing); with a trained canvas none do. modes: overrides of decoding thresholds, mode name
-    -> field of `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence ({"slope":
-    ..., "intercept": ...}, a logistic of its logarithm), or None. files: everything else in the folder that the model
-    needs, by name.
+    know, left to right, where a middle ends (EOM). modes: overrides of decoding thresholds, mode name -> field of
+    `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence ({"slope": ...,
+    "intercept": ...}, a logistic of its logarithm), or None. files: everything else in the folder that the model needs,
+    by name.
     """
 
     name: str
@@ -69,7 +68,6 @@ class ModelConfig:
     prompt: str = "streams"
     quantization: str = "none"
     middle_trained: bool = False
-    heals: bool = True
     canvas_trained: bool = False
     editing_trained: bool = False
     default_mode: str = "causal"

@@ -31,12 +31,12 @@ Calibration = Callable[[float], float]
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
 """Texts of one line to choose among, by mode."""
-SEVERAL_LINES = {"quality": 4}
-"""Texts of several lines to choose among, by mode, by weights with an untrained canvas."""
+SEVERAL_LINES = {"speedy": 4, "auto": 4, "quality": 4}
+"""Texts of several lines to choose among, by mode, by weights that write left to right."""
 FOLLOWING = {"quality": 3}
 """Lines after the hole that say which text fits, by mode; elsewhere one."""
 SURE = math.log(0.3)
-"""Log-probability of a line left to right from which on `speedy` looks for no better one."""
+"""Log-probability of a text left to right from which on `speedy` looks for no better one."""
 FREE_NAME = 6.0
 """Nats in favour of a middle for each name that it brings and that the code below misses: about what that code loses in
 probability without it. Untrained weights make too little of the suffix to know."""
@@ -61,10 +61,9 @@ class TextTokens(prompt.Tokens, Protocol):
 class LocalFiller:
     """`Filler` over the engine of this process.
 
-    heals: the weights were never taught to start inside a token, so the cursor's is written again (token healing).
-    ends: such weights know all the same where a middle ends (EOM); of the others only a line end tells. form: how
-    prefix and suffix reach the model. may_idle: whether work that nobody waits for is welcome now; on battery it is
-    not.
+    heals: the weights' canvas is untrained, so the cursor's token is written again (token healing). ends: such weights
+    know all the same where a middle ends (EOM); of the others only a line end tells. form: how prefix and suffix reach
+    the model. may_idle: whether work that nobody waits for is welcome now; on battery it is not.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class LocalFiller:
     ) -> None:
         self.engine = engine
         self._tokens, self._calibration, self._heals = tokens, calibration, heals
-        self._left_to_right = engine.modes.named("speedy").causal
         self.knows_the_end = ends or not heals
         self._lines = prompt.ByLine(tokens, joins_line_ends=tokens.joins_line_ends)
         self._form, self._may_idle = form, may_idle
@@ -107,7 +105,7 @@ class LocalFiller:
             Engine(denoiser, modes, Vocabulary(*tokenizer.lines_and_reserved(config.vocab))),
             tokenizer,
             calibration=calibration or fitted,
-            heals=config.heals and not config.canvas_trained,
+            heals=not config.canvas_trained,
             ends=config.middle_trained,
             form=prompt.Form.of(config, tokenizer),
             may_idle=may_idle,
@@ -126,8 +124,8 @@ class LocalFiller:
         if request.draft is not None or request.limits.exact:
             return 1
         if request.limits.lines == 1:
-            return SEARCHED.get(request.mode, 1) if self._left_to_right or request.mode == "quality" else 1
-        return SEVERAL_LINES.get(request.mode, 1) if self._left_to_right else 1
+            return SEARCHED.get(request.mode, 1) if self._heals or request.mode == "quality" else 1
+        return SEVERAL_LINES.get(request.mode, 1) if self._heals else 1
 
     async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
         """What the engine makes of it, and whether only what is near the cursor was read."""
@@ -160,9 +158,9 @@ class LocalFiller:
         return await self._scores(request, texts, 1)
 
     async def _scores(self, request: FillRequest, texts: Sequence[str], lines: int) -> list[Score]:
-        # Weights without a trained canvas make little of both sides: how well a text fits they say by what they think
-        # of the line after it (training/LOG.md: 32 against 23 % of lines in `quality`).
-        by_line = self._left_to_right
+        # Weights that have seen both sides little or never say how well a text fits by what they think of the line
+        # after it (training/LOG.md: 32 against 23 % of lines in `quality`).
+        by_line = self._heals
         built = self._prompt(replace(request, suffix="") if by_line else request)
         end = _following(request.suffix, lines) if by_line else ""
         # What is filled in place ends where the suffix begins.
@@ -221,7 +219,7 @@ class LocalFiller:
 
     def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
         """What speaks for a middle beside its probability: that it brings names which the code below misses."""
-        if not self._left_to_right or request.draft is not None or request.alternatives == 1:
+        if not self._heals or request.draft is not None or request.alternatives == 1:
             return None
         names = free_names(request.prefix, request.suffix, request.language)
         text = lambda ids: self._tokens.decode(ids)[len(healed) :]  # noqa: E731

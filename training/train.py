@@ -423,7 +423,6 @@ class Saver:
         return replace(
             was,
             middle_trained=True,
-            heals=all(stage.sampling.heals for stage in recipe.stages),
             canvas_trained=canvas,
             editing_trained=edits or was.editing_trained,
             default_mode="speedy" if canvas else "causal",

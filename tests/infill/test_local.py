@@ -260,11 +260,11 @@ class TestNumbers:
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-6))
 
-    @pytest.mark.parametrize("heals", [False, True])
-    async def test_left_to_right_the_line_that_follows_tells(self, filler: Make, heals: bool) -> None:
+    @pytest.mark.parametrize("ends", [False, True])
+    async def test_weights_that_heal_are_asked_about_the_line_that_follows(self, filler: Make, ends: bool) -> None:
         """They know what fits before a line by how probable it makes that line; they must not have seen it before."""
         request, denoiser = replace(REQUEST, prefix="", suffix="\n\n    b\n    c\n"), saying("a")
-        made = filler(denoiser, LEFT_TO_RIGHT, heals=heals)
+        made = filler(denoiser, heals=True, ends=ends)
         (one,) = await made.score(request, ["a"])
         assert "".join(piece for piece, _ in one.pieces) == "a\n\n    b"
         assert [stream.name for stream in denoiser.opened[-1].streams] == ["prefix"]
@@ -460,17 +460,14 @@ class TestADoubtfulDraft:
         assert result.texts[0].text == "    a"
         assert texts(await self.asked(filler, 0.75, mode="quality"))[0] == "    b"
 
-    @pytest.mark.parametrize("changes", [{"mode": "causal"}, {"limits": Limits(lines=0)}, {"limits": Limits(lines=2)}])
-    async def test_nor_is_one_of_the_baseline_or_of_several_lines(
-        self, filler: Make, changes: dict[str, object]
-    ) -> None:
-        result = await self.asked(filler, 0.3, **changes)
-        assert texts(result)[0].startswith("    a")
-        assert len(result.texts) == 1
+    async def test_of_the_baseline_is_compared_with_none(self, filler: Make) -> None:
+        result = await self.asked(filler, 0.3, mode="causal")
+        assert texts(result) == ["    a"]
 
     @pytest.mark.parametrize("lines", [0, 2])
-    async def test_of_several_lines_is_compared_where_there_is_time(self, filler: Make, lines: int) -> None:
-        result = await self.asked(filler, 0.75, mode="quality", limits=Limits(lines=lines))
+    @pytest.mark.parametrize(("likelier", "mode"), [(0.3, "speedy"), (0.75, "quality")])
+    async def test_of_several_is_compared_too(self, filler: Make, likelier: float, mode: str, lines: int) -> None:
+        result = await self.asked(filler, likelier, mode=mode, limits=Limits(lines=lines))
         assert result.texts[0].text.startswith("    b")
 
     async def test_without_time_to_compare_the_likeliest_is_taken(self, filler: Make) -> None:

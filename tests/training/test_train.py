@@ -148,7 +148,7 @@ def test_the_end_leaves_a_model_folder_that_the_engine_opens(
     run = Run.begin(model(tokens), TINY, out)
     go(run, tokens, Saver(start, out, every=1e9))
     checkpoint = Checkpoint.open(out)
-    assert checkpoint.config.canvas_trained and checkpoint.config.editing_trained and not checkpoint.config.heals
+    assert checkpoint.config.canvas_trained and checkpoint.config.editing_trained
     assert TorchForward.load(checkpoint).config.layers == 2
     assert not (out / "state.safetensors").exists()
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
@@ -223,7 +223,7 @@ def test_weights_without_a_canvas_say_what_they_can(tokens: Tokenizer, start: Ch
     (entry, _) = go(run, tokens, Saver(start, tmp_path / "out", every=1e9))
     assert {"clean", "middle"} <= set(entry) and "fill" not in entry
     config = Checkpoint.open(tmp_path / "out").config
-    assert config.middle_trained and config.heals and not config.canvas_trained and not config.editing_trained
+    assert config.middle_trained and not config.canvas_trained and not config.editing_trained
     assert config.default_mode == "causal"
 
 
