@@ -15,16 +15,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnxruntime
 from onnx import TensorProto, helper
 
 from engine import backends
-from engine.backends.onnx import GRAPH, session_options
+from engine.backends.onnx import GRAPH, open_session
 from engine.checkpoint import EMBEDDED, Checkpoint, ModelConfig
 from engine.forward import Forward, Rows
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,7 @@ def measure(checkpoint: Checkpoint, threads: int, times: int) -> dict[str, Any]:
 
 def bare_session(checkpoint: Checkpoint, threads: int) -> onnxruntime.InferenceSession:
     """The graph and nothing of ours around it."""
-    return onnxruntime.InferenceSession(
-        str(checkpoint.path(GRAPH)), session_options(threads), providers=["CPUExecutionProvider"]
-    )
+    return open_session(str(checkpoint.path(GRAPH)), threads)
 
 
 def calls(
@@ -166,9 +166,7 @@ def _session(kind: str, left: int, right: int, out: int, weight: Any, threads: i
         [helper.make_tensor("b", right, weight.shape, weight.tobytes(), raw=True)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), session_options(threads), providers=["CPUExecutionProvider"]
-    )
+    return open_session(model.SerializeToString(), threads)
 
 
 def _best(call: Callable[[], object], times: int = 12) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,6 +87,34 @@ async def test_nor_by_the_language_server(command: list[str], log: Path, script:
 @pytest.mark.slow
 def test_the_embedded_model_opens_none_either(watched: Callable[..., list[str]]) -> None:
     assert watched("doctor") == []
+
+
+def left_behind(home: Path, *arguments: str) -> list[Path]:
+    """What a program writes into an empty home; where nothing says that it is being tested, as telemetry looks for."""
+    home.mkdir()
+    known = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT", "LANG") if name in os.environ}
+    environment = known | {"HOME": str(home), "USERPROFILE": str(home), "LOCALAPPDATA": str(home / "AppData")}
+    ran = subprocess.run(
+        [sys.executable, "-I", *arguments],
+        cwd=home.parent,
+        env=environment,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr.decode()
+    return [path.relative_to(home) for path in home.rglob("*") if path.is_file()]
+
+
+@pytest.mark.slow
+def test_nor_does_the_runtime_below_keep_anything_to_report(tmp_path: Path) -> None:
+    """onnxruntime's telemetry is native code that no audit event tells of; it begins with an identifier in the home."""
+    if not left_behind(tmp_path / "bare", "-c", "import onnxruntime"):
+        pytest.skip("this onnxruntime has no telemetry")
+    command = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); from lsp_server import cli; sys.exit(cli.run(['doctor']))"
+    )
+    assert left_behind(tmp_path / "redraft", "-c", command) == []
 
 
 async def test_the_watch_sees_a_remote(watched: Callable[..., list[str]], script: Callable[..., str]) -> None:

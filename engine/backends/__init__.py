@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from engine.block_denoiser import BlockDenoiser
@@ -11,6 +12,10 @@ from engine.forward import Forward
 from engine.full_denoiser import FullDenoiser
 from engine.released import ReleasedConfig
 from engine.stream_denoiser import StreamDenoiser
+
+# From 1.29 on onnxruntime keeps an identifier in the user's home and reports what it runs to its makers, unless this is
+# set before it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 CACHED_TOKENS = 2048
 """Encoded context kept beside what is in use: two or three files."""

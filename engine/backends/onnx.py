@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class OnnxForward:
         """
         path, providers = checkpoint.path(GRAPH), _providers(device)
         try:
-            session = onnxruntime.InferenceSession(str(path), session_options(threads), providers=providers)
+            session = open_session(str(path), threads, providers)
         except Exception as error:  # onnxruntime's errors share no base class
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {REMEDY}") from error
@@ -116,10 +116,14 @@ def _bind(bind: Callable[..., None], name: str, array: NDArray[Any], shape: tupl
     bind(name, "cpu", 0, array.dtype, shape, array.ctypes.data)
 
 
-def session_options(threads: int | None) -> onnxruntime.SessionOptions:
-    """threads: None for one per core that this process may use, at most 8 (a larger team only waits for itself)."""
+def open_session(
+    model: str | bytes, threads: int | None = None, providers: Sequence[str] = ("CPUExecutionProvider",)
+) -> onnxruntime.InferenceSession:
+    """A session over a graph (its path, or its bytes) that reports to nobody. threads: None for one per core that this
+    process may use, at most 8 (a larger team only waits for itself)."""
+    onnxruntime.disable_telemetry_events()  # on Windows the environment variable (engine/backends) does nothing
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(len(os.sched_getaffinity(0)), 8)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return options
+    return onnxruntime.InferenceSession(model, options, providers=list(providers))
