@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,9 +14,12 @@ from infill.complete import Completer, Completion, Preferences
 from infill.document import Change, Snapshot
 from infill.filler import Step
 
-WANTED = Preferences(mode="causal", max_lines=1, deadline=None)
+WANTED = Preferences(mode="causal", max_lines=1, deadline=None, eagerness=1.0)
+"""One line to its end, however unsure."""
 ASKED = 24
 """Keystrokes measured in each file."""
+SETTLED = 4.0
+"""Seconds after a jump in which what is far from the cursor is encoded, too; who types meanwhile waits for it."""
 
 
 async def reencoded(completer: Completer) -> dict[str, Any]:
@@ -77,6 +81,7 @@ class _Typist:
         snapshot = Snapshot.open(f"file:///bench/copies{copies}.py", 0, "python", text)
         cursor = snapshot.line_range(line)[1]
         await _complete(completer, snapshot, cursor)
+        await asyncio.sleep(SETTLED)
         # What the model does not expect: a letter that it does would be answered from memory.
         return cls(completer, snapshot, cursor, "zq_")
 

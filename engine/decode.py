@@ -56,6 +56,8 @@ class Task:
     COLD tokens of `context` would have to be encoded first, or None. exact: the middle has `max_tokens` tokens, and no
     end is an answer: the oracle length of infilling benchmarks. favour: nats, 0 or more, by which a middle so far
     deserves to be looked at beside the most probable ones (shallow fusion), where several are written left to right.
+    useful: whether a middle of this joint probability may be of use, or None for all: one left to right that is not is
+    given up, because it only gets less probable as it grows.
     """
 
     context: Context
@@ -70,6 +72,7 @@ class Task:
     nearby: Context | None = None
     exact: bool = False
     favour: Callable[[tuple[int, ...]], float] | None = None
+    useful: Callable[[float], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,14 @@ class Step:
 class Candidate:
     """A middle, without `committed` and without its end. probs: the probability of each token when it was written.
 
-    ended: whether the model itself ended it (EOM or, in a request of few lines, a line end).
+    ended: whether the model itself ended it (EOM or, in a request of few lines, a line end). end: the probability of
+    an EOM that was written left to right; elsewhere 1.
     """
 
     ids: tuple[int, ...]
     probs: tuple[float, ...]
     ended: bool
+    end: float = 1.0
 
 
 @dataclass(slots=True)
@@ -367,6 +372,8 @@ class _Run:
                 if token != guessed or self._over(beam):
                     break
             yield Step("token", self.elapsed(), 0, beam.candidate.ids)
+            if not self._useful(beam):
+                return []
         return [self._bounded(beam.candidate)]
 
     def _guess(self, text: NDArray[np.int64], written: int) -> tuple[int, ...]:
@@ -394,10 +401,11 @@ class _Run:
         while live and not self.late():
             said = self._next(lease, [self.task.committed + beam.candidate.ids for beam in live])
             answers = (_ranked(answer, 0, self.rules) for answer in said)
-            grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
+            every = (self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some)
+            grown = [beam for beam in every if self._useful(beam)]
             done = self._kept([*done, *(beam for beam in grown if self._over(beam))])
             live = self._kept([beam for beam in grown if not self._over(beam)])
-            yield Step("token", self.elapsed(), 0, (live or done)[0].candidate.ids)
+            yield Step("token", self.elapsed(), 0, (live or done or [Beam()])[0].candidate.ids)
             # A middle only gets less probable as it grows.
             if self._kept([*done, *live]) == done:
                 break
@@ -410,13 +418,16 @@ class _Run:
         others = sorted((beam for beam in ordered[width:] if beam.favour), key=lambda beam: -beam.score - beam.favour)
         return ordered[:width] + others[:FAVOURED]
 
+    def _useful(self, beam: Beam) -> bool:
+        return self.task.useful is None or self.task.useful(math.exp(beam.score))
+
     def _over(self, beam: Beam) -> bool:
         return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
 
     def _grown(self, beam: Beam, token: int, p: float) -> Beam:
         score, old = beam.score + math.log(max(p, 1e-9)), beam.candidate
         if token in self.vocabulary.reserved:
-            return replace(beam, score=score, candidate=replace(old, ended=True))
+            return replace(beam, score=score, candidate=replace(old, ended=True, end=p))
         ids = (*old.ids, token)
         lines = int(self.vocabulary.line_breaks[list(ids)].sum())
         favour = self.task.favour(ids) if self.task.favour is not None else 0.0

@@ -49,6 +49,11 @@ class Preferences:
     max_distance: int = 64
     root: str | None = None
 
+    @property
+    def least(self) -> float:
+        """The confidence that a suggestion must reach while somebody types."""
+        return (1 - self.eagerness) / 2
+
 
 DEFAULTS = Preferences()
 _BEGINS_LINE = re.compile(r"(?! \S)[ \t]*[^\s()\],.:;=+*/%&|<>?-]")
@@ -135,6 +140,7 @@ class Completer:
                 site.LINE if closed else here.canvas, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline
             ),
             alternatives=ALTERNATIVES if invoked else 1,
+            least=0.0 if invoked else preferences.least,
             on_step=on_step,
         )
         result = await self._filler.fill(request)
@@ -142,7 +148,7 @@ class Completer:
         kept = [
             (shown, one.score)
             for one in result.texts
-            if (invoked or _sure(one, preferences)) and (shown := _shown(one, around, closed))
+            if (one.confidence is None or one.confidence >= request.least) and (shown := _shown(one, around, closed))
         ]
         by_text = {shown.text: shown for shown, _ in kept}
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
@@ -373,11 +379,6 @@ def _together(found: Sequence[Repair]) -> Repair:
         gain=sum(one.gain for one in better),
         report=sum((one.report for one in found), FillReport()),
     )
-
-
-def _sure(filled: Filled, preferences: Preferences) -> bool:
-    """Whether the model is as sure of a text as the user wants it to be."""
-    return filled.confidence is None or filled.confidence >= (1 - preferences.eagerness) / 2
 
 
 def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | None:

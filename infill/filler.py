@@ -41,7 +41,8 @@ class FillRequest:
 
     draft: text that stands in the hole now (repair), or None (complete). suspects: ranges of the draft (code points)
     that are thought wrong.
-    alternatives: how many distinct texts are wanted at most. urgent: typing overtakes everything else.
+    alternatives: how many distinct texts are wanted at most. least: confidence that a text must reach to be of use; a
+    filler may give up the others early. urgent: typing overtakes everything else.
     """
 
     prefix: str
@@ -54,6 +55,7 @@ class FillRequest:
     limits: Limits = Limits()
     mode: str = "speedy"
     alternatives: int = 1
+    least: float = 0.0
     urgent: bool = True
     on_step: Callable[[Step], None] | None = None
 

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from engine.tokenizer import Tokenizer
 
 Calibration = Callable[[float], float]
-"""Joint probability of the shown tokens -> probability that the text is right, fitted on held-out code."""
+"""Joint probability of what is shown, its end included -> probability that it is right, fitted on held-out code."""
 
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
 """Texts of one line to choose among, by mode."""
 SEVERAL_LINES = {"speedy": 4, "auto": 4, "quality": 4}
 """Texts of several lines to choose among, by mode, by weights that write left to right."""
-FOLLOWING = {"quality": 3}
-"""Lines after the hole that say which text fits, by mode; elsewhere one."""
+FOLLOWING = 3
+"""Lines after the hole that say which text fits."""
 SURE = math.log(0.3)
 """Log-probability of a text left to right from which on `speedy` looks for no better one."""
 FREE_NAME = 6.0
@@ -148,7 +148,7 @@ class LocalFiller:
             return texts
         try:
             async with asyncio.timeout(request.limits.deadline):
-                scores = await self._scores(request, [one.text for one in texts], FOLLOWING.get(request.mode, 1))
+                scores = await self._scores(request, [one.text for one in texts], FOLLOWING)
         except TimeoutError:
             return texts
         scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
@@ -204,6 +204,7 @@ class LocalFiller:
                 nearby=built.nearby if request.urgent else None,
                 exact=limits.exact,
                 favour=self._favour(request, healed),
+                useful=self._useful(request),
             )
             for committed, canvases in self._starts(request, healed)
         ]
@@ -224,6 +225,14 @@ class LocalFiller:
         names = free_names(request.prefix, request.suffix, request.language)
         text = lambda ids: self._tokens.decode(ids)[len(healed) :]  # noqa: E731
         return (lambda ids: FREE_NAME * named(text(ids), names)) if names else None
+
+    def _useful(self, request: FillRequest) -> Callable[[float], bool] | None:
+        """Whether a joint probability is enough of a confidence: most of what is typed nobody can foresee, and that is
+        known after a few tokens."""
+        calibration = self._calibration
+        if calibration is None or not request.least:
+            return None
+        return lambda joint: calibration(joint) >= request.least
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""
@@ -278,9 +287,10 @@ class LocalFiller:
         enough = 0 < lines <= text.count("\n")
         if enough:
             text = "\n".join(text.split("\n")[:lines])
-        confidence = self._calibration(math.prod(candidate.probs)) if self._calibration is not None else None
+        probs = (*candidate.probs, candidate.end)
+        confidence = self._calibration(math.prod(probs)) if self._calibration is not None else None
         # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
-        score = sum(math.log(max(p, 1e-9)) for p in candidate.probs) if generation.mode == "causal" else None
+        score = sum(math.log(max(p, 1e-9)) for p in probs) if generation.mode == "causal" else None
         return Filled(text, score, confidence, candidate.ended or enough)
 
     def _told(self, step: Step, request: FillRequest) -> TextStep:

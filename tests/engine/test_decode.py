@@ -423,6 +423,24 @@ class TestAlternatives:
         _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(favoured, favour=lambda ids: 9.0))
         assert [c.ids for c in generation.candidates] == [(A,), (B,), (C,), (X,), (Y,), (17,)]
 
+    def test_left_to_right_what_is_of_no_use_is_given_up(self) -> None:
+        """The others are those that are found anyway; an end counts."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            after = {(): {A: 0.5, X: 0.4, C: 0.05}, (A,): {B: 0.4, C: 0.3, D: 0.2}, (X,): {Y: 0.9, A: 0.05}}
+            return predict(after.get(committed, {EOM: 0.5, A: 0.1}))
+
+        def asked(least: float) -> tuple[list[tuple[int, ...]], int]:
+            task = Task(HERE, (), mode="causal", alternatives=3, useful=lambda joint: joint >= least)
+            _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+            return [c.ids for c in generation.candidates], generation.cost.forwards
+
+        assert asked(0.0) == ([(X, Y), (A, B), (A, C)], 3)
+        assert asked(0.15) == ([(X, Y)], 3)
+        assert asked(0.19) == ([], 3)
+        assert asked(0.45) == ([], 2)
+        assert asked(0.6) == ([], 1)
+
     def test_at_most_as_many_as_are_wanted(self) -> None:
         for mode in ("speedy", "causal"):
             task = Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=2)

@@ -14,6 +14,8 @@ import pytest
 from engine import CAUSAL, Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
 from engine.checkpoint import EMBEDDED
 from engine.tokenizer import RESERVED, Tokenizer
+from infill.complete import Completer, Preferences
+from infill.document import Snapshot
 from infill.filler import Filled, FillRequest, FillResult, Limits, Snippet, Step
 from infill.local import LocalFiller
 from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
@@ -238,9 +240,21 @@ class TestHealing:
 
 
 class TestNumbers:
-    async def test_left_to_right_the_score_is_the_texts(self, filler: Make) -> None:
-        (only,) = (await filler(saying("a + b", prob=0.5)).fill(replace(REQUEST, mode="causal"))).texts
-        assert only.score == pytest.approx(3 * math.log(0.5))
+    async def test_left_to_right_the_score_is_the_texts_and_its_ends(self, filler: Make) -> None:
+        made = filler(saying("a + b", prob=0.5), calibration=lambda joint: joint)
+        (only,) = (await made.fill(replace(REQUEST, mode="causal"))).texts
+        assert only.score == pytest.approx(4 * math.log(0.5))
+        assert only.confidence == pytest.approx(0.5**4)
+
+    async def test_left_to_right_what_cannot_be_confident_enough_is_given_up(self, filler: Make) -> None:
+        made = filler(saying("a + b", prob=0.5), calibration=lambda joint: joint)
+        request = replace(REQUEST, mode="causal", least=0.2)
+        result = await made.fill(request)
+        assert (result.texts, result.report.forwards) == ((), 3)
+        assert texts(await made.fill(replace(request, least=0.06))) == ["a + b"]
+        assert texts(await filler(saying("a + b", prob=0.5)).fill(request)) == ["a + b"], (
+            "no calibration, no confidence"
+        )
 
     async def test_confidence_is_calibrated_from_the_fill_probabilities(self, filler: Make) -> None:
         made = filler(saying("a + b", prob=0.9), calibration=lambda joint: joint / 2)
@@ -441,10 +455,10 @@ class TestADoubtfulDraft:
         alone = await self.asked(filler, 0.3, mode="causal")
         assert result.report.forwards > alone.report.forwards
 
-    @pytest.mark.parametrize(("mode", "read"), [("speedy", "    a\nprint(b)"), ("quality", "    a\nprint(b)\n\nc\nd")])
-    async def test_is_compared_by_the_lines_that_follow(self, filler: Make, mode: str, read: str) -> None:
-        """One while somebody types, three where there is time; what is scored is read but for its last token."""
-        quick, seen = self.script(0.3), set[str]()
+    @pytest.mark.parametrize("mode", ["speedy", "quality"])
+    async def test_is_compared_by_the_lines_that_follow(self, filler: Make, mode: str) -> None:
+        """By three of them; what is scored is read but for its last token."""
+        quick, seen, read = self.script(0.3), set[str](), "    a\nprint(b)\n\nc\nd"
 
         def answer(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
             seen.add(TOKENS.decode(committed))
@@ -502,6 +516,26 @@ class TestNamesThatTheCodeBelowMisses:
         known = replace(self.request, prefix="def f(x):\n    ", mode="speedy")
         assert "x" not in texts(await made.fill(known))
         assert texts(await made.fill(replace(self.request, mode="causal"))) == ["a"]
+
+
+class TestEagerness:
+    """How sure a suggestion has to be while typing: 0.25 by default. Here a token and the end are 0.6 each."""
+
+    async def shown(self, filler: Make, words: str, eagerness: float, invoked: bool = False) -> list[str]:
+        completer = Completer(filler(saying(words, prob=0.6), LEFT_TO_RIGHT, calibration=lambda joint: joint))
+        snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
+        wanted = Preferences(mode="causal", eagerness=eagerness)
+        answer = await completer.complete(snapshot, 4, preferences=wanted, invoked=invoked)
+        return [one.text for one in answer.suggestions]
+
+    async def test_decides_what_is_shown(self, filler: Make) -> None:
+        assert await self.shown(filler, "a", 0.5) == ["a"]
+        assert await self.shown(filler, "a + b", 0.5) == []
+        assert await self.shown(filler, "a + b", 0.8) == ["a + b"]
+        assert await self.shown(filler, "a", 0.1) == []
+
+    async def test_does_not_when_asked_by_hand(self, filler: Make) -> None:
+        assert "a" in await self.shown(filler, "a", 0.1, invoked=True)
 
 
 class TestEngineBehind:
