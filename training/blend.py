@@ -1,6 +1,6 @@
 """Part of the way from where a training run started to where it arrived.
 
-    python -m training.blend START ARRIVED --share 0.5 --out FOLDER [--left-to-right]
+    python -m training.blend START ARRIVED --share 0.5 --out FOLDER [--keep 8-13] [--left-to-right]
 
 A few updates on one task cost some of what the start knew of others; weights between the two keep most of both, and are
 often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1).
@@ -9,7 +9,7 @@ often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +24,15 @@ from training.convert import write_folder
 Weights = dict[str, NDArray[np.float32]]
 
 
-def blend(start: Weights, arrived: Weights, share: float, control: Sequence[int]) -> Weights:
-    """(1 - share) start + share arrived, float32. The embedding's `control` rows are the trained ones: in the start
-    they are noise. Raises CheckpointError for weights of different shapes."""
+def blend(
+    start: Weights, arrived: Weights, share: float, control: Sequence[int], keep: Collection[int] = ()
+) -> Weights:
+    """(1 - share) start + share arrived, float32; the layers of `keep` are the start's. The embedding's `control` rows
+    are the trained ones: in the start they are noise. Raises CheckpointError for weights of different shapes."""
     if {name: one.shape for name, one in start.items()} != {name: one.shape for name, one in arrived.items()}:
         raise CheckpointError("The models have different shapes; blend a run with the weights that it started from.")
     mixed = {name: ((1 - share) * start[name] + share * arrived[name]).astype(np.float32) for name in start}
+    mixed |= {name: start[name] for name in start if name.startswith(tuple(f"layers.{layer}." for layer in keep))}
     mixed["embed"][control] = arrived["embed"][control]
     return mixed
 
@@ -40,19 +43,27 @@ def main() -> None:
     parser.add_argument("arrived", type=Path, help="what the run wrote")
     parser.add_argument("--share", type=float, default=0.5, help="0: the start, 1: the trained weights (default: 0.5)")
     parser.add_argument(
+        "--keep", type=_layers, default=(), metavar="FIRST-LAST", help="layers that stay the start's: a smaller release"
+    )
+    parser.add_argument(
         "--left-to-right", action="store_true", help="leave a canvas that has learned too little unused"
     )
     parser.add_argument("--out", type=Path, required=True, help="model folder to write")
     given = parser.parse_args()
     start, arrived = Checkpoint.open(given.start), Checkpoint.open(given.arrived)
     before, after = (load_file(one.path("model.safetensors")) for one in (start, arrived))
-    mixed = blend(before, after, given.share, sorted(arrived.config.control.never_text))
+    mixed = blend(before, after, given.share, sorted(arrived.config.control.never_text), given.keep)
     tokenizer = tokenizers.Tokenizer.from_file(str(arrived.path("tokenizer.json")))
     config = replace(arrived.config, files={})
     if given.left_to_right:
         config = replace(config, canvas_trained=False, editing_trained=False, default_mode="causal")
     write_folder(given.out, config, mixed, tokenizer)
     print(f"wrote {given.out}")
+
+
+def _layers(text: str) -> range:
+    first, last = map(int, text.split("-"))
+    return range(first, last + 1)
 
 
 if __name__ == "__main__":

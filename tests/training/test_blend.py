@@ -38,6 +38,12 @@ def test_control_tokens_are_as_they_were_trained() -> None:
     assert (blend(weights(1.0), weights(5.0), 0.25, CONTROL)["embed"][CONTROL] == 5.0).all()
 
 
+def test_layers_may_stay_what_they_were() -> None:
+    start, arrived = ({**weights(v), "layers.10.qkv": np.full(2, v, np.float32)} for v in (1.0, 5.0))
+    mixed = blend(start, arrived, 0.25, CONTROL, keep=range(1, 11))
+    assert ((mixed["layers.0.qkv"] == 2.0).all(), (mixed["layers.10.qkv"] == 1.0).all()) == (True, True)
+
+
 def test_models_of_different_shapes_are_one_sentence() -> None:
     other = weights(1.0) | {"layers.0.qkv": np.zeros((4, 4), np.float32)}
     with pytest.raises(CheckpointError, match="different shapes; blend a run with the weights"):
@@ -54,9 +60,11 @@ def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
             forward._model.norm.fill_(factor)
         write_model(tmp_path / name, replace(tiny_config(size), canvas_trained=True), forward._model, tokens)
     command = [sys.executable, "-m", "training.blend", "start", "arrived", "--share", "0.25", "--out", "out"]
-    command.append("--left-to-right")
+    command += ["--keep", "0-0", "--left-to-right"]
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
     made = Checkpoint.open(tmp_path / "out")
-    assert (load_file(made.path("model.safetensors"))["norm"] == 2.0).all()
+    mixed, start = (load_file(tmp_path / name / "model.safetensors") for name in ("out", "start"))
+    assert (mixed["norm"] == 2.0).all()
+    assert (mixed["layers.0.qkv"] == start["layers.0.qkv"]).all()
     assert made.config.name == tiny_config(size).name
     assert Checkpoint.open(tmp_path / "arrived").config.canvas_trained and not made.config.canvas_trained

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint, write_config
+from infill.complete import DEFAULTS
 from infill.confidence import LEAST, Logistic
 from training.evaluate.infilling import right
 from training.evaluate.session import Session
+from training.evaluate.share import Share
 
 BINS = 10
 Floats = NDArray[np.float64]
@@ -21,7 +23,8 @@ Flags = NDArray[np.bool_]
 
 async def calibration(session: Session) -> dict[str, Any]:
     """The error of the joint probability itself, of a temperature, and of the logistic, both fitted on one half of the
-    packages and measured on the other, in turn; and the logistic fitted on all of them."""
+    packages and measured on the other, in turn; what of it an editor would show by default, and how much of that is
+    right; and the logistic fitted on all of them."""
     pairs = zip(session.places, await session.lines(), strict=True)
     asked = [(place, answer) for place, answer in pairs if answer.p is not None]
     if not asked:
@@ -41,6 +44,8 @@ async def calibration(session: Session) -> dict[str, Any]:
         "error_raw": round(calibration_error(p, truth), 4),
         "error_temperature": round(calibration_error(tempered, truth), 4) if crossed else None,
         "error": round(calibration_error(fitted, truth), 4) if crossed else None,
+        "shown": Share.of(fitted >= DEFAULTS.least).as_json() if crossed else None,
+        "shown_right": Share.of(truth[fitted >= DEFAULTS.least]).as_json() if crossed else None,
         "parameters": {name: round(value, 4) for name, value in asdict(fit(p, truth)).items()},
     }
 

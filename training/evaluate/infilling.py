@@ -11,8 +11,8 @@ from training.evaluate.places import Place, thinned
 from training.evaluate.session import Answer, Session, says_again, speed
 from training.evaluate.share import Share
 
-UNCONNECTED, TOLD_AGAIN = 300, 300
-"""Places at which ends and repetitions are looked at."""
+UNCONNECTED, TOLD_AGAIN = 150, 150
+"""Places at which ends and repetitions are looked at: each costs as much as several lines."""
 GAP = 10
 """Lines that are missing after the hole where the suffix does not connect."""
 
