@@ -28,6 +28,7 @@ from tests.fakes import CONTROL
 from training.evaluate import calibration as calibrating
 from training.evaluate import card, frontier
 from training.evaluate.__main__ import QUESTIONS, ask
+from training.evaluate.kept import Kept
 from training.evaluate.places import LANGUAGES, Place, held_out, places
 from training.evaluate.repair import cases
 from training.evaluate.session import Session, says_again
@@ -203,6 +204,38 @@ class TestRepair:
             assert snapshot.line_of(case.end) - snapshot.line_of(case.start) < 12
 
 
+class TestKept:
+    """Answers to held-out lines on disk."""
+
+    def test_a_run_goes_on_from_what_another_one_answered(self, knowing: Asked, silent: Asked, tmp_path: Path) -> None:
+        asked, path = places(SOURCES, 12, 0), tmp_path / "answers.jsonl"
+        assert knowing("infilling", asked[:5], kept=Kept(path, "a"))["exact"]["python"]["share"] == 1
+        both = silent("infilling", asked, kept=Kept(path, "a"))["exact"]["python"]
+        assert (both["n"], both["share"]) == (len(asked), round(5 / len(asked), 4))
+        assert silent("infilling", asked[:5], kept=Kept(path, "other weights"))["exact"]["python"]["share"] == 0
+
+    def test_backwards_the_answers_stand_where_they_belong(self, knowing: Asked, silent: Asked, tmp_path: Path) -> None:
+        asked, path = places(SOURCES, 12, 0), tmp_path / "answers.jsonl"
+        knowing("infilling", asked[8:], kept=Kept(path, "a"), backwards=True)
+        assert json.loads(path.read_text().splitlines()[0])["key"].endswith(f" {asked[-1].at}")
+        session = silent.session(asked, kept=Kept(path, "a"), backwards=True)
+        try:
+            found = asyncio.run(session.lines())
+        finally:
+            session.served.close()
+        assert [bool(answer.text) for answer in found] == [False] * 8 + [True] * (len(asked) - 8)
+
+    def test_a_line_that_is_being_written_is_left_for_later(self, tmp_path: Path) -> None:
+        path = tmp_path / "answers.jsonl"
+        Kept(path, "a").put("one", Share(1, 2))
+        line = path.read_text()
+        reader = Kept(path, "a")
+        path.write_text(line + line.replace("one", "two")[:20])
+        assert (reader.get("one"), reader.get("two")) == ({"hits": 1, "n": 2}, None)
+        path.write_text(line + line.replace("one", "two"))
+        assert reader.get("two") == {"hits": 1, "n": 2}
+
+
 class TestCalibration:
     def test_sees_a_model_that_is_right_and_unsure(self, tokens: Tokenizer) -> None:
         asked = places(SOURCES, 40, 0)
@@ -285,8 +318,12 @@ class TestCard:
 
     def test_every_row_of_the_table_is_there_measured_or_not(self) -> None:
         empty = card.table({}).split("\n")
-        assert len(empty) == 2 + 14
+        assert len(empty) == 2 + 15
         assert all("not measured" in row for row in empty[2:])
+
+    def test_what_is_shown_and_how_much_of_it_is_right(self) -> None:
+        found = {"n": 200, "shown": Share(50, 200).as_json(), "shown_right": Share(30, 50).as_json()}
+        assert card._shown(found).startswith("25.0 % (") and "; right 60.0 % (" in card._shown(found)
 
     def test_the_rows_say_what_was_measured(self) -> None:
         runs = [

@@ -20,6 +20,7 @@ from training.evaluate.calibration import calibration, write_parameters
 from training.evaluate.frontier import frontier
 from training.evaluate.humaneval import humaneval
 from training.evaluate.infilling import infilling
+from training.evaluate.kept import Kept
 from training.evaluate.repair import repair
 from training.evaluate.session import MODES, Session
 from training.serving import Served
@@ -64,6 +65,12 @@ def parsed() -> argparse.Namespace:
         "--figures", type=Path, nargs="+", default=[], help="figures of earlier runs (--out) to put beside these"
     )
     parser.add_argument("--failures", type=Path, help="write every wrong answer here, one JSON object a line")
+    parser.add_argument(
+        "--answers", type=Path, help="keep answers to held-out lines here: a run that was stopped goes on"
+    )
+    parser.add_argument(
+        "--backwards", action="store_true", help="from the last line on, while another run with these --answers begins"
+    )
     parser.add_argument("--update", action="store_true", help="write figures, card and picture into the model's folder")
     parser.add_argument("--calibrate", action="store_true", help="write the fitted confidence into config.json")
     given = parser.parse_args()
@@ -79,7 +86,19 @@ def answered(given: argparse.Namespace) -> dict[str, Any]:
     base = next(iter(sorted(BASE.glob("*.gguf"))), None)
     served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
     try:
-        session = Session(served, given.limit, given.set, given.mode, given.oracle, given.data, base, given.threads)
+        kept = Kept(given.answers, card.identity(Checkpoint.open(given.model)))
+        session = Session(
+            served,
+            given.limit,
+            given.set,
+            given.mode,
+            given.oracle,
+            given.data,
+            base,
+            given.threads,
+            kept,
+            given.backwards,
+        )
         found = asyncio.run(ask(session, list(QUESTIONS) if "all" in given.questions else given.questions))
     finally:
         served.close()

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from infill.complete import Completer
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score
+from training.evaluate.kept import Kept
 from training.evaluate.places import OTHER_PLACES, PYTHON_PLACES, Place, held_out, places
 from training.serving import Served
 
@@ -88,7 +89,8 @@ class Session:
 
     limit: at most so many holes a row, 0 for all. sets, only: HumanEval sets and the mode, none for those of the card;
     oracle: at oracle length only. data: shards of held-out files, none for the repository's. base: the base weights for
-    llama.cpp, or None. threads: cores of each model. failures: every wrong answer, to be read by eye.
+    llama.cpp, or None. threads: cores of each model. kept: held-out lines answered before; backwards: from the
+    last one on, to meet another run that keeps them in the same file. failures: every wrong answer, to be read by eye.
     """
 
     served: Served
@@ -99,6 +101,8 @@ class Session:
     data: Sequence[Path] = ()
     base: Path | None = None
     threads: int = 2
+    kept: Kept = field(default_factory=lambda: Kept(None, ""))
+    backwards: bool = False
     failures: list[Failure] = field(default_factory=list)
     heard: Heard = field(init=False)
     completer: Completer = field(init=False)
@@ -128,9 +132,18 @@ class Session:
     async def lines(self) -> list[Answer]:
         """The rest of the line at every held-out place; asked once, whoever wants it."""
         if self.mode not in self._answers:
-            bar = tqdm(self.places, desc="held-out lines", disable=None)
-            self._answers[self.mode] = [await self.fill(place, self.mode, lines=1) for place in bar]
+            order = self.places[::-1] if self.backwards else self.places
+            found = [await self._line(place) for place in tqdm(order, desc="held-out lines", disable=None)]
+            self._answers[self.mode] = found[::-1] if self.backwards else found
         return self._answers[self.mode]
+
+    async def _line(self, place: Place) -> Answer:
+        key = f"{self.mode} {place.source.package} {place.path} {place.at}"
+        if known := self.kept.get(key):
+            return Answer(**known)
+        answer = await self.fill(place, self.mode, lines=1)
+        self.kept.put(key, answer)
+        return answer
 
     async def fill(self, hole: Hole, mode: str, *, lines: int) -> Answer:
         """What a tool would be given for this hole, its length left to the model."""
