@@ -1,6 +1,6 @@
 """All of `make bench`: a table, a plot in benchmarks/out, one line of JSON.
 
-    python -m benchmarks [--threads N] [--completions N] [--only forward|context|lookup|baseline|server|memory]
+    python -m benchmarks [--threads N] [--completions N] [--only forward|context|lookup|silence|baseline|server|memory]
 
 Times are medians and depend on the machine; what may be compared stands side by side in one run.
 """
@@ -17,13 +17,13 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from benchmarks import baseline, context, lookup, plot, server
+from benchmarks import baseline, context, lookup, plot, server, silence
 from benchmarks import forward as forward_times
 from benchmarks.model import add_model_arguments, completer_over
 from engine import backends
 from engine.checkpoint import Checkpoint
 
-PARTS = ("forward", "context", "lookup", "baseline", "server", "memory")
+PARTS = ("forward", "context", "lookup", "silence", "baseline", "server", "memory")
 TIMES = 25
 GGUF = baseline.HERE.parent / ".base"
 
@@ -40,7 +40,7 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
     if "forward" in parts:
         found |= forward_times.measure(checkpoint, given.threads, TIMES)
         print(forward_times.table(found))
-    if {"context", "lookup", "baseline"} & set(parts):
+    if {"context", "lookup", "silence", "baseline"} & set(parts):
         forward, another = (backends.load(checkpoint, given.backend, given.threads) for _ in range(2))
         with (
             closing(completer_over(checkpoint, forward)) as completer,
@@ -51,6 +51,8 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
                 found |= await context.flatness(completer)
             if "lookup" in parts:
                 found |= await lookup.side_by_side(completer, plain)
+            if "silence" in parts:
+                found |= await silence.side_by_side(completer)
             if "baseline" in parts:
                 weights = next(iter(sorted(GGUF.glob("*.gguf"))), None)
                 bare = forward_times.bare_session(checkpoint, given.threads)
