@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 FILE = Path(__file__).parent / "data" / "demo.py"
-PLACES = ("self.price * ", "rows = json.", "min(items, key=", "result.append(")
+PLACES = ("self.price * ", "rows = json.", "key=lambda", "result.append(")
 BROKEN = "item.prize"
 
 

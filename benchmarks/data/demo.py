@@ -29,7 +29,7 @@ def load_items(path: Path) -> list[Item]:
 
 def cheapest(items: list[Item]) -> Item:
     """Return the item with the lowest price."""
-    return min(items, key=
+    return min(items, key=lambda
 
 
 def names(items: list[Item]) -> list[str]:
