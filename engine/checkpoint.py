@@ -45,8 +45,8 @@ class ModelConfig:
     this, exclusive. quantization: "none" (float32), or the name of the scheme the weights were exported with.
     canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. middle_trained: whether weights
     know, left to right, where a middle ends (EOM). modes: overrides of decoding thresholds, mode name -> field of
-    `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence ({"slope": ...,
-    "intercept": ...}, a logistic of its logarithm), or None. files: everything else in the folder that the model needs,
+    `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence (a, b and c of beta
+    calibration), or None. files: everything else in the folder that the model needs,
     by name.
     """
 
@@ -167,10 +167,10 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
     calibration = raw.get("calibration")
     if calibration is not None and not (
         isinstance(calibration, dict)
-        and set(calibration) == {"slope", "intercept"}
+        and set(calibration) == {"a", "b", "c"}
         and all(type(value) in (int, float) and math.isfinite(value) for value in calibration.values())
     ):
-        raise ValueError(f"calibration must be the numbers slope and intercept, not {calibration!r}")
+        raise ValueError(f"calibration must be the numbers a, b and c, not {calibration!r}")
     Modes.of(canvas_trained=True, editing_trained=True, overrides=raw.get("modes", {}))
     if raw.get("prompt", "streams") != "streams":
         raise ValueError(f"prompt must be streams, not {raw['prompt']!r}")

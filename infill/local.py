@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
 from infill import prompt
-from infill.confidence import Logistic
+from infill.confidence import Beta
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
 from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
@@ -100,7 +100,7 @@ class LocalFiller:
         modes = Modes.of(
             canvas_trained=config.canvas_trained, editing_trained=config.editing_trained, overrides=config.modes
         )
-        fitted = Logistic(**config.calibration) if config.calibration else None
+        fitted = Beta(**config.calibration) if config.calibration else None
         return cls(
             Engine(denoiser, modes, Vocabulary(*tokenizer.lines_and_reserved(config.vocab))),
             tokenizer,

@@ -131,13 +131,13 @@ def test_an_unknown_backend() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"temperature": 1.5}, {"slope": 1}, {"slope": 1, "intercept": True}, {"slope": 1, "intercept": "0"}, [1, 2]],
+    [{"temperature": 1.5}, {"a": 1, "b": 1}, {"a": 1, "b": 0, "c": True}, {"a": 1, "b": 0, "c": "0"}, [1, 2, 3]],
 )
 def test_a_calibration_of_another_kind(folder: Path, wrong: object) -> None:
     change(folder, lambda raw: raw.update(calibration=wrong))
-    assert "calibration must be the numbers slope and intercept" in refused(folder)
+    assert "calibration must be the numbers a, b and c" in refused(folder)
 
 
 def test_a_calibration_is_read(folder: Path) -> None:
-    change(folder, lambda raw: raw.update(calibration={"slope": 1, "intercept": -0.5}))
-    assert Checkpoint.open(folder).config.calibration == {"slope": 1, "intercept": -0.5}
+    change(folder, lambda raw: raw.update(calibration={"a": 1, "b": 2, "c": -0.5}))
+    assert Checkpoint.open(folder).config.calibration == {"a": 1, "b": 2, "c": -0.5}

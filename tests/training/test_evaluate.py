@@ -21,7 +21,7 @@ from engine.checkpoint import EMBEDDED, Checkpoint
 from engine.scripted import sure_of
 from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer
-from infill.confidence import Logistic
+from infill.confidence import Beta
 from infill.document import Snapshot
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
@@ -251,13 +251,19 @@ class TestCalibration:
         assert calibrating.calibration_error(p, right, bins=2) == pytest.approx(0, abs=1e-9)
         assert calibrating.calibration_error(p, np.zeros(1000, bool), bins=2) == pytest.approx(0.5)
 
-    def test_the_fit_finds_the_logistic_that_made_the_answers(self) -> None:
+    def test_the_fit_finds_what_made_the_answers(self) -> None:
         rng = np.random.default_rng(0)
         p = rng.uniform(0.01, 1, 20_000)
-        right = rng.random(20_000) < calibrating.applied(Logistic(0.7, 1.3), p)
+        right = rng.random(20_000) < calibrating.applied(Beta(0.7, 0.4, 0.3), p)
         found = calibrating.fit(p, right)
-        assert found.slope == pytest.approx(0.7, abs=0.06) and found.intercept == pytest.approx(1.3, abs=0.08)
+        assert (found.a, found.b, found.c) == pytest.approx((0.7, 0.4, 0.3), abs=0.1)
         assert calibrating.calibration_error(calibrating.applied(found, p), right) < 0.02
+
+    def test_the_fit_never_falls(self) -> None:
+        rng = np.random.default_rng(1)
+        p = rng.uniform(0.01, 0.99, 5_000)
+        found = calibrating.fit(p, rng.random(5_000) > p)
+        assert (found.a, found.b) == (0, 0) and 0.4 < found(0.5) < 0.6
 
     def test_the_parameters_go_into_the_config_and_nothing_else_changes(self, tmp_path: Path) -> None:
         for path in EMBEDDED.iterdir():
@@ -266,9 +272,9 @@ class TestCalibration:
             else:
                 (tmp_path / path.name).symlink_to(path)
         before = Checkpoint.open(tmp_path)
-        calibrating.write_parameters(before, {"parameters": asdict(Logistic(0.5, -0.25))})
+        calibrating.write_parameters(before, {"parameters": asdict(Beta(0.5, 0.0, -0.25))})
         after = Checkpoint.open(tmp_path)
-        assert after.config.calibration == {"slope": 0.5, "intercept": -0.25}
+        assert after.config.calibration == {"a": 0.5, "b": 0.0, "c": -0.25}
         assert {**asdict(after.config), "calibration": None} == {**asdict(before.config), "calibration": None}
         after.verify()
 

@@ -1,4 +1,4 @@
-"""What a shown confidence is worth: the fit of `infill.confidence.Logistic` on held-out lines, and its error."""
+"""What a shown confidence is worth: the fit of `infill.confidence.Beta` on held-out lines, and its error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint, write_config
 from infill.complete import DEFAULTS
-from infill.confidence import LEAST, Logistic
+from infill.confidence import LEAST, MOST, Beta
 from training.evaluate.infilling import right
 from training.evaluate.session import Session
 from training.evaluate.share import Share
@@ -22,9 +22,9 @@ Flags = NDArray[np.bool_]
 
 
 async def calibration(session: Session) -> dict[str, Any]:
-    """The error of the joint probability itself, of a temperature, and of the logistic, both fitted on one half of the
-    packages and measured on the other, in turn; what of it an editor would show by default, and how much of that is
-    right; and the logistic fitted on all of them."""
+    """The error of the joint probability itself, of a temperature, and of the beta calibration, both fitted on one half
+    of the packages and measured on the other, in turn; what of it an editor would show by default, and how much of that
+    is right; and the calibration fitted on all of them."""
     pairs = zip(session.places, await session.lines(), strict=True)
     asked = [(place, answer) for place, answer in pairs if answer.p is not None]
     if not asked:
@@ -55,21 +55,32 @@ def write_parameters(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     write_config(checkpoint.folder, replace(checkpoint.config, calibration=found["parameters"]))
 
 
-def applied(model: Logistic, p: Floats) -> Floats:
+def applied(model: Beta, p: Floats) -> Floats:
     """Confidences of joint probabilities."""
     return np.array([model(float(one)) for one in p])
 
 
-def fit(p: Floats, truth: Flags, rounds: int = 50) -> Logistic:
-    """Logistic regression of being right on log p (Platt 1999), by Newton's method with a little damping."""
-    x = np.stack([np.log(np.clip(p, LEAST, 1)), np.ones_like(p)], axis=1)
-    weights = np.zeros(2)
+def fit(p: Floats, truth: Flags) -> Beta:
+    """Logistic regression of being right on log p and -log(1 - p) (Kull et al. 2017, algorithm 1): what comes out
+    negative, so that confidence would fall, is left out."""
+    q = np.clip(p, LEAST, MOST)
+    features = np.stack([np.log(q), -np.log1p(-q), np.ones_like(q)], axis=1)
+    used = [0, 1, 2]
+    while (weights := _regression(features[:, used], truth))[:-1].min(initial=0.0) < 0:
+        used.pop(int(np.argmin(weights[:-1])))
+    a, b, c = (float(weights[used.index(i)]) if i in used else 0.0 for i in range(3))
+    return Beta(a, b, c)
+
+
+def _regression(x: Floats, truth: Flags, rounds: int = 50) -> Floats:
+    """Weights of a logistic regression, by Newton's method with a little damping."""
+    weights = np.zeros(x.shape[1])
     for _ in range(rounds):
         guess = 1 / (1 + np.exp(-np.clip(x @ weights, -60, 60)))
-        slope = x.T @ (truth - guess) - 1e-3 * weights
-        curve = (x * (guess * (1 - guess))[:, None]).T @ x + 1e-3 * np.eye(2)
-        weights = weights + np.linalg.solve(curve, slope)
-    return Logistic(float(weights[0]), float(weights[1]))
+        gradient = x.T @ (truth - guess) - 1e-3 * weights
+        curve = (x * (guess * (1 - guess))[:, None]).T @ x + 1e-3 * np.eye(len(weights))
+        weights = weights + np.linalg.solve(curve, gradient)
+    return weights
 
 
 def fit_temperature(p: Floats, truth: Flags) -> float:
