@@ -81,24 +81,15 @@ def parsed() -> argparse.Namespace:
     return given
 
 
-def answered(given: argparse.Namespace) -> dict[str, Any]:
+def answered(given: argparse.Namespace, checkpoint: Checkpoint) -> dict[str, Any]:
     """Ask the questions of a command line."""
-    base = next(iter(sorted(BASE.glob("*.gguf"))), None)
     served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
     try:
-        kept = Kept(given.answers, card.identity(Checkpoint.open(given.model)))
         session = Session(
-            served,
-            given.limit,
-            given.set,
-            given.mode,
-            given.oracle,
-            given.data,
-            base,
-            given.threads,
-            kept,
-            given.backwards,
-        )
+            served, given.limit, given.set, given.mode, given.oracle, given.data,
+            base=next(iter(sorted(BASE.glob("*.gguf"))), None), threads=given.threads,
+            kept=Kept(given.answers, card.identity(checkpoint)), backwards=given.backwards,
+        )  # fmt: skip
         found = asyncio.run(ask(session, list(QUESTIONS) if "all" in given.questions else given.questions))
     finally:
         served.close()
@@ -113,7 +104,7 @@ def main() -> None:
     checkpoint = Checkpoint.open(given.model)
     found = card.gathered(checkpoint, given.figures)
     if given.questions:
-        found = card.joined(found, answered(given))
+        found = card.joined(found, answered(given, checkpoint))
     print(card.table(found))
     card.save(found, given.out)
     if given.update:
