@@ -25,6 +25,9 @@ from engine.refine import Change, Rules, refine
 
 CHUNK = 64
 """Context tokens a forward may encode: what a cancellation waits for at most."""
+HEALED, MOST_HEALING = 0.02, 8
+"""Share of the ways to write the end of the prefix again that may stay unknown, and forwards after which it may be
+more."""
 OVERLAP = 8
 """Committed tokens that the next canvas takes back as drafts, so that both sides of the seam are edited together."""
 SMALL_CANVAS = 8
@@ -51,13 +54,14 @@ class Task:
     them.
 
     mode: a mode's name or `auto`. alternatives: candidates wanted. max_tokens counts the middle's tokens right of
-    `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. first: ids the first token
-    of a causal answer is chosen among (token healing), or None. nearby: a small context to answer from when more than
-    COLD tokens of `context` would have to be encoded first, or None. exact: the middle has `max_tokens` tokens, and no
-    end is an answer: the oracle length of infilling benchmarks. favour: nats, 0 or more, by which a middle so far
-    deserves to be looked at beside the most probable ones (shallow fusion), where several are written left to right.
-    useful: whether a middle of this joint probability may be of use, or None for all: one left to right that is not is
-    given up, because it only gets less probable as it grows.
+    `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. heal: where a causal answer
+    has to write the end of the prefix again (token healing), the ids that may follow those it has begun with, None once
+    it is written. nearby: a small context to answer from when more than COLD tokens of `context` would have to be
+    encoded first, or None. exact: the middle has `max_tokens` tokens, and no end is an answer: the oracle length of
+    infilling benchmarks. favour: nats, 0 or more, by which a middle so far deserves to be looked at beside the most
+    probable ones (shallow fusion), where several are written left to right. useful: whether a middle of this joint
+    probability may be of use, or None for all: one left to right that is not is given up, because it only gets less
+    probable as it grows.
     """
 
     context: Context
@@ -68,7 +72,7 @@ class Task:
     max_tokens: int = 64
     max_lines: int = 0
     deadline: float | None = None
-    first: NDArray[np.int64] | None = None
+    heal: Callable[[tuple[int, ...]], NDArray[np.int64] | None] | None = None
     nearby: Context | None = None
     exact: bool = False
     favour: Callable[[tuple[int, ...]], float] | None = None
@@ -359,7 +363,7 @@ class _Run:
     def _greedy(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
         """The most probable token again and again; a forward also checks a guess at what follows, and each token that
         was guessed right saves a forward (`lookup`)."""
-        beam = Beam()
+        (beam, *_) = (yield from self._healed(lease)) or [Beam()]
         opening = () if self.context.opening is None else (self.context.opening,)
         text = np.array([*chain.from_iterable(stream.ids for stream in self.context.streams), *opening], np.int64)
         while not self._over(beam) and not self.late():
@@ -377,16 +381,15 @@ class _Run:
         return [self._bounded(beam.candidate)]
 
     def _guess(self, text: NDArray[np.int64], written: int) -> tuple[int, ...]:
-        """What may follow, up to what ends the answer. A first token that must heal the text is nobody's guess."""
-        if not self.cost.forwards and self.task.first is not None:
-            return ()
+        """What may follow, up to what ends the answer."""
         guess = continuation(text, min(self.denoiser.lookahead, self.task.max_tokens - written - 1))
         return tuple(takewhile(lambda token: token not in self.rules.ends and token not in self.rules.barred, guess))
 
-    def _next(self, lease: Lease, middles: Sequence[tuple[int, ...]]) -> list[Prediction]:
-        """The token after each middle, in one forward; the very first one heals the text where it must."""
+    def _next(
+        self, lease: Lease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction]:
+        """The token after each middle, in one forward."""
         before, began = lease.pending, time.monotonic()
-        among = None if self.cost.forwards else self.task.first
         said: list[Prediction] = self.denoiser.next_token(lease, middles, among)
         if not before:
             self.clock.note(len(middles), time.monotonic() - began)
@@ -394,22 +397,39 @@ class _Run:
         self.cost.context_tokens += before
         return said
 
+    def _healed(self, lease: Lease) -> Generator[Step, None, list[Beam]]:
+        """What to start with: nothing, or the ways to write the end of the prefix again, most of them with more. Theirs
+        are the probabilities given that it is written: what was typed is certain."""
+        heal = self.task.heal
+        if heal is None:
+            return [Beam()]
+        begun, written, total = [Beam()], list[Beam](), 0.0
+        while begun and math.exp(begun[0].score) > HEALED * total and not self.late():
+            if written and self.cost.forwards >= MOST_HEALING:
+                break
+            beam = begun.pop(0)
+            (said,) = self._next(lease, [self.task.committed + beam.candidate.ids], heal(beam.candidate.ids))
+            for one in (self._grown(beam, *answer) for answer in _ranked(said, 0, self.rules)):
+                (written if heal(one.candidate.ids) is None else begun).append(one)
+            begun, total = _best(begun), sum(math.exp(one.score) for one in written)
+            yield Step("token", self.elapsed(), 0, beam.candidate.ids)
+        return [one.given(total) for one in _best(written)]
+
     def _beams(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
         """Beam search, one token a forward for all beams together: the most probable ones, and FAVOURED others that are
         not far behind them once what is in their favour counts."""
-        live, done = [Beam()], list[Beam]()
-        while live and not self.late():
+        grown, done = (yield from self._healed(lease)), list[Beam]()
+        while True:
+            useful = [beam for beam in grown if self._useful(beam)]
+            done = self._kept([*done, *(beam for beam in useful if self._over(beam))])
+            live = self._kept([beam for beam in useful if not self._over(beam)])
+            # A middle only gets less probable as it grows.
+            if self.late() or self._kept([*done, *live]) == done:
+                return [self._bounded(beam.candidate) for beam in _best(self._kept([*done, *live]))]
             said = self._next(lease, [self.task.committed + beam.candidate.ids for beam in live])
             answers = (_ranked(answer, 0, self.rules) for answer in said)
-            every = (self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some)
-            grown = [beam for beam in every if self._useful(beam)]
-            done = self._kept([*done, *(beam for beam in grown if self._over(beam))])
-            live = self._kept([beam for beam in grown if not self._over(beam)])
-            yield Step("token", self.elapsed(), 0, (live or done or [Beam()])[0].candidate.ids)
-            # A middle only gets less probable as it grows.
-            if self._kept([*done, *live]) == done:
-                break
-        return [self._bounded(beam.candidate) for beam in _best(self._kept([*done, *live]))]
+            grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
+            yield Step("token", self.elapsed(), 0, max(grown, key=lambda beam: beam.score).candidate.ids)
 
     def _kept(self, beams: Sequence[Beam]) -> list[Beam]:
         """The beams that stay, the most probable first, the favoured ones last."""
@@ -448,6 +468,12 @@ class Beam:
     score: float = 0.0
     favour: float = 0.0
     candidate: Candidate = Candidate((), (), False)
+
+    def given(self, probability: float) -> Beam:
+        """The same given that one of the beams of this joint probability is right."""
+        score, ids = min(0.0, self.score - math.log(probability)), self.candidate.ids
+        probs = (*[1.0] * (len(ids) - 1), math.exp(score))
+        return replace(self, score=score, candidate=replace(self.candidate, probs=probs))
 
 
 def _best(beams: Iterable[Beam]) -> list[Beam]:

@@ -126,13 +126,18 @@ class Tokenizer:
         lines[: self.size] = self.newlines
         return lines, self.reserved | frozenset(range(self.size, rows))
 
-    def starting_with(self, text: str) -> NDArray[np.int64]:
-        """Ids, ascending, whose bytes begin with those of `text` (token healing); every text id for an empty text."""
-        head = text.encode("utf-8", "replace")
+    def healing(self, text: str, ids: Sequence[int]) -> NDArray[np.int64] | None:
+        """What may follow ids that are the beginning of `text` (token healing): ids, ascending, whose bytes begin with
+        the rest of its bytes or are the rest's beginning. None once all of it stands."""
+        rest = text.encode("utf-8", "replace")[sum(len(self._bytes(index)) for index in ids) :]
+        if not rest:
+            return None
         order, keys = self._sorted
-        first = bisect_left(keys, head)
-        last = bisect_left(keys, head + b"\xff" * 8, lo=first)  # no UTF-8 holds the byte 0xff
-        return np.sort(order[first:last])
+        first = bisect_left(keys, rest)
+        last = bisect_left(keys, rest + b"\xff" * 8, lo=first)  # no UTF-8 holds the byte 0xff
+        begun = (bisect_left(keys, rest[:size]) for size in range(1, len(rest)))
+        shorter = [at for size, at in enumerate(begun, 1) if at < len(keys) and keys[at] == rest[:size]]
+        return np.sort(np.concatenate([order[shorter], order[first:last]]))
 
     @cached_property
     def _sorted(self) -> tuple[NDArray[np.int64], list[bytes]]:

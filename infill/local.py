@@ -200,7 +200,7 @@ class LocalFiller:
                 max_tokens=limits.tokens,
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
-                first=None if committed else self._first(request, built),
+                heal=None if committed or not healed else self._heal(request, healed),
                 nearby=built.nearby if request.urgent else None,
                 exact=limits.exact,
                 favour=self._favour(request, healed),
@@ -209,14 +209,17 @@ class LocalFiller:
             for committed, canvases in self._starts(request, healed)
         ]
 
-    def _first(self, request: FillRequest, built: prompt.Prompt) -> NDArray[np.int64] | None:
-        """What the first token is chosen among, if not among all: where one line is asked for and none has begun, a
-        blank one is no answer."""
-        if built.first is None or request.limits.lines != 1 or not built.hole.healed.endswith("\n"):
-            return built.first
-        ends = self._tokens.newlines[built.first]
-        found: NDArray[np.int64] = built.first[ends == built.hole.healed.count("\n")]
-        return found
+    def _heal(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], NDArray[np.int64] | None]:
+        """What may follow tokens that only write the end of the prefix again; where one line is asked for and none has
+        begun, a blank one is no answer."""
+
+        def allowed(ids: tuple[int, ...]) -> NDArray[np.int64] | None:
+            found = self._tokens.healing(healed, ids)
+            if found is None or request.limits.lines != 1 or not healed.endswith("\n"):
+                return found
+            return found[self._tokens.newlines[found] <= healed.count("\n") - self._ended(ids)]
+
+        return allowed
 
     def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
         """What speaks for a middle beside its probability: that it brings names which the code below misses."""

@@ -50,7 +50,8 @@ LONGEST_PATH = 128
 CHARS_PER_TOKEN = 8
 """More characters than this a token are never looked at: a bound on what is tokenized, not on what is kept."""
 
-
+_LAST_WORD = re.compile(r"(?:\s*\n|[ ]?(?:[^\W\d_]{1,24}|\d|(?:[^\w\s]|_){1,24})|\s)\Z")
+"""What byte-level BPE takes as one word at the end of a text before it looks for tokens; a digit is one by itself."""
 PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST, PLAIN_SNIPPETS_MOST = 1536, 384, 512
 """Tokens of the plain forms: some 2,400 together with what stands around them."""
 PLAIN_NEARBY_SUFFIX = 64
@@ -85,7 +86,7 @@ class Tokens(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str: ...
 
-    def starting_with(self, text: str) -> NDArray[np.int64]: ...
+    def healing(self, text: str, ids: Sequence[int]) -> NDArray[np.int64] | None: ...
 
 
 class ByLine:
@@ -102,7 +103,7 @@ class ByLine:
     def __init__(self, tokens: Tokens, lines: int = 4096, *, joins_line_ends: bool = False) -> None:
         self._line = lru_cache(lines)(lambda line: tuple(tokens.encode(line)))
         self._border = self.AT_LINE_START if joins_line_ends else self.BEFORE_LINE_END
-        self.decode, self.starting_with = tokens.decode, tokens.starting_with
+        self.decode, self.healing = tokens.decode, tokens.healing
 
     def encode(self, text: str) -> list[int]:
         return [token for line in self._border.split(text) for token in self._line(line)]
@@ -117,15 +118,11 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded.
-
-    first: ids the middle must start with one of (token healing), or None.
-    """
+    """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded."""
 
     context: Context
     nearby: Context
     hole: Hole
-    first: NDArray[np.int64] | None = None
 
 
 def build(
@@ -141,7 +138,7 @@ def build(
 ) -> Prompt:
     """The streams around the hole between `prefix` and `suffix` (LF line endings), in the form that a model reads.
 
-    heal: for weights whose canvas is untrained: the prefix's last token is taken back and the middle writes it again
+    heal: for weights whose canvas is untrained: the prefix's last word is taken back and the middle writes it again
     (token healing), and the token before it opens the middle. The others were taught to start inside a token.
     """
     if form.name != "streams":
@@ -150,18 +147,19 @@ def build(
             plain(tokens, form, prefix, suffix, path, (), (NEARBY, PLAIN_NEARBY_SUFFIX)),
             Hole(),
         )
-    context_tail, healed = heal_tail(tokens, prefix) if heal else (_encode_tail(tokens, prefix), "")
+    boundary = safe_boundary(prefix)
+    body, tail = prefix[:boundary], prefix[boundary:]
+    healed = last_word(tail) if heal else ""
+    end = tokens.encode(tail.removesuffix(healed))[-PREFIX_MOST // 2 :]
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
     head = [control.prefix, *tokens.encode(short_path(path) + "\n")]
-    body = prefix[: safe_boundary(prefix)]
     room = PREFIX_MOST - len(head)
-    far = [*head, *window(tokens, body, room), *context_tail]
-    near = [*head, *window(tokens, body, NEARBY, HOP // 3), *context_tail]
+    far = [*head, *window(tokens, body, room), *end]
+    near = [*head, *window(tokens, body, NEARBY, HOP // 3), *end]
     return Prompt(
         _context(sides, far, opens=heal),
         _context([stream for stream in sides if stream.name != "snippet"], near, opens=heal),
         Hole(healed),
-        tokens.starting_with(healed) if healed else None,
     )
 
 
@@ -272,25 +270,17 @@ def snippet_streams(tokens: Tokens, control: ControlIds, snippets: Sequence[Snip
     return streams
 
 
-def heal_tail(tokens: Tokens, prefix: str) -> tuple[list[int], str]:
-    """The tail without its last token, and that token's text; of blanks the last one alone, because that one is of the
-    word that follows (of eight, seven are a token, and the eighth begins ` return`)."""
-    if len(prefix) > 1 and prefix[-1] in " \t" and prefix[-2].isspace():
-        return tokens.encode(prefix[safe_boundary(prefix) : -1])[-PREFIX_MOST // 2 :], prefix[-1]
-    tail = _encode_tail(tokens, prefix)
-    if not tail:
-        return tail, ""
-    healed = tokens.decode(tail[-1:])
-    return (tail[:-1], healed) if healed and prefix.endswith(healed) else (tail, "")
+def last_word(tail: str) -> str:
+    """The end of a text that what follows may share tokens with (`retu` is two tokens and `return` one; two line ends
+    are one, and the second of them begins a line). Of blanks it is the last one alone, which is of the word that
+    follows (of eight, seven are a token, and the eighth begins ` return`)."""
+    found = _LAST_WORD.search(tail)
+    return found.group() if found else ""
 
 
 def short_path(path: str) -> str:
     """The last two parts, forward slashes; of a very long name, its end."""
     return "/".join(path.replace("\\", "/").rstrip("/").split("/")[-2:])[-LONGEST_PATH:]
-
-
-def _encode_tail(tokens: Tokens, prefix: str) -> list[int]:
-    return tokens.encode(prefix[safe_boundary(prefix) :])[-PREFIX_MOST // 2 :]
 
 
 def _context(sides: Sequence[Stream], prefix: Sequence[int], *, opens: bool) -> Context:

@@ -480,12 +480,34 @@ class TestCausal:
         assert generation.cost.forwards == 4
         assert generation.candidates[0].probs == pytest.approx([0.95] * 3)
 
-    def test_starts_among_the_ids_that_heal(self) -> None:
-        task = Task(HERE, (), mode="causal", first=np.array([B, C]))
-        answer = lambda *_: predict({A: 0.6, C: 0.3, EOM: 0.1})  # noqa: E731
-        _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, max_tokens=3))
-        assert generation.candidates[0].ids == (C, A, A)
-        assert generation.candidates[0].probs == pytest.approx([0.3, 0.6, 0.6])
+    @pytest.mark.parametrize("alternatives", [1, 4])
+    def test_what_was_typed_is_written_again_in_every_way(self, alternatives: int) -> None:
+        """Typed is what C says, and A and B after each other; it is certain, whatever the model made of it."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            said = {(): {X: 0.6, A: 0.3, C: 0.06}, (A,): {B: 0.8, X: 0.2}, (A, B): {X: 0.9, EOM: 0.1}}
+            return predict(said.get(committed, {EOM: 0.7, Y: 0.3}))
+
+        def heal(ids: tuple[int, ...]) -> NDArray[np.int64] | None:
+            return {(): np.array([A, C]), (A,): np.array([B])}.get(ids)
+
+        task = Task(HERE, (), mode="causal", heal=heal, max_tokens=6, alternatives=alternatives)
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+        best, *others = generation.candidates
+        assert best.ids == (A, B, X)
+        assert best.probs == pytest.approx([1.0, 0.24 / 0.30, 0.9])
+        assert [one.probs[0] for one in others if one.ids == (C,)] == pytest.approx([0.06 / 0.30] * (alternatives > 1))
+
+    def test_what_hardly_begins_so_is_not_looked_at(self) -> None:
+        calls: list[tuple[int, ...]] = []
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            calls.append(committed)
+            return predict({C: 0.5, A: 0.005} if not committed else {EOM: 0.9})
+
+        heal = lambda ids: None if ids and ids[0] == C else np.array([A, C])  # noqa: E731
+        run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal", heal=heal))
+        assert calls == [(), (C,)]
 
     def test_is_what_weights_without_a_trained_canvas_get(self) -> None:
         untrained = Modes.of(canvas_trained=False, editing_trained=False, overrides={})

@@ -106,7 +106,8 @@ class TestLeftToRight:
     def test_a_first_token_that_heals_is_not_guessed(self) -> None:
         denoiser = ScriptedDenoiser(CONTROL, lambda *_: predict({D: 0.6, C: 0.3, EOM: 0.1}))
         denoiser.lookahead = 8
-        run(denoiser, replace(self.task, first=np.array([B, C]), max_tokens=3))
+        heal = lambda ids: None if ids else np.array([B, C])  # noqa: E731
+        run(denoiser, replace(self.task, heal=heal, max_tokens=3))
         assert [call.committed for call in denoiser.calls[:1]] == [()]
         assert denoiser.calls[1].committed[0] == C
 

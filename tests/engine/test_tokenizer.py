@@ -75,10 +75,17 @@ def test_newlines_counts_line_breaks_per_id() -> None:
 
 
 @given(st.one_of(st.sampled_from(["", " ", "\n", "retu", "    ", "é", "self.", "xyzzy"]), texts))
-def test_starting_with_agrees_with_a_plain_search(head: str) -> None:
-    raw = head.encode()
-    expected = [k for k, piece in enumerate(TOKENIZER.token_bytes) if k >= RESERVED and piece.startswith(raw)]
-    assert TOKENIZER.starting_with(head).tolist() == expected
+def test_healing_agrees_with_a_plain_search(head: str) -> None:
+    """Whatever of the text is written already."""
+    raw, ids = head.encode(), TOKENIZER.encode(head)
+    for size in range(len(ids)):
+        rest = raw[len(b"".join(TOKENIZER.token_bytes[k] for k in ids[:size])) :]
+        texts = [(k, piece) for k, piece in enumerate(TOKENIZER.token_bytes) if k >= RESERVED and piece]
+        expected = [k for k, piece in texts if piece.startswith(rest) or rest.startswith(piece)]
+        found = TOKENIZER.healing(head, ids[:size])
+        assert found is not None
+        assert found.tolist() == expected
+    assert TOKENIZER.healing(head, ids) is None
 
 
 def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
