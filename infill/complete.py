@@ -99,7 +99,7 @@ class Completer:
     margin: how much better (nats) a repair must score than code that stands and may be right (DECODING: Repair).
     """
 
-    def __init__(self, filler: Filler, *, margin: float = 6.0) -> None:
+    def __init__(self, filler: Filler, *, margin: float = 5.0) -> None:
         self._filler, self._margin, self._memo = filler, margin, Memo()
 
     async def complete(

@@ -148,21 +148,18 @@ class LocalFiller:
             return texts
         try:
             async with asyncio.timeout(request.limits.deadline):
-                scores = await self._scores(request, [one.text for one in texts], FOLLOWING)
+                scores = await self.score(request, [one.text for one in texts])
         except TimeoutError:
             return texts
         scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
         return tuple(sorted(scored, key=lambda one: -(one.score or 0.0)))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
-        return await self._scores(request, texts, 1)
-
-    async def _scores(self, request: FillRequest, texts: Sequence[str], lines: int) -> list[Score]:
-        # Weights that have seen both sides little or never say how well a text fits by what they think of the line
+        # Weights that have seen both sides little or never say how well a text fits by what they think of the lines
         # after it (training/LOG.md: 32 against 23 % of lines in `quality`).
         by_line = self._heals
         built = self._prompt(replace(request, suffix="") if by_line else request)
-        end = _following(request.suffix, lines) if by_line else ""
+        end = _following(request.suffix) if by_line else ""
         # What is filled in place ends where the suffix begins.
         ends = () if by_line or self._form.name == "in-place" else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
@@ -325,9 +322,9 @@ def _within(request: FillRequest, began: float) -> FillRequest:
     return replace(request, limits=replace(request.limits, deadline=max(0.0, began + deadline - time.monotonic())))
 
 
-def _following(suffix: str, lines: int) -> str:
-    """What comes after a text, up to the end of the first lines that say something."""
-    found = re.match(rf"(?:\s*[^\n]{{1,200}}){{1,{lines}}}", suffix)
+def _following(suffix: str) -> str:
+    """What comes after a text, up to the end of the first FOLLOWING lines that say something."""
+    found = re.match(rf"(?:\s*[^\n]{{1,200}}){{1,{FOLLOWING}}}", suffix)
     return found.group() if found else "\n"
 
 

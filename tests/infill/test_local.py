@@ -275,12 +275,12 @@ class TestNumbers:
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-6))
 
     @pytest.mark.parametrize("ends", [False, True])
-    async def test_weights_that_heal_are_asked_about_the_line_that_follows(self, filler: Make, ends: bool) -> None:
-        """They know what fits before a line by how probable it makes that line; they must not have seen it before."""
-        request, denoiser = replace(REQUEST, prefix="", suffix="\n\n    b\n    c\n"), saying("a")
+    async def test_weights_that_heal_are_asked_about_the_lines_that_follow(self, filler: Make, ends: bool) -> None:
+        """They know what fits before lines by how probable it makes them; they must not have seen them before."""
+        request, denoiser = replace(REQUEST, prefix="", suffix="\n\n    b\n    c\n\n  d\n  e\n"), saying("a")
         made = filler(denoiser, heals=True, ends=ends)
         (one,) = await made.score(request, ["a"])
-        assert "".join(piece for piece, _ in one.pieces) == "a\n\n    b"
+        assert "".join(piece for piece, _ in one.pieces) == "a\n\n    b\n    c\n\n  d"
         assert [stream.name for stream in denoiser.opened[-1].streams] == ["prefix"]
         (last,) = await made.score(replace(request, suffix=""), ["a"])
         assert [piece for piece, _ in last.pieces] == ["a", "\n"]
