@@ -61,7 +61,8 @@ class Task:
     infilling benchmarks. favour: nats, 0 or more, by which a middle so far deserves to be looked at beside the most
     probable ones (shallow fusion), where several are written left to right. useful: whether a middle of this joint
     probability may be of use, or None for all: one left to right that is not is given up, because it only gets less
-    probable as it grows.
+    probable as it grows. meets: whether what follows the middle begins within its last token, or None: where several
+    are written left to right, one may end there as well as go on.
     """
 
     context: Context
@@ -77,6 +78,7 @@ class Task:
     exact: bool = False
     favour: Callable[[tuple[int, ...]], float] | None = None
     useful: Callable[[float], bool] | None = None
+    meets: Callable[[tuple[int, ...]], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +98,15 @@ class Candidate:
     """A middle, without `committed` and without its end. probs: the probability of each token when it was written.
 
     ended: whether the model itself ended it (EOM or, in a request of few lines, a line end). end: the probability of
-    an EOM that was written left to right; elsewhere 1.
+    an EOM that was written left to right; elsewhere 1. met: its last token is, from somewhere on, the beginning of what
+    follows the middle.
     """
 
     ids: tuple[int, ...]
     probs: tuple[float, ...]
     ended: bool
     end: float = 1.0
+    met: bool = False
 
 
 @dataclass(slots=True)
@@ -429,6 +433,7 @@ class _Run:
             said = self._next(lease, [self.task.committed + beam.candidate.ids for beam in live])
             answers = (_ranked(answer, 0, self.rules) for answer in said)
             grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
+            grown += [beam.meeting() for beam in grown if self._meets(beam)]
             yield Step("token", self.elapsed(), 0, max(grown, key=lambda beam: beam.score).candidate.ids)
 
     def _kept(self, beams: Sequence[Beam]) -> list[Beam]:
@@ -440,6 +445,9 @@ class _Run:
 
     def _useful(self, beam: Beam) -> bool:
         return self.task.useful is None or self.task.useful(math.exp(beam.score))
+
+    def _meets(self, beam: Beam) -> bool:
+        return self.task.meets is not None and not beam.candidate.ended and self.task.meets(beam.candidate.ids)
 
     def _over(self, beam: Beam) -> bool:
         return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
@@ -474,6 +482,10 @@ class Beam:
         score, ids = min(0.0, self.score - math.log(probability)), self.candidate.ids
         probs = (*[1.0] * (len(ids) - 1), math.exp(score))
         return replace(self, score=score, candidate=replace(self.candidate, probs=probs))
+
+    def meeting(self) -> Beam:
+        """The same, ended where what follows begins."""
+        return replace(self, candidate=replace(self.candidate, ended=True, met=True))
 
 
 def _best(beams: Iterable[Beam]) -> list[Beam]:

@@ -35,7 +35,7 @@ SEVERAL_LINES = {"speedy": 4, "auto": 4, "quality": 4}
 """Texts of several lines to choose among, by mode, by weights that write left to right."""
 FOLLOWING = 3
 """Lines after the hole that say which text fits."""
-SURE = math.log(0.3)
+SURE = math.log(0.5)
 """Log-probability of a text left to right from which on `speedy` looks for no better one."""
 FREE_NAME = 6.0
 """Nats in favour of a middle for each name that it brings and that the code below misses: about what that code loses in
@@ -202,6 +202,7 @@ class LocalFiller:
                 exact=limits.exact,
                 favour=self._favour(request, healed),
                 useful=self._useful(request),
+                meets=self._meets(request, healed),
             )
             for committed, canvases in self._starts(request, healed)
         ]
@@ -233,6 +234,17 @@ class LocalFiller:
         if calibration is None or not request.least:
             return None
         return lambda joint: calibration(joint) >= request.least
+
+    def _meets(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], bool] | None:
+        """Whether a middle runs into the rest of the cursor's line, which such weights hardly see coming."""
+        if not self._heals or request.draft is not None or not _rest(request):
+            return None
+
+        def meets(ids: tuple[int, ...]) -> bool:
+            text, before = self._tokens.decode(ids), self._tokens.decode(ids[:-1])
+            return meeting(text, request.suffix, max(len(healed), len(before))) < len(text)
+
+        return meets
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""
@@ -283,6 +295,9 @@ class LocalFiller:
 
     def _filled(self, candidate: Candidate, generation: Generation, request: FillRequest, hole: prompt.Hole) -> Filled:
         text = prompt.read(self._tokens, candidate.ids, hole)
+        if candidate.met:
+            before = prompt.read(self._tokens, candidate.ids[:-1], hole)
+            text = text[: meeting(text, request.suffix, len(before))]
         lines = request.limits.lines
         enough = 0 < lines <= text.count("\n")
         if enough:
@@ -309,9 +324,15 @@ class LocalFiller:
 
 
 def _sure(request: FillRequest, texts: Sequence[Filled]) -> bool:
-    """Whether the first of the texts is good enough for somebody who types."""
+    """Whether the first of the texts is good enough for somebody who types; before the rest of a line it may be a
+    bracket too long or too short."""
     likely = bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
-    return likely and request.alternatives == 1 and request.mode in ("speedy", "auto")
+    return likely and request.alternatives == 1 and request.mode in ("speedy", "auto") and not _rest(request)
+
+
+def _rest(request: FillRequest) -> str:
+    """What stands right of the hole on its line."""
+    return request.suffix.partition("\n")[0].strip()
 
 
 def _within(request: FillRequest, began: float) -> FillRequest:
@@ -326,6 +347,16 @@ def _following(suffix: str) -> str:
     """What comes after a text, up to the end of the first FOLLOWING lines that say something."""
     found = re.match(rf"(?:\s*[^\n]{{1,200}}){{1,{FOLLOWING}}}", suffix)
     return found.group() if found else "\n"
+
+
+def meeting(text: str, suffix: str, start: int) -> int:
+    """Where in a text, from `start` on, what comes after it begins; its length where that does not. The last blank
+    before a word is of the word's token, so a text that ends before it has not met the word yet."""
+    for at in range(start, len(text)):
+        again = text[at:]
+        if suffix.startswith(again) and not (again.isspace() and suffix[len(again) :][:1].strip()):
+            return at
+    return len(text)
 
 
 def _priority(request: FillRequest) -> Priority:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -422,6 +423,19 @@ class TestAlternatives:
         assert generation.candidates[2].probs == pytest.approx((0.01,))
         _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(favoured, favour=lambda ids: 9.0))
         assert [c.ids for c in generation.candidates] == [(A,), (B,), (C,), (X,), (Y,), (17,)]
+
+    def test_left_to_right_one_may_end_where_what_follows_begins(self) -> None:
+        """X is how that begins; a middle that says so is an answer, and goes on as well."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            after = {(): {A: 0.6, B: 0.1}, (A,): {X: 0.5, B: 0.4}}
+            return predict(after.get(committed, {EOM: 0.9, A: 0.05}))
+
+        task = Task(HERE, (), mode="causal", alternatives=3, meets=lambda ids: ids[-1] == X)
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+        assert [(c.ids, c.met) for c in generation.candidates] == [((A, X), True), ((A, X), False), ((A, B), False)]
+        assert [math.prod((*c.probs, c.end)) for c in generation.candidates] == pytest.approx([0.3, 0.27, 0.216])
+        assert all(c.ended for c in generation.candidates)
 
     def test_left_to_right_what_is_of_no_use_is_given_up(self) -> None:
         """The others are those that are found anyway; an end counts."""

@@ -17,7 +17,7 @@ from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.filler import Filled, FillRequest, FillResult, Limits, Snippet, Step
-from infill.local import LocalFiller
+from infill.local import LocalFiller, meeting
 from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
 
 TOKENS = Tokenizer.load(EMBEDDED / "tokenizer.json")
@@ -516,6 +516,46 @@ class TestNamesThatTheCodeBelowMisses:
         known = replace(self.request, prefix="def f(x):\n    ", mode="speedy")
         assert "x" not in texts(await made.fill(known))
         assert texts(await made.fill(replace(self.request, mode="causal"))) == ["a"]
+
+
+class TestTheRestOfTheLine:
+    """The model writes on as if nothing stood right of the cursor."""
+
+    request = replace(REQUEST, prefix="f(", suffix=", start)\nx\n", limits=Limits(lines=0))
+
+    async def confidence(self, filler: Make, **changes: object) -> float | None:
+        """That `a` is all."""
+        made = filler(saying("(a, start)\nx"), LEFT_TO_RIGHT, heals=True, calibration=lambda joint: joint)
+        result = await made.fill(replace(self.request, **changes))  # type: ignore[arg-type]
+        return next((one.confidence for one in result.texts if one.text == "a"), None)
+
+    @pytest.mark.parametrize("lines", [0, 1])
+    @pytest.mark.parametrize("mode", ["speedy", "quality"])
+    async def test_is_an_end(self, filler: Make, mode: str, lines: int) -> None:
+        request = replace(self.request, mode=mode, limits=Limits(lines=lines))
+        made = filler(saying("(a, start)\nx"), LEFT_TO_RIGHT, heals=True)
+        assert texts(await made.fill(request))[0] == "a"
+        assert (await self.confidence(filler, mode=mode, limits=Limits(lines=lines)) or 0) > 0.8
+
+    @pytest.mark.parametrize("suffix", [" + start)\n", "\n, start)\n"])
+    async def test_is_none_for_what_does_not_meet_it(self, filler: Make, suffix: str) -> None:
+        assert (await self.confidence(filler, suffix=suffix) or 0) < 0.1
+        assert await self.confidence(filler, mode="causal") is None
+
+    @pytest.mark.parametrize(
+        ("text", "suffix", "start", "found"),
+        [
+            ("a, b", ", b)", 1, "a"),
+            ("a, b", ", b)", 2, "a, b"),
+            ("len(", "n(x)", 0, "le"),
+            ("    return", "  return 1", 0, "  "),
+            ("        ", "    return 1", 0, "     "),
+            ("x ", " y", 1, "x "),
+            ("x ", "  y", 1, "x"),
+        ],
+    )
+    def test_begins_within_the_last_token(self, text: str, suffix: str, start: int, found: str) -> None:
+        assert text[: meeting(text, suffix, start)] == found
 
 
 class TestEagerness:
