@@ -1,0 +1,56 @@
+"""The embedded weights where a tokenizer's words and the user's do not begin or end together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine.checkpoint import EMBEDDED
+from infill.complete import Completer
+from training.serving import Served
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def completer() -> Iterator[Completer]:
+    served = Served.open(EMBEDDED, "onnx", 2)
+    made = Completer(served.filler)
+    yield made
+    made.close()
+
+
+async def filled(completer: Completer, before: str, after: str, language: str, mode: str) -> str:
+    result = await completer.fill(before, after, path="src/sample", language=language, mode=mode, max_lines=1)
+    return result.texts[0].text
+
+
+@pytest.mark.parametrize("mode", ["causal", "speedy"])
+@pytest.mark.parametrize("typed", ["r", "re", "ret", "retu", "retur"])
+async def test_a_word_that_has_begun_goes_on(completer: Completer, typed: str, mode: str) -> None:
+    before = f"def double(number):\n    result = 2 * number\n    {typed}"
+    found = await filled(completer, before, "\n\n\nprint(double(3))\n", "python", mode)
+    assert typed + found == "return result"
+
+
+@pytest.mark.parametrize("mode", ["causal", "speedy"])
+async def test_a_line_begins_at_the_margin_after_a_blank_one(completer: Completer, mode: str) -> None:
+    before = "static int first(void)\n{\n    return 1;\n}\n\nstatic int second(void)\n{\n    return 2;\n}\n\n"
+    found = await filled(completer, before, "\n{\n    return 3;\n}\n", "c", mode)
+    assert found.startswith("static int ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "truth"),
+    [
+        ("values = [3, 1, 2]\nfor value in values:\n    pri", "(value)\n", "nt"),
+        ("items = [1, 2]\nprint(len(", "))\n", "items"),
+        ("first, second = 1, 2\nprint(first + sec", ")\n", "ond"),
+    ],
+)
+async def test_a_text_ends_where_the_rest_of_the_line_begins(
+    completer: Completer, before: str, after: str, truth: str
+) -> None:
+    result = await completer.fill(before, after, path="src/sample.py", language="python", mode="quality")
+    assert result.texts[0].text == truth
