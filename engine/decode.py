@@ -416,7 +416,7 @@ class _Run:
             for one in (self._grown(beam, *answer) for answer in _ranked(said, 0, self.rules)):
                 (written if heal(one.candidate.ids) is None else begun).append(one)
             begun, total = _best(begun), sum(math.exp(one.score) for one in written)
-            yield Step("token", self.elapsed(), 0, beam.candidate.ids)
+            yield Step("token", self.elapsed(), 0, _best([*written, *begun])[0].candidate.ids)
         return [one.given(total) for one in _best(written)]
 
     def _beams(self, lease: Lease) -> Generator[Step, None, list[Candidate]]:
