@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from engine.checkpoint import EMBEDDED
 from infill.complete import Completer
-from training.serving import Served
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def completer() -> Iterator[Completer]:
-    served = Served.open(EMBEDDED, "onnx", 2)
-    made = Completer(served.filler)
-    yield made
-    made.close()
 
 
 async def filled(completer: Completer, before: str, after: str, language: str, mode: str) -> str:

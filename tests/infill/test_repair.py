@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
-from engine.checkpoint import EMBEDDED
 from infill.complete import DEFAULTS, NO_BETTER, Completer, Repair
 from infill.document import Snapshot
 from infill.edits import apply
-from training.serving import Served
 
 pytestmark = pytest.mark.slow
 PREFERENCES = replace(DEFAULTS, mode="quality", deadline=None)
@@ -38,14 +35,6 @@ class Inventory:
             del self.items[name]
         self.path.write_text(json.dumps(self.items))
 '''
-
-
-@pytest.fixture(scope="module")
-def completer() -> Iterator[Completer]:
-    served = Served.open(EMBEDDED, "onnx", 2)
-    made = Completer(served.filler)
-    yield made
-    made.close()
 
 
 async def repaired(completer: Completer, code: str, line: str) -> tuple[str, Repair]:
