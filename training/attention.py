@@ -27,11 +27,14 @@ def dense_mask(batch: Mapping[str, Tensor]) -> Tensor:
     return torch.zeros(seen.shape, device=seen.device).masked_fill_(~seen, HIDDEN)
 
 
-def block_mask(batch: Mapping[str, Tensor], make: Any = create_block_mask) -> BlockMask:
-    """The same visibility as blocks for flex attention to skip or compute. make: `create_block_mask`, or compiled."""
-    rule = batches.visible(batch["group"], batch["order"], batch["limits"])
+def block_mask(batch: Mapping[str, Tensor], make: Any = create_block_mask, dense: Any = batches.dense) -> BlockMask:
+    """The same visibility as blocks for flex attention to skip or compute. make, dense: as they are, or compiled.
+
+    The rule is worked out once, a byte a pair: its five look-ups would be repeated in every layer's kernels.
+    """
+    seen = dense(batch["group"], batch["order"], batch["limits"])
     n, t = batch["ids"].shape
-    return make(rule, B=n, H=None, Q_LEN=t, KV_LEN=t, device=str(batch["ids"].device))
+    return make(lambda n, head, q, k: seen[n, q, k], B=n, H=None, Q_LEN=t, KV_LEN=t, device=str(batch["ids"].device))
 
 
 def embedded(model: CompactModel, batch: Mapping[str, Tensor]) -> Tensor:

@@ -7,6 +7,7 @@ so many seconds on a machine whose speed nobody knows yet.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from training.batches import Mix
@@ -42,6 +43,7 @@ class Recipe:
     frozen: layers, from below, that are left as they are (with the embedding), to fit a small machine.
     answers: whether the control tokens' rows learn all the same, from what they answer: the rest of the embedding and
     all that frozen layers make of it stays as it is, to the byte.
+    kept: further layers that are left as they are, so that a release changes fewer files.
     recurring: the run sees the same few sequences again and again, so what frozen layers make of them is kept.
     average: last share of the run whose weights are averaged, at `averaged` moments.
     """
@@ -64,6 +66,7 @@ class Recipe:
     clip: float = 1.0
     frozen: int = 0
     answers: bool = False
+    kept: Sequence[int] = ()
     recurring: bool = False
     average: float = 0.08
     averaged: int = 8
@@ -131,7 +134,9 @@ INFILLING = Recipe(
     (
         Stage(
             1.0,
-            Sampling(sites=6, cuts=2, chunk=800, below=200, lines=0.85, heals=True, unconnected=0.15, snippets=0.0),
+            Sampling(
+                sites=6, cuts=2, chunk=800, below=(200, 200), lines=0.85, heals=True, unconnected=0.15, snippets=0.0
+            ),
             Mix(sizes=(), sides=False),
             Weights(clean=0.4, middle=1.0),
         ),
@@ -150,6 +155,36 @@ INFILLING = Recipe(
 )
 """What two processor cores can teach in an hour: middles left to right with both sides seen, and where they end. The
 canvas stays untrained."""
+
+MIDDLES = replace(
+    RELEASE,
+    name="middles",
+    stages=(
+        Stage(
+            1.0,
+            Sampling(
+                sites=14,
+                cuts=5,
+                below=(100, 640),
+                lines=0.55,
+                heals=True,
+                by_character=0.4,
+                unconnected=0.25,
+                unended=0.05,
+            ),
+            Mix(sizes=()),
+            Weights(clean=0.5, middle=1.0),
+        ),
+    ),
+    peak=3e-4,
+    warmup=0.04,
+    decay=0.85,
+    floor=0.02,
+    average=0.1,
+    kept=range(8, 14),
+)
+"""On from weights that are asked left to right, healed: what is served, and nothing else. A quarter of the rows are
+middles."""
 
 TRIAL = replace(RELEASE, name="trial", steps=8, rows=2048, groups=160, sequences=2, micro=1)
 """The release recipe's every stage in a few small steps: tries the whole way before a costly machine is asked for."""
@@ -171,4 +206,4 @@ GATE = Recipe(
 )
 """The first gate: a few holes by heart, which proves mask, positions and labels end to end (`training.gate`)."""
 
-RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, INFILLING, TRIAL, GATE)}
+RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, INFILLING, MIDDLES, TRIAL, GATE)}

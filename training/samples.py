@@ -44,18 +44,18 @@ class Document:
 class Sampling:
     """Shares of the kinds of holes. sites: places in a chunk whose suffix is the same; cuts: cursors before each.
 
-    chunk: characters of a chunk at most. below: characters of the suffix at most. lines: sites whose hole is a line or
-    the rest of one. heals: middles begin by writing the prefix's last token again, as weights without a trained canvas
-    are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected: sites whose suffix begins
-    1-20 lines after the middle. unended: sites without any suffix. buggy: sites whose hole holds a mistake to repair.
-    released: those of them, where the document has any, whose mistake is what an earlier release had there. snippets:
-    chunks with pieces of sibling files.
+    chunk: characters of a chunk at most. below: characters of a site's suffix at most, drawn between two. lines: sites
+    whose hole is a line or the rest of one. heals: middles begin by writing the prefix's last word again, as weights
+    without a trained canvas are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected:
+    sites whose suffix begins 1-20 lines after the middle. unended: sites without any suffix. buggy: sites whose hole
+    holds a mistake to repair. released: those of them, where the document has any, whose mistake is what an earlier
+    release had there. snippets: chunks with pieces of sibling files.
     """
 
     sites: int = 6
     cuts: int = 4
     chunk: int = CHUNK
-    below: int = CHUNK
+    below: tuple[int, int] = (CHUNK, CHUNK)
     lines: float = 0.0
     heals: bool = False
     by_character: float = 0.5
@@ -133,6 +133,7 @@ class Sampler:
             suffix = ""
         elif at_unit:
             suffix = place.without_lines(end, int(rng.integers(1, 21)))
+        suffix = suffix[: self._below(rng)]
         starts = [place.start(end, _wanted_tokens(rng), rng, mix.by_character) for _ in range(mix.cuts)]
         for start in dict.fromkeys(starts):
             hole = self._hole(place, start, end, suffix, snippets)
@@ -140,21 +141,26 @@ class Sampler:
                 yield hole
 
     def _rests(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
-        """A line of code, or its rest from where a word begins or ends, or from anywhere."""
+        """A line of code, or its rest: from its first word, from where another begins or ends, or from anywhere."""
         begin, end = place.code[int(rng.integers(len(place.code)))]
         text = begin + place._indent(begin)
         words = [text + m.start() for m in re.finditer(r"\b", place.text[text:end])][1:-1]
-        starts = [begin, int(rng.choice(words or [begin])), int(rng.integers(text, end))]
-        chosen = rng.choice(starts, size=min(3, self._sampling.cuts), replace=False, p=[0.5, 0.35, 0.15])
+        starts = [begin, text, int(rng.choice(words or [begin])), int(rng.integers(text, end))]
+        chosen = rng.choice(starts, size=min(3, self._sampling.cuts), replace=False, p=[0.35, 0.25, 0.25, 0.15])
         unconnected = rng.random() < self._sampling.unconnected
         suffix = place.without_lines(end, int(rng.integers(1, 21))) if unconnected else place.after(end)
+        suffix = suffix[: self._below(rng)]
         for start in dict.fromkeys(chosen.tolist()):
             hole = self._hole(place, start, end, suffix, snippets)
             if len(hole.middle) <= LONGEST:
                 yield hole
 
+    def _below(self, rng: np.random.Generator) -> int:
+        least, most = self._sampling.below
+        return int(rng.integers(least, most + 1))
+
     def _hole(self, place: _Place, start: int, end: int, suffix: str, snippets: Sequence[Snippet]) -> Hole:
-        prefix, text, suffix = place.text[:start], place.text[start:end], suffix[: self._sampling.below]
+        prefix, text = place.text[:start], place.text[start:end]
         built = self._build(place, prefix, suffix, snippets)
         return Hole(prefix, suffix, text, built.context, tuple(self._tokens.encode(built.hole.healed + text)))
 
@@ -166,7 +172,7 @@ class Sampler:
         start, end = self._window(place.text, start, end, bug)
         wrong = place.text[start : bug.start] + bug.text + place.text[bug.end : end]
         draft = self._tokens.encode(wrong)
-        right = self._hole(place, start, end, place.after(end), snippets)
+        right = self._hole(place, start, end, place.after(end)[: self._below(rng)], snippets)
         touched = self._touched(draft, bug.start - start, bug.start - start + len(bug.text))
         if len(draft) <= WINDOW_TOKENS and len(right.middle) <= WINDOW_TOKENS:
             sides = (right.prefix, right.suffix, right.text, right.context, right.middle)

@@ -29,7 +29,7 @@ from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe
 from engine.models.compact import CompactModel, rms_norm, rotary
 from engine.tokenizer import Tokenizer
 from training import attention
-from training.batches import Term, stack
+from training.batches import Term, dense, stack
 from training.convert import LINE_END
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
@@ -193,6 +193,7 @@ class Forward:
         self._layer: Any = torch.compile(attention.flex_layer, dynamic=False) if gpu else attention.flex_layer
         self.slice: Any = torch.compile(row_slice, dynamic=False) if gpu else None
         self._make = torch.compile(create_block_mask) if gpu else create_block_mask
+        self._dense = torch.compile(dense, dynamic=False) if gpu else dense
         self._known: dict[bytes, Tensor] = {}
         rows = sorted(model.config.control.never_text)
         self.answers = torch.tensor(rows, device=self.device) if recipe.frozen and recipe.answers else None
@@ -208,7 +209,7 @@ class Forward:
 
     def __call__(self, batch: Mapping[str, Tensor]) -> Tensor:
         """Last hidden states (N, T, hidden)."""
-        mask = attention.block_mask(batch, self._make) if self._flex else attention.dense_mask(batch)
+        mask = attention.block_mask(batch, self._make, self._dense) if self._flex else attention.dense_mask(batch)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             if self.recipe.frozen:
                 return self._upper(batch, mask)
@@ -267,7 +268,7 @@ class Run:
     def begin(cls, model: CompactModel, recipe: Recipe, out: Path | None, *, resume: bool = False) -> Run:
         """A fresh optimizer, or the state that an interrupted run of the same recipe left in `out`."""
         set_apart(model)
-        held = [f"layers.{i}." for i in range(recipe.frozen)] + ["canvas"] * bool(recipe.frozen)
+        held = [f"layers.{i}." for i in (*range(recipe.frozen), *recipe.kept)] + ["canvas"] * bool(recipe.frozen)
         held += ["embed"] * (bool(recipe.frozen) and not recipe.answers)
         named = dict(model.named_parameters())
         for name, parameter in named.items():

@@ -142,7 +142,7 @@ def test_a_healed_middle_without_a_canvas_is_scored_as_serving_scores_it(
 ) -> None:
     """What weights without a trained canvas learn: the prefix's last token opens the middle, which writes it again."""
     rng, model = np.random.default_rng(4), model_of(forward)
-    sampling = Sampling(sites=3, cuts=2, lines=0.7, heals=True, chunk=900, below=200, snippets=0)
+    sampling = Sampling(sites=3, cuts=2, lines=0.7, heals=True, chunk=900, below=(200, 200), snippets=0)
     chunk = Sampler(tokens, CONTROL, sampling).chunk(documents()[0], rng)
     rows = batches.Rows(SIZE, GROUPS, sides=False)
     assert batches.plans(chunk.holes[0], batches.Mix(sizes=()), CONTROL, tokens.size, rng) == []

@@ -101,7 +101,7 @@ def test_a_healed_middle_is_what_serving_asks_untrained_weights_for(tokens: Toke
     texts = {document.path: document for document in documents()}
     for path, document in texts.items():
         rng = np.random.default_rng(6)
-        sampler = Sampler(tokens, CONTROL, Sampling(lines=0.7, heals=True, chunk=900, below=200, snippets=0))
+        sampler = Sampler(tokens, CONTROL, Sampling(lines=0.7, heals=True, chunk=900, below=(200, 200), snippets=0))
         for hole in sampler.chunk(document, rng).holes:
             served = prompt.build(tokens, CONTROL, hole.prefix, hole.suffix, path, heal=True)
             assert hole.context == served.context and hole.context.opening is not None
