@@ -17,8 +17,13 @@ from engine.models.compact import CompactModel, Layer, rms_norm, rotary, rotate
 from training import batches
 
 HIDDEN = -1e9
-SMALL_BLOCKS = {"BLOCK_M": 64, "BLOCK_N": 64, "num_stages": 2, "num_warps": 4}
-"""Of flex attention's kernels: its own choice for an H100 asks for more shared memory than there is."""
+_BACKWARD = dict.fromkeys(("bwd_BLOCK_M1", "bwd_BLOCK_N1", "bwd_BLOCK_M2", "bwd_BLOCK_N2"), 64)
+BLOCKS = {
+    "fwd_BLOCK_M": 128, "fwd_BLOCK_N": 64, "fwd_num_stages": 3, "fwd_num_warps": 4,
+    **_BACKWARD, "bwd_num_stages": 2, "bwd_num_warps": 4,
+}  # fmt: skip
+"""Of flex attention's kernels: its own choice asks for more shared memory than an H100 has. The backward blocks have to
+be named by themselves: without, an update took 0.36 s on an H200 instead of 0.22."""
 
 
 def dense_mask(batch: Mapping[str, Tensor]) -> Tensor:
@@ -52,7 +57,7 @@ def flex_layer(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: B
         for part in qkv.split([c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.head_dim], dim=-1)
     )
     attended = flex_attention(
-        rotate(q, *rotation), rotate(k, *rotation), v, block_mask=mask, enable_gqa=True, kernel_options=SMALL_BLOCKS
+        rotate(q, *rotation), rotate(k, *rotation), v, block_mask=mask, enable_gqa=True, kernel_options=BLOCKS
     )
     x = x + functional.linear(attended.transpose(1, 2).flatten(2), layer.out)
     gate, up = functional.linear(rms_norm(x, layer.mlp_norm, c.norm_eps), layer.gate_up).chunk(2, dim=-1)

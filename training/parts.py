@@ -4,7 +4,8 @@
     python -m training.parts unpack PARTS FOLDER   and back
 
 Matrices travel as 8-bit rows with a scale each, the grid that the export rounds to anyway (about 0.001 nat); everything
-else in full. Every part has its sha256 in `parts.json`, so a part that is missing or torn is named.
+else in full. Every part has its sha256 in `parts.json`, so a part that is missing or torn is named. `config.json` and
+`tokenizer.json` lie beside them: a machine can compile for the model's shape while the parts travel (`training.probe`).
 """
 
 from __future__ import annotations
@@ -12,27 +13,26 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 import zlib
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load, load_file, save, save_file
 
-from engine.checkpoint import Checkpoint, CheckpointError, describe, write_config
+from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe, write_config
 
 PART_BYTES = 15 << 20
 SCALE = ".scale"
 
 
 def pack(checkpoint: Checkpoint, out: Path, part_bytes: int = PART_BYTES) -> list[Path]:
-    """Write the parts of a model folder; returns their paths, `parts.json` first."""
+    """Write the parts of a model folder; returns the paths, `parts.json`, `config.json` and `tokenizer.json` last."""
     tensors: dict[str, NDArray] = {}
     for name, array in load_file(checkpoint.path("model.safetensors")).items():
         tensors |= rounded(name, array) if array.ndim == 2 else {name: array}
-    config = replace(checkpoint.config, files={})
-    tensors["tokenizer"] = np.frombuffer(checkpoint.path("tokenizer.json").read_bytes(), np.uint8)
     # Entropy coding alone: rounded weights repeat nothing but their distribution.
     packer = zlib.compressobj(1, zlib.DEFLATED, zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, zlib.Z_HUFFMAN_ONLY)
     data = packer.compress(save(tensors)) + packer.flush()
@@ -41,27 +41,30 @@ def pack(checkpoint: Checkpoint, out: Path, part_bytes: int = PART_BYTES) -> lis
     for at in range(0, len(data), part_bytes):
         paths.append(out / f"part-{len(paths):03}")
         paths[-1].write_bytes(data[at : at + part_bytes])
-    about = {"config": asdict(config), "parts": {path.name: describe(path).sha256 for path in paths}}
-    (out / "parts.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
-    return [out / "parts.json", *paths]
+    digests = {path.name: describe(path).sha256 for path in paths}
+    (out / "parts.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
+    shutil.copyfile(checkpoint.path("tokenizer.json"), out / "tokenizer.json")
+    _describe(out, checkpoint.config, "tokenizer.json")
+    return [*paths, out / "parts.json", out / "config.json", out / "tokenizer.json"]
 
 
 def unpack(parts: Path, folder: Path) -> None:
     """Write the model folder again. Raises CheckpointError that names what is missing or damaged."""
     try:
-        about = json.loads((parts / "parts.json").read_text(encoding="utf-8"))
+        digests = json.loads((parts / "parts.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{parts / 'parts.json'} cannot be read ({error}); fetch it again.") from None
-    data = b"".join(_part(parts / name, digest) for name, digest in about["parts"].items())
-    tensors = load(zlib.decompress(data))
+    shape = Checkpoint.open(parts)
+    tensors = load(zlib.decompress(b"".join(_part(parts / name, digest) for name, digest in digests.items())))
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "tokenizer.json").write_bytes(tensors.pop("tokenizer").tobytes())
     weights = {name: restored(tensors, name) for name in tensors if not name.endswith(SCALE)}
     save_file(weights, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps(about["config"]), encoding="utf-8")
-    config = Checkpoint.open(folder).config
-    files = {name: describe(folder / name) for name in ("model.safetensors", "tokenizer.json")}
-    write_config(folder, replace(config, files=files))
+    shutil.copyfile(shape.path("tokenizer.json"), folder / "tokenizer.json")
+    _describe(folder, shape.config, "model.safetensors", "tokenizer.json")
+
+
+def _describe(folder: Path, config: ModelConfig, *names: str) -> None:
+    write_config(folder, replace(config, files={name: describe(folder / name) for name in names}))
 
 
 def _part(path: Path, digest: str) -> bytes:
@@ -95,7 +98,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.direction == "pack":
         paths = pack(Checkpoint.open(options.source), options.target)
-        print(f"{len(paths) - 1} parts, {sum(path.stat().st_size for path in paths):,} bytes in {options.target}")
+        print(f"{len(paths) - 3} parts, {sum(path.stat().st_size for path in paths):,} bytes in {options.target}")
     else:
         unpack(options.source, options.target)
         print(f"wrote {options.target}")

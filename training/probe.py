@@ -2,6 +2,9 @@
 of the last, what does it hold?
 
 python -m training.probe --start FOLDER --data SHARD... [--recipe release] [--device cuda]
+
+A folder of parts will do for a start before the parts are there: weights are random then, and what a later run of the
+same recipe would compile is compiled while they travel.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import numpy as np
 import torch
 
 from engine.checkpoint import Checkpoint
+from engine.models.compact import CompactModel
 from engine.tokenizer import Tokenizer
 from training.feed import Documents, Feed, Laid
 from training.recipe import RECIPES, Stage
@@ -39,7 +43,9 @@ def main() -> None:
     micro = options.micro or recipe.micro
     recipe = replace(recipe, micro=micro, sequences=micro)
     checkpoint = Checkpoint.open(options.start)
-    model = load_model(checkpoint, options.device)
+    torch.set_float32_matmul_precision("high")  # as in `training.train`, which finds compiled what was compiled so
+    there = "model.safetensors" in checkpoint.config.files
+    model = load_model(checkpoint, options.device) if there else shaped(checkpoint, options.device)
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
     feed = Feed(Documents(read_shards(options.data)), tokenizer, checkpoint.config.control, recipe)
 
@@ -58,6 +64,17 @@ def main() -> None:
     forward = forwards["flex" if forwards["flex"].device.type == "cuda" else "dense"]
     for stage in (recipe.stages[0], replace(recipe.stages[-1], own_drafts=1.0)):
         print(json.dumps(_timed(run, forward, stage, laid, checkpoint, options.steps)), flush=True)
+
+
+def shaped(checkpoint: Checkpoint, device: str) -> CompactModel:
+    """A model of a folder's shape with random weights."""
+    with torch.device(device):
+        model = CompactModel(checkpoint.config)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if not name.endswith("norm"):
+                parameter.normal_(std=0.02)
+    return model
 
 
 def _filled(laid: list[Laid]) -> float:

@@ -7,7 +7,6 @@ so many seconds on a machine whose speed nobody knows yet.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from training.batches import Mix
@@ -66,7 +65,7 @@ class Recipe:
     clip: float = 1.0
     frozen: int = 0
     answers: bool = False
-    kept: Sequence[int] = ()
+    kept: tuple[int, ...] = ()
     recurring: bool = False
     average: float = 0.08
     averaged: int = 8
@@ -181,7 +180,7 @@ MIDDLES = replace(
     decay=0.85,
     floor=0.02,
     average=0.1,
-    kept=range(8, 14),
+    kept=tuple(range(8, 14)),
 )
 """On from weights that are asked left to right, healed: what is served, and nothing else. A quarter of the rows are
 middles."""

@@ -13,7 +13,8 @@ from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
 from engine.tokenizer import Tokenizer
 from tests.fakes import tiny_config, tiny_forward
 from training import parts
-from training.train import write_model
+from training.probe import shaped
+from training.train import load_model, write_model
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_model_comes_back_within_half_a_step_of_its_grid(folder: Path, tmp_path: Path) -> None:
     made = parts.pack(Checkpoint.open(folder), tmp_path / "parts", part_bytes=300_000)
-    assert len(made) > 3 and all(path.stat().st_size <= 300_000 for path in made[1:])
+    assert len(made) > 3 and all(path.stat().st_size <= 300_000 for path in made[:-3])
     parts.unpack(tmp_path / "parts", tmp_path / "again")
     before, after = (load_file(path / "model.safetensors") for path in (folder, tmp_path / "again"))
     assert set(before) == set(after)
@@ -38,6 +39,19 @@ def test_a_model_comes_back_within_half_a_step_of_its_grid(folder: Path, tmp_pat
     two.verify()
     assert one.config.control == two.config.control and one.config.layers == two.config.layers
     assert one.path("tokenizer.json").read_bytes() == two.path("tokenizer.json").read_bytes()
+
+
+def test_a_model_of_that_shape_opens_before_its_parts_are_there(folder: Path, tmp_path: Path) -> None:
+    for part in parts.pack(Checkpoint.open(folder), tmp_path / "parts")[:-3]:
+        part.unlink()
+    shape = Checkpoint.open(tmp_path / "parts")
+    model = shaped(shape, "cpu")
+    assert {name: p.shape for name, p in model.named_parameters()} == {
+        name: array.shape for name, array in load_file(folder / "model.safetensors").items()
+    }
+    assert all(np.isfinite(p.detach().numpy()).all() for p in model.parameters())
+    with pytest.raises(CheckpointError, match=r"has no model\.safetensors"):
+        load_model(shape, "cpu")
 
 
 def test_rounding_twice_changes_nothing(folder: Path, tmp_path: Path) -> None:
@@ -53,9 +67,9 @@ def test_rounding_twice_changes_nothing(folder: Path, tmp_path: Path) -> None:
 def test_a_part_that_did_not_arrive_is_named(folder: Path, tmp_path: Path, harm: str, word: str) -> None:
     made = parts.pack(Checkpoint.open(folder), tmp_path / "parts", part_bytes=500_000)
     if harm == "missing":
-        made[2].unlink()
+        made[1].unlink()
     else:
-        made[2].write_bytes(made[2].read_bytes()[:-1])
+        made[1].write_bytes(made[1].read_bytes()[:-1])
     with pytest.raises(CheckpointError, match=f"part-001 is {word}"):
         parts.unpack(tmp_path / "parts", tmp_path / "again")
 

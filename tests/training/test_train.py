@@ -247,6 +247,25 @@ def test_frozen_layers_stay_as_they_are_and_remembering_them_changes_nothing(tok
     assert torch.equal(*made)
 
 
+def test_kept_layers_stay_as_they_are(tokens: Tokenizer) -> None:
+    run = Run.begin(model(tokens), replace(TINY, kept=(1,), steps=2, average=0.0), None)
+    before = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+    go(run, tokens)
+    learnt = {name for name, p in run.model.named_parameters() if not torch.equal(p, before[name])}
+    assert learnt == {name for name in before if not name.startswith("layers.1.")}
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_run_of_every_recipe_can_be_saved_and_resumed(
+    recipe: Recipe, tokens: Tokenizer, start: Checkpoint, tmp_path: Path
+) -> None:
+    run = Run.begin(model(tokens), recipe, tmp_path / "out")
+    run.step = 3
+    Saver(start, tmp_path / "out", every=0.0)(run, False)
+    assert json.loads((tmp_path / "out" / "recipe.json").read_text())["name"] == recipe.name
+    assert Run.begin(model(tokens), recipe, tmp_path / "out", resume=True).step == 3
+
+
 @pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile")
 def test_flex_attention_computes_what_the_dense_mask_computes(tokens: Tokenizer) -> None:
     laid = feed(tokens, TINY).sequence(1, TINY.stages[1])

@@ -1,7 +1,8 @@
 #!/bin/bash
 # One leg on a machine with a GPU, an empty disk and no network. Every step can be called by itself and again:
 #     training/runs/gpu_leg.sh unpack PARTS            weights from parts (training.parts) into $WORK/start
-#     training/runs/gpu_leg.sh check SHARD...          a minute: throughput, loss, both attentions agree, memory
+#     training/runs/gpu_leg.sh check SHARD...          a minute: throughput, loss, both attentions agree, memory. START=PARTS
+#                                                      while the parts travel: what the run needs is compiled by then
 #     training/runs/gpu_leg.sh start SECONDS SHARD...  train in the background; goes on when the caller leaves
 #     training/runs/gpu_leg.sh status                  the last lines of the log
 #     training/runs/gpu_leg.sh stop                    end early, averaged and saved
@@ -36,7 +37,7 @@ unpack)
     ;;
 check)
     shift
-    "$python" -m training.probe --start "$work/start" --recipe "$recipe" --device "$device" \
+    "$python" -m training.probe --start "${START:-$work/start}" --recipe "$recipe" --device "$device" \
         ${MICRO:+--micro "$MICRO"} --data "$@"
     ;;
 start)
@@ -81,7 +82,7 @@ part)
     numbers=()
     while [ "$1" != into ] && [ "$1" != INTO ]; do numbers+=("$1"); shift; done
     mkdir -p "$2"
-    cp "$work/parts/parts.json" "$work/parts/log.jsonl" "$2/"
+    cp "$work"/parts/*.json "$work/parts/log.jsonl" "$2/"
     for number in "${numbers[@]}"; do cp "$work/parts/part-$(printf %03d "$number")" "$2/"; done
     ;;
 *)
