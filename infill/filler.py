@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Protocol
 
 
@@ -100,6 +101,12 @@ class Score:
 
     total: float
     pieces: tuple[tuple[str, float], ...] = ()
+
+    def without(self, end: str) -> float:
+        """The log-probability of the pieces that begin before `end`, the last characters of them all."""
+        left = sum(len(text) for text, _ in self.pieces) - len(end)
+        begun = accumulate((len(text) for text, _ in self.pieces), initial=0)
+        return sum(logp for (_, logp), at in zip(self.pieces, begun, strict=False) if at < left)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ SURE = math.log(0.5)
 FREE_NAME = 6.0
 """Nats in favour of a middle for each name that it brings and that the code below misses: about what that code loses in
 probability without it. Untrained weights make too little of the suffix to know."""
+SEEN = 0.5
+"""How much of what a text's own probability counts is with the suffix seen."""
 OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
 
@@ -151,8 +153,15 @@ class LocalFiller:
                 scores = await self.score(request, [one.text for one in texts])
         except TimeoutError:
             return texts
-        scored = (replace(one, score=score.total) for one, score in zip(texts, scores, strict=True))
+        scored = (replace(one, score=self._fit(request, one, score)) for one, score in zip(texts, scores, strict=True))
         return tuple(sorted(scored, key=lambda one: -(one.score or 0.0)))
+
+    def _fit(self, request: FillRequest, one: Filled, score: Score) -> float:
+        """The score of a text, in which its own probability is half what the weights said that saw both sides, half
+        what they say of it without the suffix, as of the lines that follow (training/LOG.md)."""
+        if not (self._heals and self.knows_the_end) or one.score is None:
+            return score.total
+        return score.total + SEEN * (one.score - score.without(_following(request.suffix)))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         # Weights that have seen both sides little or never say how well a text fits by what they think of the lines

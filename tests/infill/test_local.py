@@ -431,16 +431,16 @@ class TestADoubtfulDraft:
 
     request = replace(REQUEST, prefix="def f(a, b):\n", suffix="\nprint(b)\n")
 
-    def script(self, likelier: float) -> Callable[..., Prediction]:
+    def script(self, likelier: float, other: float = 0.2, followed: float = 0.01) -> Callable[..., Prediction]:
         first, second = (TOKENS.encode(f"\n    {word}\nprint(b)") for word in ("a", "b"))
 
         def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
             n = len(committed)
             here = [path[n] for path in (first, second) if n < len(path) and tuple(path[:n]) == committed]
             if len(here) == 2:
-                return predict({here[0]: 0.9} if here[0] == here[1] else {here[0]: likelier, here[1]: 0.2})
+                return predict({here[0]: 0.9} if here[0] == here[1] else {here[0]: likelier, here[1]: other})
             late = n > 1 + len(first) - len(TOKENS.encode("print(b)")) and committed == tuple(first[:n])
-            return predict({(here or [EOM])[0]: 0.01 if late else 0.9, 17: 0.005})
+            return predict({(here or [EOM])[0]: followed if late else 0.9, 17: 0.005})
 
         return answer
 
@@ -468,6 +468,18 @@ class TestADoubtfulDraft:
         await filler(ScriptedDenoiser(CONTROL, answer), LEFT_TO_RIGHT, heals=True).fill(request)
         whole = tuple(TOKENS.encode("\n" + read))
         assert TOKENS.decode(whole[:-1]) in seen and TOKENS.decode(whole) not in seen
+
+    async def test_weights_that_know_ends_are_half_believed_with_both_sides_seen(self, filler: Make) -> None:
+        """Both sides seen `a` is 2.9 nats likelier; without the suffix neither is, and after it the lines lose less than one."""
+        seen, hidden = self.script(0.9, 0.05, 0.7), self.script(0.2, 0.2, 0.7)
+
+        def answer(context: Context, *rest: object) -> Prediction:
+            return (seen if any(stream.name == "below" for stream in context.streams) else hidden)(context, *rest)
+
+        request = replace(self.request, mode="quality")
+        for ends, best in ((True, "    a"), (False, "    b")):
+            made = filler(ScriptedDenoiser(CONTROL, answer), LEFT_TO_RIGHT, heals=True, ends=ends)
+            assert texts(await made.fill(request))[0] == best
 
     async def test_one_that_is_sure_is_taken(self, filler: Make) -> None:
         result = await self.asked(filler, 0.75, mode="speedy")
