@@ -8,7 +8,8 @@
 #     training/runs/gpu_leg.sh stop                    end early, averaged and saved
 #     training/runs/gpu_leg.sh pack                    the newest checkpoint as parts in $WORK/parts
 #     training/runs/gpu_leg.sh part N... INTO FOLDER   copy some parts where they are fetched from
-# WORK: a folder outside the tree (default /tmp/leg). RECIPE: release, or further to go on from trained weights.
+# WORK: a folder outside the tree (default /tmp/leg). RECIPE: release; further, on from a trained canvas; middles, on from
+# weights that write left to right.
 # DEVICE, WORKERS, MICRO, STEPS, ATTENTION: for a trial without a GPU.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -86,7 +87,7 @@ part)
     for number in "${numbers[@]}"; do cp "$work/parts/part-$(printf %03d "$number")" "$2/"; done
     ;;
 *)
-    sed -n '2,12p' "$0"
+    sed -n '2,13p' "$0"
     exit 2
     ;;
 esac
