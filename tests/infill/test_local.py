@@ -470,7 +470,7 @@ class TestADoubtfulDraft:
         assert TOKENS.decode(whole[:-1]) in seen and TOKENS.decode(whole) not in seen
 
     async def test_weights_that_know_ends_are_half_believed_with_both_sides_seen(self, filler: Make) -> None:
-        """Both sides seen `a` is 2.9 nats likelier; without the suffix neither is, and after it the lines lose less than one."""
+        """Both sides seen `a` is 2.9 nats likelier; without the suffix neither is, and the line after `b` is by one."""
         seen, hidden = self.script(0.9, 0.05, 0.7), self.script(0.2, 0.2, 0.7)
 
         def answer(context: Context, *rest: object) -> Prediction:
