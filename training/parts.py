@@ -55,6 +55,7 @@ def unpack(parts: Path, folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{parts / 'parts.json'} cannot be read ({error}); fetch it again.") from None
     shape = Checkpoint.open(parts)
+    shape.verify()
     tensors = load(zlib.decompress(b"".join(_part(parts / name, digest) for name, digest in digests.items())))
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: restored(tensors, name) for name in tensors if not name.endswith(SCALE)}

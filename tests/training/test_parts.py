@@ -74,6 +74,15 @@ def test_a_part_that_did_not_arrive_is_named(folder: Path, tmp_path: Path, harm:
         parts.unpack(tmp_path / "parts", tmp_path / "again")
 
 
+def test_a_tokenizer_that_came_damaged_is_named(folder: Path, tmp_path: Path) -> None:
+    parts.pack(Checkpoint.open(folder), tmp_path / "parts")
+    path = tmp_path / "parts" / "tokenizer.json"
+    path.write_bytes(path.read_bytes()[:-1] + b" ")
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json is damaged"):
+        parts.unpack(tmp_path / "parts", tmp_path / "again")
+    assert not (tmp_path / "again").exists()
+
+
 def test_a_folder_without_parts_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"parts\.json cannot be read"):
         parts.unpack(tmp_path, tmp_path / "again")
