@@ -62,7 +62,8 @@ class Task:
     probable ones (shallow fusion), where several are written left to right. useful: whether a middle of this joint
     probability may be of use, or None for all: one left to right that is not is given up, because it only gets less
     probable as it grows. meets: whether what follows the middle begins within its last token, or None: where several
-    are written left to right, one may end there as well as go on.
+    are written left to right, one may end there as well as go on. enough: whether a middle that ended with this joint
+    probability is the answer, or None: where several are written left to right, the others are looked for no longer.
     """
 
     context: Context
@@ -79,6 +80,7 @@ class Task:
     favour: Callable[[tuple[int, ...]], float] | None = None
     useful: Callable[[float], bool] | None = None
     meets: Callable[[tuple[int, ...]], bool] | None = None
+    enough: Callable[[tuple[int, ...], float], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,6 +428,8 @@ class _Run:
         while True:
             useful = [beam for beam in grown if self._useful(beam)]
             done = self._kept([*done, *(beam for beam in useful if self._over(beam))])
+            if any(self._enough(beam) for beam in done):
+                return [self._bounded(beam.candidate) for beam in done]
             live = self._kept([beam for beam in useful if not self._over(beam)])
             # A middle only gets less probable as it grows.
             if self.late() or self._kept([*done, *live]) == done:
@@ -445,6 +449,10 @@ class _Run:
 
     def _useful(self, beam: Beam) -> bool:
         return self.task.useful is None or self.task.useful(math.exp(beam.score))
+
+    def _enough(self, beam: Beam) -> bool:
+        enough, candidate = self.task.enough, beam.candidate
+        return enough is not None and candidate.ended and enough(candidate.ids, math.exp(beam.score))
 
     def _meets(self, beam: Beam) -> bool:
         return self.task.meets is not None and not beam.candidate.ended and self.task.meets(beam.candidate.ids)

@@ -115,19 +115,18 @@ class LocalFiller:
 
     async def fill(self, request: FillRequest) -> FillResult:
         """Several texts come in the order of their score, unless `speedy` is sure of the likeliest."""
-        began, several = time.monotonic(), max(request.alternatives, self._width(request))
-        found, cold = await self._generated(replace(request, alternatives=several))
-        if cold or request.draft is not None or _sure(request, found.texts):
+        began = time.monotonic()
+        found, cold = await self._generated(request)
+        if cold or request.draft is not None or (_hurried(request) and _sure(found.texts)):
             return found
         return replace(found, texts=await self._by_score(_within(request, began), found.texts))
 
     def _width(self, request: FillRequest) -> int:
-        """Texts to choose among: weights with an untrained canvas are no surer of any."""
-        if request.draft is not None or request.limits.exact:
-            return 1
-        if request.limits.lines == 1:
-            return SEARCHED.get(request.mode, 1) if self._heals or request.mode == "quality" else 1
-        return SEVERAL_LINES.get(request.mode, 1) if self._heals else 1
+        """Texts to look for, be it to choose among them: weights with an untrained canvas are no surer of any."""
+        known, one_line = request.draft is not None or request.limits.exact, request.limits.lines == 1
+        chosen = self._heals or (one_line and request.mode == "quality")
+        width = (SEARCHED if one_line else SEVERAL_LINES).get(request.mode, 1) if chosen and not known else 1
+        return max(request.alternatives, width)
 
     async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
         """What the engine makes of it, and whether only what is near the cursor was read."""
@@ -195,23 +194,24 @@ class LocalFiller:
         return prompt.build(self._lines, control, *sides, heal=self._heals, form=self._form)
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
-        limits, healed = request.limits, built.hole.healed
+        limits, healed, several = request.limits, built.hole.healed, self._width(request)
         return [
             Task(
                 context=built.context,
                 canvases=canvases,
                 committed=committed,
                 mode=request.mode,
-                alternatives=request.alternatives,
+                alternatives=several,
                 max_tokens=limits.tokens,
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
                 heal=None if committed or not healed else self._heal(request, healed),
                 nearby=built.nearby if request.urgent else None,
                 exact=limits.exact,
-                favour=self._favour(request, healed),
+                favour=self._favour(request, healed) if several > 1 else None,
                 useful=self._useful(request),
                 meets=self._meets(request, healed),
+                enough=self._enough(healed) if _hurried(request) else None,
             )
             for committed, canvases in self._starts(request, healed)
         ]
@@ -230,7 +230,7 @@ class LocalFiller:
 
     def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
         """What speaks for a middle beside its probability: that it brings names which the code below misses."""
-        if not self._heals or request.draft is not None or request.alternatives == 1:
+        if not self._heals or request.draft is not None:
             return None
         names = free_names(request.prefix, request.suffix, request.language)
         text = lambda ids: self._tokens.decode(ids)[len(healed) :]  # noqa: E731
@@ -254,6 +254,10 @@ class LocalFiller:
             return meeting(text, request.suffix, max(len(healed), len(before))) < len(text)
 
         return meets
+
+    def _enough(self, healed: str) -> Callable[[tuple[int, ...], float], bool]:
+        """Whether a middle is so probable that no other can be more; one that says nothing is never all there is."""
+        return lambda ids, p: math.log(max(p, 1e-9)) >= SURE and bool(self._tokens.decode(ids)[len(healed) :].strip())
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""
@@ -332,11 +336,15 @@ class LocalFiller:
         return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
 
 
-def _sure(request: FillRequest, texts: Sequence[Filled]) -> bool:
-    """Whether the first of the texts is good enough for somebody who types; before the rest of a line it may be a
-    bracket too long or too short."""
-    likely = bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
-    return likely and request.alternatives == 1 and request.mode in ("speedy", "auto") and not _rest(request)
+def _hurried(request: FillRequest) -> bool:
+    """Whether a sure text needs no comparison: for somebody who types, but not before the rest of a line, where it may
+    be a bracket too long or too short."""
+    return request.alternatives == 1 and request.mode in ("speedy", "auto") and not _rest(request)
+
+
+def _sure(texts: Sequence[Filled]) -> bool:
+    """Whether the first of the texts is good enough as it is."""
+    return bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
 
 
 def _rest(request: FillRequest) -> str:

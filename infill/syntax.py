@@ -98,6 +98,13 @@ class Syntax:
         at = self._bytes.before(offset - self.start)
         return self.tree.root_node.descendant_for_byte_range(at, at) or self.tree.root_node
 
+    def nodes_around(self, offset: int) -> Iterator[tree_sitter.Node]:
+        """The nodes around an offset, the smallest first."""
+        node: tree_sitter.Node | None = self.node_at(offset)
+        while node is not None:
+            yield node
+            node = node.parent
+
     def range_of(self, node: tree_sitter.Node) -> tuple[int, int]:
         """[start, end) of a node in the document."""
         return self.start + self._bytes.offset(node.start_byte), self.start + self._bytes.offset(node.end_byte)

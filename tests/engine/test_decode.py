@@ -455,6 +455,22 @@ class TestAlternatives:
         assert asked(0.45) == ([], 2)
         assert asked(0.6) == ([], 1)
 
+    def test_left_to_right_one_that_is_enough_ends_the_search(self) -> None:
+        """A and its end are 0.54, at the second forward; an empty middle, found before, is not what is looked for."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            first = {A: 0.6, EOM: 0.2, X: 0.1}
+            return predict(first if not committed else {EOM: 0.9} if committed[0] == A else {Y: 0.95})
+
+        def asked(least: float) -> tuple[list[tuple[int, ...]], int]:
+            enough = lambda ids, joint: bool(ids) and joint >= least  # noqa: E731
+            task = Task(HERE, (), mode="causal", alternatives=3, max_tokens=6, enough=enough)
+            _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+            return [c.ids for c in generation.candidates], generation.cost.forwards
+
+        assert asked(0.5) == ([(A,), ()], 2)
+        assert asked(0.55) == ([(A,), (), (X, *[Y] * 5)], 6)
+
     def test_at_most_as_many_as_are_wanted(self) -> None:
         for mode in ("speedy", "causal"):
             task = Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=2)

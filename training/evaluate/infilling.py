@@ -7,6 +7,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from infill.document import Snapshot
 from training.evaluate.places import Place, thinned
 from training.evaluate.session import Answer, Session, says_again, speed
 from training.evaluate.share import Share
@@ -70,9 +71,13 @@ async def ends(session: Session) -> dict[str, Any] | None:
 
 
 def _is_unit(place: Place) -> bool:
-    """Whether something ends with the line: a truth that leaves a bracket open goes on."""
-    line = place.prefix.rpartition("\n")[2] + place.truth
-    return all(line.count(left) == line.count(right) for left, right in ("()", "[]", "{}"))
+    """Whether a statement ends with the line: the header of a block and an open bracket, here or lines above, go on."""
+    end = place.at + len(place.truth.rstrip())
+    syntax = Snapshot.open(place.path, 0, place.language, place.source.text).syntax(end)
+    return syntax is not None and any(
+        node.type.endswith(("statement", "declaration")) and syntax.range_of(node)[1] == end
+        for node in syntax.nodes_around(end - 1)
+    )
 
 
 async def _ends(session: Session, place: Place, share: float) -> bool:

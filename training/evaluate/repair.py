@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -102,8 +101,7 @@ def _statement(snapshot: Snapshot, at: int) -> tuple[int, int] | None:
     syntax = snapshot.syntax(at)
     if syntax is None or syntax.errors(at, at):
         return None
-    node = syntax.node_at(at)
-    above = [node, *_ancestors(node)]
+    above = list(syntax.nodes_around(at))
     kinds = [one.type for one in above]
     if "comment" in "".join(kinds[:2]) or not any("function" in kind or "method" in kind for kind in kinds[1:]):
         return None
@@ -117,8 +115,3 @@ def _statement(snapshot: Snapshot, at: int) -> tuple[int, int] | None:
     end = start + len(snapshot.text[start:end].rstrip())
     first, last = snapshot.line_of(start), snapshot.line_of(end)
     return snapshot.line_range(first)[0], snapshot.line_range(last)[1]
-
-
-def _ancestors(node: Any) -> Iterator[Any]:
-    while (node := node.parent) is not None:
-        yield node
