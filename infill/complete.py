@@ -16,7 +16,7 @@ from infill.document import Snapshot
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
-from infill.region import Region, damage, doubt, parts, placed, windows
+from infill.region import Region, damage, doubt, parts, placed, reworded, windows
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -351,7 +351,7 @@ def _likeliest(
     snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
 ) -> list[_Candidate]:
     """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken; first those that can win most, less what the slip costs."""
+    broken, not merely reworded; first those that can win most, less what the slip costs."""
     tokens, hopes = placed(region, standing.pieces), []
     for text in set(texts) - {region.text}:
         words, letters = changed(region.text, text)
@@ -361,7 +361,7 @@ def _likeliest(
     broken, sound = damage(snapshot, region, region.text), []
     for _, text, cost in sorted(hopes, reverse=True)[:LOOKED_AT]:
         left = damage(snapshot, region, text)
-        if left <= broken:
+        if left < broken or (left == broken and not reworded(snapshot, region, text)):
             sound.append((left, _Candidate(text, cost, left < broken)))
         if not broken and len(sound) == CANDIDATES:
             break

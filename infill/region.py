@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from infill import site
 from infill.document import Change, Snapshot
 from infill.edits import Edit, edits
 
@@ -133,3 +134,17 @@ def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     written = text.replace("\n", snapshot.newline)
     changed = snapshot.edit([Change(region.start, region.end, written)], snapshot.version)
     return changed.errors(region.start, region.start + len(written))
+
+
+def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
+    """Whether `text` differs in what strings and comments say alone (their depth is code), although it is not one of
+    them that is looked at: nothing around tells what they should say."""
+
+    def said(at: int) -> bool:
+        return site.look(snapshot, at, invoked=True).kind in site.WORDS
+
+    changes = list(region.edits(snapshot, text))
+    if all((snapshot.text[one.start : one.end] + one.text).isspace() for one in changes):
+        return False
+    focus = region.start + region.focus[0]
+    return not said(focus) and all(said(at) for one in changes for at in (one.start, one.end))

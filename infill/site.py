@@ -13,6 +13,8 @@ from infill.languages import Language, language
 from infill.syntax import Syntax
 
 Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
+WORDS: frozenset[Kind] = frozenset(("comment", "docstring", "string", "prose"))
+"""Sites of what is said, not done."""
 
 EXPRESSION, LINE, BLOCK = 8, 16, 32
 """Slots of the canvas to start with."""

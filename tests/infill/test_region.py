@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from infill.document import Snapshot
-from infill.region import MOST_LINES, Region, damage, parts
+from infill.region import MOST_LINES, Region, damage, parts, reworded
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -29,3 +29,32 @@ def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int) -> None:
         assert (Region.around(snapshot, start, end).end >= end) and start <= end
     assert {text[one[1] : other[0]] for one, other in pairwise(found)} <= {"\r\n"}
     assert parts(snapshot, 3, 3) == [(3, 3)]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("language", "stands", "instead", "words"),
+    [
+        ("python", 'x = get("size")', 'x = get("sizes")', True),
+        ("python", "x = 1  # the size", "x = 1  # a size", True),
+        ("python", 'x = get("size")', 'x = got("size")', False),
+        ("python", 'x = get("size")', 'x = got("sizes")', False),
+        ("python", 'x = f"{size}"', 'x = f"{sizes}"', False),
+        ("python", 'def f():\n    """What it does."""', 'def f():\n    """What it did."""', True),
+        ("python", 'def f():\n  """What it does."""', 'def f():\n    """What it does."""', False),
+        ("python", '"""What it does."""', '"""What it did."""', False),
+        ("javascript", "const x = `a ${size}`", "const x = `b ${size}`", True),
+        ("javascript", "const x = `a ${size}`", "const x = `a ${sizes}`", False),
+        ("go", 'x := get("size") // of it', 'x := get("size") // of that', True),
+    ],
+)
+def test_what_strings_and_comments_say_is_not_code(
+    language: str, stands: str, instead: str, words: bool, newline: str
+) -> None:
+    """Unless they are what is looked at."""
+    text = newline.join([*stands.split("\n"), "y = 2", ""])
+    snapshot = Snapshot.open("file:///a", 1, language, text)
+    start = 3 if stands.startswith('"') else 0
+    region = Region.around(snapshot, start, len(newline.join(stands.split("\n"))))
+    assert region.text == stands
+    assert reworded(snapshot, region, instead) is words

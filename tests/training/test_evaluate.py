@@ -28,6 +28,7 @@ from tests.fakes import CONTROL
 from training.evaluate import calibration as calibrating
 from training.evaluate import card, frontier
 from training.evaluate.__main__ import QUESTIONS, ask
+from training.evaluate.infilling import is_unit
 from training.evaluate.kept import Kept
 from training.evaluate.places import LANGUAGES, Place, held_out, places
 from training.evaluate.repair import cases
@@ -124,6 +125,13 @@ class TestHeldOutLines:
         assert result["tokens_per_forward"] > 3
         assert result["ends"]["right"]["share"] > 0.9 and result["ends"]["too_early"]["share"] < 0.1
         assert result["suffix_said_again"]["share"] < 0.1
+
+    def test_ends_are_asked_where_a_statement_ends(self) -> None:
+        """What opens a block or stands within brackets goes on below."""
+        text = "def f(\n    alpha,\n    beta,\n):\n    gamma = [\n        alpha,\n    ]\n    return gamma  \n"
+        source, starts = Source("p", "p.py", "python", text), [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+        lines = [Place(source, start, "newline") for start in starts[:-1]]
+        assert [place.truth for place in lines if is_unit(place)] == ["    ]", "    return gamma  "]
 
     def test_wrong_answers_can_be_read(self, tokens: Tokenizer) -> None:
         asked = places(SOURCES, 10, 0)

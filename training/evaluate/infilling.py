@@ -56,7 +56,7 @@ async def ends(session: Session) -> dict[str, Any] | None:
     that know no EOM."""
     if not session.served.filler.knows_the_end:
         return None
-    asked = [place for place in session.places if len(place.truth.strip()) >= 4 and _is_unit(place)]
+    asked = [place for place in session.places if len(place.truth.strip()) >= 4 and is_unit(place)]
     asked = thinned(asked, session.most(UNCONNECTED))
     at_end, early = [], []
     for place in tqdm(asked, desc="ends", disable=None):
@@ -70,7 +70,7 @@ async def ends(session: Session) -> dict[str, Any] | None:
     }
 
 
-def _is_unit(place: Place) -> bool:
+def is_unit(place: Place) -> bool:
     """Whether a statement ends with the line: the header of a block and an open bracket, here or lines above, go on."""
     end = place.at + len(place.truth.rstrip())
     syntax = Snapshot.open(place.path, 0, place.language, place.source.text).syntax(end)
