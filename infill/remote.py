@@ -137,9 +137,11 @@ class RemoteFiller:
     async def _post(self, path: str, body: Mapping[str, Any]) -> object:
         """One POST. What failed before the first byte of an answer may be sent again: it changes nothing there."""
         timeout = httpx2.Timeout(FIRST_BYTE, connect=CONNECT)
-        answered = False
+        # In ASCII: a text may hold half a surrogate pair, which JSON can spell and UTF-8 cannot.
+        sent, headers = json.dumps(body), {"Content-Type": "application/json"}
+        answered, address = False, self.remote.address(path)
         try:
-            async with self._client.stream("POST", self.remote.address(path), json=body, timeout=timeout) as response:
+            async with self._client.stream("POST", address, content=sent, headers=headers, timeout=timeout) as response:
                 answered = True
                 _believe(response)
                 return _json(await _bounded(response))

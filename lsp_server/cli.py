@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from lsp_server import version
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
-from lsp_server.settings import MODES, REMOTE_KINDS, address
+from lsp_server.settings import MODES, REMOTE_KINDS, THREADS_MOST, address
 
 COMMANDS = {
     "lsp": "run the language server for an editor",
@@ -125,8 +125,8 @@ def _address(text: str) -> str:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores: give 1 or more")
+    if not text.isdecimal() or not 1 <= int(text) <= THREADS_MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores: give 1 to {THREADS_MOST}")
     return int(text)
 
 

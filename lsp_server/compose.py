@@ -70,7 +70,10 @@ class Choice:
         named = EMBEDDED.parent / self.model
         if Path(self.model).name == self.model and named.is_dir():
             return named
-        folder = Path(self.model).expanduser()
+        try:
+            folder = Path(self.model).expanduser()
+        except RuntimeError:  # `~name` of nobody
+            folder = Path(self.model)
         if not folder.is_dir():
             names = ", ".join(sorted(path.name for path in EMBEDDED.parent.iterdir() if path.is_dir()))
             raise UserError(f"there is no model folder {self.model}; name one, or an embedded model ({names}).")

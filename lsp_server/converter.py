@@ -33,6 +33,7 @@ def converter() -> Converter:
     lenient: Converter = default_converter()
     for kind in _ENUMERATIONS:
         lenient.register_structure_hook(kind, _known_or_as_sent)
+        lenient.register_unstructure_hook(kind, lambda one: getattr(one, "value", one))
     # Inner types first: a hook for an outer one is compiled with the hooks that its fields have by then.
     # Custom methods keep their parameters as plain JSON: pygls would make named tuples of them.
     for message in (JsonRPCRequestMessage, JsonRPCNotification):
@@ -44,6 +45,8 @@ def converter() -> Converter:
     _before(lenient, types.VersionedTextDocumentIdentifier, _with(version=0))
     _before(lenient, types.InlineCompletionContext, _InlineContext(lenient))
     _before(lenient, types.InlineCompletionParams, _with(context={}))
+    _before(lenient, types.DidChangeTextDocumentParams, _without_null_ranges)
+    _before(lenient, types.Diagnostic, lambda sent: {**sent, "message": _plain(sent["message"])})
     _before(lenient, types.CodeActionContext, lambda sent: {**sent, "diagnostics": _readable(lenient, sent)})
     _before(lenient, types.CodeActionParams, _with(context={}))
     return lenient
@@ -88,6 +91,17 @@ def _known_or_as_sent(sent: Any, cls: type[enum.Enum]) -> Any:
 def _clamped(sent: dict[str, Any]) -> dict[str, int]:
     """Some clients write "to the end" as a number beyond LSP's uinteger, others send floats."""
     return {name: min(max(int(sent[name]), 0), _UINTEGER_MAX) for name in ("line", "character")}
+
+
+def _without_null_ranges(sent: dict[str, Any]) -> dict[str, Any]:
+    """A change of the whole text has no range; some write that as null."""
+    changes = [{k: v for k, v in one.items() if k != "range" or v is not None} for one in sent["contentChanges"]]
+    return {**sent, "contentChanges": changes}
+
+
+def _plain(message: Any) -> Any:
+    """What a message says that comes as MarkupContent."""
+    return message.get("value") if isinstance(message, dict) else message
 
 
 def _readable(lenient: Converter, context: dict[str, Any]) -> list[Any]:

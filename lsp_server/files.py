@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import tempfile
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ class SourceFile:
         try:
             if target.read_bytes() != self.raw:
                 raise UserError(f"{self.path} was changed by another program meanwhile; run the command again.")
+            if not os.access(target, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
             mark = BOM if self.raw.startswith(BOM) else b""
             handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
             try:

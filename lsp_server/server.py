@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import time
@@ -35,8 +34,6 @@ REQUESTS: tuple[tuple[str, Any, Any], ...] = (
     (last_trace.METHOD, last_trace.last_trace, None),
 )
 """What every client is offered; `textDocument/completion` is for those without ghost text."""
-
-_CONFIGURATION_WAIT = 5.0
 
 
 class RedraftServer(LanguageServer):
@@ -124,6 +121,7 @@ async def _initialized(session: Session, params: types.InitializedParams) -> Non
 
 
 async def _show_loading(session: Session) -> None:
+    await session.loading.wait()
     if not session.loaded.is_set():
         with progress.shown(session, "redraft: loading the model"):
             await session.loaded.wait()
@@ -140,7 +138,7 @@ async def _did_change_configuration(session: Session, params: types.DidChangeCon
 async def _pull(session: Session) -> None:
     wish = types.ConfigurationParams([types.ConfigurationItem(section=settings.SECTION)])
     try:
-        answer = await asyncio.wait_for(session.client.workspace_configuration_async(wish), _CONFIGURATION_WAIT)
+        answer = await session.client.workspace_configuration_async(wish)
     except Exception as error:
         log.warning("the client gave no configuration: %s", error)
         return

@@ -80,7 +80,8 @@ class Session:
         self.status = Status(client.protocol.notify)
         self.rhythm = Rhythm()
         self.last_told: tuple[Snapshot, int, Completion, Sequence[Step]] | None = None
-        self.loaded = asyncio.Event()
+        self.loading, self.loaded = asyncio.Event(), asyncio.Event()
+        self._failure = ""
         self._load, self._pinned = load, pinned
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
@@ -90,7 +91,7 @@ class Session:
         self._warmed = ("", 0, 0)
         self._background: set[asyncio.Task[Any]] = set()
         self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
-        self._loading = self._closed = False
+        self._closed = False
 
     # ---- life
 
@@ -103,9 +104,9 @@ class Session:
 
     def _start_loading(self) -> None:
         """Once, and not before it is wanted: a model that is off takes no memory."""
-        if self._loading or self._closed or self.settings.off:
+        if self.loading.is_set() or self._closed or self.settings.off:
             return
-        self._loading = True
+        self.loading.set()
         loop, chosen = asyncio.get_running_loop(), self.settings
 
         def load() -> None:
@@ -139,19 +140,18 @@ class Session:
         self.completer = completer
         self.loaded.set()
         if completer is None:
+            self._failure = failure
             self.show(f"redraft cannot start: {failure}", types.MessageType.Error)
-            self.say_state(failure)
-            return
-        if failure:
+        elif failure:
             self.show(f"redraft: {failure}", types.MessageType.Error)
         self.say_state()
 
-    def say_state(self, failure: str = "") -> None:
+    def say_state(self) -> None:
         """Send the state that follows from the settings and the model."""
-        if failure:
-            self.status.say("error", failure)
-        elif self.settings.off:
+        if self.settings.off:
             self.status.say("off")
+        elif self._failure:
+            self.status.say("error", self._failure)
         elif self.completer is not None:
             self.status.recover()
         elif not self.loaded.is_set():
@@ -178,7 +178,7 @@ class Session:
             f"`redraft.{name}` counts only on the command line or in initializationOptions, because a folder could "
             "have set it; restart the server with it."
             for name in sorted(ignored)
-            if values[name] != self._at_start.get(name) and name not in self._pinned
+            if values[name] != self._at_start.get(name, settings.default(name)) and name not in self._pinned
         ]
         if tell:
             if complaints and complaints != self._told:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from infill.complete import Preferences
 
 SECTION = "redraft"
+THREADS_MOST = 256
 MODES = ("speedy", "quality", "auto", "causal")
 REMOTE_KINDS = ("completions", "llama.cpp", "fim", "mercury-edit", "sglang", "vllm")
 _PLACES = ("comment", "docstring", "string", "prose")
@@ -203,7 +204,7 @@ class Settings:
         scope="machine",
     )
     threads: int = _setting(
-        "threads", _whole(0, 256), 0, "Cores the model may use; 0 is up to four, one less than there are.",
+        "threads", _whole(0, THREADS_MOST), 0, "Cores the model may use; 0 is up to four, one less than there are.",
         scope="machine",
     )  # fmt: skip
     remote_url: str = _setting(
@@ -268,6 +269,11 @@ def section(sent: Any) -> dict[str, Any] | None:
     return found or None
 
 
+def default(name: str) -> Any:
+    """What a setting is if nobody says otherwise."""
+    return _by_name()[name].default
+
+
 def only_window(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without what only the machine's owner may choose (see the module's text)."""
     machine = {name for name, one in _by_name().items() if one.metadata["scope"] == "machine"}
@@ -310,7 +316,10 @@ def _objection(model: str, folders: Iterable[str]) -> str | None:
         return "names a place on the network"
     if not (PurePosixPath(place).is_absolute() or PureWindowsPath(place).is_absolute() or place.startswith("~")):
         return "is a relative path"
-    resolved = Path(place).expanduser().resolve()
+    try:
+        resolved = Path(place).expanduser().resolve()
+    except (RuntimeError, ValueError, OSError):
+        return "names no folder"
     if any(resolved.is_relative_to(Path(folder).resolve()) for folder in folders):
         return "lies in an opened folder"
     return None

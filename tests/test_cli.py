@@ -327,10 +327,19 @@ def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(redraft: Run, sc
     found = answers(ran)
     assert [answer["id"] for answer in found] == [1, None, "two", 3, None, None, 5, 6, 7]
     assert [index for index, answer in enumerate(found) if "completion" in answer] == [0, 8]
-    assert {"id", "completion", "ms", "forwards", "tokens", "score", "finished"} == set(found[0])
+    assert {"id", "completion", "ms", "forwards", "tokens", "score", "finished", "reason"} == set(found[0])
     assert found[0]["completion"] == found[8]["completion"] == "a + b"
     assert "Traceback" not in ran.stderr
     assert ran.returncode == 1
+
+
+def test_fill_touches_no_secrets(redraft: Run, script: Script) -> None:
+    lines = [
+        json.dumps({"id": path, "prefix": "return ", "path": path}) for path in (".env", "/home/me/.ssh/id_rsa", "a.py")
+    ]
+    ran = redraft("fill", "--model", script([("return ", "a + b")]), stdin="\n".join(lines).encode())
+    assert [answer["completion"] for answer in answers(ran)] == ["", "", "a + b"]
+    assert [bool(answer["reason"]) for answer in answers(ran)] == [True, True, False]
 
 
 def test_fill_of_nothing_is_nothing(redraft: Run, script: Script) -> None:

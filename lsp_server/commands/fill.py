@@ -1,7 +1,8 @@
 """Fill holes in bulk: JSON lines in, JSON lines out, in the same order.
 
 In: {"id", "prefix", "suffix", "language"?, "path"?, "mode"?, "max_tokens"?}.
-Out: {"id", "completion", "ms", "forwards", "tokens", "score", "finished"}, or {"id", "error"} for a line that is wrong.
+Out: {"id", "completion", "ms", "forwards", "tokens", "score", "finished", "reason"}, or {"id", "error"} for a line that
+is wrong.
 With --fix, in: {"id", "text", "language"?, "path"?, "range": [start, end] or an LSP range of code points,
 "diagnostics"?}; out: {"id", "text", "edits", "score", ...}.
 """
@@ -16,9 +17,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from infill import manners
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.edits import apply
+from infill.filler import FillResult
 from infill.languages import language_of_path
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
@@ -74,15 +77,23 @@ async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> di
     most = _field(asked, "max_tokens", int, 64)
     if most < 1:
         raise ValueError(f"max_tokens is {most}: give 1 or more")
+    prefix, suffix = _text(_field(asked, "prefix", str)), _text(_field(asked, "suffix", str, ""))
+    if denied := manners.denied(path, prefix + suffix):
+        return _completion(FillResult(()), denied)
     result = await completer.fill(
-        _text(_field(asked, "prefix", str)),
-        _text(_field(asked, "suffix", str, "")),
+        prefix,
+        suffix,
         path=path,
         language=_field(asked, "language", str, language_of_path(path)),
         mode=mode,
         max_tokens=most,
         deadline=Preferences().deadline if mode == "auto" else None,
     )
+    return _completion(result, "" if result.texts else "the model has nothing to say")
+
+
+def _completion(result: FillResult, reason: str) -> dict[str, Any]:
+    """reason: why there is no text."""
     best = result.texts[0] if result.texts else None
     return {
         "completion": best.text if best else "",
@@ -91,6 +102,7 @@ async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> di
         "tokens": result.report.tokens,
         "score": best.score if best else None,
         "finished": best.finished if best else True,
+        "reason": reason,
     }
 
 

@@ -48,7 +48,9 @@ class Guard:
             raise Refused(403, "pages of other origins may not ask this server")
         if self.token and not public:
             scheme, _, given = request.headers.get("authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), self.token.encode()):
+            if scheme.lower() != "bearer" or not hmac.compare_digest(
+                given.strip().encode("latin-1"), self.token.encode()
+            ):
                 raise Refused(401, "this server wants its token: Authorization: Bearer ...")
 
     def _is_own(self, header: str) -> bool:

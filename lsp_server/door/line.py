@@ -66,7 +66,7 @@ class Line:
             self._taken = True
             return
         place = _Place(client, next(self._numbers))
-        self._waiting.append(place)
+        self._waiting = [*self._still_there(), place]
         if len(self._waiting) > self._most:
             last = max(self._waiting, key=self._order)
             self._waiting.remove(last)
@@ -81,11 +81,16 @@ class Line:
             raise
 
     def _call_next(self) -> None:
+        self._waiting = self._still_there()
         self._taken = bool(self._waiting)
         if self._waiting:
             place = min(self._waiting, key=self._order)
             self._waiting.remove(place)
             place.called.set_result(None)
+
+    def _still_there(self) -> list[_Place]:
+        """Who waits; one that was cancelled a moment ago takes itself out only when its task runs again."""
+        return [place for place in self._waiting if not place.called.done()]
 
     def _order(self, place: _Place) -> tuple[float, int]:
         return self._since[place.client], place.number

@@ -188,11 +188,10 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
 
 async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> Repair | None:
     deadline = min(asked.preferences.deadline or DEADLINE, DEADLINE)
+    preferences = replace(asked.preferences, mode="quality", deadline=deadline)  # `redraft.mode` is of completions
     try:
         with progress.shown(session, "redraft: looking for a better text", after=_PROGRESS_AFTER):
-            repair = await asked.completer.repair(
-                asked.snapshot, *span, others=asked.others, preferences=replace(asked.preferences, deadline=deadline)
-            )
+            repair = await asked.completer.repair(asked.snapshot, *span, others=asked.others, preferences=preferences)
     except Exception as error:
         session.show(f"redraft failed on this fix ({type(error).__name__}: {error}); its log says more.")
         raise

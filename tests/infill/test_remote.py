@@ -115,6 +115,12 @@ async def test_a_server_without_a_key_gets_none() -> None:
         assert "authorization" not in server.calls[0].headers
 
 
+async def test_half_a_surrogate_pair_is_sent_as_json_spells_it() -> None:
+    async with serving(says("x")) as server, asking(server) as filler:
+        assert await texts(filler, replace(ADD, prefix='s = "\ud83d"\n')) == ["x"]
+        assert server.calls[0].body["prompt"].endswith('s = "\ud83d"\n')
+
+
 async def test_a_connection_is_used_again() -> None:
     async with serving(says("x")) as server, asking(server) as filler:
         for _ in range(5):

@@ -352,6 +352,31 @@ def test_a_change_to_the_end_written_as_a_huge_number(wire: Wire) -> None:
     assert wire.texts(1, 4) == ["f():"]
 
 
+def test_a_change_of_everything_with_a_range_of_null(wire: Wire) -> None:
+    change = {"range": None, "text": "x\ndef "}
+    wire.notify("textDocument/didChange", {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [change]})
+    assert wire.texts(1, 4) == ["f():"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"severity": 0}, {"severity": 9}, {"tags": [7]}, {"message": {"kind": "m", "value": "w"}}]
+)
+def test_a_diagnostic_of_a_newer_protocol_comes_back_in_its_action(odd: dict[str, Any]) -> None:
+    """To a client that takes actions as objects, which hold the diagnostic."""
+    wire = Wire()
+    literals = {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}}
+    wire.initialize(capabilities={"textDocument": {"codeAction": literals}})
+    wire.open("def ")
+    at = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 3}}
+    found = {"range": at, "message": "w", **odd}
+    params = {"textDocument": {"uri": URI}, "range": at, "context": {"diagnostics": [found]}}
+    offer = wire.ask("textDocument/codeAction", params)["result"][0]
+    assert offer["title"].endswith("fix “w”")
+    (given,) = offer["diagnostics"]
+    assert all(given[name] == found[name] for name in ("range", *(set(odd) - {"message"})))
+    wire.close()
+
+
 def test_an_odd_diagnostic_does_not_hide_the_others(wire: Wire) -> None:
     at = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 3}}
     odd: list[Any] = [{"range": at}, {"message": "no range"}, 5, None]

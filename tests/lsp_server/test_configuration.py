@@ -95,6 +95,43 @@ async def test_what_is_off_from_the_start_is_loaded_when_it_is_turned_on(editor:
     assert await editor.ask("test/loaded", {}) == 1
 
 
+class TestASlowModel:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"load_seconds": 0.3}
+
+    async def test_is_waited_for_only_where_it_is_wanted(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client(), {"enable": False})
+        for _ in range(5):
+            await editor.ask("test/loaded", {})
+        assert editor.client.progress_reports == {}
+        push(editor, {"redraft": {"enable": True}})
+        await editor.until(lambda: editor.statuses[-1] == "ready")
+        (reports,) = editor.client.progress_reports.values()
+        await editor.until(lambda: len(reports) == 2)
+
+
+class TestAModelThatFails:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"load_error": "no such model"}
+
+    async def test_says_so_after_a_pause_too(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client(), ready=False)
+        await editor.until(lambda: "error" in editor.statuses)
+        for enable in (False, True):
+            push(editor, {"redraft": {"enable": enable}})
+        await editor.until(lambda: editor.statuses[-3:] == ["error", "off", "error"])
+        assert "no such model" in editor.status_messages[-1]
+
+
+async def test_defaults_that_are_sent_are_no_choice(editor: Editor) -> None:
+    await editor.initialize(pushing_client())
+    push(editor, {"redraft": {"threads": 0, "remote.url": "", "maxLines": 3}})
+    assert await lines(editor) == 3
+    assert editor.messages == []
+
+
 async def test_a_debounce_does_not_delay_typing_through_what_is_shown(editor: Editor) -> None:
     await editor.initialize(pushing_client(), {"debounceMs": 1500})
     editor.open("def ")

@@ -138,7 +138,7 @@ def test_no_model_from_an_opened_folder_nor_the_network_nor_a_relative_path(tmp_
     refused = [
         str(inside), str(tmp_path / "work"), str(tmp_path / "models" / ".." / "work" / "x"), "../x", "./x", "x/y",
         str(tmp_path / "shortcut" / "model"), "//host/share/x", r"\\host\share", "https://host/x",
-        "scripted:script.json", f"scripted:{inside}", "C:x", "mine", "..",
+        "scripted:script.json", f"scripted:{inside}", "C:x", "mine", "..", "~nosuchuser/m", "/m/\0",
     ]  # fmt: skip
     for model in refused:
         read, complaints = settings.read({"model": model}, [str(tmp_path / "work")])

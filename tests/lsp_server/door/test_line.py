@@ -60,6 +60,17 @@ async def test_one_at_a_time_in_order_of_arrival() -> None:
     assert crowd.served == ["a", "b", "c"]
 
 
+async def test_one_that_leaves_as_the_turn_ends_is_not_called() -> None:
+    """Cancelled, it is out of the line only when its task runs again."""
+    crowd = Crowd(4)
+    held, gone = await crowd.ask("a"), await crowd.ask("b")
+    await crowd.ask("c")
+    held.cancel()
+    gone.cancel()
+    await settle()
+    assert crowd.served == ["a", "c"]
+
+
 async def test_who_had_a_turn_goes_behind_who_had_none() -> None:
     crowd = Crowd(4)
     await crowd.ask("greedy")

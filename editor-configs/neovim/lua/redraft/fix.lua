@@ -1,12 +1,8 @@
 -- Code actions for everything that is wrong on the cursor's line. Neovim's own vim.lsp.buf.code_action() tells a server
 -- only of the diagnostics that this server found itself; redraft finds none and repairs what the others found.
 
--- LSP form of a diagnostic, whoever found it: as its own server sent it, or with columns counted as redraft does.
+-- LSP form of a diagnostic, whoever found it, with columns counted as redraft does: its own server may count otherwise.
 local function as_lsp(diagnostic, client)
-  local sent = (diagnostic.user_data or {}).lsp
-  if sent and sent.range then
-    return sent
-  end
   local function position(row, column)
     local line = vim.api.nvim_buf_get_lines(diagnostic.bufnr, row, row + 1, false)[1] or ""
     column = math.min(column, #line)
@@ -18,7 +14,7 @@ local function as_lsp(diagnostic, client)
     end
     return { line = row, character = character }
   end
-  return {
+  return vim.tbl_extend("keep", {
     range = {
       start = position(diagnostic.lnum, diagnostic.col),
       ["end"] = position(diagnostic.end_lnum or diagnostic.lnum, diagnostic.end_col or diagnostic.col),
@@ -27,7 +23,7 @@ local function as_lsp(diagnostic, client)
     message = diagnostic.message,
     source = diagnostic.source,
     code = diagnostic.code,
-  }
+  }, (diagnostic.user_data or {}).lsp or {})
 end
 
 return function(client, given)

@@ -90,14 +90,20 @@ M.configure = client.configure
 
 local MODES = { "speedy", "quality", "auto", "causal" }
 
--- Off or on, everywhere or for one language; a language id is what Neovim calls a file type.
+local before_pause
+
+-- Off or on, everywhere or for one language; a language id is what Neovim calls a file type. What is off everywhere
+-- comes back as it was.
 local function enable(on, language)
   local enabled = client.settings().enable
   if language then
     enabled = type(enabled) == "table" and enabled or { ["*"] = enabled ~= false }
     enabled = vim.tbl_extend("force", enabled, { [language] = on })
+  elseif on then
+    enabled, before_pause = before_pause or true, nil
   else
-    enabled = on
+    before_pause = enabled or before_pause
+    enabled = false
   end
   client.configure({ enable = enabled })
 end
