@@ -23,6 +23,7 @@ from onnx import TensorProto, helper
 from engine import backends
 from engine.backends.onnx import GRAPH, open_session
 from engine.checkpoint import EMBEDDED, Checkpoint, ModelConfig
+from engine.cores import usable_cores
 from engine.forward import Forward, Rows
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ SHARES = (("int8_share", 8), ("fp32_share", 8), ("bandwidth_share", 9))
 def main() -> None:
     parser = argparse.ArgumentParser(description="Forward times of a model beside a bare session of the same graph.")
     parser.add_argument("--model", default=str(EMBEDDED), help="model folder")
-    parser.add_argument("--threads", type=int, default=min(len(os.sched_getaffinity(0)), 8))
+    parser.add_argument("--threads", type=int, default=min(usable_cores(), 8))
     parser.add_argument("--times", type=int, default=25, help="forwards per case; an eighth of it for the cold context")
     given = parser.parse_args()
     found = measure(Checkpoint.open(given.model), given.threads, given.times)

@@ -33,7 +33,7 @@ def balance(text: str, *, lifetimes: bool = False) -> Balance:
     at = 0
     while at < len(text):
         char = text[at]
-        if char in QUOTES and not (lifetimes and is_lifetime(text, at)):
+        if opens_quote(text, at, lifetimes=lifetimes):
             end = closing_quote(text, at)
             if end is None:
                 return Balance(tuple(strays), tuple(stack), (at, char))
@@ -79,6 +79,10 @@ def closing_quote(text: str, at: int) -> int | None:
     return None
 
 
-def is_lifetime(text: str, at: int) -> bool:
-    """Whether the character at `at` is an apostrophe that opens no character of Rust."""
-    return text[at] == "'" and text[at + 2 : at + 3] != "'" and text[at + 1 : at + 2] != "\\"
+def opens_quote(text: str, at: int, *, lifetimes: bool = False) -> bool:
+    """Whether a quote begins there: no apostrophe between the digits of a number (C++), and none of a lifetime."""
+    before, char, after = text[max(0, at - 1) : at], text[at], text[at + 1 : at + 3]
+    if char != "'":
+        return char in QUOTES
+    lifetime = lifetimes and after[1:] != "'" and after[:1] != "\\"
+    return not lifetime and not (before.isdigit() and after[:1].isalnum())

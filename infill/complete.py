@@ -25,6 +25,8 @@ ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
 LOOKED_AT, CANDIDATES = 24, 6
 """Texts whose syntax a repair looks at, and those that it scores."""
+LONGEST_REGION = 1_200
+"""Characters that a repair looks at: a dozen full lines. What is much longer on one line is data."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -124,11 +126,11 @@ class Completer:
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Completion(reason=reason)
         start, chosen = selected or (cursor, "")
-        here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked or bool(selected))
+        here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked)
         if not here.ask:
             return Completion(reason=here.reason)
         closed = here.closed if over_closers and not selected else ""
-        known = None if selected or invoked else self._memo.recall(snapshot, cursor, closed)
+        known = None if selected or invoked else self._memo.recall(snapshot, cursor, closed, preferences.least)
         if known and not manners.puts_back(snapshot, cursor, *known):
             return Completion((Suggestion(cursor, *known),), reason="remembered")
         # What an editor closed by itself is not a side that the user wrote: the model is not shown it.
@@ -155,7 +157,8 @@ class Completer:
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
         if suggestions:
-            self._memo.remember(snapshot, start, suggestions[0].end, suggestions[0].text)
+            best = suggestions[0]
+            self._memo.remember(snapshot, start, best.end, best.text, best.confidence)
         return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
 
     async def repair(
@@ -185,6 +188,8 @@ class Completer:
         preferences: Preferences,
         on_step: Callable[[Step], None] | None,
     ) -> Repair:
+        if len(region.text) > LONGEST_REGION:
+            return Repair(reason="redraft repairs no lines this long.")
         whole = self._request(snapshot, region.start, region.end, "", others, preferences)
         whole = replace(whole, urgent=False, on_step=on_step)
         try:

@@ -184,19 +184,26 @@ def _spelled_out(pattern: str) -> Iterator[str]:
 
 
 def _git_ignored(root: Path, inside: str) -> bool:
-    """Git's rule: of the .gitignore files from the workspace down, the deepest one with an opinion decides."""
-    parts = inside.split("/")
-    ignored = False
+    """Git's rule: of the .gitignore files from the repository's root down, the deepest one with an opinion decides, and
+    nothing comes back in a folder that is ignored."""
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    parts = (*root.relative_to(top).parts, *inside.split("/"))
+    files = [(0, top / ".git" / "info" / "exclude")]
     for depth in range(len(parts)):
-        file = root.joinpath(*parts[:depth], ".gitignore")
-        try:
+        files.append((depth, top.joinpath(*parts[:depth], ".gitignore")))
+        path = [*parts[: depth + 1], *[""] * (depth + 1 < len(parts))]
+        opinions = (spec.check_file("/".join(path[at:])).include for at, spec in _git_specs(files))
+        if next((opinion for opinion in opinions if opinion is not None), False):
+            return True
+    return False
+
+
+def _git_specs(files: Sequence[tuple[int, Path]]) -> Iterator[tuple[int, GitIgnoreSpec]]:
+    """The patterns of those files that exist, the last file first."""
+    for depth, file in reversed(files):
+        with suppress(OSError):
             stat = file.stat()
-            spec = _git_spec(str(file), stat.st_mtime_ns, stat.st_size)
-        except OSError:
-            continue
-        opinion = spec.check_file("/".join(parts[depth:])).include
-        ignored = ignored if opinion is None else opinion
-    return ignored
+            yield depth, _git_spec(str(file), stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=64)

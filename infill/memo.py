@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from infill.brackets import QUOTES, balance, behind
+from infill.brackets import QUOTES, balance, behind, closing_quote
 from infill.document import Snapshot
 
 _NEAR = 8_000
@@ -24,6 +24,7 @@ class _Proposal:
     tail_length: int
     tail: int
     text: str
+    confidence: float | None
 
 
 class Memo:
@@ -33,23 +34,26 @@ class Memo:
         self._proposals, self._documents = proposals, documents
         self._of: OrderedDict[str, tuple[_Proposal, ...]] = OrderedDict()
 
-    def remember(self, snapshot: Snapshot, start: int, end: int, text: str) -> None:
+    def remember(self, snapshot: Snapshot, start: int, end: int, text: str, confidence: float | None = None) -> None:
         """`text` (LF) was proposed in place of [start, end)."""
         before, after = _near(snapshot.text, start, end)
-        proposal = _Proposal(start, before, len(snapshot.text) - end, after, text)
+        proposal = _Proposal(start, before, len(snapshot.text) - end, after, text, confidence)
         known = self._of.pop(snapshot.uri, ())
         self._of[snapshot.uri] = (proposal, *known)[: self._proposals]
         while len(self._of) > self._documents:
             self._of.popitem(last=False)
 
-    def recall(self, snapshot: Snapshot, cursor: int, closed: str = "") -> tuple[int, str] | None:
+    def recall(self, snapshot: Snapshot, cursor: int, closed: str = "", least: float = 0.0) -> tuple[int, str] | None:
         """What is left of a proposal when all that changed since is that its beginning was typed, as (end, text): the
         text goes in place of [cursor, end). Else None.
 
         Closing brackets and quotes that the editor put behind the cursor on its own account count as typed: the answer
-        leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`).
+        leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`). least: the
+        confidence of what comes back although nothing of it was typed.
         """
         for proposal in self._of.get(snapshot.uri, ()):
+            if cursor == proposal.start and proposal.confidence is not None and proposal.confidence < least:
+                continue
             left = _left(proposal, snapshot, cursor, closed)
             if left:
                 return left
@@ -86,8 +90,10 @@ def _without(left: str, closed: str) -> str | None:
     if left.endswith(closed):
         return left[: -len(closed)]
     if closed[0] in QUOTES:
-        end = left.find(closed[0])
-        return left[:end] if end >= 0 else None
+        quote = closed[0] * 3 if closed.startswith(closed[0] * 3) else closed[0]
+        end = closing_quote(quote + left, 0)
+        whole = end is not None and (quote + left).endswith(quote, 0, end + 1)
+        return left[: end + 1 - 2 * len(quote)] if end is not None and whole else None
     strays = balance(left).strays
     fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))
     return left[: strays[0]] if strays and fits else None

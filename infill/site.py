@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-from infill.brackets import QUOTES, balance, closing_quote, is_lifetime
+from infill.brackets import balance, closing_quote, opens_quote
 from infill.document import Snapshot
 from infill.languages import Language, language
 from infill.syntax import Syntax
@@ -236,9 +236,8 @@ def _by_characters(row: Language, before: str) -> Kind | None:
             at = before.find("*/", at)
             if at < 0:
                 return "comment"
-        char = before[at]
-        quotes = QUOTES if row.grammar else '"'
-        if char in quotes and not (row.id == "rust" and is_lifetime(before, at)):
+        known = row.grammar or before[at] == '"'
+        if known and opens_quote(before, at, lifetimes=row.id == "rust"):
             end = closing_quote(before, at)
             if end is None:
                 if _in_substitution(before, at):

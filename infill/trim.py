@@ -23,6 +23,8 @@ _STUTTERS = (
     re.compile(r"((?=\S{0,30}\w\w)[^,\n]{2,40}?)\1{3,}"),
     re.compile(r"((?=\S{0,30}\w\w)[^\n]{2,40}?)\1{6,}"),
 )
+_VALUES = re.compile(r"(?:[\w.+-]+[ \t]*,[ \t]*)+")
+"""The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
 
@@ -144,9 +146,9 @@ def finish(text: str, around: Around) -> str | None:
 
 
 def not_the_prefix_again(text: str, around: Around) -> str | None:
-    """No repetition of the line's beginning."""
+    """No repetition of the line's beginning; the values of a row may well repeat."""
     written = around.prefix_line.strip()
-    repeats = len(written) > _SAYING and text.lstrip().startswith(written)
+    repeats = len(written) > _SAYING and text.lstrip().startswith(written) and not _VALUES.fullmatch(written)
     return text.lstrip()[len(written) :] if repeats else text
 
 
@@ -205,8 +207,9 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
     quote = around.rest[:1]
     if around.kind not in ("string", "docstring") or quote not in ("'", '"', "`", ">"):
         return text
+    quote = 3 * quote if around.rest.startswith(3 * quote) else quote
     at = 0
-    while at < len(text) and text[at] != quote:
+    while at < len(text) and not text.startswith(quote, at):
         at += 2 if text[at] == "\\" else 1
     return text[:at]
 
@@ -367,8 +370,9 @@ def _closings(text: str, around: Around) -> Iterator[str]:
 
 
 def _sound(text: str, around: Around) -> bool:
-    """Whether the model ended this text and it leaves no syntax error, or fewer than there were without it."""
-    if not around.finished or not text or around.snapshot.syntax(around.end) is None:
+    """Whether the model ended this text and it leaves no syntax error that is known, or fewer than there were without
+    it."""
+    if not around.finished or not text:
         return False
     errors = _errors_with(text, around)
     return not errors or errors < _errors(around.snapshot, around.end)

@@ -164,9 +164,10 @@ def load_completer(settings: Settings) -> Completer:
 
 def physical_cores() -> int:
     """Physical cores this process may run on; logical ones where the system does not tell them apart."""
+    from engine.cores import usable_cores
+
     physical = psutil.cpu_count(logical=False) or os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else physical
-    return min(physical, allowed)
+    return min(physical, usable_cores())
 
 
 def on_mains() -> bool:

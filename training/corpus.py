@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import lzma
-import os
 import re
 import tarfile
 import zipfile
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from engine.cores import usable_cores
 from infill.languages import language_of_path
 from training import changes, manifest
 from training.fetch import folder_of
@@ -259,7 +259,7 @@ def main() -> None:
     parser.add_argument("--evaluation", type=Path, default=Path("benchmarks/data"), help="folder of evaluation sets")
     parser.add_argument("--installed", type=Path, action="append", default=[], help="a site-packages folder")
     parser.add_argument("--known", type=Path, nargs="*", default=[], help="shards that hold what is not wanted again")
-    parser.add_argument("--processes", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--processes", type=int, default=usable_cores())
     chosen = parser.parse_args()
     try:
         releases = manifest.read(chosen.manifest)

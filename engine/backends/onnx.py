@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from engine.checkpoint import REMEDY, Checkpoint, CheckpointError, ModelConfig
+from engine.cores import usable_cores
 from engine.forward import TOP_K, Output, Rows, check
 
 GRAPH = "model.onnx"
@@ -123,7 +123,7 @@ def open_session(
     process may use, at most 8 (a larger team only waits for itself)."""
     onnxruntime.disable_telemetry_events()  # on Windows the environment variable (engine/backends) does nothing
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or min(len(os.sched_getaffinity(0)), 8)
+    options.intra_op_num_threads = threads or min(usable_cores(), 8)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=list(providers))

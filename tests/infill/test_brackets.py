@@ -25,6 +25,8 @@ from infill.brackets import balance
         ('"""a\n(', (), "", '"'),
         ("'a\n(", (), ")", None),
         ("`a\n(${b}`)", (9,), "", None),
+        ("f(10'000, (1'0", (), "))", None),
+        ("f('1', '0'", (), ")", None),
     ],
 )
 def test_balance(text: str, strays: tuple[int, ...], closing: str, quote: str | None) -> None:

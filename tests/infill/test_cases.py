@@ -199,3 +199,10 @@ class TestTypingThrough:
         taken = snapshot.edit([Change(7, 9, "path")], 2)
         assert [one.text for one in (await completer.complete(taken, 11)).suggestions] == [".join(a)"]
         assert len(filler.asked) == 1
+
+    @pytest.mark.parametrize(("text", "cursor"), [("# the val\n", 9), ("x = foo(val + other)\n", 11)])
+    async def test_a_popup_makes_no_place_welcome_that_is_none(self, text: str, cursor: int) -> None:
+        filler = Scripted(" of x", True, [])
+        snapshot = Snapshot.open("file:///a.py", 1, "python", text)
+        answer = await Completer(filler).complete(snapshot, cursor, selected=(cursor - 3, "value"))
+        assert answer.suggestions == () and not filler.asked

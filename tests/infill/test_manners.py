@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,33 @@ class TestDenied:
         assert not ignored("local.py")
         (tmp_path / ".gitignore").write_text("")
         assert not ignored("a.log.py")
+
+    def test_as_git_says(self, tmp_path: Path) -> None:
+        """Also of a folder below the repository's root, where nothing comes back in a folder that is ignored."""
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        root = tmp_path / "packages" / "app"
+        for folder in ("logs", "build", "src/kept"):
+            (root / folder).mkdir(parents=True)
+        (tmp_path / ".git" / "info" / "exclude").write_text("mine.py\nyours.py\n")
+        (tmp_path / ".gitignore").write_text("*.gen.py\n/packages/app/build/\n!yours.py\n")
+        (root / ".gitignore").write_text("logs/\n!logs/a.py\n**/kept/*\n!**/kept/b.py\n")
+        (root / "build" / ".gitignore").write_text("!keep.py\n")
+        paths = [
+            "a.gen.py",
+            "build/keep.py",
+            "logs/a.py",
+            "src/kept/a.py",
+            "src/kept/b.py",
+            "mine.py",
+            "yours.py",
+            "a.py",
+        ]
+        for path in paths:
+            (root / path).touch()
+        told = subprocess.run(["git", "check-ignore", *paths], cwd=root, capture_output=True, text=True, check=True)
+        ignored = [path for path in paths if denied((root / path).as_uri(), "", (), root) == "ignored by .gitignore"]
+        assert ignored == told.stdout.split()
+        assert len(ignored) == 5
 
 
 def backspaced(text: str, start: int, end: int) -> Snapshot:

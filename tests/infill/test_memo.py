@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from infill.document import Change, Snapshot
 from infill.memo import Memo
 
+QUOTES = '"""'
+
 
 def proposed(before: str, after: str, text: str, uri: str = "file:///a.py") -> tuple[Memo, Snapshot]:
     memo = Memo()
@@ -70,6 +72,8 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
         ("print('a', b)", "print('", "')", "a"),
         ("print('a')", "print('", "')", "a"),
         ("say(it)", "say(", "]", None),
+        ('print("say \\"hi\\"", x)', 'print("', '")', 'say \\"hi\\"'),
+        (f'{QUOTES}Say "hi" now.{QUOTES}', QUOTES, QUOTES, 'Say "hi" now.'),
     ],
 )
 def test_several_that_the_editor_closed(text: str, typed: str, closed: str, rest: str | None) -> None:
@@ -106,6 +110,14 @@ def test_it_does_not(text: str, typed: str, closed: str, stands: str, rest: str 
     memo, snapshot = proposed("", "\n", text)
     found = memo.recall(snapshot.edit([Change(0, 0, typed + closed)], 2), len(typed), stands)
     assert found == (rest and (len(typed), rest))
+
+
+def test_what_was_not_sure_enough_comes_back_only_once_it_is_typed() -> None:
+    snapshot, memo = Snapshot.open("file:///a.py", 1, "python", "x = \n"), Memo()
+    memo.remember(snapshot, 4, 4, "bar", 0.1)
+    assert memo.recall(snapshot, 4, least=0.05) == (4, "bar")
+    assert memo.recall(snapshot, 4, least=0.25) is None
+    assert memo.recall(snapshot.edit([Change(4, 4, "b")], 2), 5, least=0.25) == (5, "ar")
 
 
 def test_a_proposal_that_went_on_behind_a_bracket() -> None:

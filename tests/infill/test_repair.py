@@ -87,6 +87,13 @@ async def test_lines_that_end_in_another_way_stay_so(completer: Completer) -> No
     assert len(found.edits) == 1
 
 
+async def test_a_line_of_data_is_not_looked_at(completer: Completer) -> None:
+    text = f"table = [{'1, ' * 1000}]\n"
+    snapshot = Snapshot.open("file:///a.py", 1, "python", text)
+    found = await completer.repair(snapshot, 0, len(text) - 1, preferences=PREFERENCES)
+    assert (found.edits, found.reason) == ((), "redraft repairs no lines this long.")
+
+
 async def test_a_fix_may_be_too_large(completer: Completer) -> None:
     line = "        for name, item in self.itmes.items():"
     code = CODE.replace("        for name, item in self.items.items():", line)

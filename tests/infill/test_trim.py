@@ -177,14 +177,27 @@ class TestBetweenFinalSides:
     """A hole whose two sides are final: what fits is not touched, what only repeats its surroundings is cut."""
 
     @staticmethod
-    def fitted(prefix: str, text: str, suffix: str, *, finished: bool = True) -> str | None:
-        snapshot = Snapshot.open("a", 1, "python", prefix + suffix)
+    def fitted(prefix: str, text: str, suffix: str, *, finished: bool = True, language: str = "python") -> str | None:
+        snapshot = Snapshot.open("a", 1, language, prefix + suffix)
         at = len(prefix)
         hole = Around.at(snapshot, at, at, "", look(snapshot, at, invoked=True), 64).between()
         return trim.fit(text, replace(hole, finished=finished))
 
     def test_white_space_at_its_ends_counts(self) -> None:
         assert self.fitted("def f(a):\n  ", "  return [] if a else ", "sorted(a)\n") == "  return [] if a else "
+
+    @pytest.mark.parametrize(
+        ("language", "prefix", "text", "suffix"),
+        [
+            ("markdown", "Hello ", "big ", "world.\n"),
+            ("sql", "a = ", "1 ", "AND b\n"),
+            ("shellscript", "test ", "-n ", '"$x"\n'),
+            ("ruby", "a = ", "min", " n\n"),
+        ],
+    )
+    def test_in_languages_without_a_grammar_too(self, language: str, prefix: str, text: str, suffix: str) -> None:
+        assert self.fitted(prefix, text, suffix, language=language) == text
+        assert self.fitted("", f"{text}\nit goes on", "\nit goes on\n", language=language) == text
 
     def test_it_may_leave_the_block_but_not_the_function(self) -> None:
         text = "            n += 1\n        else:\n            n -= 1\n    n *= 2"
