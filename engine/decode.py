@@ -192,7 +192,7 @@ def prefill_only(denoiser: Denoiser[Any], context: Context, submitted: float) ->
 def score(
     denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]
 ) -> Generator[Step, None, list[NDArray[np.float32]]]:
-    """log p of each token of each middle, left to right, both sides seen (DECODING: Score)."""
+    """log p of each token of each middle, left to right after this context (DECODING: Score)."""
     started, lease = time.monotonic(), denoiser.open(context)
     try:
         while lease.pending > CHUNK:

@@ -1,7 +1,8 @@
 """The seam inside the loop: what does the model predict for this canvas, given what it has cached?
 
-Whoever implements `Denoiser` can be decoded with: the compact model (`stream_denoiser.py` over onnx or torch), and
-`ScriptedDenoiser` (`scripted.py`), which answers from a script and is public so that everybody can test like us.
+Whoever implements `Denoiser` can be decoded with: the compact model (`stream_denoiser.py` over onnx or torch), the
+released families (`block_denoiser.py`, `full_denoiser.py`, `gemma_denoiser.py`), and `ScriptedDenoiser`
+(`scripted.py`), which answers from a script and is public so that everybody can test like us.
 """
 
 from __future__ import annotations

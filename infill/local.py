@@ -31,8 +31,8 @@ Calibration = Callable[[float], float]
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
 """Texts of one line to choose among, by mode."""
-SEVERAL_LINES = {"speedy": 4, "auto": 4, "quality": 4}
-"""Texts of several lines to choose among, by mode, by weights that write left to right."""
+SEVERAL_LINES = 4
+"""The most of them where several lines are wanted, by weights that write left to right."""
 FOLLOWING = 3
 """Lines after the hole that say which text fits."""
 SURE = math.log(0.5)
@@ -125,8 +125,8 @@ class LocalFiller:
         """Texts to look for, be it to choose among them: weights with an untrained canvas are no surer of any."""
         known, one_line = request.draft is not None or request.limits.exact, request.limits.lines == 1
         chosen = self._heals or (one_line and request.mode == "quality")
-        width = (SEARCHED if one_line else SEVERAL_LINES).get(request.mode, 1) if chosen and not known else 1
-        return max(request.alternatives, width)
+        width = SEARCHED.get(request.mode, 1) if chosen and not known else 1
+        return max(request.alternatives, width if one_line else min(width, SEVERAL_LINES))
 
     async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
         """What the engine makes of it, and whether only what is near the cursor was read."""
