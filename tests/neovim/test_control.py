@@ -22,6 +22,26 @@ def test_a_quick_fix_is_resolved_and_applied(editor: Editor) -> None:
     assert editor.lines == BROKEN
 
 
+def test_columns_of_other_servers_are_counted_as_redraft_counts(editor: Editor) -> None:
+    """Theirs are UTF-16, redraft's bytes where it may choose: `foo` stands at 14 and at 20."""
+    editor.open(["s = '😀😀😀'; foo("])
+    sent = editor.lua("""
+        local range = { start = { line = 0, character = 14 }, ["end"] = { line = 0, character = 17 } }
+        vim.diagnostic.set(vim.api.nvim_create_namespace("other"), 0, { {
+          lnum = 0, col = 20, end_lnum = 0, end_col = 23, message = "who is foo?",
+          user_data = { lsp = { range = range, message = "who is foo?", data = "its own" } },
+        } })
+        local ask, given = vim.lsp.buf.code_action, nil
+        vim.lsp.buf.code_action = function(options) given = options.context.diagnostics[1] end
+        require("redraft").fix()
+        vim.lsp.buf.code_action = ask
+        vim.diagnostic.reset()
+        return { given.range.start.character, given.range["end"].character, given.data,
+          vim.lsp.get_clients({ name = "redraft" })[1].offset_encoding }
+    """)
+    assert sent == ([20, 23, "its own", "utf-8"] if sent[3] == "utf-8" else [14, 17, "its own", "utf-16"])
+
+
 def test_the_mode_is_switched_while_it_runs(editor: Editor) -> None:
     editor.open([""])
     told = "vim.lsp.get_clients({ name = 'redraft' })[1].settings.redraft.mode"
@@ -56,6 +76,19 @@ def test_paused_nothing_is_asked_and_resumed_it_is(editor: Editor) -> None:
     eventually(lambda: editor.state == "ready")
     editor.type("a")
     eventually(lambda: editor.ghost() == ", b):")
+
+
+def test_a_pause_keeps_what_was_set_before_it(editor: Editor) -> None:
+    editor.open([""])
+    chosen = {"*": True, "markdown": False}
+    told = "return vim.lsp.get_clients({ name = 'redraft' })[1].settings.redraft.enable"
+    editor.vim.exec_lua("require('redraft').configure({ enable = ... })", chosen)
+    try:
+        for command, enable in (("pause", False), ("pause", False), ("resume", chosen), ("resume", True)):
+            editor.vim.command(f"Redraft {command}")
+            assert editor.lua(told) == enable
+    finally:
+        editor.lua("require('redraft').configure({ enable = true })")
 
 
 def test_paused_for_one_language(editor: Editor) -> None:
