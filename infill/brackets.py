@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
+_SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
+_REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/")
+"""A regular expression that ends on its line; no division stands behind one of _OPERATORS, or where a text begins."""
+_OPERATORS = "(,=:[!&|?{};"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +28,19 @@ class Balance:
         return "".join(CLOSERS[bracket] for _, bracket in reversed(self.open))
 
 
-def balance(text: str, *, lifetimes: bool = False) -> Balance:
-    """Read a text from its start, brackets within quotes left out.
-
-    lifetimes: an apostrophe opens a quote only when another one closes it a character later (Rust).
-    """
+def balance(text: str, language: str = "") -> Balance:
+    """Read a text from its start, brackets within quotes left out; language: an LSP language id."""
     stack: list[tuple[int, str]] = []
     strays: list[int] = []
     at = 0
     while at < len(text):
         char = text[at]
-        if opens_quote(text, at, lifetimes=lifetimes):
+        if opens_quote(text, at, language):
             end = closing_quote(text, at)
             if end is None:
                 return Balance(tuple(strays), tuple(stack), (at, char))
+            at = end
+        elif char == "/" and (end := _regex_end(text, at, language)) is not None:
             at = end
         elif char in CLOSERS:
             stack.append((at, char))
@@ -49,13 +53,13 @@ def balance(text: str, *, lifetimes: bool = False) -> Balance:
     return Balance(tuple(strays), tuple(stack), None)
 
 
-def behind(text: str, closers: str, *, lifetimes: bool = False) -> str | None:
+def behind(text: str, closers: str, language: str = "") -> str | None:
     """What of a text follows the closing brackets that it shares with the text right of it, which ends with them.
 
     None when the text has not just these or ends with them itself, or when one of them follows: the last of its kind in
     the text is always the one that stands there already.
     """
-    strays = balance(text, lifetimes=lifetimes).strays
+    strays = balance(text, language).strays
     if not closers or "".join(text[at] for at in strays) != closers:
         return None
     left = text[strays[-1] + 1 :]
@@ -79,10 +83,19 @@ def closing_quote(text: str, at: int) -> int | None:
     return None
 
 
-def opens_quote(text: str, at: int, *, lifetimes: bool = False) -> bool:
-    """Whether a quote begins there: no apostrophe between the digits of a number (C++), and none of a lifetime."""
+def opens_quote(text: str, at: int, language: str = "") -> bool:
+    """Whether a quote begins there: no apostrophe between the digits of a number (C++), and none of a lifetime, which
+    has no other a character later (Rust)."""
     before, char, after = text[max(0, at - 1) : at], text[at], text[at + 1 : at + 3]
     if char != "'":
         return char in QUOTES
-    lifetime = lifetimes and after[1:] != "'" and after[:1] != "\\"
+    lifetime = language == "rust" and after[1:] != "'" and after[:1] != "\\"
     return not lifetime and not (before.isdigit() and after[:1].isalnum())
+
+
+def _regex_end(text: str, at: int, language: str) -> int | None:
+    """Offset of the last slash of the regular expression that begins there, or None for a division."""
+    if language not in _SCRIPTS or text[:at].rstrip()[-1:] not in _OPERATORS:
+        return None
+    found = _REGEX.match(text, at)
+    return found.end() - 1 if found else None

@@ -70,9 +70,9 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int, closed: str) -> 
     if _near(snapshot.text, proposal.start, tail) != (proposal.head, proposal.tail):
         return None
     left, stands = proposal.text[len(typed) :], snapshot.lf(cursor, tail)
-    if closed == stands and behind(left, closed):
+    if closed == stands and behind(left, closed, snapshot.language):
         return tail, left
-    text = _without(left, stands)
+    text = _without(left, stands, snapshot.language)
     return (cursor, text) if text else None
 
 
@@ -81,7 +81,7 @@ def _near(text: str, end: int, start: int) -> tuple[int, int]:
     return hash(text[max(0, end - _NEAR) : end]), hash(text[start : start + _NEAR])
 
 
-def _without(left: str, closed: str) -> str | None:
+def _without(left: str, closed: str, language: str) -> str | None:
     """`left` without what the editor closed already, or up to where that stands in it, or None when it does not."""
     if not closed:
         return left
@@ -94,6 +94,6 @@ def _without(left: str, closed: str) -> str | None:
         end = closing_quote(quote + left, 0)
         whole = end is not None and (quote + left).endswith(quote, 0, end + 1)
         return left[: end + 1 - 2 * len(quote)] if end is not None and whole else None
-    strays = balance(left).strays
+    strays = balance(left, language).strays
     fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))
     return left[: strays[0]] if strays and fits else None

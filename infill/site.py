@@ -237,7 +237,7 @@ def _by_characters(row: Language, before: str) -> Kind | None:
             if at < 0:
                 return "comment"
         known = row.grammar or before[at] == '"'
-        if known and opens_quote(before, at, lifetimes=row.id == "rust"):
+        if known and opens_quote(before, at, row.id):
             end = closing_quote(before, at)
             if end is None:
                 if _in_substitution(before, at):
@@ -289,7 +289,7 @@ def _code(place: _Place) -> Kind:
         return "block"
     if _MEMBER.search(before):
         return "member"
-    opened = balance(before, lifetimes=place.row.id == "rust").open
+    opened = balance(before, place.row.id).open
     if opened:
         at, bracket = opened[-1]
         callee = _CALLEE.search(before[:at])
@@ -304,7 +304,7 @@ def _closed(place: _Place, kind: Kind) -> str:
     """The closing brackets right of the cursor that an editor may have put there when theirs were typed."""
     if kind not in ("member", "call", "expression", "statement") or not set(place.rest) <= set(")]}"):
         return ""
-    left = balance(place.before, lifetimes=place.row.id == "rust")
+    left = balance(place.before, place.row.id)
     return place.rest if not left.quote and left.closing.startswith(place.rest) else ""
 
 

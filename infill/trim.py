@@ -101,7 +101,7 @@ def over(text: str, around: Around, closed: str) -> str | None:
     if not closed:
         return None
     shown = trim(text, replace(around, end=around.end + len(closed), rest=""))
-    return shown if shown is not None and behind(shown, closed, lifetimes=_lifetimes(around)) else None
+    return shown if shown is not None and behind(shown, closed, around.language) else None
 
 
 def fit(text: str, around: Around) -> str | None:
@@ -142,7 +142,7 @@ def finish(text: str, around: Around) -> str | None:
     if around.kind not in _CODE:
         return text.rpartition(" ")[0]
     ends = [end.end() for end in _BOUNDARY.finditer(text)]
-    return next((text[:end] for end in reversed(ends) if not _unbalanced(text[:end])), None)
+    return next((text[:end] for end in reversed(ends) if not _unbalanced(text[:end], around.language)), None)
 
 
 def not_the_prefix_again(text: str, around: Around) -> str | None:
@@ -348,7 +348,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
 def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:
     """How the brackets of a line and those that follow it meet: (closers of something on lines above, brackets left
     open), or None when they do not fit each other."""
-    found = balance(left, lifetimes=_lifetimes(around))
+    found = balance(left, around.language)
     open_ = [bracket for _, bracket in found.open]
     above = len(found.strays)
     for closer in closers:
@@ -361,7 +361,7 @@ def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:
 
 def _closings(text: str, around: Around) -> Iterator[str]:
     """The text; with more and more of what it left open closed; up to its last, next to last ... stray bracket."""
-    found = balance(text, lifetimes=_lifetimes(around))
+    found = balance(text, around.language)
     ended = text.rstrip() + found.quote[1] if found.quote else text
     for count in range(len(found.closing) + 1):
         yield ended.rstrip() + found.closing[:count] if count else ended
@@ -381,7 +381,7 @@ def _sound(text: str, around: Around) -> bool:
 def _beginnings(text: str, around: Around) -> Iterator[str]:
     """The text, then shorter and shorter beginnings of it that might be sound."""
     yield text
-    strays = balance(text, lifetimes=_lifetimes(around)).strays
+    strays = balance(text, around.language).strays
     if strays:
         yield text[: strays[0]].rstrip()
     lines = text.split("\n")
@@ -406,7 +406,7 @@ def _completion(text: str, around: Around) -> str:
     """What would end the constructs that the text leaves open: brackets, and the body of a Python block."""
     line = around.prefix_line + text
     rest = "" if "\n" in text else around.rest
-    ending = balance(line + rest, lifetimes=_lifetimes(around)).closing if not rest.strip() else ""
+    ending = balance(line + rest, around.language).closing if not rest.strip() else ""
     if around.language == "python" and not rest.strip() and opens_block(language("python"), line.rsplit("\n", 1)[-1]):
         return ending + " pass"
     return ending
@@ -425,7 +425,7 @@ def _indents(around: Around) -> bool:
 
 def _opens(line: str, around: Around) -> bool:
     """Whether what follows a line may be indented deeper: it opens something, or it does not end a statement."""
-    left = balance(line, lifetimes=_lifetimes(around))
+    left = balance(line, around.language)
     row = language(around.language)
     if left.open or left.quote or opens_block(row, line):
         return True
@@ -438,8 +438,8 @@ def _line_above(around: Around) -> str:
     return next((line for line in reversed(around.above) if line.strip()), "")
 
 
-def _unbalanced(text: str) -> bool:
-    left = balance(text)
+def _unbalanced(text: str, language: str) -> bool:
+    left = balance(text, language)
     return bool(left.open or left.quote)
 
 
@@ -455,7 +455,3 @@ def _same(line: str, other: str) -> bool:
 
 def _says(line: str) -> bool:
     return sum(map(str.isalnum, line)) >= _SAYING
-
-
-def _lifetimes(around: Around) -> bool:
-    return around.language == "rust"

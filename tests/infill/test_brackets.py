@@ -37,8 +37,15 @@ def test_balance(text: str, strays: tuple[int, ...], closing: str, quote: str | 
 
 
 def test_lifetimes_of_rust() -> None:
-    assert balance("fn f<'a>(x: &'a str, y: (", lifetimes=True).closing == "))"
-    assert balance("match c { ')' => '\\'', ", lifetimes=True).closing == "}"
+    assert balance("fn f<'a>(x: &'a str, y: (", "rust").closing == "))"
+    assert balance("match c { ')' => '\\'', ", "rust").closing == "}"
+
+
+def test_regular_expressions_of_scripts() -> None:
+    for language in ("javascript", "typescriptreact"):
+        assert balance("s.replace(/[\"')/]/g, '\"', (", language).closing == "))"
+        assert balance("/\\/'/.test(", language).closing == ")"
+        assert balance("f(a / b, '/', (c", language).closing == "))"
 
 
 @given(st.text("()[]{}", max_size=30))
