@@ -152,15 +152,16 @@ class LocalFiller:
                 scores = await self.score(request, [one.text for one in texts])
         except TimeoutError:
             return texts
-        scored = (replace(one, score=self._fit(request, one, score)) for one, score in zip(texts, scores, strict=True))
+        end = _following(request.suffix)
+        scored = (replace(one, score=self._fit(one, score, end)) for one, score in zip(texts, scores, strict=True))
         return tuple(sorted(scored, key=lambda one: -(one.score or 0.0)))
 
-    def _fit(self, request: FillRequest, one: Filled, score: Score) -> float:
+    def _fit(self, one: Filled, score: Score, end: str) -> float:
         """The score of a text, in which its own probability is half what the weights said that saw both sides, half
-        what they say of it without the suffix, as of the lines that follow (training/LOG.md)."""
+        what they say of it without the suffix, as of `end`, the lines that follow (training/LOG.md)."""
         if not (self._heals and self.knows_the_end) or one.score is None:
             return score.total
-        return score.total + SEEN * (one.score - score.without(_following(request.suffix)))
+        return score.total + SEEN * (one.score - score.without(end))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         # Weights that have seen both sides little or never say how well a text fits by what they think of the lines
