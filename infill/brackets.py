@@ -9,8 +9,10 @@ CLOSERS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
 _SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
 _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/")
-"""A regular expression that ends on its line; no division stands behind one of _OPERATORS, or where a text begins."""
-_OPERATORS = "(,=:[!&|?{};"
+"""A regular expression that ends on its line."""
+_BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\s*\Z")
+"""Behind anything else a slash divides, or ends a tag."""
+_NUMBER = re.compile(r"(?<!\w)\d[\w']*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +86,19 @@ def closing_quote(text: str, at: int) -> int | None:
 
 
 def opens_quote(text: str, at: int, language: str = "") -> bool:
-    """Whether a quote begins there: no apostrophe between the digits of a number (C++), and none of a lifetime, which
-    has no other a character later (Rust)."""
-    before, char, after = text[max(0, at - 1) : at], text[at], text[at + 1 : at + 3]
-    if char != "'":
-        return char in QUOTES
-    lifetime = language == "rust" and after[1:] != "'" and after[:1] != "\\"
-    return not lifetime and not (before.isdigit() and after[:1].isalnum())
+    """Whether a quote begins there: no apostrophe within a number (C++), and none of a lifetime, which has no other a
+    character later (Rust)."""
+    char, after = text[at], text[at + 1 : at + 3]
+    if char == "'" and language == "rust":
+        return after[1:] == "'" or after[:1] == "\\"
+    if char == "'" and language in ("c", "cpp"):
+        return not (after[:1].isalnum() and _NUMBER.search(text[:at]))
+    return char in QUOTES
 
 
 def _regex_end(text: str, at: int, language: str) -> int | None:
     """Offset of the last slash of the regular expression that begins there, or None for a division."""
-    if language not in _SCRIPTS or text[:at].rstrip()[-1:] not in _OPERATORS:
+    if language not in _SCRIPTS or not _BEFORE_REGEX.search(text[:at]):
         return None
     found = _REGEX.match(text, at)
     return found.end() - 1 if found else None

@@ -25,8 +25,8 @@ ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
 LOOKED_AT, CANDIDATES = 24, 6
 """Texts whose syntax a repair looks at, and those that it scores."""
-LONGEST_REGION = 1_200
-"""Characters that a repair looks at: a dozen full lines. What is much longer on one line is data."""
+LONGEST_REGION = 1_500
+"""Characters that a repair looks at at once: a dozen full lines. What is longer is data."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
@@ -189,7 +189,7 @@ class Completer:
         on_step: Callable[[Step], None] | None,
     ) -> Repair:
         if len(region.text) > LONGEST_REGION:
-            return Repair(reason="redraft repairs no lines this long.")
+            return Repair(reason="redraft repairs no lines as long as these.")
         whole = self._request(snapshot, region.start, region.end, "", others, preferences)
         whole = replace(whole, urgent=False, on_step=on_step)
         try:

@@ -186,24 +186,48 @@ def _spelled_out(pattern: str) -> Iterator[str]:
 def _git_ignored(root: Path, inside: str) -> bool:
     """Git's rule: of the .gitignore files from the repository's root down, the deepest one with an opinion decides, and
     nothing comes back in a folder that is ignored."""
-    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
-    parts = (*root.relative_to(top).parts, *inside.split("/"))
-    files = [(0, top / ".git" / "info" / "exclude")]
-    for depth in range(len(parts)):
-        files.append((depth, top.joinpath(*parts[:depth], ".gitignore")))
-        path = [*parts[: depth + 1], *[""] * (depth + 1 < len(parts))]
-        opinions = (spec.check_file("/".join(path[at:])).include for at, spec in _git_specs(files))
+    file = Path(os.path.realpath(root)).joinpath(*inside.split("/"))
+    top = next((folder for folder in file.parents if os.path.exists(folder / ".git")), Path(os.path.realpath(root)))
+    parts = file.relative_to(top).parts
+    places = [(0, top / ".git" / "info" / "exclude")]
+    places += [(depth, top.joinpath(*parts[:depth], ".gitignore")) for depth in range(len(parts))]
+    rules = []
+    for depth, place in places:
+        with suppress(OSError):
+            stat = place.stat()
+            rules.append((depth, str(place), stat.st_mtime_ns, stat.st_size))
+    return bool(rules) and _ignored(parts, tuple(rules))
+
+
+@lru_cache(maxsize=512)
+def _ignored(parts: tuple[str, ...], rules: tuple[tuple[int, str, int, int], ...]) -> bool:
+    """rules: the files with patterns, the deepest last, as (depth, path, time of change, size)."""
+    for end in range(1, len(parts) + 1):
+        opinions = (
+            _opinion(_git_spec(*stamp), "/".join(parts[depth:end]), end < len(parts))
+            for depth, *stamp in reversed(rules)
+            if depth < end
+        )
         if next((opinion for opinion in opinions if opinion is not None), False):
             return True
     return False
 
 
-def _git_specs(files: Sequence[tuple[int, Path]]) -> Iterator[tuple[int, GitIgnoreSpec]]:
-    """The patterns of those files that exist, the last file first."""
-    for depth, file in reversed(files):
-        with suppress(OSError):
-            stat = file.stat()
-            yield depth, _git_spec(str(file), stat.st_mtime_ns, stat.st_size)
+def _opinion(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
+    """Whether the last pattern that names this very path, not a folder above it, ignores it; None without one.
+
+    pathspec's expressions match what lies in a folder by the folder's name: the slash behind that is a group.
+    """
+    asked = path + "/" * folder
+
+    def names(found: re.Match[str]) -> bool:
+        slash = found.start("ps_d") if found.groupdict().get("ps_d") else None
+        return slash == len(path) if slash is not None else found.end() < len(asked) or not folder
+
+    for pattern in reversed(list(spec.patterns)):
+        if pattern.include is not None and pattern.regex and any(map(names, pattern.regex.finditer(asked))):
+            return bool(pattern.include)
+    return None
 
 
 @lru_cache(maxsize=64)

@@ -48,8 +48,8 @@ class Memo:
         text goes in place of [cursor, end). Else None.
 
         Closing brackets and quotes that the editor put behind the cursor on its own account count as typed: the answer
-        leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`). least: the
-        confidence of what comes back although nothing of it was typed.
+        leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`). least: a
+        proposal of which nothing has been typed yet comes back only with at least this confidence.
         """
         for proposal in self._of.get(snapshot.uri, ()):
             if cursor == proposal.start and proposal.confidence is not None and proposal.confidence < least:
@@ -92,7 +92,7 @@ def _without(left: str, closed: str, language: str) -> str | None:
     if closed[0] in QUOTES:
         quote = closed[0] * 3 if closed.startswith(closed[0] * 3) else closed[0]
         end = closing_quote(quote + left, 0)
-        whole = end is not None and (quote + left).endswith(quote, 0, end + 1)
+        whole = end is not None and end + 1 >= 2 * len(quote) and (quote + left).endswith(quote, 0, end + 1)
         return left[: end + 1 - 2 * len(quote)] if end is not None and whole else None
     strays = balance(left, language).strays
     fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from infill import site
+from infill.brackets import QUOTES
 from infill.document import Change, Snapshot
 from infill.edits import Edit, edits
 
@@ -137,14 +138,20 @@ def damage(snapshot: Snapshot, region: Region, text: str) -> int:
 
 
 def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
-    """Whether `text` differs in what strings and comments say alone (their depth is code), although it is not one of
-    them that is looked at: nothing around tells what they should say."""
-
-    def said(at: int) -> bool:
-        return site.look(snapshot, at, invoked=True).kind in site.WORDS
-
+    """Whether `text` changes nothing but the words of strings and comments (indentation counts as code), and the focus
+    is none of these: no code around says what they should say."""
     changes = list(region.edits(snapshot, text))
     if all((snapshot.text[one.start : one.end] + one.text).isspace() for one in changes):
         return False
-    focus = region.start + region.focus[0]
-    return not said(focus) and all(said(at) for one in changes for at in (one.start, one.end))
+    between = (at for one in changes for at in range(one.start, one.end + 1))
+    if any(not set(one.text).isdisjoint(QUOTES) for one in changes) or not all(_said(snapshot, at) for at in between):
+        return False
+    syntax, (first, last) = snapshot.syntax(region.start), (region.start + at for at in region.focus)
+    if syntax is None:
+        return not _said(snapshot, (first + last) // 2)
+    around = (node for node in syntax.nodes_around(first) if syntax.range_of(node)[1] >= last)
+    return not any("string" in node.type or "comment" in node.type for node in around)
+
+
+def _said(snapshot: Snapshot, at: int) -> bool:
+    return site.look(snapshot, at, invoked=True).kind in site.WORDS

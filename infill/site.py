@@ -14,7 +14,7 @@ from infill.syntax import Syntax
 
 Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
 WORDS: frozenset[Kind] = frozenset(("comment", "docstring", "string", "prose"))
-"""Sites of what is said, not done."""
+"""Kinds of place that hold words rather than code."""
 
 EXPRESSION, LINE, BLOCK = 8, 16, 32
 """Slots of the canvas to start with."""

@@ -23,7 +23,7 @@ _STUTTERS = (
     re.compile(r"((?=\S{0,30}\w\w)[^,\n]{2,40}?)\1{3,}"),
     re.compile(r"((?=\S{0,30}\w\w)[^\n]{2,40}?)\1{6,}"),
 )
-_VALUES = re.compile(r"(?:[\w.+-]+[ \t]*,[ \t]*)+")
+_VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
 """The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
@@ -211,7 +211,9 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
     at = 0
     while at < len(text) and not text.startswith(quote, at):
         at += 2 if text[at] == "\\" else 1
-    return text[:at]
+    left = text[:at]
+    # One quote more before three would be the first of them.
+    return left[: left.rfind(quote[0], 0, -1)].rstrip() if len(quote) > 1 and left.endswith(quote[0]) else left
 
 
 def up_to_the_rest(text: str, around: Around) -> str | None:

@@ -25,8 +25,6 @@ from infill.brackets import balance
         ('"""a\n(', (), "", '"'),
         ("'a\n(", (), ")", None),
         ("`a\n(${b}`)", (9,), "", None),
-        ("f(10'000, (1'0", (), "))", None),
-        ("f('1', '0'", (), ")", None),
     ],
 )
 def test_balance(text: str, strays: tuple[int, ...], closing: str, quote: str | None) -> None:
@@ -41,11 +39,20 @@ def test_lifetimes_of_rust() -> None:
     assert balance("match c { ')' => '\\'', ", "rust").closing == "}"
 
 
+def test_apostrophes_within_numbers_of_cpp() -> None:
+    assert balance("f(10'000, (0xFF'FF, (1'0", "cpp").closing == ")))"
+    assert balance("f(c == u8'a', '1', (", "cpp").closing == "))"
+    assert balance("f(1'a", "python").quote == (3, "'")
+
+
 def test_regular_expressions_of_scripts() -> None:
     for language in ("javascript", "typescriptreact"):
         assert balance("s.replace(/[\"')/]/g, '\"', (", language).closing == "))"
         assert balance("/\\/'/.test(", language).closing == ")"
         assert balance("f(a / b, '/', (c", language).closing == "))"
+        assert balance("xs.filter(x => /'/.test(x", language).closing == "))"
+        assert balance("{ return /[\"']/.test(x", language).closing == ")}"
+        assert balance("<Foo a={x} /> {cond && <Bar b={y} />}", language).strays == ()
 
 
 @given(st.text("()[]{}", max_size=30))

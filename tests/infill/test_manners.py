@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -148,6 +149,35 @@ class TestDenied:
         ignored = [path for path in paths if denied((root / path).as_uri(), "", (), root) == "ignored by .gitignore"]
         assert ignored == told.stdout.split()
         assert len(ignored) == 5
+
+    def test_as_git_says_of_any_patterns(self, tmp_path: Path) -> None:
+        """Two that many write, and random ones."""
+        paths = ["foo/keep.py", "foo/a.py", "foo/bar/b.py", "foo/bar/keep.py", "src/foo/a.py", "src/a.py", "a.py"]
+        for path in paths:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).touch()
+        subprocess.run(["git", "init", "-q", tmp_path], check=True)
+        patterns = """foo foo/ /foo foo/* foo/** **/foo *.py !*.py !foo/ !foo/keep.py bar/ !bar * !*/ src/** !src/** /* !/src
+            **/bar/** !keep.py foo/bar !foo/bar/ **/foo/** !**/foo/keep.py foo/bar/** !foo/bar/**""".split()  # noqa: SIM905
+        rng = random.Random(2)
+        drawn = [rng.sample(patterns, rng.randint(1, 5)) for _ in range(60)]
+        for rules in [["*", "!*/", "!*.py"], ["foo/**", "!foo/keep.py"], *drawn]:
+            (tmp_path / ".gitignore").write_text("\n".join(rules))
+            told = subprocess.run(["git", "check-ignore", *paths], cwd=tmp_path, capture_output=True, text=True)
+            assert [path for path in paths if denied(str(tmp_path / path), "", (), tmp_path)] == told.stdout.split(), (
+                rules
+            )
+
+    def test_a_linked_folder_is_of_the_repository_that_it_lies_in(self, tmp_path: Path) -> None:
+        """Not of the one that the link lies in."""
+        (tmp_path / "real" / "sub").mkdir(parents=True)
+        (tmp_path / "dot" / ".git").mkdir(parents=True)
+        (tmp_path / "dot" / ".gitignore").write_text("*\n")
+        (tmp_path / "dot" / "link").symlink_to(tmp_path / "real" / "sub")
+        assert denied(str(tmp_path / "dot" / "link" / "a.py"), "", (), tmp_path / "dot" / "link") is None
+        assert denied(str(tmp_path / "dot" / "a.py"), "", (), tmp_path / "dot") == "ignored by .gitignore"
+        long = tmp_path / ("x" * 5000)
+        assert denied(str(long / "a.py"), "", (), long) is None
 
 
 def backspaced(text: str, start: int, end: int) -> Snapshot:

@@ -73,6 +73,7 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
         ("print('a')", "print('", "')", "a"),
         ("say(it)", "say(", "]", None),
         ('print("say \\"hi\\"", x)', 'print("', '")', 'say \\"hi\\"'),
+        ('"abc"\nfoo(1)', '"abc"', '"', None),
         (f'{QUOTES}Say "hi" now.{QUOTES}', QUOTES, QUOTES, 'Say "hi" now.'),
     ],
 )

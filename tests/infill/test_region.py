@@ -46,6 +46,8 @@ def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int) -> None:
         ("javascript", "const x = `a ${size}`", "const x = `b ${size}`", True),
         ("javascript", "const x = `a ${size}`", "const x = `a ${sizes}`", False),
         ("go", 'x := get("size") // of it', 'x := get("size") // of that', True),
+        ("python", 'print("total: " + nmae + " items")', 'print("total " + name + " item")', False),
+        ("python", 'f("a c")', 'f("a", "c")', False),
     ],
 )
 def test_what_strings_and_comments_say_is_not_code(
@@ -58,3 +60,12 @@ def test_what_strings_and_comments_say_is_not_code(
     region = Region.around(snapshot, start, len(newline.join(stands.split("\n"))))
     assert region.text == stands
     assert reworded(snapshot, region, instead) is words
+
+
+@pytest.mark.parametrize("looked_at", ['"sizee"', "sizee", "# the sizee", "f'{x} sizee'"])
+def test_what_a_diagnostic_says_of_words_is_about_them(looked_at: str) -> None:
+    text = f"x = get({looked_at.partition(' # ')[0]})\n" if "#" not in looked_at else f"x = 1  {looked_at}\n"
+    text = text if looked_at != "sizee" else 'x = get("sizee")\n'
+    snapshot, at = Snapshot.open("file:///a.py", 1, "python", text), text.index(looked_at)
+    region = Region.around(snapshot, at, at + len(looked_at))
+    assert not reworded(snapshot, region, region.text.replace("sizee", "size"))

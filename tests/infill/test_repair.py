@@ -91,7 +91,7 @@ async def test_a_line_of_data_is_not_looked_at(completer: Completer) -> None:
     text = f"table = [{'1, ' * 1000}]\n"
     snapshot = Snapshot.open("file:///a.py", 1, "python", text)
     found = await completer.repair(snapshot, 0, len(text) - 1, preferences=PREFERENCES)
-    assert (found.edits, found.reason) == ((), "redraft repairs no lines this long.")
+    assert (found.edits, found.reason) == ((), "redraft repairs no lines as long as these.")
 
 
 async def test_a_fix_may_be_too_large(completer: Completer) -> None:

@@ -106,9 +106,9 @@ class TestASlowModel:
             await editor.ask("test/loaded", {})
         assert editor.client.progress_reports == {}
         push(editor, {"redraft": {"enable": True}})
-        await editor.until(lambda: editor.statuses[-1] == "ready")
-        (reports,) = editor.client.progress_reports.values()
-        await editor.until(lambda: len(reports) == 2)
+        reports = editor.client.progress_reports
+        await editor.until(lambda: [len(one) for one in reports.values()] == [2])
+        assert editor.statuses[-1] == "ready"
 
 
 class TestAModelThatFails:
