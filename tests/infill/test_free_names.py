@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 
 import pytest
 
@@ -92,11 +91,6 @@ class TestFreeNames:
     @pytest.mark.parametrize("text", ["<|>", "\n\n<|>\n\n", "<|>x", "a\r\n <|>\u2028 é = ß\n", '"""<|>', "\t<|>\t\t\n"])
     def test_of_anything_stand_below_it(self, text: str) -> None:
         assert free(text) <= set(re.findall(r"\w+", text.partition("<|>")[2]))
-
-    def test_behind_a_long_word_are_found_in_no_time(self) -> None:
-        began = time.process_time()
-        assert free(f"def f():\n    x = {'1' * 19_000}\n    <|>\n    return f'{{near}}' + far\n") == {"far"}
-        assert time.process_time() - began < 1
 
     def test_far_right_are_not_looked_at(self) -> None:
         assert free(f"def f():\n    <|>\n    return near + {'(1) + ' * 80} far\n") == {"near"}
