@@ -100,7 +100,7 @@ def _rows(known: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ("`quality` beside `causal`, same weights", _beside(runs, "quality", "causal"), "no worse", "better"),
         ("tokens per forward, `speedy`, single-line", _speed(single), "≥ 2.5", "≥ 4"),
         ("tokens per forward, `speedy`, multi-line", _speed(multi), "≥ 4", "≥ 6"),
-        ("EOM in the right place where the suffix does not connect", _ends(held), "report", "≥ 80 %"),
+        ("EOM where a statement ends and the suffix does not connect", _ends(held), "report", "≥ 80 %"),
         ("held-out packages: exact match of the rest of the line, Python", _exact(held), "report", "≥ 45 %"),
         ("repair: one real-kind bug in a held-out function", _share(repaired, "exact"), "≥ 35 % exact", "≥ 60 %"),
         ("repair: clean code left alone", _share(repaired, "left_alone"), "≥ 95 %", "≥ 99 %"),
