@@ -62,8 +62,8 @@ class Task:
     probable ones (shallow fusion), where several are written left to right. useful: whether a middle of this joint
     probability may be of use, or None for all: one left to right that is not is given up, because it only gets less
     probable as it grows. meets: whether what follows the middle begins within its last token, or None: where several
-    are written left to right, one may end there as well as go on. enough: whether a middle that ended with this joint
-    probability is the answer, or None: where several are written left to right, the others are looked for no longer.
+    are written left to right, one may end there as well as go on. enough: whether a middle that has ended is
+    likely enough, by this joint probability, to end the search where several are written left to right, or None.
     """
 
     context: Context

@@ -122,7 +122,7 @@ class LocalFiller:
         return replace(found, texts=await self._by_score(_within(request, began), found.texts))
 
     def _width(self, request: FillRequest) -> int:
-        """Texts to look for, be it to choose among them: weights with an untrained canvas are no surer of any."""
+        """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on."""
         known, one_line = request.draft is not None or request.limits.exact, request.limits.lines == 1
         chosen = self._heals or (one_line and request.mode == "quality")
         width = SEARCHED.get(request.mode, 1) if chosen and not known else 1
