@@ -186,8 +186,9 @@ def _spelled_out(pattern: str) -> Iterator[str]:
 def _git_ignored(root: Path, inside: str) -> bool:
     """Git's rule: of the .gitignore files from the repository's root down, the deepest one with an opinion decides, and
     nothing comes back in a folder that is ignored."""
-    file = Path(os.path.realpath(root)).joinpath(*inside.split("/"))
-    top = next((folder for folder in file.parents if os.path.exists(folder / ".git")), Path(os.path.realpath(root)))
+    base = Path(os.path.realpath(root))  # a link is of the repository that it leads to
+    file = base.joinpath(*inside.split("/"))
+    top = next((folder for folder in file.parents if os.path.exists(folder / ".git")), base)
     parts = file.relative_to(top).parts
     places = [(0, top / ".git" / "info" / "exclude")]
     places += [(depth, top.joinpath(*parts[:depth], ".gitignore")) for depth in range(len(parts))]

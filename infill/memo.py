@@ -91,9 +91,9 @@ def _without(left: str, closed: str, language: str) -> str | None:
         return left[: -len(closed)]
     if closed[0] in QUOTES:
         quote = closed[0] * 3 if closed.startswith(closed[0] * 3) else closed[0]
-        end = closing_quote(quote + left, 0)
-        whole = end is not None and end + 1 >= 2 * len(quote) and (quote + left).endswith(quote, 0, end + 1)
-        return left[: end + 1 - 2 * len(quote)] if end is not None and whole else None
+        quoted = quote + left
+        whole = quoted[: (closing_quote(quoted, 0) or 0) + 1]
+        return whole[len(quote) : -len(quote)] if len(whole) >= 2 * len(quote) and whole.endswith(quote) else None
     strays = balance(left, language).strays
     fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))
     return left[: strays[0]] if strays and fits else None

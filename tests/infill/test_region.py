@@ -62,10 +62,16 @@ def test_what_strings_and_comments_say_is_not_code(
     assert reworded(snapshot, region, instead) is words
 
 
-@pytest.mark.parametrize("looked_at", ['"sizee"', "sizee", "# the sizee", "f'{x} sizee'"])
-def test_what_a_diagnostic_says_of_words_is_about_them(looked_at: str) -> None:
-    text = f"x = get({looked_at.partition(' # ')[0]})\n" if "#" not in looked_at else f"x = 1  {looked_at}\n"
-    text = text if looked_at != "sizee" else 'x = get("sizee")\n'
+@pytest.mark.parametrize(
+    ("text", "looked_at"),
+    [
+        ('x = get("sizee")\n', '"sizee"'),
+        ('x = get("sizee")\n', "sizee"),
+        ("x = get(f'{x} sizee')\n", "f'{x} sizee'"),
+        ("x = 1  # the sizee\n", "# the sizee"),
+    ],
+)
+def test_what_a_diagnostic_says_of_words_is_about_them(text: str, looked_at: str) -> None:
     snapshot, at = Snapshot.open("file:///a.py", 1, "python", text), text.index(looked_at)
     region = Region.around(snapshot, at, at + len(looked_at))
     assert not reworded(snapshot, region, region.text.replace("sizee", "size"))
