@@ -172,7 +172,7 @@ MIDDLES = replace(
                 unended=0.05,
             ),
             Mix(sizes=()),
-            Weights(clean=0.5, middle=1.0),
+            Weights(clean=1.0, middle=1.0),
         ),
     ),
     peak=3e-4,
@@ -183,7 +183,7 @@ MIDDLES = replace(
     kept=tuple(range(8, 14)),
 )
 """On from weights that are asked left to right, healed: what is served, and nothing else. A quarter of the rows are
-middles."""
+middles; clean text counts as much as they do, because it chooses among several texts."""
 
 TRIAL = replace(RELEASE, name="trial", steps=8, rows=2048, groups=160, sequences=2, micro=1)
 """The release recipe's every stage in a few small steps: tries the whole way before a costly machine is asked for."""

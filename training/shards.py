@@ -2,10 +2,16 @@
 
 Text is a third of the size of tokens, and a hole may begin anywhere in it, so tokens are made where training runs. A
 shard is a row of xz streams, each of some packages, so that several processes can make one.
+
+    python -m training.shards SHARD... --out FOLDER --of 9 --take 1 2 3
+
+writes every ninth file from the first, second and third on: a cross-section of all packages for a machine that only so
+much can be sent to.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import lzma
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -115,3 +121,22 @@ def read_shards(paths: Iterable[Path]) -> list[Document]:
             edits = tuple(Bug("released change", *edit) for edit in source.edits)
             documents.append(Document(source.path, source.language, source.text, tuple(near), edits))
     return documents
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path, nargs="+")
+    parser.add_argument("--out", type=Path, required=True, help="folder for train-000.jsonl.xz and so on")
+    parser.add_argument("--of", type=int, default=9, help="shares that the files are dealt to, in turns (default: 9)")
+    parser.add_argument("--take", type=int, nargs="+", required=True, help="the shares to write, from 0 on")
+    options = parser.parse_args()
+    taken = (one for i, one in enumerate(read_sources(options.shards)) if i % options.of in options.take)
+    for path in write_shards(options.out, "train", taken):
+        print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except ValueError as error:
+        raise SystemExit(str(error)) from None
