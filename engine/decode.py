@@ -63,7 +63,8 @@ class Task:
     probability may be of use, or None for all: one left to right that is not is given up, because it only gets less
     probable as it grows. meets: whether what follows the middle begins within its last token, or None: where several
     are written left to right, one may end there as well as go on. enough: whether a middle that has ended is
-    likely enough, by this joint probability, to end the search where several are written left to right, or None.
+    likely enough, by this joint probability, to end the search where several are written left to right, or None. says:
+    whether a middle left to right may end as what it is, or None where any may.
     """
 
     context: Context
@@ -81,6 +82,7 @@ class Task:
     useful: Callable[[float], bool] | None = None
     meets: Callable[[tuple[int, ...]], bool] | None = None
     enough: Callable[[tuple[int, ...], float], bool] | None = None
+    says: Callable[[tuple[int, ...]], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,8 +379,8 @@ class _Run:
             guess = self._guess(np.append(text, written), len(beam.candidate.ids))
             said = self._next(lease, [written + guess[:n] for n in range(len(guess) + 1)])
             for answer, guessed in zip_longest(said, guess):
-                token, p = _ranked(answer, 0, self.rules)[0]
-                beam = self._grown(beam, token, p)
+                grown = [(self._grown(beam, token, p), token) for token, p in _ranked(answer, 0, self.rules)]
+                beam, token = next((one for one in grown if self._says(one[0])), grown[0])
                 if token != guessed or self._over(beam):
                     break
             yield Step("token", self.elapsed(), 0, beam.candidate.ids)
@@ -426,7 +428,7 @@ class _Run:
         not far behind them once what is in their favour counts."""
         grown, done = (yield from self._healed(lease)), list[Beam]()
         while True:
-            useful = [beam for beam in grown if self._useful(beam)]
+            useful = [beam for beam in grown if self._useful(beam) and self._says(beam)]
             done = self._kept([*done, *(beam for beam in useful if self._over(beam))])
             if any(self._enough(beam) for beam in done):
                 return [self._bounded(beam.candidate) for beam in done]
@@ -453,6 +455,9 @@ class _Run:
     def _enough(self, beam: Beam) -> bool:
         enough, candidate = self.task.enough, beam.candidate
         return enough is not None and candidate.ended and enough(candidate.ids, math.exp(beam.score))
+
+    def _says(self, beam: Beam) -> bool:
+        return self.task.says is None or not beam.candidate.ended or self.task.says(beam.candidate.ids)
 
     def _meets(self, beam: Beam) -> bool:
         return self.task.meets is not None and not beam.candidate.ended and self.task.meets(beam.candidate.ids)

@@ -20,6 +20,7 @@ from infill.confidence import Beta
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
 from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
+from infill.site import begins_block, width
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
@@ -40,6 +41,10 @@ SURE = math.log(0.5)
 FREE_NAME = 6.0
 """Nats in favour of a middle for each name that it brings and that the code below misses: about what that code loses in
 probability without it. Untrained weights make too little of the suffix to know."""
+HEAD = 6.0
+"""Nats in favour of a line that begins like the head of a block where the line below is deeper than it."""
+STEP = 4
+"""Columns that a block is deeper than its head, at most."""
 SEEN = 0.5
 """How much of what a text's own probability counts is with the suffix seen."""
 OPEN_AFTER_DRAFT = 8
@@ -213,6 +218,7 @@ class LocalFiller:
                 useful=self._useful(request),
                 meets=self._meets(request, healed),
                 enough=self._enough(healed) if _hurried(request) else None,
+                says=self._says(request, healed),
             )
             for committed, canvases in self._starts(request, healed)
         ]
@@ -230,12 +236,22 @@ class LocalFiller:
         return allowed
 
     def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
-        """What speaks for a middle beside its probability: that it brings names which the code below misses."""
+        """What speaks for a middle beside its probability: that it brings names which the code below misses, and that
+        it opens the block which stands there."""
         if not self._heals or request.draft is not None:
             return None
         names = free_names(request.prefix, request.suffix, request.language)
-        text = lambda ids: self._tokens.decode(ids)[len(healed) :]  # noqa: E731
-        return (lambda ids: FREE_NAME * named(text(ids), names)) if names else None
+        begun, next_depth = request.prefix.rpartition("\n")[2], _depth_below(request)
+        heads = request.limits.lines == 1 and not begun.strip() and next_depth > 0
+        if not (names or heads):
+            return None
+
+        def favour(ids: tuple[int, ...]) -> float:
+            text = self._tokens.decode(ids)[len(healed) :]
+            opens = heads and begins_block(text) and 0 < next_depth - width(begun + text) <= STEP
+            return FREE_NAME * named(text, names) + HEAD * opens
+
+        return favour
 
     def _useful(self, request: FillRequest) -> Callable[[float], bool] | None:
         """Whether a joint probability is enough of a confidence: most of what is typed nobody can foresee, and that is
@@ -255,6 +271,12 @@ class LocalFiller:
             return meeting(text, request.suffix, max(len(healed), len(before))) < len(text)
 
         return meets
+
+    def _says(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], bool] | None:
+        """Whether a middle is an answer: where nothing stands on the cursor's line yet, nothing is none."""
+        if not self._heals or request.draft is not None or request.prefix.rpartition("\n")[2].strip() or _rest(request):
+            return None
+        return lambda ids: bool(self._tokens.decode(ids)[len(healed) :].strip())
 
     def _enough(self, healed: str) -> Callable[[tuple[int, ...], float], bool]:
         """Whether a middle is so probable that no other can be more; one that says nothing is never all there is."""
@@ -351,6 +373,12 @@ def _sure(texts: Sequence[Filled]) -> bool:
 def _rest(request: FillRequest) -> str:
     """What stands right of the hole on its line."""
     return request.suffix.partition("\n")[0].strip()
+
+
+def _depth_below(request: FillRequest) -> int:
+    """The depth of the first written line below the cursor's."""
+    _, _, below = request.suffix.partition("\n")
+    return next((width(line) for line in below.split("\n") if line.strip()), 0)
 
 
 def _within(request: FillRequest, began: float) -> FillRequest:

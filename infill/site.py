@@ -35,6 +35,10 @@ _NO_CALLEE = frozenset(
 )
 _OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
 _DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
+_HEAD = re.compile(
+    r"\s*(?:(?:async|catch|class|def|do|elif|else|enum|except|finally|fn|for|func|function|if|impl|interface|loop|match|"
+    r"struct|switch|trait|try|unless|until|while|with)\b|}\s*(?:else|catch|finally)\b)"
+)
 _PYTHON_HEAD = re.compile(
     r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*|[)\]].*):$"
 )
@@ -326,6 +330,11 @@ def opens_block(row: Language, line: str) -> bool:
     if row.id == "python":
         return _PYTHON_HEAD.match(code) is not None
     return code.endswith((":", "{")) or re.search(r"\b(?:then|do)$", code) is not None
+
+
+def begins_block(text: str) -> bool:
+    """Whether text begins like the head of a block, in any language."""
+    return _HEAD.match(text) is not None
 
 
 def _empty_block(place: _Place) -> bool:

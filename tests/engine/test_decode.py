@@ -471,6 +471,23 @@ class TestAlternatives:
         assert asked(0.5) == ([(A,), ()], 2)
         assert asked(0.55) == ([(A,), (), (X, *[Y] * 5)], 6)
 
+    def test_left_to_right_what_says_nothing_is_no_answer(self) -> None:
+        """An end at once is the best token; the others keep their probabilities."""
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            return predict({EOM: 0.6, A: 0.3, X: 0.05} if not committed else {EOM: 0.9})
+
+        for alternatives, found in ((1, [(A,)]), (2, [(A,), (X,)])):
+            task = Task(HERE, (), mode="causal", alternatives=alternatives)
+            _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+            assert generation.candidates[0].ids == ()
+            _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, says=bool))
+            assert [c.ids for c in generation.candidates] == found
+            assert generation.candidates[0].probs == pytest.approx((0.3,))
+        nothing = ScriptedDenoiser(CONTROL, lambda *_: predict({EOM: 0.9}))
+        _, generation = run(nothing, Task(HERE, (), mode="causal", alternatives=2, says=bool))
+        assert generation.candidates == ()
+
     def test_at_most_as_many_as_are_wanted(self) -> None:
         for mode in ("speedy", "causal"):
             task = Task(HERE, (Canvas.masks(4, MASK),), mode=mode, alternatives=2)

@@ -238,6 +238,50 @@ class TestHealing:
         free = await made.fill(replace(request, limits=Limits(8, 1, lines=0)))
         assert texts(free) == ["\n"]
 
+    async def test_on_a_blank_line_nothing_is_no_answer(self, filler: Make) -> None:
+        """Where something stands on the line, it is one."""
+
+        def script(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            text = TOKENS.decode(committed)
+            if text.strip(" )\n"):
+                return predict({EOM: 0.9})
+            more, word = TOKENS.encode("\n    a"), TOKENS.encode(" pass")
+            return predict({EOM: 0.6, word[0]: 0.2} if text else {more[0]: 0.5, TOKENS.encode(")")[0]: 0.4})
+
+        made = filler(ScriptedDenoiser(CONTROL, script), LEFT_TO_RIGHT, heals=True)
+        for mode in ("causal", "speedy"):
+            blank = replace(REQUEST, prefix="def f():\n", mode=mode)
+            assert texts(await made.fill(blank)) == ["    pass"], mode
+            for written in (replace(blank, prefix="def f(a)"), replace(blank, suffix="  # rest\n")):
+                assert "" in [one.strip() for one in texts(await made.fill(written))], mode
+
+    async def test_above_deeper_lines_heads_are_looked_at_too(self, filler: Make) -> None:
+        """Whatever is more probable: they open what stands there, the others do not. Their own depth counts."""
+        words = [TOKENS.encode(f" {word}")[0] for word in ("a", "b", "c", "d", "e", "for")]
+
+        def script(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            text = TOKENS.decode(committed)
+            if text.strip():
+                return predict({EOM: 0.9})
+            if not text:
+                return predict({TOKENS.encode("\n    a")[0]: 0.9})
+            return predict(dict(zip(words, (0.3, 0.2, 0.1, 0.05, 0.04, 0.01), strict=True)))
+
+        made = filler(ScriptedDenoiser(CONTROL, script), LEFT_TO_RIGHT, heals=True)
+
+        async def found(prefix: str, suffix: str, lines: int = 1) -> set[str]:
+            limits = Limits(8, 8, lines=lines)
+            return {
+                one.split()[-1]
+                for one in texts(await made.fill(replace(REQUEST, prefix=prefix, suffix=suffix, limits=limits)))
+            }
+
+        usual = {"a", "b", "c", "d"}
+        assert await found("def f():\n", "\n        x\n") == usual | {"for"}
+        assert await found("def f():\n", "\n    x\n") == usual
+        assert await found("def f():\n", "\n            x\n") == usual, "two steps deeper"
+        assert await found("def f():\n", "\n        x\n", lines=0) == usual
+
 
 class TestNumbers:
     async def test_left_to_right_the_score_is_the_texts_and_its_ends(self, filler: Make) -> None:

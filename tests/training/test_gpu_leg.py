@@ -29,8 +29,8 @@ class Machine:
     def __init__(self, work: Path) -> None:
         self.work = work
         self._env = os.environ | {
-            "WORK": str(work), "PYTHON": sys.executable, "RECIPE": "trial", "DEVICE": "cpu", "WORKERS": "0", "MICRO": "1",
-            "RESERVE": "8",
+            "WORK": str(work), "PYTHON": sys.executable, "RECIPE": "trial",
+            "DEVICE": "cpu", "WORKERS": "0", "MICRO": "1", "RESERVE": "8",
         }  # fmt: skip
 
     def __call__(self, *words: object) -> subprocess.CompletedProcess[str]:
