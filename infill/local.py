@@ -241,7 +241,7 @@ class LocalFiller:
         if not self._heals or request.draft is not None:
             return None
         names = free_names(request.prefix, request.suffix, request.language)
-        begun, next_depth = request.prefix.rpartition("\n")[2], _depth_below(request)
+        begun, next_depth = _begun(request), _depth_below(request)
         heads = request.limits.lines == 1 and not begun.strip() and next_depth > 0
         if not (names or heads):
             return None
@@ -274,7 +274,7 @@ class LocalFiller:
 
     def _says(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], bool] | None:
         """Whether a middle is an answer: where nothing stands on the cursor's line yet, nothing is none."""
-        if not self._heals or request.draft is not None or request.prefix.rpartition("\n")[2].strip() or _rest(request):
+        if not self._heals or request.draft is not None or _begun(request).strip() or _rest(request):
             return None
         return lambda ids: bool(self._tokens.decode(ids)[len(healed) :].strip())
 
@@ -368,6 +368,11 @@ def _hurried(request: FillRequest) -> bool:
 def _sure(texts: Sequence[Filled]) -> bool:
     """Whether the first of the texts is good enough as it is."""
     return bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
+
+
+def _begun(request: FillRequest) -> str:
+    """What stands left of the hole on its line."""
+    return request.prefix.rpartition("\n")[2]
 
 
 def _rest(request: FillRequest) -> str:
