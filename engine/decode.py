@@ -379,8 +379,9 @@ class _Run:
             guess = self._guess(np.append(text, written), len(beam.candidate.ids))
             said = self._next(lease, [written + guess[:n] for n in range(len(guess) + 1)])
             for answer, guessed in zip_longest(said, guess):
-                grown = [(self._grown(beam, token, p), token) for token, p in _ranked(answer, 0, self.rules)]
-                beam, token = next((one for one in grown if self._says(one[0])), grown[0])
+                ranked = _ranked(answer, 0, self.rules)
+                token, p = next((one for one in ranked if self._says(self._grown(beam, *one))), ranked[0])
+                beam = self._grown(beam, token, p)
                 if token != guessed or self._over(beam):
                     break
             yield Step("token", self.elapsed(), 0, beam.candidate.ids)

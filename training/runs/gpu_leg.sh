@@ -66,7 +66,7 @@ whole) # END PARTS SHARD...: what `leg` runs behind
     "$0" unpack "$parts"
     # The first timed stage has compiled all; until then a second process would only compile the same.
     while alive check && ! grep -q -e median_s -e failed "$work/check.log"; do sleep 1; done
-    alive check && kill -- "-$(cat "$work/check.pid")"
+    ! alive check || kill -- "-$(cat "$work/check.pid")" || true # it may have ended just now
     "$0" foreground "$((end - $(date +%s) - ${RESERVE:-45}))" "$@"
     "$0" pack
     ;;
