@@ -41,7 +41,8 @@ def converter() -> Converter:
     lenient.register_structure_hook(types.ClientCapabilities, lambda sent, _: Said(sent))
     _before(lenient, types.Position, _clamped)
     _before(lenient, types.Range, lambda sent: {"start": sent[0], "end": sent[1]} if isinstance(sent, list) else sent)
-    _before(lenient, types.TextDocumentItem, _with(languageId="plaintext", version=0))
+    opened = _with(languageId="plaintext", version=0)
+    _before(lenient, types.TextDocumentItem, lambda sent: opened(_textual(sent)))
     _before(lenient, types.VersionedTextDocumentIdentifier, _with(version=0))
     _before(lenient, types.InlineCompletionContext, _InlineContext(lenient))
     _before(lenient, types.InlineCompletionParams, _with(context={}))
@@ -95,8 +96,17 @@ def _clamped(sent: dict[str, Any]) -> dict[str, int]:
 
 def _without_null_ranges(sent: dict[str, Any]) -> dict[str, Any]:
     """A change of the whole text has no range; some write that as null."""
-    changes = [{k: v for k, v in one.items() if k != "range" or v is not None} for one in sent["contentChanges"]]
+    changes = [
+        {k: v for k, v in _textual(one).items() if k != "range" or v is not None} for one in sent["contentChanges"]
+    ]
     return {**sent, "contentChanges": changes}
+
+
+def _textual(sent: dict[str, Any]) -> dict[str, Any]:
+    """Null is no text, but is read as the word None."""
+    if not isinstance(sent["text"], str):
+        raise TypeError("the text of a document must be a string")
+    return sent
 
 
 def _plain(message: Any) -> Any:

@@ -76,7 +76,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None) -> RedraftServ
         converter_factory=converter,
     )
     session = server.session = Session(server, load, pinned or {})
-    server.protocol.on_lost_change = session.forget
+    server.protocol.on_lost_change = session.lose
     for method, handler, options in REQUESTS:
         server.feature(method, options)(functools.partial(handler, session))
     for method, handler in NOTIFICATIONS:
@@ -155,8 +155,8 @@ def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> 
     try:
         session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
     except Exception:
-        log.exception("a change to %s was lost, and the document with it until it is opened again", document.uri)
-        session.forget(document.uri)
+        log.exception("a change to %s could not be followed", document.uri)
+        session.lose(document.uri)
     session.rhythm.key(time.monotonic())
     session.outdate(document.uri)
 

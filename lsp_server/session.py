@@ -327,9 +327,20 @@ class Session:
                 self.rhythm.outran(typist=True)
 
     def forget(self, uri: str) -> None:
-        """The document is closed, or a change to it was lost: better no document than a wrong one."""
+        """The document is closed."""
         self.documents.close(uri)
         self.outdate(uri)
+
+    def lose(self, uri: str) -> None:
+        """A change could not be read: better no document than a wrong one. The user is told the way back."""
+        if (snapshot := self.documents.get(uri)) is None:
+            return
+        self.forget(uri)
+        self.show(
+            f"redraft lost track of {snapshot.short_path} after a change that it could not read; "
+            "close the file and open it again for suggestions there.",
+            types.MessageType.Warning,
+        )
 
     # ---- what was offered
 

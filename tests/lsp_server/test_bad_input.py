@@ -338,11 +338,20 @@ def test_a_document_that_is_not_open_gets_empty_answers(wire: Wire) -> None:
     assert wire.texts(0, 4) == []
 
 
-def test_a_change_that_cannot_be_read_loses_the_document_rather_than_the_truth(wire: Wire) -> None:
-    wire.notify("textDocument/didChange", {"textDocument": {"uri": URI, "version": 2}, "contentChanges": [{"text": 5}]})
+@pytest.mark.parametrize("change", [{"text": None}, {"text": 5}, {"range": {"start": {"line": "first"}}, "text": "x"}])
+def test_a_change_that_cannot_be_read_loses_the_document_rather_than_the_truth(
+    wire: Wire, change: dict[str, Any]
+) -> None:
+    for version in (2, 3):
+        document = {"uri": URI, "version": version}
+        wire.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
     assert wire.texts(0, 4) == []
+    shown = [said["params"]["message"] for said in wire.heard if said.get("method") == "window/showMessage"]
+    assert len(shown) == 1
+    assert "lost track of" in shown[0]
+    assert "demo.py" in shown[0]
     wire.open("def ")
-    assert alive(wire)
+    assert wire.texts(0, 4) == ["f():"]
 
 
 def test_a_change_to_the_end_written_as_a_huge_number(wire: Wire) -> None:
