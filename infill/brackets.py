@@ -13,6 +13,8 @@ _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/")
 _BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\s*\Z")
 """Behind anything else a slash divides, or ends a tag."""
 _NUMBER = re.compile(r"(?<!\w)\d[\w']*\Z")
+_NEAR = 200
+"""Characters left of one that tell what it is: to look at all of a long line for each would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,13 @@ def opens_quote(text: str, at: int, language: str = "") -> bool:
     if char == "'" and language == "rust":
         return after[1:] == "'" or after[:1] == "\\"
     if char == "'" and language in ("c", "cpp"):
-        return not (after[:1].isalnum() and _NUMBER.search(text[:at]))
+        return not (after[:1].isalnum() and _NUMBER.search(text[max(0, at - _NEAR) : at]))
     return char in QUOTES
 
 
 def _regex_end(text: str, at: int, language: str) -> int | None:
     """Offset of the last slash of the regular expression that begins there, or None for a division."""
-    if language not in _SCRIPTS or not _BEFORE_REGEX.search(text[:at]):
+    if language not in _SCRIPTS or not _BEFORE_REGEX.search(text[max(0, at - _NEAR) : at]):
         return None
     found = _REGEX.match(text, at)
     return found.end() - 1 if found else None

@@ -127,12 +127,14 @@ class Completer:
             return Completion(reason=reason)
         start, chosen = selected or (cursor, "")
         here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked)
-        if not here.ask:
-            return Completion(reason=here.reason)
         closed = here.closed if over_closers and not selected else ""
-        known = None if selected or invoked else self._memo.recall(snapshot, cursor, closed, preferences.least)
+        # Where nothing new is asked for, what is being typed through still goes on: it would flicker.
+        least = preferences.least if here.ask else None
+        known = None if selected or invoked else self._memo.recall(snapshot, cursor, closed, least)
         if known and not manners.puts_back(snapshot, cursor, *known):
             return Completion((Suggestion(cursor, *known),), reason="remembered")
+        if not here.ask:
+            return Completion(reason=here.reason)
         # What an editor closed by itself is not a side that the user wrote: the model is not shown it.
         request = self._request(snapshot, start, cursor + len(closed), chosen, others, preferences)
         lines = here.lines or preferences.max_lines

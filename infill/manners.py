@@ -42,7 +42,9 @@ _VENDORED = (
 )  # fmt: skip
 _MARKED = re.compile(
     r"^[ \t]*(?://|#|/?\*|--|;|%|<!--|\"\"\"|')"
-    r".*(?:@generated\b|\bdo not (?:edit|modify)\b|\bcode generated (?:by|from)\b)",
+    r".*(?:@generated\b|\b(?-i:DO NOT (?:EDIT|MODIFY))\b|\bcode generated (?:by|from)\b|"
+    # Not "do not modify the list while it is walked through".
+    r"\bdo not (?:edit|modify)(?:\W*$|[ \t]*[:.!,;)]|[ \t]+(?:this (?:file|code)|it|by hand|manually|directly)\b))",
     re.IGNORECASE | re.MULTILINE,
 )
 _PRIVATE = re.compile(r"\s*-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)")

@@ -43,16 +43,19 @@ class Memo:
         while len(self._of) > self._documents:
             self._of.popitem(last=False)
 
-    def recall(self, snapshot: Snapshot, cursor: int, closed: str = "", least: float = 0.0) -> tuple[int, str] | None:
+    def recall(
+        self, snapshot: Snapshot, cursor: int, closed: str = "", least: float | None = 0.0
+    ) -> tuple[int, str] | None:
         """What is left of a proposal when all that changed since is that its beginning was typed, as (end, text): the
         text goes in place of [cursor, end). Else None.
 
         Closing brackets and quotes that the editor put behind the cursor on its own account count as typed: the answer
         leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`). least: a
-        proposal of which nothing has been typed yet comes back only with at least this confidence.
+        proposal of which nothing has been typed yet comes back only with at least this confidence, with
+        None not at all.
         """
         for proposal in self._of.get(snapshot.uri, ()):
-            if cursor == proposal.start and proposal.confidence is not None and proposal.confidence < least:
+            if cursor == proposal.start and (least is None or (proposal.confidence or 1.0) < least):
                 continue
             left = _left(proposal, snapshot, cursor, closed)
             if left:

@@ -40,9 +40,14 @@ _HEAD = re.compile(
     r"struct|switch|trait|try|unless|until|while|with)\b|}\s*(?:else|catch|finally)\b)"
 )
 _PYTHON_HEAD = re.compile(
-    r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*|[)\]].*):$"
+    r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*):$"
 )
 _ENDED = re.compile(r"[;}]\s*$|^\s*(?:pass|break|continue)\s*$")
+_GOES_ON = re.compile(
+    r"\s*(?:(?:import|export|const|let|var)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?{[^={}]*}|"
+    r"(?:}\s*else\s+)?if\b.*}|try\b.*})\s*$"
+)
+"""Closed, but no statement yet, or one that may have another part."""
 _CLOSED = frozenset(
     (
         "string",
@@ -169,13 +174,16 @@ def _refusal(place: _Place, kind: Kind, disabled_in: Set[str], invoked: bool) ->
         return "" if fine else "text follows the cursor"
     if not fine:
         return "code follows the cursor"
-    if (
-        not rest.strip()
-        and _ENDED.search(before[-_NEAR:])
-        and (place.row.block == "braces" or before.strip().isalpha())
-    ):
+    if not rest.strip() and _complete(place.row, before[-_NEAR:]):
         return "the statement is complete"
     return "" if place.snapshot.text.strip() else "the file is empty"
+
+
+def _complete(row: Language, before: str) -> bool:
+    """Whether a line ends a statement, outside of the brackets that it opens."""
+    if not _ENDED.search(before) or not (row.block == "braces" or before.strip().isalpha()):
+        return False
+    return not _GOES_ON.match(before) and not balance(before, row.id).open
 
 
 def _indented(place: _Place) -> bool:
@@ -328,7 +336,8 @@ def opens_block(row: Language, line: str) -> bool:
     if row.block == "braces":
         return code.endswith("{") or re.match(r"\s*(?:case\b.*|default\s*):$", code) is not None
     if row.id == "python":
-        return _PYTHON_HEAD.match(code) is not None
+        wrapped = code.endswith(":") and bool(balance(code, row.id).strays)
+        return wrapped or _PYTHON_HEAD.match(code) is not None
     return code.endswith((":", "{")) or re.search(r"\b(?:then|do)$", code) is not None
 
 

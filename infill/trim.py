@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from infill.brackets import CLOSERS, balance, behind
@@ -23,6 +23,8 @@ _STUTTERS = (
     re.compile(r"((?=\S{0,30}\w\w)[^,\n]{2,40}?)\1{3,}"),
     re.compile(r"((?=\S{0,30}\w\w)[^\n]{2,40}?)\1{6,}"),
 )
+_LONG_RUN = 40
+"""Characters of a run from which on it need not be one of words."""
 _VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
 """The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
@@ -35,9 +37,9 @@ class Around:
 
     The hole is [start, end) of the snapshot, on one line, of which `chosen` is written already; the text follows it.
     prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
-    one, the nearest only. indent: white space the line begins with. edge: columns of the least indented line that may
-    follow. lines: the most lines of a text. remarks: whether comments are wanted. finished: False for a text that was
-    cut short.
+    one, the nearest only. indent: white space the line begins with. edge: columns of the line on which its statement
+    begins, the least that may follow. lines: the most lines of a text. remarks: whether comments are wanted. finished:
+    False for a text that was cut short.
     """
 
     snapshot: Snapshot
@@ -62,15 +64,15 @@ class Around:
         line = snapshot.line_of(start)
         first, last = snapshot.line_range(line)
         below = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
-        above = snapshot.line_range(max(line - _NEAR, 0))[0]
+        above = tuple(snapshot.lf(snapshot.line_range(max(line - _NEAR, 0))[0], first).split("\n")[:-1])
         return cls(
             snapshot, start, end, chosen, here.kind,
             prefix_line=snapshot.text[first:start] + chosen,
             rest=snapshot.text[end:last],
-            above=tuple(snapshot.lf(above, first).split("\n")[:-1]),
+            above=above,
             suffix=tuple(snapshot.lf(last, below).split("\n")[1:]),
             indent=here.indent,
-            edge=width(here.indent),
+            edge=_depth(above, snapshot.text[first:start] + chosen, snapshot.language),
             lines=lines,
             language=snapshot.language,
             remarks=here.remarks,
@@ -165,7 +167,8 @@ def evenly_indented(text: str, around: Around) -> str | None:
     """The second line is no deeper than the first unless that one opens something; all lines after it move along."""
     first, newline, others = text.partition("\n")
     opening = around.prefix_line + first
-    if not newline or around.prefix_line.strip() or not first.strip() or _opens(opening, around):
+    known = language(around.language).grammar  # of other languages nobody knows here what opens a block
+    if not (known and newline and first.strip()) or around.prefix_line.strip() or _opens(opening, around):
         return text
     lines = others.split("\n")
     deepest = next((line for line in lines if line.strip()), "")
@@ -195,7 +198,7 @@ def in_the_block(text: str, around: Around) -> str | None:
             continue
         closes = re.fullmatch(r"\s*[)\]}]+[;,)]*", line) is not None
         if around.kind == "block" and not inner and not closes and n == 1:
-            return None
+            return lines[0] if lines[0].strip() else None
         if around.kind not in ("block", "empty") and width(line) == edge:
             continue
         return "\n".join(lines[: n + closes])
@@ -203,9 +206,11 @@ def in_the_block(text: str, around: Around) -> str | None:
 
 
 def up_to_the_quote(text: str, around: Around) -> str | None:
-    """Within a string: ends before the quote that stands right of the cursor."""
-    quote = around.rest[:1]
-    if around.kind not in ("string", "docstring") or quote not in ("'", '"', "`", ">"):
+    """Within a string: ends before the quote that stands right of the cursor, or farther right on its line."""
+    if around.kind not in ("string", "docstring") or not around.rest.strip():
+        return text
+    quote = around.rest[0] if around.rest[0] in ("'", '"', "`", ">") else _open_quote(around)
+    if not quote:
         return text
     quote = 3 * quote if around.rest.startswith(3 * quote) else quote
     at = 0
@@ -219,15 +224,17 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
 def up_to_the_rest(text: str, around: Around) -> str | None:
     """Nothing that repeats the rest of the line; its brackets are the next step's matter."""
     rest = around.rest.strip()
-    if not rest or around.kind not in _CODE:
+    if around.kind == "string" and (quote := _open_quote(around)):
+        rest = rest.partition(quote)[0].rstrip()
+    elif around.kind not in _CODE:
         return text
+    text, said = text.rstrip() if rest else text, text
     for length in range(len(rest), 0, -1):
         tail = rest[:length]
-        repeats = text.rstrip().endswith(tail) and (length == len(rest) or length >= _SAYING)
-        if repeats and not set(tail) <= set(")]}"):
-            text = text.rstrip()[:-length]
-            break
-    return text
+        repeats = text.endswith(tail) and (length == len(rest) or length >= _SAYING or tail == ">")
+        if repeats and not set(tail) <= set(")]}") and _apart(text, length):
+            return text[:-length]
+    return said
 
 
 def balanced_with_the_rest(text: str, around: Around) -> str | None:
@@ -276,8 +283,9 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
 
 def without_stutter(text: str, around: Around) -> str | None:
     """A line, a few lines or a few characters said again are said once; the line above is not said again at all."""
-    for stutter in filter(None, (pattern.search(text) for pattern in _STUTTERS)):
-        text = text[: stutter.end(1)]
+    for pattern in _STUTTERS:
+        stutter = next(filter(_endless, pattern.finditer(text)), None)
+        text = text[: stutter.end(1)] if stutter else text
     lines = text.split("\n")
     above = _line_above(around)
     if len(above.strip()) > 2 * _SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
@@ -345,6 +353,36 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
 
 
 # ---- helpers
+
+
+def _depth(above: Sequence[str], line: str, language: str) -> int:
+    """Columns of the line on which the statement of a line begins: where the brackets are that it closes."""
+    for n in range(len(above) + 1):
+        whole = "\n".join([*above[len(above) - n :], line])
+        if not balance(whole, language).strays:
+            return width(whole)
+    return width(line)
+
+
+def _open_quote(around: Around) -> str:
+    """The quote that is open at the cursor, if its line opened it."""
+    quote = balance(around.prefix_line, around.language).quote
+    return quote[1] if quote else ""
+
+
+def _apart(text: str, length: int) -> bool:
+    """Whether the end of a text is not what the text itself needs: the rest of a word, or the end of its own type."""
+    head, tail = text[:-length], text[-length:]
+    if tail.startswith(">") and text.count("<") >= len(re.findall(r"(?<![-=])>", text)):
+        return False
+    return not (re.search(r"\w$", head) and re.match(r"\w", tail))
+
+
+def _endless(run: re.Match[str]) -> bool:
+    """Whether a model repeats itself for having lost the thread: to the end of the line, words or very long. Constants,
+    colours and relative paths repeat characters, too."""
+    after = run.string[run.end() :].partition("\n")[0]
+    return len(after) < len(run[1]) and (len(set(filter(str.isalpha, run[1]))) >= _SAYING or len(run[0]) > _LONG_RUN)
 
 
 def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:

@@ -141,11 +141,20 @@ def test_there_are_cases_for_every_language() -> None:
 class TestTypingThrough:
     """A proposal that is typed, key by key, costs one call of the model."""
 
-    async def test_as_it_stands(self) -> None:
-        filler = Scripted("compute(values, 2)", True, [])
+    @pytest.mark.parametrize(
+        ("language", "before", "shown"),
+        [
+            ("python", "x = ", "compute(values, 2)"),
+            ("python", "def f():", "\n    # the first\n    if a:\n        pass\n    return 'a'"),
+            ("javascript", "function f() {", "\n  const a = 1;\n  return a;\n}"),
+            ("javascript", "", "import { useState } from 'react';"),
+        ],
+    )
+    async def test_as_it_stands(self, language: str, before: str, shown: str) -> None:
+        """Where nothing new would be asked for, behind a statement's end or in a comment, it goes on as well."""
+        filler = Scripted(shown, True, [])
         completer = Completer(filler)
-        snapshot, cursor = Snapshot.open("file:///a.py", 1, "python", "x = \ny = 1\n"), 4
-        shown = "compute(values, 2)"
+        snapshot, cursor = Snapshot.open("file:///a", 1, language, before + "\n\ny = 1\n"), len(before)
         for version, key in enumerate(shown, start=2):
             answer = await completer.complete(snapshot, cursor)
             assert [suggestion.text for suggestion in answer.suggestions] == [shown]

@@ -50,6 +50,8 @@ class TestDenied:
             "# -*- coding: utf-8 -*-\n# @generated\nx = 1\n",
             "/*\n * AUTO: do not modify\n */\n",
             '"""Do not edit: made by make."""\n',
+            "# Do not modify this file by hand.\n",
+            "-- MACHINE GENERATED FILE DO NOT EDIT BY HAND\n",
         ],
     )
     def test_generated_by_its_first_lines(self, text: str) -> None:
@@ -57,6 +59,8 @@ class TestDenied:
 
     def test_code_that_speaks_of_generated_files_is_none(self) -> None:
         assert denied("a.py", 'MARK = "DO NOT EDIT"\n') is None
+        assert denied("a.py", "# Note: do not modify args in place.\ndef f(args):\n") is None
+        assert denied("a.py", '"""Do not edit the list while iterating."""\n') is None
         assert denied("a.py", "x = 1\n" * 500 + "# DO NOT EDIT\n") is None
 
     @pytest.mark.parametrize("folder", ["node_modules", "vendor", "third_party", ".venv", "lib/site-packages"])

@@ -118,7 +118,9 @@ def test_what_was_not_sure_enough_comes_back_only_once_it_is_typed() -> None:
     memo.remember(snapshot, 4, 4, "bar", 0.1)
     assert memo.recall(snapshot, 4, least=0.05) == (4, "bar")
     assert memo.recall(snapshot, 4, least=0.25) is None
-    assert memo.recall(snapshot.edit([Change(4, 4, "b")], 2), 5, least=0.25) == (5, "ar")
+    assert memo.recall(snapshot, 4, least=None) is None
+    for least in (0.25, None):
+        assert memo.recall(snapshot.edit([Change(4, 4, "b")], 2), 5, least=least) == (5, "ar")
 
 
 def test_a_proposal_that_went_on_behind_a_bracket() -> None:
