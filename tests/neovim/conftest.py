@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.conftest import REDRAFT, ROOT, eventually
@@ -153,6 +155,16 @@ class Editor:
             pass  # the pipe closes before the answer comes
         finally:
             self.vim.close()
+
+
+def servers(editor: Editor) -> list[int]:
+    """Process ids of the language servers of this editor."""
+    children = psutil.Process(editor.vim.funcs.getpid()).children(recursive=True)
+    alive = []
+    for child in children:
+        with contextlib.suppress(psutil.Error):  # one that ends while it is looked at
+            alive += [child.pid] if "lsp" in child.cmdline() else []
+    return alive
 
 
 def diagnose(editor: Editor) -> None:

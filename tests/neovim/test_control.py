@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.conftest import REDRAFT, eventually
-from tests.neovim.conftest import BROKEN, RULES, Editor, diagnose
+from tests.neovim.conftest import BROKEN, INIT, RULES, Editor, diagnose, servers
 
 
 def test_a_quick_fix_is_resolved_and_applied(editor: Editor) -> None:
@@ -103,6 +103,15 @@ def test_paused_for_one_language(editor: Editor) -> None:
     eventually(lambda: editor.ghost() == ", b):")
 
 
+def test_paused_while_the_server_starts(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.vim.command(f"silent edit {editor.folder / 'demo.py'} | Redraft pause")
+    eventually(lambda: editor.state == "off", 20)
+    editor.type("idef add(")
+    eventually(lambda: editor.running() == 0)
+    assert editor.ghost() == ""
+
+
 def test_the_trace_of_the_last_proposal(editor: Editor) -> None:
     editor.open([""])
     editor.type("idef add(")
@@ -131,16 +140,6 @@ def test_a_wrong_word_is_answered_by_the_right_ones(editor: Editor, wrong: str) 
     assert "speedy" in editor.vim.vars["said"] or "status" in editor.vim.vars["said"]
 
 
-def servers(editor: Editor) -> list[int]:
-    """Process ids of the language servers of this editor."""
-    children = psutil.Process(editor.vim.funcs.getpid()).children(recursive=True)
-    alive = []
-    for child in children:
-        with contextlib.suppress(psutil.Error):  # one that ends while it is looked at
-            alive += [child.pid] if "lsp" in child.cmdline() else []
-    return alive
-
-
 def test_killed_it_comes_back_and_completes(start: Callable[..., Editor], script: Callable[..., str]) -> None:
     editor = start([REDRAFT, "lsp", "--model", script(RULES)])
     editor.open([""])
@@ -166,6 +165,32 @@ def test_restarted_by_hand(start: Callable[..., Editor], script: Callable[..., s
     editor.type("idef add(")
     eventually(editor.ghost)
     assert editor.messages == ""
+
+
+def test_a_server_that_does_not_even_start_is_restarted(
+    start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    once = 'mkdir "$0" && exec sleep 1000; exec "$@"'
+    command = [REDRAFT, "lsp", "--model", script(RULES)]
+    folder = Path(command[-1].removeprefix("scripted:")).parent / "hung"
+    editor = start(["sh", "-c", once, str(folder), *command])
+    editor.vim.command(f"silent edit {editor.folder / 'demo.py'}")
+    eventually(folder.exists)
+    editor.vim.command("Redraft restart")
+    eventually(lambda: editor.state == "ready", 20)
+    children = psutil.Process(editor.vim.funcs.getpid()).children(recursive=True)
+    assert "sleep" not in [child.name() for child in children]
+
+
+def test_it_starts_with_the_first_file_that_has_a_type(
+    start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)], filetypes="*")
+    editor.vim.command(f"luafile {INIT}")
+    assert editor.state == "stopped"
+    assert servers(editor) == []
+    editor.open([""])
+    assert len(servers(editor)) == 1
 
 
 def test_a_server_that_always_dies_is_given_up(start: Callable[..., Editor]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import psutil
+import pytest
+
 from tests.conftest import REDRAFT, eventually
-from tests.neovim.conftest import Editor, Neovim
+from tests.neovim.conftest import INIT, Editor, Neovim, servers
 
 KNOWN = ("value = compute(first, second)", "other = compute(second, first)")
 TYPED = "value = compute(fir", "x = [3, 4]", "other = compute(second, firs", "# what a day", "value = 1", ""
@@ -19,14 +22,24 @@ def test_tab_indents_when_nothing_is_shown(editor: Editor) -> None:
     eventually(lambda: editor.lines == ["    x"])
 
 
-def test_a_tab_of_somebody_else_keeps_working(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+@pytest.mark.parametrize(
+    "mapping",
+    [
+        "lua vim.keymap.set('i', '<Tab>', function() return '!' end, { expr = true })",
+        "imap <expr> <Tab> pumvisible() ? '<C-n>' : '<Plug>(bang)'",
+        "inoremap <expr> <Tab> <SID>bang()",
+        "inoremap <Tab> <C-R>=<SID>bang()<CR>",
+    ],
+    ids=["lua", "names of keys", "function of a script", "no expression"],
+)
+def test_a_tab_of_somebody_else_keeps_working(
+    start: Callable[..., Editor], script: Callable[..., str], mapping: str
+) -> None:
     editor = start([REDRAFT, "lsp", "--model", script([("def add(", "a, b):")])])
-    editor.lua(
-        "vim.keymap.del('i', '<Tab>')\n"
-        "vim.keymap.set('i', '<Tab>', function() return '!' end, { expr = true })\n"
-        "require('redraft').setup(vim.tbl_extend('force', vim.json.decode(vim.env.REDRAFT_OPTIONS),\n"
-        "  { cmd = vim.json.decode(vim.env.REDRAFT_CMD) }))"
-    )
+    theirs = editor.folder / "theirs.vim"
+    bang = "function s:bang()\n  return '!'\nendfunction\ninoremap <Plug>(bang) !\n"
+    theirs.write_text(f"iunmap <Tab>\n{bang}{mapping}\n")
+    editor.vim.command(f"source {theirs} | luafile {INIT}")
     editor.open([""])
     editor.type("i<Tab>def add(")
     eventually(editor.ghost)
@@ -83,6 +96,33 @@ def test_the_cursor_stays_where_it_is(editor: Editor) -> None:
     eventually(editor.ghost)
     editor.vim.command("redraw")
     assert (editor.vim.funcs.screencol(), editor.vim.funcs.screenrow(), editor.cursor) == before
+
+
+def test_it_goes_when_the_cursor_leaves(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    """At once: the server is held, so no answer of it is waited for."""
+    editor = start([REDRAFT, "lsp", "--model", script([("def add(", "a, b):")])])
+    editor.open(["", "x"])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    held = [psutil.Process(pid) for pid in servers(editor)]
+    for server in held:
+        server.suspend()
+    try:
+        editor.type("<Down>")
+        eventually(lambda: editor.ghost() == "", 10)
+    finally:
+        for server in held:
+            server.resume()
+
+
+def test_a_tab_indents_where_the_cursor_went(editor: Editor) -> None:
+    editor.open(["", "x"])
+    editor.lua("vim.bo.expandtab, vim.bo.shiftwidth, vim.bo.softtabstop = true, 4, 4")
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Down><Home><Tab>y")
+    eventually(lambda: editor.lines[1].endswith("yx"))
+    assert editor.lines == ["def add(", "    yx"]
 
 
 def test_undo_takes_back_the_proposal_and_nothing_else(editor: Editor) -> None:

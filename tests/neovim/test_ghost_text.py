@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from tests.conftest import REDRAFT, ROOT, eventually
-from tests.neovim.conftest import Editor, Neovim
+from tests.neovim.conftest import RULES, Editor, Neovim
 
 
 def test_it_appears_and_is_accepted(editor: Editor) -> None:
@@ -168,6 +169,23 @@ def test_next_and_previous(drawn: Neovim, start: Callable[..., Editor]) -> None:
     eventually(lambda: editor.lines == ["def three():"])
 
 
+@pytest.mark.parametrize(("keys", "left"), [("al", "pha_two(a, b):"), ("<M-Right>", "(a, b):")], ids=["typed", "taken"])
+def test_the_chosen_one_stays(drawn: Neovim, start: Callable[..., Editor], keys: str, left: str) -> None:
+    """The server remembers its first text only, and would answer with nothing once another one is typed or taken."""
+    script = json.dumps({"write": {"def ": ["alpha(a, b):", "alpha_two(a, b):"]}})
+    editor = start(["env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "tests.lsp_server.serve_scripted", script])
+    editor.open([""])
+    editor.type("idef ")
+    eventually(lambda: editor.ghost() == "alpha(a, b):")
+    editor.type("<M-]>")
+    eventually(lambda: editor.ghost() == "alpha_two(a, b):")
+    editor.type(keys)
+    eventually(lambda: editor.running() == 0)
+    assert editor.ghost() == left
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def alpha_two(a, b):"])
+
+
 def test_what_stands_behind_the_cursor_is_drawn_behind_the_last_line(
     drawn: Neovim, start: Callable[..., Editor]
 ) -> None:
@@ -203,8 +221,26 @@ def test_only_when_asked_for(drawn: Neovim, editor: Editor) -> None:
         assert editor.ghost() == ""
         editor.type("<M-\\>")
         eventually(lambda: editor.ghost() == "a, b):")
+        for keys, left in (("a", ", b):"), ("<M-Right>", " b):")):
+            editor.type(keys)
+            eventually(lambda: editor.running() == 0)
+            assert editor.ghost() == left, "typed on or taken in part, it stays"
+        editor.type("x")
+        assert editor.ghost() == ""
     finally:
         editor.lua("require('redraft').configure({ trigger = 'auto' })")
+
+
+def test_set_up_to_wait_until_asked_the_plugin_draws(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    """Neovim 0.12 by itself has no call to ask by hand."""
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)], settings={"trigger": "manual"})
+    editor.neovim = replace(editor.neovim, namespace="redraft")
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(lambda: editor.running() == 0)
+    assert editor.ghost() == ""
+    editor.type("<M-\\>")
+    eventually(lambda: editor.ghost() == "a, b):", 20)
 
 
 def test_an_open_menu_hides_it_and_has_the_keys(editor: Editor) -> None:

@@ -10,6 +10,7 @@ local STEADY_MS, TRIES = 60000, 5 -- a server that lives this long has recovered
 local options, group, ready
 local crashes, started = 0, 0
 local restarting = false -- a stop that was asked for
+local last -- the id of the client that was started last
 
 -- Client functions became methods in 0.11.
 local modern = vim.fn.has("nvim-0.11") == 1
@@ -23,6 +24,11 @@ end
 -- The client of a buffer, by default the current one; nil when redraft is not running for it.
 function M.of(buffer)
   return vim.lsp.get_clients({ bufnr = buffer or 0, name = "redraft" })[1]
+end
+
+-- The client of our server, also before the server has answered `initialize`: vim.lsp.get_clients() leaves it out then.
+local function server()
+  return last and vim.lsp.get_client_by_id(last)
 end
 
 local function say(state, message)
@@ -96,7 +102,8 @@ local function join(client, buffer)
 end
 
 local function start(buffer)
-  if vim.bo[buffer].buftype ~= "" or not vim.api.nvim_buf_is_loaded(buffer) then
+  local its = vim.bo[buffer]
+  if its.buftype ~= "" or its.filetype == "" or not vim.api.nvim_buf_is_loaded(buffer) then
     return
   end
   if vim.fn.executable(options.cmd[1]) == 0 then
@@ -112,7 +119,7 @@ local function start(buffer)
     started = vim.uv.now()
     say("loading")
   end
-  vim.lsp.start({
+  last = vim.lsp.start({
     name = "redraft",
     cmd = options.cmd,
     root_dir = root_of(buffer),
@@ -145,22 +152,24 @@ end
 
 function M.restart()
   crashes = 0
-  local clients = vim.lsp.get_clients({ name = "redraft" })
-  restarting = #clients > 0
-  for _, client in ipairs(clients) do
-    M.call(client, "stop", true)
+  local client = server()
+  restarting = client ~= nil
+  if client then
+    return M.call(client, "stop", true)
   end
-  if not restarting then
-    M.status = { state = "stopped", message = "" }
-    attach_all()
-  end
+  M.status = { state = "stopped", message = "" }
+  attach_all()
 end
 
 -- Settings by the names of the README's table, nested; live, without a restart.
 function M.configure(settings)
   options.settings = vim.tbl_deep_extend("force", options.settings, settings)
-  for _, client in ipairs(vim.lsp.get_clients({ name = "redraft" })) do
-    client.settings = { redraft = options.settings }
+  local client = server()
+  if not client then
+    return
+  end
+  client.settings = { redraft = options.settings }
+  if client.initialized then -- otherwise the editor sends them when it is
     M.call(client, "notify", "workspace/didChangeConfiguration", { settings = client.settings })
   end
 end

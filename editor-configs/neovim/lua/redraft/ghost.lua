@@ -14,7 +14,9 @@ local METHOD = "textDocument/inlineCompletion"
 local INVOKED, AUTOMATIC = 1, 2 -- LSP 3.18, InlineCompletionTriggerKind
 local MARK = 1
 local namespace = vim.api.nvim_create_namespace("redraft")
-local shown -- { buffer, row, items, index, client }: what the server last proposed for this line
+-- { buffer, row, items, index, client, picked }: what the server last proposed for this line. `picked`: the user asked for
+-- it or chose it, so it stays while it fits: asked again as typing asks, the server may propose nothing, or its first text.
+local shown
 local asked -- { client, id }: the request under way
 
 local function byte_of(line, character, encoding)
@@ -114,7 +116,7 @@ local function draw()
   })
 end
 
-local function show(answer, client)
+local function show(answer, client, picked)
   local line = vim.api.nvim_get_current_line()
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   local items = vim.tbl_map(function(item)
@@ -132,7 +134,8 @@ local function show(answer, client)
   if shown and shown.buffer ~= vim.api.nvim_get_current_buf() then
     forget()
   end
-  shown = { buffer = vim.api.nvim_get_current_buf(), row = row - 1, items = items, index = 1, client = client }
+  local buffer = vim.api.nvim_get_current_buf()
+  shown = { buffer = buffer, row = row - 1, items = items, index = 1, client = client, picked = picked }
   draw()
 end
 
@@ -159,7 +162,7 @@ local function request(kind, arrived)
     if problem or not still_there or not inserting() then
       return
     end
-    show(answer and (answer.items or answer) or {}, client)
+    show(answer and (answer.items or answer) or {}, client, kind == INVOKED)
     if arrived then
       arrived()
     end
@@ -170,6 +173,9 @@ end
 local function changed()
   if shown then
     draw()
+  end
+  if shown and shown.picked then
+    return cancel()
   end
   request(AUTOMATIC)
 end
@@ -191,19 +197,19 @@ function M.accept(part)
   if not index then
     return
   end
-  local item, client, buffer = shown.items[index], shown.client, shown.buffer
+  local was, item = shown, shown.items[index]
   local taken = parts.of(rest, part)
   local left, replaced = rest:sub(#taken + 1), parts.over(rest, item.behind)
   cancel()
   forget()
   parts.insert(taken, left, replaced)
   if taken == rest then
-    parts.report(client, item.command, buffer)
+    parts.report(was.client, item.command, was.buffer)
     return
   end
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   item.from, item.text = column, left
-  shown = { buffer = buffer, row = row - 1, items = { item }, index = 1, client = client }
+  shown = vim.tbl_extend("force", was, { row = row - 1, items = { item }, index = 1 })
   draw()
 end
 
@@ -214,6 +220,8 @@ function M.choose(step)
     repeat
       shown.index = (shown.index + step - 1) % #shown.items + 1
     until rest_of(shown.items[shown.index])
+    shown.picked = true
+    cancel() -- its answer would take the place of what was chosen
     return draw()
   end
   request(INVOKED, function()

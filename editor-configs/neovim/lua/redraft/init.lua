@@ -181,7 +181,8 @@ function M.setup(given)
   local options = vim.tbl_deep_extend("force", vim.deepcopy(defaults), given or {})
   local group = vim.api.nvim_create_augroup("redraft", {})
   M.options = options
-  M.native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin"
+  local manual = options.settings.trigger == "manual" -- the editor knows no way to ask by hand
+  M.native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin" and not manual
   ghost = require(M.native and "redraft.native" or "redraft.ghost")
   vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
   vim.api.nvim_create_user_command("Redraft", run, { nargs = "+", complete = complete, desc = "redraft: control it" })

@@ -8,6 +8,11 @@ local function typed(keys)
   return vim.api.nvim_replace_termcodes(keys, true, true, true)
 end
 
+-- The text of a mapping as :map keeps it. maparg() tells it as it was written, with the names of keys and <SID>.
+local function text_of(mapping)
+  return typed((mapping.rhs:gsub("<[Ss][Ii][Dd]>", ("<SNR>%d_"):format(mapping.sid))))
+end
+
 -- What a key did before: another mapping, or itself.
 local function otherwise(key)
   local mapping = before[key]
@@ -18,11 +23,16 @@ local function otherwise(key)
     vim.schedule(mapping.callback)
     return ""
   end
-  local keys = mapping.rhs
-  if mapping.expr == 1 then
-    keys = mapping.callback and mapping.callback() or vim.api.nvim_eval(mapping.rhs)
+  if mapping.expr == 0 then
+    return text_of(mapping)
   end
-  return (mapping.expr == 0 or mapping.replace_keycodes == 1) and typed(keys or "") or keys
+  local keys
+  if mapping.callback then
+    keys = mapping.callback()
+  else
+    keys = vim.api.nvim_eval(text_of(mapping))
+  end
+  return mapping.replace_keycodes == 1 and typed(keys or "") or keys
 end
 
 -- `act` returns the keys to type instead, or nil when it has nothing to do. No key, no mapping.

@@ -22,32 +22,48 @@ local function look()
     return nil
   end
   local text = mark[4].virt_text and mark[4].virt_text[1] and mark[4].virt_text[1][1] or ""
-  return { row = mark[2], column = mark[3], text = text }
+  local row, column = mark[2], mark[3]
+  local line, cursor = unpack(vim.api.nvim_win_get_cursor(0))
+  if row == line - 1 and column > cursor then
+    -- The editor leaves out what stands right of the cursor already, a closed bracket.
+    column, text = cursor, vim.api.nvim_get_current_line():sub(cursor + 1, column) .. text
+  end
+  return { row = row, column = column, text = text }
 end
 
 local function erase()
   vim.api.nvim_buf_clear_namespace(0, namespace, 0, -1)
 end
 
--- After a key: whether what was typed is the beginning of what was shown.
+-- True where nothing may be shown.
+local function hide()
+  if stale or menu.open() then
+    erase()
+    return true
+  end
+end
+
+-- Whether what was typed is the beginning of what was shown.
+local function fits()
+  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local new = vim.api.nvim_get_current_line():sub(seen.column + 1, column)
+  return not stale and row - 1 == seen.row and column >= seen.column and vim.startswith(seen.text, new)
+end
+
+-- After a key.
 local function typed()
   local now = look()
   if seen and now then
-    local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-    local new = vim.api.nvim_get_current_line():sub(seen.column + 1, column)
-    stale = stale or row - 1 ~= seen.row or column < seen.column or seen.text:sub(1, #new) ~= new
+    stale = not fits()
   end
-  if stale or menu.open() then
-    return erase()
+  if hide() then
+    return vim.schedule(hide) -- the editor's own autocommand comes after this one and draws it again
   end
   seen = now
 end
 
 local function answered()
-  stale = false
-  if menu.open() then
-    erase()
-  end
+  hide()
   seen = look()
   right = #vim.api.nvim_get_current_line() - vim.api.nvim_win_get_cursor(0)[2]
 end
@@ -63,7 +79,7 @@ function M.thinking()
 end
 
 function M.take(part)
-  local shown = look() and vim.lsp.inline_completion.get({
+  local shown = look() and (not seen or fits()) and vim.lsp.inline_completion.get({
     on_accept = function(item)
       local row, from, _, to = item.range:to_extmark()
       local line, column = unpack(vim.api.nvim_win_get_cursor(0))
@@ -118,6 +134,7 @@ function M.setup(group)
     callback = function(event)
       local request = event.data.request
       if request.method == METHOD and request.type == "complete" then
+        seen, stale = nil, false
         vim.schedule(answered) -- the answer is drawn after this event
       end
     end,
