@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import signal
 import sys
@@ -11,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -432,6 +434,49 @@ class TestUntrustedFolder:
             window.until_ready()
         finally:
             server.stop()
+
+    @pytest.fixture
+    def overheard(self, tmp_path: Path) -> Path:
+        """A redraft that keeps what VS Code says to it in a file beside it."""
+        program = tmp_path / "bin" / "redraft"
+        program.parent.mkdir()
+        program.write_text(f'#!/bin/sh\ntee -a {program.with_name("heard")} | {REDRAFT} "$@"\n')
+        program.chmod(0o755)
+        return program
+
+    def test_it_may_ask_for_less_than_the_user_and_never_for_more(
+        self, tmp_path: Path, overheard: Path, model: str, open_window: Callable[[CodeServer], Window]
+    ) -> None:
+        own = {"redraft.exclude": ["own*.py"], "redraft.enable": {"*": True, "typescript": False}}
+        wish = {"redraft.exclude": ["!own*.py", 7, "theirs.py"], "redraft.enable": {"typescript": True, "go": False}}
+        path = os.pathsep.join([str(overheard.parent), "/usr/bin", "/bin"])
+        server = CodeServer(tmp_path / "code-server", path=path, settings={"redraft.model": model, **own})
+        server.add_extension(ROOT / "tests" / "vscode" / "companions" / "ms-python")
+        server.start()
+        try:
+            window = open_window(server)
+            (window.folder / ".vscode").mkdir()
+            (window.folder / ".vscode" / "settings.json").write_text(json.dumps(wish))
+            window.load("demo.py")
+            window.until_ready()  # the Python extension, which names no environment yet, does not keep it from that
+            window.type("def add")
+            eventually(lambda: window.ghost() == "(a, b):")
+            for name in ("own.ts", "theirs.go"):
+                window.open(name)
+                eventually(lambda: window.state() == "redraft, Paused.")
+            less = {"*": True, "typescript": False, "go": False}
+            assert all(one == less for one in self.heard(overheard, "enable"))
+            window.command("Workspaces: Manage Workspace Trust")
+            window.page.click(".workspace-trust-editor a.monaco-button:has-text('Trust')", timeout=20_000)
+            eventually(lambda: self.heard(overheard, "enable")[-1] == {**less, "typescript": True})
+            assert all(one == ["own*.py", "theirs.py"] for one in self.heard(overheard, "exclude"))
+        finally:
+            server.stop()
+
+    def heard(self, program: Path, setting: str) -> list[Any]:
+        """Each value of a setting that VS Code has sent, whichever way."""
+        sent = program.with_name("heard").read_text()
+        return [json.loads(value) for value in re.findall(rf'"{setting}":(\[.*?\]|{{.*?}}|true|false)', sent)]
 
 
 def test_the_pictures_are_kept() -> None:

@@ -31,9 +31,13 @@ export async function onDidChoose(callback: () => void): Promise<vscode.Disposab
 async function chosenEnvironment(): Promise<string | undefined> {
   const environments = (await api())?.environments;
   const first = vscode.workspace.workspaceFolders?.[0]?.uri;
-  const resolved = await environments?.resolveEnvironment(environments.getActiveEnvironmentPath(first));
-  const program = resolved?.executable.uri?.fsPath;
-  return program && path.dirname(program);
+  try {
+    const resolved = await environments?.resolveEnvironment(environments.getActiveEnvironmentPath(first));
+    const program = resolved?.executable.uri?.fsPath;
+    return program && path.dirname(program);
+  } catch {
+    return undefined; // it throws as long as the folder is not trusted
+  }
 }
 
 async function api(): Promise<PythonApi | undefined> {

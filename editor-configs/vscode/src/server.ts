@@ -60,13 +60,18 @@ export class Server implements vscode.Disposable {
     return this.next(async () => this.start(await this.search()));
   }
 
-  /** Start it again if it would now be another one: another environment was chosen, the folder is trusted now. */
+  /**
+   * Start it again if it would now be another one: another environment was chosen, the folder is trusted now. The one
+   * that stays is told the settings: a trusted folder has more of a say.
+   */
   reconsider(): Promise<void> {
     return this.next(async () => {
       const found = await this.search();
       if (JSON.stringify(found) !== JSON.stringify(this.running)) {
         this.crashes = 0;
         await this.start(found);
+      } else if (this.connection) {
+        await this.configure(this.connection);
       }
     });
   }
@@ -82,7 +87,10 @@ export class Server implements vscode.Disposable {
   /** One after the other: two starts that overlap would leave a server that nobody stops. */
   private next(step: () => Promise<void>): Promise<void> {
     clearTimeout(this.pause);
-    this.turn = this.turn.then(step).catch((error: unknown) => this.output.error(String(error)));
+    this.turn = this.turn.then(step).catch((error: unknown) => {
+      this.output.error(String(error));
+      this.say({ state: 'error', message: "redraft's server could not be started; its output says why." });
+    });
     return this.turn;
   }
 
@@ -147,13 +155,16 @@ export class Server implements vscode.Disposable {
           workspace: {
             // What only the machine's owner may say travels at the start and never later.
             configuration: params => params.items.map(() => this.settingsOf('window')),
-            didChangeConfiguration: () =>
-              client.sendNotification('workspace/didChangeConfiguration', { settings: { redraft: this.settingsOf('window') } }),
+            didChangeConfiguration: () => this.configure(client),
           },
         },
       },
     );
     return client;
+  }
+
+  private configure(client: LanguageClient): Promise<void> {
+    return client.sendNotification('workspace/didChangeConfiguration', { settings: { redraft: this.settingsOf('window') } });
   }
 
   private settingsOf(scope: 'machine' | 'window'): Record<string, unknown> {

@@ -7,7 +7,12 @@ exports.activate = () => {
   return {
     environments: {
       getActiveEnvironmentPath: () => ({ id: python.fsPath, path: python.fsPath }),
-      resolveEnvironment: async () => ({ executable: { uri: python } }),
+      resolveEnvironment: async () => {
+        if (!vscode.workspace.isTrusted) {
+          throw new Error('Not allowed to resolve environment in an untrusted workspace'); // as the real one does
+        }
+        return { executable: { uri: python } };
+      },
       onDidChangeActiveEnvironmentPath: changed.event,
     },
   };
