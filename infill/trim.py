@@ -366,8 +366,8 @@ def _depth(above: Sequence[str], line: str, language: str) -> int:
 
 def _open_quote(around: Around) -> str:
     """The quote that is open at the cursor, if its line opened it."""
-    quote = balance(around.prefix_line, around.language).quote
-    return quote[1] if quote else ""
+    at, quote = balance(around.prefix_line, around.language).quote or (0, "")
+    return 3 * quote if quote and around.prefix_line.startswith(3 * quote, at) else quote
 
 
 def _apart(text: str, length: int) -> bool:
