@@ -55,7 +55,8 @@ class Memo:
         None not at all.
         """
         for proposal in self._of.get(snapshot.uri, ()):
-            if cursor == proposal.start and (least is None or (proposal.confidence or 1.0) < least):
+            confidence = 1.0 if proposal.confidence is None else proposal.confidence
+            if cursor == proposal.start and (least is None or confidence < least):
                 continue
             left = _left(proposal, snapshot, cursor, closed)
             if left:

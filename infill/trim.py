@@ -357,10 +357,12 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
 
 def _depth(above: Sequence[str], line: str, language: str) -> int:
     """Columns of the line on which the statement of a line begins: where the brackets are that it closes."""
-    for n in range(len(above) + 1):
-        whole = "\n".join([*above[len(above) - n :], line])
-        if not balance(whole, language).strays:
-            return width(whole)
+    missing = len(balance(line, language).strays)
+    for upper in reversed(above if missing else ()):
+        found = balance(upper, language)
+        missing = max(missing - len(found.open), 0) + len(found.strays)
+        if not missing:
+            return width(upper)
     return width(line)
 
 
