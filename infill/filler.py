@@ -6,8 +6,9 @@ the other fails (`FallbackFiller`): token ids and logits stay on the filler's si
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Protocol
 
@@ -61,6 +62,14 @@ class FillRequest:
     on_step: Callable[[Step], None] | None = None
 
 
+def within(request: FillRequest, began: float) -> FillRequest:
+    """The same with what is left of its time (`began`: monotonic seconds)."""
+    deadline = request.limits.deadline
+    if deadline is None:
+        return request
+    return replace(request, limits=replace(request.limits, deadline=max(0.0, began + deadline - time.monotonic())))
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """One slot of a canvas as text, for traces: state is one of mask, draft, frozen, filled, edited, inserted."""
@@ -87,12 +96,14 @@ class Filled:
     score: S(text), the summed log-probability with both sides seen, or None when it was not computed.
     confidence: calibrated probability that the text is right, or None on a model without calibration.
     finished: False when the deadline or a limit cut it short.
+    follows: the part of the score that is of the lines after the hole, or None when they were not looked at.
     """
 
     text: str
     score: float | None
     confidence: float | None
     finished: bool
+    follows: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

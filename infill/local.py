@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
 from infill import prompt
 from infill.confidence import Beta
-from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot
+from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot, within
 from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
+from infill.line_by_line import line_by_line
 from infill.site import begins_block, width
 
 if TYPE_CHECKING:
@@ -120,11 +121,24 @@ class LocalFiller:
 
     async def fill(self, request: FillRequest) -> FillResult:
         """Several texts come in the order of their score, unless `speedy` is sure of the likeliest."""
+        if self._by_line(request):
+            return await line_by_line(request, self._judged, self._count)
         began = time.monotonic()
         found, cold = await self._generated(request)
-        if cold or request.draft is not None or (_hurried(request) and _sure(found.texts)):
-            return found
-        return replace(found, texts=await self._by_score(_within(request, began), found.texts))
+        settled = request.draft is not None or len(found.texts) < 2 or (_hurried(request) and _sure(found.texts))
+        return found if cold or settled else await self._by_score(within(request, began), found)
+
+    def _by_line(self, request: FillRequest) -> bool:
+        """Whether several lines are looked for one after the other: by weights that only write left to right, where no
+        rest of a line is to be met, for all but the baseline."""
+        several = request.limits.lines != 1 and not request.limits.exact and request.draft is None
+        return several and self._heals and not _rest(request) and self._width(request) > 1
+
+    async def _judged(self, request: FillRequest) -> FillResult:
+        """Texts of one line, each compared with what follows the hole, unless only what is near it was read."""
+        began = time.monotonic()
+        found, cold = await self._generated(request)
+        return found if cold else await self._by_score(within(request, began), found)
 
     def _width(self, request: FillRequest) -> int:
         """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on."""
@@ -148,25 +162,25 @@ class LocalFiller:
         read = sum(len(stream.ids) for stream in built.context.streams)
         return FillResult(tuple(texts.values()), replace(_report(generations), prompt_tokens=read)), cold
 
-    async def _by_score(self, request: FillRequest, texts: tuple[Filled, ...]) -> tuple[Filled, ...]:
-        """What fits best first, if there are several and there is time; else as they come."""
-        if len(texts) < 2:
-            return texts
+    async def _by_score(self, request: FillRequest, found: FillResult) -> FillResult:
+        """The same with the text that fits best first, if there is time to know; else as it is."""
         try:
             async with asyncio.timeout(request.limits.deadline):
-                scores = await self.score(request, [one.text for one in texts])
+                scores = await self.score(request, [one.text for one in found.texts])
         except TimeoutError:
-            return texts
+            return found
         end = _following(request.suffix)
-        scored = (replace(one, score=self._fit(one, score, end)) for one, score in zip(texts, scores, strict=True))
-        return tuple(sorted(scored, key=lambda one: -(one.score or 0.0)))
+        scored = (self._fit(one, score, end) for one, score in zip(found.texts, scores, strict=True))
+        return replace(found, texts=tuple(sorted(scored, key=lambda one: -(one.score or 0.0))))
 
-    def _fit(self, one: Filled, score: Score, end: str) -> float:
-        """The score of a text, in which its own probability is half what the weights said that saw both sides, half
+    def _fit(self, one: Filled, score: Score, end: str) -> Filled:
+        """A text with its score, in which its own probability is half what the weights said that saw both sides, half
         what they say of it without the suffix, as of `end`, the lines that follow (training/LOG.md)."""
-        if not (self._heals and self.knows_the_end) or one.score is None:
-            return score.total
-        return score.total + SEEN * (one.score - score.without(end))
+        if not self._heals:
+            return replace(one, score=score.total)
+        alone = score.without(end)
+        seen = SEEN * (one.score - alone) if self.knows_the_end and one.score is not None else 0.0
+        return replace(one, score=score.total + seen, follows=score.total - alone)
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         # Weights that have seen both sides little or never say how well a text fits by what they think of the lines
@@ -182,6 +196,9 @@ class LocalFiller:
             Score(float(row.sum()), tuple(zip(self._spelled(middle), map(float, row), strict=True)))
             for middle, row in zip(middles, rows, strict=True)
         ]
+
+    def _count(self, text: str) -> int:
+        return len(self._tokens.encode(text))
 
     def length(self, request: FillRequest, text: str) -> int:
         """Tokens of a middle with this text, without an end: what `Limits.exact` counts."""
@@ -384,14 +401,6 @@ def _depth_below(request: FillRequest) -> int:
     """The depth of the first written line below the cursor's."""
     _, _, below = request.suffix.partition("\n")
     return next((width(line) for line in below.split("\n") if line.strip()), 0)
-
-
-def _within(request: FillRequest, began: float) -> FillRequest:
-    """The same with what is left of its time (`began`: monotonic seconds)."""
-    deadline = request.limits.deadline
-    if deadline is None:
-        return request
-    return replace(request, limits=replace(request.limits, deadline=max(0.0, began + deadline - time.monotonic())))
 
 
 def _following(suffix: str) -> str:

@@ -280,7 +280,7 @@ class TestHealing:
         assert await found("def f():\n", "\n        x\n") == usual | {"for"}
         assert await found("def f():\n", "\n    x\n") == usual
         assert await found("def f():\n", "\n            x\n") == usual, "two steps deeper"
-        assert await found("def f():\n", "\n        x\n", lines=0) == usual
+        assert "for" in await found("def f():\n", "\n        x\n", lines=0), "the first of several"
 
 
 class TestNumbers:
