@@ -134,7 +134,7 @@ def _read_config(folder: Path) -> ModelConfig:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise CheckpointError(f"No model in {folder}: config.json is missing. {REMEDY}") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}). {REMEDY}") from None
     if not isinstance(raw, dict):
         raise CheckpointError(f"{path} is not a model description. {REMEDY}")

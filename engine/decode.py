@@ -27,7 +27,7 @@ CHUNK = 64
 """Context tokens a forward may encode: what a cancellation waits for at most."""
 HEALED, MOST_HEALING = 0.02, 8
 """Share of the ways to write the end of the prefix again that may stay unknown, and forwards after which it may be
-more."""
+more: then the first way that comes to an end is enough."""
 OVERLAP = 8
 """Committed tokens that the next canvas takes back as drafts, so that both sides of the seam are edited together."""
 SMALL_CANVAS = 8
@@ -414,9 +414,11 @@ class _Run:
             return [Beam()]
         begun, written, total = [Beam()], list[Beam](), 0.0
         while begun and math.exp(begun[0].score) > HEALED * total and not self.late():
-            if written and self.cost.forwards >= MOST_HEALING:
+            long_enough = self.cost.forwards >= MOST_HEALING
+            if written and long_enough:
                 break
-            beam = begun.pop(0)
+            # Now any way to the end will do, and the longest is the nearest to it.
+            beam = begun.pop(_longest(begun) if long_enough else 0)
             (said,) = self._next(lease, [self.task.committed + beam.candidate.ids], heal(beam.candidate.ids))
             for one in (self._grown(beam, *answer) for answer in _ranked(said, 0, self.rules)):
                 (written if heal(one.candidate.ids) is None else begun).append(one)
@@ -500,6 +502,10 @@ class Beam:
     def meeting(self) -> Beam:
         """The same, ended where what follows begins."""
         return replace(self, candidate=replace(self.candidate, ended=True, met=True))
+
+
+def _longest(beams: Sequence[Beam]) -> int:
+    return max(range(len(beams)), key=lambda n: len(beams[n].candidate.ids))
 
 
 def _best(beams: Iterable[Beam]) -> list[Beam]:

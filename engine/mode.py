@@ -35,6 +35,23 @@ class Mode:
     revisit_blocks: int = 0
     lengths: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what cannot be meant: people write these values by hand, in a `config.json`."""
+        for name, (least, most) in _THRESHOLDS.items():
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and least <= value <= most) and not (name == "edit_threshold" and value is None):
+                raise ValueError(f"{name} is {value!r} and must be a number from {least} to {most}")
+        for name in ("max_post_steps", "block", "revisit_blocks"):
+            if type(value := getattr(self, name)) is not int or value < 0:
+                raise ValueError(f"{name} is {value!r} and must be a whole number, 0 or more")
+        for name in ("indel", "causal"):
+            if type(value := getattr(self, name)) is not bool:
+                raise ValueError(f"{name} is {value!r} and must be true or false")
+
+
+_THRESHOLDS = {"fill_threshold": (-1, 1), "edit_threshold": (0, 1), "sure": (0, 2)}
+"""What a threshold may be: -1 fills everything, and nothing is sure of 2."""
 
 SPEEDY = Mode("speedy", fill_threshold=0.5, edit_threshold=0.0)
 QUALITY = Mode("quality", fill_threshold=0.7, edit_threshold=0.5)

@@ -17,7 +17,7 @@ from typing import Any
 
 from engine.canvas import ABSENT, ControlIds
 from engine.checkpoint import CheckpointError, File, ModelConfig
-from engine.mode import Mode
+from engine.mode import Mode, Modes
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -73,7 +73,8 @@ def is_released(raw: Mapping[str, Any]) -> bool:
 
 def read(folder: Path, raw: Mapping[str, Any]) -> ReleasedConfig:
     """The description of a released checkpoint and its files. Raises CheckpointError with one sentence."""
-    name = str(raw.get("model_type", "")) or " ".join(map(str, raw.get("architectures", ())))
+    names = raw.get("architectures")
+    name = str(raw.get("model_type", "")) or " ".join(map(str, names if isinstance(names, list) else ()))
     family = FAMILIES.get(name)
     if family is None:
         code = ", and it never runs the code that a checkpoint brings along" if "auto_map" in raw else ""
@@ -87,8 +88,8 @@ def read(folder: Path, raw: Mapping[str, Any]) -> ReleasedConfig:
             config = _llada20(config)
         config = _with_ours(config, raw.get("redraft", {}))
         _check(config)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        told = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+    except (TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError) as error:
+        told = {KeyError: f"it has no {error}", ZeroDivisionError: "one of its sizes is 0"}.get(type(error), str(error))
         raise CheckpointError(f"{folder / 'config.json'} does not describe a {name} model: {told}. {REMEDY}") from None
     files = {file: File((folder / file).stat().st_size, "") for file in _files(folder)}
     return replace(config, name=folder.resolve().name, quantization=config.dtype, files=files)
@@ -148,6 +149,10 @@ class _Given:
         if type(value) is not int:
             raise TypeError(f"{key} is {value!r}, not a whole number")
         return value
+
+    def optional(self, key: str) -> int:
+        """0 where it is null or missing."""
+        return 0 if self.raw.get(key) is None else self.number(key)
 
     def real(self, key: str, default: float | None = None) -> float:
         value = self.raw.get(key, default)
@@ -251,17 +256,17 @@ def _llada(given: _Given) -> ReleasedConfig:
         input_emb_norm=False, weight_tying=False, scale_logits=False, block_group_size=1, multi_query_attention=None,
     )  # fmt: skip
     heads, hidden = given.number("n_heads"), given.number("d_model")
-    rows = given.raw.get("embedding_size") or given.number("vocab_size")
+    rows = given.optional("embedding_size") or given.number("vocab_size")
     return ReleasedConfig(
         name="",
         architecture="llada",
         layers=given.number("n_layers"),
         hidden=hidden,
         heads=heads,
-        kv_heads=given.raw.get("n_kv_heads") or heads,
+        kv_heads=given.optional("n_kv_heads") or heads,
         head_dim=hidden // heads,
-        mlp=given.raw.get("mlp_hidden_size") or hidden * given.number("mlp_ratio"),
-        vocab=int(rows),
+        mlp=given.optional("mlp_hidden_size") or hidden * given.number("mlp_ratio"),
+        vocab=rows,
         rope_theta=given.real("rope_theta", 10000.0),
         norm_eps=given.real("rms_norm_eps", 1e-5),
         context=given.number("max_sequence_length"),
@@ -296,7 +301,7 @@ def _llada_moe(given: _Given) -> ReleasedConfig:
         count=given.number("num_experts"),
         per_token=given.number("num_experts_per_tok"),
         hidden=given.number("expert_intermediate_size"),
-        shared=given.raw.get("shared_expert_intermediate_size") or 0,
+        shared=given.optional("shared_expert_intermediate_size"),
         biased=bool(given.raw.get("moe_router_enable_expert_bias")),
     )
     rotated = given.raw.get("partial_rotary_factor") or 1
@@ -391,8 +396,11 @@ def _with_ours(config: ReleasedConfig, ours: Any) -> ReleasedConfig:
         if mode not in ("speedy", "quality") or not settings.keys() <= known:
             raise ValueError(f"modes may set {', '.join(sorted(known))} of speedy and quality")
         modes.setdefault(mode, {}).update(settings)
+    Modes.of(canvas_trained=True, editing_trained=True, overrides=modes)
     editing = ours.get("editing", config.editing_trained)
-    return replace(config, prompt=prompt, editing_trained=bool(editing), modes=modes)
+    if not isinstance(editing, bool):
+        raise ValueError(f"editing is {editing!r} and must be true or false")
+    return replace(config, prompt=prompt, editing_trained=editing, modes=modes)
 
 
 def _check(config: ReleasedConfig) -> None:
@@ -405,6 +413,8 @@ def _check(config: ReleasedConfig) -> None:
         raise ValueError(f"{config.heads} heads cannot share {config.kv_heads} keys")
     if not 0 < config.rotary <= config.head_dim or config.rotary % 2:
         raise ValueError(f"{config.rotary} of {config.head_dim} dimensions cannot be rotated in pairs")
+    if config.control.mask == config.control.eom:
+        raise ValueError(f"token {config.control.mask} is its mask and its end; mask_token_id and eos_token_id differ")
     outside = [i for i in config.control.never_text if i >= config.vocab]
     if outside:
         raise ValueError(f"token {max(outside)} lies outside its vocabulary of {config.vocab}; mask_token_id and "

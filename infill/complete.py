@@ -12,7 +12,7 @@ from itertools import chain, islice
 from operator import itemgetter
 
 from infill import context, manners, rank, site, slips, trim
-from infill.document import Snapshot
+from infill.document import Snapshot, line_ending
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.memo import Memo
@@ -222,6 +222,7 @@ class Completer:
         max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
+        Its lines end as those of the two sides do.
         """
         whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
         before, after = _lf(prefix), "\n" * whole_lines + _lf(suffix)
@@ -247,8 +248,10 @@ class Completer:
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, at, at, "", here, lines or max_tokens)
         texts = _fitting(around if typing else around.between(), result.texts, trim.trim if typing else trim.fit)
-        end = "\n" * whole_lines
-        return replace(result, texts=tuple(replace(one, text=one.text.removesuffix(end) + end) for one in texts))
+        end, newline = "\n" * whole_lines, line_ending(prefix + suffix)
+        whole = (one.text.removesuffix(end) + end for one in texts)
+        said = (replace(one, text=text.replace("\n", newline)) for one, text in zip(texts, whole, strict=True))
+        return replace(result, texts=tuple(said))
 
     def warm(
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS

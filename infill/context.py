@@ -40,8 +40,9 @@ _QUOTED = re.compile(r"""["'<]([^"'<>\n]+)["'>]""")
 _PYTHON_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _PYTHON_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]+)", re.MULTILINE)
 _SCRIPT = re.compile(
-    r"""^(?:import|export)\b[^;"']*?["']([^"'\n]+)|\b(?:require|import)\(\s*["']([^"'\n]+)""", re.MULTILINE
+    r"""^(?:import|export)\b[^;"'=:()]*["']([^"'\n]+)|\b(?:require|import)\(\s*["']([^"'\n]+)""", re.MULTILINE
 )
+"""What an `export` defines, a type, a value, a function, has one of these marks before it has a quote."""
 _GO = re.compile(r"^import\s*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
 _INCLUDE = re.compile(r"""^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)""", re.MULTILINE)
 _RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(use|mod)\s+([^;{]+)", re.MULTILINE)

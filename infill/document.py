@@ -159,9 +159,7 @@ class Snapshot:
     @cached_property
     def newline(self) -> str:
         """The document's dominant line ending; LF when it has none."""
-        both = self.text.count("\r\n")
-        counts = {"\n": self.text.count("\n") - both, "\r\n": both, "\r": self.text.count("\r") - both}
-        return max(counts, key=lambda ending: counts[ending])
+        return line_ending(self.text)
 
     def settled(self, offset: int) -> int:
         """The offset, or the one before CR where it stands between CR and LF (LSP knows no position there)."""
@@ -210,6 +208,13 @@ class Snapshot:
 
 def _whole(snapshot: Snapshot) -> Syntax | None:
     return Syntax.of(language(snapshot.language), snapshot.text, 0, len(snapshot.text))
+
+
+def line_ending(text: str) -> str:
+    """The dominant line ending of a text; LF when it has none."""
+    both = text.count("\r\n")
+    counts = {"\n": text.count("\n") - both, "\r\n": both, "\r": text.count("\r") - both}
+    return max(counts, key=lambda ending: counts[ending])
 
 
 def path_of(uri: str) -> str:

@@ -7,10 +7,13 @@ the other fails (`FallbackFiller`): token ids and logits stay on the filler's si
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Protocol
+
+TOKENS_MOST = 1024
+"""Tokens that a caller may ask for: the embedded model has positions for twice as many behind a full prefix."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class Filled:
     confidence: calibrated probability that the text is right, or None on a model without calibration.
     finished: False when the deadline or a limit cut it short.
     follows: the part of the score that is of the lines after the hole, or None when they were not looked at.
+    goes_on: it ends because no more lines were wanted: after it the model began another.
     """
 
     text: str
@@ -104,6 +108,7 @@ class Filled:
     confidence: float | None
     finished: bool
     follows: float | None = None
+    goes_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,14 @@ class FillResult:
 
     texts: tuple[Filled, ...]
     report: FillReport = field(default_factory=FillReport)
+
+
+def distinct(texts: Iterable[Filled]) -> tuple[Filled, ...]:
+    """Each text once, as it came first."""
+    found: dict[str, Filled] = {}
+    for one in texts:
+        found.setdefault(one.text, one)
+    return tuple(found.values())
 
 
 class FillError(Exception):

@@ -1,8 +1,9 @@
 """Several lines, one after the other, for weights that write left to right.
 
 Among whole texts a search finds short ones, because a text only gets less probable as it grows. So each line is looked
-for as if it alone were wanted, behind the likeliest text so far. Of all these texts, whatever their length, that one
-wins behind which the lines after the hole are probable enough for what it costs (training/LOG.md).
+for as if it alone were wanted, behind the likeliest text so far after which the model began another. Of all these
+texts, whatever their length, that one wins behind which the lines after the hole are probable enough for what it costs
+(training/LOG.md).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
-from infill.filler import Filled, FillRequest, FillResult, Slot, Step, within
+from infill.filler import Filled, FillRequest, FillResult, Slot, Step, distinct, within
 
 OneLine = Callable[[FillRequest], Awaitable[FillResult]]
 """Texts of one line, best first, and what follows each of them if there was time to look."""
@@ -22,24 +23,25 @@ async def line_by_line(request: FillRequest, one_line: OneLine, count: Callable[
     began = time.monotonic()
     found = await one_line(_one_line(request, request.limits.tokens))
     texts, report = _best(found.texts), found.report
-    last = _likeliest(texts)
+    last = _to_go_on(texts)
     while last is not None and (room := _room(request, last, count)) > 0:
         lines = await one_line(_one_line(_behind(last, request, began), room))
         report += lines.report
         longer = [_joined(last, line) for line in lines.texts if line.follows is not None]
         texts, before = _best([*texts, *longer]), texts[0]
-        last = _likeliest(longer) if texts[0] is not before else None
+        last = _to_go_on(longer) if texts[0] is not before else None
     kept = count(texts[0].text) if texts else 0
-    return FillResult(tuple(texts), replace(report, tokens=kept, prompt_tokens=found.report.prompt_tokens))
+    return FillResult(distinct(texts), replace(report, tokens=kept, prompt_tokens=found.report.prompt_tokens))
 
 
 def _best(texts: Iterable[Filled]) -> list[Filled]:
     return sorted(texts, key=lambda one: -(one.score or 0.0))
 
 
-def _likeliest(texts: Sequence[Filled]) -> Filled | None:
-    """The text most likely to be right by itself; of weights that cannot tell, the best."""
-    return max(texts, key=lambda one: (one.confidence or 0.0, one.score or 0.0), default=None)
+def _to_go_on(texts: Sequence[Filled]) -> Filled | None:
+    """Of the texts after which the model began another line the likeliest; of weights that cannot tell, the best."""
+    going = [one for one in texts if one.goes_on]
+    return max(going, key=lambda one: (one.confidence or 0.0, one.score or 0.0), default=None)
 
 
 def _one_line(request: FillRequest, tokens: int) -> FillRequest:
@@ -50,7 +52,7 @@ def _room(request: FillRequest, text: Filled, count: Callable[[str], int]) -> in
     """Tokens that a line behind this text may have; 0 where none may follow, or nobody knows whether it would fit."""
     limits = request.limits
     full = 0 < limits.lines <= text.text.count("\n") + 1
-    return 0 if full or not text.finished or text.follows is None else limits.tokens - count(text.text)
+    return 0 if full or text.follows is None else limits.tokens - count(text.text)
 
 
 def _behind(text: Filled, request: FillRequest, began: float) -> FillRequest:
@@ -78,4 +80,5 @@ def _joined(text: Filled, line: Filled) -> Filled:
         None if text.confidence is None or line.confidence is None else text.confidence * line.confidence,
         line.finished,
         line.follows,
+        line.goes_on,
     )

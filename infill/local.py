@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
 from infill import prompt
 from infill.confidence import Beta
-from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot, within
+from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
 from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
 from infill.line_by_line import line_by_line
@@ -125,6 +125,7 @@ class LocalFiller:
             return await line_by_line(request, self._judged, self._count)
         began = time.monotonic()
         found, cold = await self._generated(request)
+        found = replace(found, texts=distinct(found.texts))
         settled = request.draft is not None or len(found.texts) < 2 or (_hurried(request) and _sure(found.texts))
         return found if cold or settled else await self._by_score(within(request, began), found)
 
@@ -135,10 +136,12 @@ class LocalFiller:
         return several and self._heals and not _rest(request) and self._width(request) > 1
 
     async def _judged(self, request: FillRequest) -> FillResult:
-        """Texts of one line, each compared with what follows the hole, unless only what is near it was read."""
+        """Texts of one line, each compared with what follows the hole, unless only what is near it was read or the
+        likeliest surely is all that there is."""
         began = time.monotonic()
         found, cold = await self._generated(request)
-        return found if cold else await self._by_score(within(request, began), found)
+        settled = _hurried(request) and _sure(found.texts) and not found.texts[0].goes_on
+        return found if cold or settled else await self._by_score(within(request, began), found)
 
     def _width(self, request: FillRequest) -> int:
         """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on."""
@@ -148,29 +151,35 @@ class LocalFiller:
         return max(request.alternatives, width if one_line else min(width, SEVERAL_LINES))
 
     async def _generated(self, request: FillRequest) -> tuple[FillResult, bool]:
-        """What the engine makes of it, and whether only what is near the cursor was read."""
+        """What the engine makes of it, and whether only what is near the cursor was read. A text may come twice: as all
+        that there is, and with another line begun after it."""
         built = self._prompt(request)
-        generations = await asyncio.gather(*(self._job(request, task) for task in self._tasks(request, built)))
+        generations = await asyncio.gather(
+            *(self._job(request, task, built.hole) for task in self._tasks(request, built))
+        )
         cold = any(generation.cold for generation in generations)
         if cold:
             self.engine.warm(built.context)
-        texts: dict[str, Filled] = {}
-        for generation in generations:
-            for candidate in generation.candidates:
-                filled = self._filled(candidate, generation, request, built.hole)
-                texts.setdefault(filled.text, filled)
+        texts = [
+            self._filled(candidate, generation, request, built.hole)
+            for generation in generations
+            for candidate in generation.candidates
+        ]
         read = sum(len(stream.ids) for stream in built.context.streams)
-        return FillResult(tuple(texts.values()), replace(_report(generations), prompt_tokens=read)), cold
+        shown = next((one.ids for generation in generations for one in generation.candidates), ())
+        kept = len(shown) if request.limits.exact else self._written(shown, built.hole.healed)
+        return FillResult(tuple(texts), replace(_report(generations), tokens=kept, prompt_tokens=read)), cold
 
     async def _by_score(self, request: FillRequest, found: FillResult) -> FillResult:
         """The same with the text that fits best first, if there is time to know; else as it is."""
         try:
             async with asyncio.timeout(request.limits.deadline):
-                scores = await self.score(request, [one.text for one in found.texts])
+                once = [one.text for one in distinct(found.texts)]
+                scores = dict(zip(once, await self.score(request, once), strict=True))
         except TimeoutError:
             return found
         end = _following(request.suffix)
-        scored = (self._fit(one, score, end) for one, score in zip(found.texts, scores, strict=True))
+        scored = (self._fit(one, scores[one.text], end) for one in found.texts)
         return replace(found, texts=tuple(sorted(scored, key=lambda one: -(one.score or 0.0))))
 
     def _fit(self, one: Filled, score: Score, end: str) -> Filled:
@@ -225,7 +234,7 @@ class LocalFiller:
                 committed=committed,
                 mode=request.mode,
                 alternatives=several,
-                max_tokens=limits.tokens,
+                max_tokens=limits.tokens + (0 if committed or limits.exact else self._count(healed)),
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
                 heal=None if committed or not healed else self._heal(request, healed),
@@ -339,12 +348,24 @@ class LocalFiller:
         """Code points before each token and after the last; a character's tokens end where it does."""
         return [len(self._tokens.decode(ids[:n])) for n in range(len(ids) + 1)]
 
-    async def _job(self, request: FillRequest, task: Task) -> Generation:
+    async def _job(self, request: FillRequest, task: Task, hole: prompt.Hole) -> Generation:
         on_step = request.on_step
         tell = None if on_step is None else lambda step: on_step(self._told(step, request))
         generation = await asyncio.wrap_future(self.engine.generate(task, _priority(request), tell))
-        kept = [replace(one, ids=(*task.committed, *one.ids)) for one in generation.candidates]
-        return replace(generation, candidates=tuple(kept))
+        whole = (replace(one, ids=(*task.committed, *one.ids)) for one in generation.candidates)
+        return replace(generation, candidates=tuple(self._cut(one, request, hole.healed) for one in whole))
+
+    def _cut(self, candidate: Candidate, request: FillRequest, healed: str) -> Candidate:
+        """No more of the answer's tokens than are wanted."""
+        over = self._written(candidate.ids, healed) - request.limits.tokens
+        if over <= 0 or request.limits.exact or request.draft is not None:
+            return candidate
+        return Candidate(candidate.ids[:-over], candidate.probs[:-over], ended=False)
+
+    def _written(self, ids: Sequence[int], healed: str) -> int:
+        """Tokens of the answer: those that only write the end of the prefix again are none of it."""
+        again = takewhile(lambda n: len(self._tokens.decode(ids[:n])) <= len(healed), range(1, len(ids) + 1))
+        return len(ids) - sum(1 for _ in again)
 
     def _filled(self, candidate: Candidate, generation: Generation, request: FillRequest, hole: prompt.Hole) -> Filled:
         text = prompt.read(self._tokens, candidate.ids, hole)
@@ -359,7 +380,7 @@ class LocalFiller:
         confidence = self._calibration(math.prod(probs)) if self._calibration is not None else None
         # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
         score = sum(math.log(max(p, 1e-9)) for p in probs) if generation.mode == "causal" else None
-        return Filled(text, score, confidence, candidate.ended or enough)
+        return Filled(text, score, confidence, candidate.ended or enough, goes_on=enough)
 
     def _told(self, step: Step, request: FillRequest) -> TextStep:
         """A step of the engine as text, for traces and progress."""
@@ -426,9 +447,7 @@ def _priority(request: FillRequest) -> Priority:
 def _report(generations: Sequence[Generation]) -> FillReport:
     """The cost of all tasks of one request together; the note and mode of the first."""
     costs = [generation.cost for generation in generations]
-    shown = [generation.candidates[0].ids for generation in generations if generation.candidates]
     return FillReport(
-        tokens=len(shown[0]) if shown else 0,
         forwards=sum(cost.forwards for cost in costs),
         context_forwards=sum(cost.context_forwards for cost in costs),
         context_tokens=sum(cost.context_tokens for cost in costs),

@@ -50,8 +50,12 @@ LONGEST_PATH = 128
 CHARS_PER_TOKEN = 8
 """More characters than this a token are never looked at: a bound on what is tokenized, not on what is kept."""
 
-_LAST_WORD = re.compile(r"(?:\s*\n|[ ]?(?:[^\W\d_]{1,24}|\d|(?:[^\w\s]|_){1,24})|\s)\Z")
-"""What byte-level BPE takes as one word at the end of a text before it looks for tokens; a digit is one by itself."""
+_LAST_WORD = re.compile(r"(?:(?:[^\S\n]*\n){1,3}|[ ]?(?:[^\W\d_]{1,24}|\d|(?:[^\w\s]|_){1,24})|\s)\Z")
+"""What byte-level BPE takes as one word at the end of a text before it looks for tokens; a digit is one by itself. Of
+many line ends the last three are enough: two blank lines, as before a function."""
+HEALED_MOST = 4
+"""Tokens that are written again at most. A word of other letters than English ones has many, and its ways to be written
+again are more than anybody can look at."""
 PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST, PLAIN_SNIPPETS_MOST = 1536, 384, 512
 """Tokens of the plain forms: some 2,400 together with what stands around them."""
 PLAIN_NEARBY_SUFFIX = 64
@@ -149,7 +153,7 @@ def build(
         )
     boundary = safe_boundary(prefix)
     body, tail = prefix[:boundary], prefix[boundary:]
-    healed = last_word(tail) if heal else ""
+    healed = _last_tokens(tokens, last_word(tail)) if heal else ""
     end = tokens.encode(tail.removesuffix(healed))[-PREFIX_MOST // 2 :]
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
     head = [control.prefix, *tokens.encode(short_path(path) + "\n")]
@@ -276,6 +280,12 @@ def last_word(tail: str) -> str:
     follows (of eight, seven are a token, and the eighth begins ` return`)."""
     found = _LAST_WORD.search(tail)
     return found.group() if found else ""
+
+
+def _last_tokens(tokens: Tokens, word: str) -> str:
+    """What HEALED_MOST tokens at the end of a word stand for, and the whole of a character that they begin within."""
+    ids = tokens.encode(word)
+    return word[len(tokens.decode(ids[:-HEALED_MOST])) :]
 
 
 def short_path(path: str) -> str:

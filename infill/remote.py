@@ -195,11 +195,11 @@ def _json(body: bytes) -> object:
 
 
 def _tokens(answer: object) -> int:
-    """What the answer says of its own length; 0 when it says nothing."""
+    """What the answer says of its own length; 0 when it says nothing that can be true."""
     told = answer if isinstance(answer, dict) else {}
     usage = told.get("usage")
     count = usage.get("completion_tokens") if isinstance(usage, dict) else told.get("tokens_predicted")
-    return count if isinstance(count, int) else 0
+    return count if isinstance(count, int) and 0 <= count <= LARGEST else 0
 
 
 def _retry_after(value: str) -> float | None:

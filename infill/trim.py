@@ -267,7 +267,7 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
 
 
 def not_the_suffix_again(text: str, around: Around) -> str | None:
-    """No lines at its end that come next in the document."""
+    """No lines at its end that come next in the document, however often it says them."""
     lines = text.split("\n")
     whole = [around.prefix_line + lines[0], *lines[1:]]
     said = [line for line in whole if line.strip()]
@@ -277,7 +277,7 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
         again = all(line.strip() == other.strip() and width(line) <= width(other) for line, other in pairs)
         if again and any(_same(line, other) for line, other in pairs):
             kept = [n for n, line in enumerate(whole) if line.strip()][: len(said) - count]
-            return "\n".join(lines[: kept[-1] + 1]) if kept else None
+            return not_the_suffix_again("\n".join(lines[: kept[-1] + 1]), around) if kept else None
     return text
 
 

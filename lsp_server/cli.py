@@ -25,6 +25,9 @@ COMMANDS = {
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command. Returns 0, 1 when it failed (one sentence on stderr says why), 2 for wrong usage."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     given = parser(arguments).parse_args(arguments)

@@ -200,7 +200,8 @@ def remote_of(choice: Choice) -> Remote | None:
 
     address = urlsplit(choice.remote_url)
     key = _key(address.netloc)
-    if key and address.scheme == "http" and not is_loopback(address.hostname or ""):
+    met_first = (urlsplit(choice.remote_proxy) if choice.remote_proxy else address).hostname or ""
+    if key and address.scheme == "http" and not (is_loopback(address.hostname or "") and is_loopback(met_first)):
         raise UserError(
             f"the key for {address.netloc} would travel unencrypted; make redraft.remote.url an https address, or "
             "take the key away."

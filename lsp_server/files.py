@@ -30,7 +30,8 @@ class SourceFile:
         """Raises UserError for whatever is no readable UTF-8 text file of at most 10 MB."""
         path = Path(name)
         try:
-            raw = path.read_bytes()
+            with path.open("rb") as stream:
+                raw = stream.read(MOST_BYTES + 1)
         except FileNotFoundError:
             raise UserError(f"there is no file {name}; check the path.") from None
         except IsADirectoryError:
@@ -38,9 +39,7 @@ class SourceFile:
         except OSError as error:
             raise UserError(f"{name} cannot be read ({error.strerror}); check its permissions.") from None
         if len(raw) > MOST_BYTES:
-            raise UserError(
-                f"{name} has {len(raw):,} bytes and redraft reads at most {MOST_BYTES:,}; use a smaller file."
-            )
+            raise UserError(f"{name} is too large: redraft reads at most {MOST_BYTES:,} bytes; use a smaller file.")
         if b"\0" in raw:
             raise UserError(f"{name} is a binary file; name a text file.")
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -154,7 +155,9 @@ def test_a_wrong_place_is_one_sentence(
 
 def test_a_huge_file_is_one_sentence(redraft: Run, script: Script, tmp_path: Path) -> None:
     (tmp_path / "huge.py").write_text("x" * 10_000_001)
-    assert "at most 10,000,000" in one_sentence(redraft("complete", "huge.py:1:1", "--model", script([("x", "y")])))
+    for file in ("huge.py", *filter(os.path.exists, ["/dev/zero"])):
+        ran = redraft("complete", f"{file}:1:1", "--model", script([("x", "y")]))
+        assert "at most 10,000,000" in one_sentence(ran)
 
 
 def test_an_unknown_language_is_plain_text(redraft: Run, script: Script, tmp_path: Path) -> None:
@@ -289,6 +292,16 @@ def test_a_diff_has_the_lines_that_patch_counts(redraft: Run, script: Script, tm
     ]
 
 
+@pytest.mark.skipif(shutil.which("patch") is None, reason="there is no patch")
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_a_diff_of_the_first_lines_can_be_applied(redraft: Run, script: Script, tmp_path: Path, mark: bytes) -> None:
+    path = tmp_path / "mean.py"
+    path.write_bytes(mark + BROKEN.encode())
+    diff = redraft("fix", "mean.py:3", "--model", script(REPAIR)).stdout
+    subprocess.run(["patch", "-p0"], input=diff.encode(), cwd=tmp_path, check=True, capture_output=True)
+    assert path.read_bytes() == mark + FIXED.encode()
+
+
 def test_fix_looks_at_every_line_of_a_long_range(redraft: Run, script: Script, tmp_path: Path) -> None:
     """A repair looks at twelve lines."""
     (tmp_path / "mean.py").write_text(BROKEN.replace("    total =", "    # the sum first\n" * 10 + "    total ="))
@@ -331,6 +344,21 @@ def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(redraft: Run, sc
     assert found[0]["completion"] == found[8]["completion"] == "a + b"
     assert "Traceback" not in ran.stderr
     assert ran.returncode == 1
+
+
+def test_fill_ends_lines_as_the_sides_do(redraft: Run, script: Script) -> None:
+    asked = {"prefix": "def f(a):\r\n", "suffix": "    return c\r\n", "language": "python"}
+    ran = redraft("fill", "--model", script([("def f(a):\n", "    b = a\n    c = b")]), stdin=json.dumps(asked))
+    assert answers(ran)[0]["completion"] == "    b = a\r\n    c = b\r\n"
+
+
+def test_fill_says_whether_it_was_the_limit_that_left_nothing(redraft: Run, script: Script) -> None:
+    lines = [json.dumps({"prefix": "x = ", "suffix": "\n", "max_tokens": most}) for most in (2, 64, 5000)]
+    model = script([("x = ", '(("never closed')])
+    cut, free, beyond = answers(redraft("fill", "--model", model, stdin="\n".join(lines)))
+    assert (cut["completion"], cut["finished"], "max_tokens" in cut["reason"]) == ("", False, True)
+    assert "max_tokens" not in free["reason"]
+    assert "give 1 to 1024" in beyond["error"]
 
 
 def test_fill_touches_no_secrets(redraft: Run, script: Script) -> None:
@@ -384,6 +412,14 @@ def test_fill_fix_refuses_a_range_outside_the_text(redraft: Run, script: Script,
 
 
 # ---- doctor, lsp
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_closed_stream_is_one_that_says_and_hears_nothing(sums: Path, script: Script, closed: str) -> None:
+    """As those who start a server in the background may leave it."""
+    command = f"exec {REDRAFT} complete {sums}:2:12 --model '{script([('return ', 'a + b')])}' {closed}"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=300, check=False)
+    assert (ran.returncode, ran.stderr, "a + b" in ran.stdout) == (0, "", closed != ">&-")
 
 
 def test_doctor_finds_a_missing_model(redraft: Run) -> None:

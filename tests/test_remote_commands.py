@@ -97,6 +97,11 @@ def test_a_key_does_not_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> N
     assert KEY not in str(raised.value)
     for url in (NEAR, "http://localhost:1/v1", "http://[::1]:1/v1", "https://gpu.example/v1"):
         assert key_for(url) == KEY
+    through = "http://192.0.2.2:3128"
+    with pytest.raises(UserError, match="would travel unencrypted"):
+        compose.remote_of(Choice(remote_url=NEAR, remote_proxy=through))
+    for url, proxy in (("https://gpu.example/v1", through), (NEAR, "http://127.0.0.1:3128")):
+        assert (remote := compose.remote_of(Choice(remote_url=url, remote_proxy=proxy))) and remote.key == KEY
 
 
 # ---- the commands

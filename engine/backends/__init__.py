@@ -18,7 +18,11 @@ from engine.stream_denoiser import StreamDenoiser
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 CACHED_TOKENS = 2048
-"""Encoded context kept beside what is in use: two or three files."""
+"""Encoded context kept beside what is in use: two or three files of the embedded model's streams."""
+CACHED_PROMPTS = 3
+"""Whole prompts that are kept for models which read plain text."""
+PLAIN_TOKENS = 2816
+"""Tokens of the longest of those (`infill/prompt.py`), with what stands around its pieces."""
 
 
 def usual(checkpoint: Checkpoint) -> str:
@@ -76,12 +80,15 @@ def _limit(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def denoiser(forward: Forward, cached_tokens: int = CACHED_TOKENS) -> Denoiser[Any]:
+def denoiser(forward: Forward, cached_tokens: int | None = None) -> Denoiser[Any]:
     """What caches and predicts with these weights: it follows from who sees whom in them.
 
-    cached_tokens: encoded context that is kept beside what is in use.
+    cached_tokens: encoded context that is kept beside what is in use; None: what is usual for such weights.
     """
-    config, cache_bytes = forward.config, cached_tokens * int(forward.new_kv(1).nbytes)
+    config = forward.config
+    released = isinstance(config, ReleasedConfig)
+    usual_tokens = CACHED_PROMPTS * PLAIN_TOKENS if released else CACHED_TOKENS
+    cache_bytes = (usual_tokens if cached_tokens is None else cached_tokens) * int(forward.new_kv(1).nbytes)
     if not isinstance(config, ReleasedConfig):
         return StreamDenoiser(forward, config.control, cache_bytes)
     if config.block:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine.backends import shards
-from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig
+from engine.checkpoint import REMEDY, Checkpoint, CheckpointError, ModelConfig
 from engine.forward import TOP_K, Output, Rows, check
 from engine.models.compact import CompactModel
 from engine.models.layers import Decoder
@@ -42,7 +43,12 @@ class TorchForward:
         if dtype not in ("auto", "float32"):
             raise CheckpointError(f"The weights of {checkpoint.config.name} run in float32 on torch, not in {dtype}.")
         model = CompactModel(checkpoint.config)
-        model.load_state_dict(load_file(checkpoint.path("model.safetensors"), device=device), assign=True)
+        path = checkpoint.path("model.safetensors")
+        try:
+            model.load_state_dict(load_file(path, device=device), assign=True)
+        except (SafetensorError, RuntimeError) as error:
+            told = " ".join(str(error).split())[:200]
+            raise CheckpointError(f"{path} does not hold the weights of config.json ({told}). {REMEDY}") from None
         return cls(model)
 
     @classmethod

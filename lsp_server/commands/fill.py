@@ -21,7 +21,7 @@ from infill import manners
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.edits import apply
-from infill.filler import FillResult
+from infill.filler import TOKENS_MOST, Filled, FillReport
 from infill.languages import language_of_path
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
@@ -75,11 +75,11 @@ async def _answer(completer: Completer, line: bytes, mode: str, fix: bool) -> di
 async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> dict[str, Any]:
     path = _field(asked, "path", str, "")
     most = _field(asked, "max_tokens", int, 64)
-    if most < 1:
-        raise ValueError(f"max_tokens is {most}: give 1 or more")
+    if not 1 <= most <= TOKENS_MOST:
+        raise ValueError(f"max_tokens is {most}: give 1 to {TOKENS_MOST}")
     prefix, suffix = _text(_field(asked, "prefix", str)), _text(_field(asked, "suffix", str, ""))
     if denied := manners.denied(path, prefix + suffix):
-        return _completion(FillResult(()), denied)
+        return _completion(None, FillReport(), reason=denied)
     result = await completer.fill(
         prefix,
         suffix,
@@ -89,19 +89,22 @@ async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> di
         max_tokens=most,
         deadline=Preferences().deadline if mode == "auto" else None,
     )
-    return _completion(result, "" if result.texts else "the model has nothing to say")
+    if result.texts:
+        return _completion(result.texts[0], result.report)
+    if result.report.tokens >= most:
+        return _completion(None, result.report, reason="max_tokens cut the text short before it could stand", cut=True)
+    return _completion(None, result.report, reason="the model has nothing to say")
 
 
-def _completion(result: FillResult, reason: str) -> dict[str, Any]:
-    """reason: why there is no text."""
-    best = result.texts[0] if result.texts else None
+def _completion(best: Filled | None, report: FillReport, *, reason: str = "", cut: bool = False) -> dict[str, Any]:
+    """reason: why there is no text. cut: it was one of the limits."""
     return {
         "completion": best.text if best else "",
-        "ms": round(result.report.ms, 1),
-        "forwards": result.report.forwards,
-        "tokens": result.report.tokens,
+        "ms": round(report.ms, 1),
+        "forwards": report.forwards,
+        "tokens": report.tokens,
         "score": best.score if best else None,
-        "finished": best.finished if best else True,
+        "finished": best.finished if best else not cut,
         "reason": reason,
     }
 

@@ -21,7 +21,7 @@ from infill.region import parts
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
-from lsp_server.files import SourceFile, line_span, place_of, split_place
+from lsp_server.files import BOM, SourceFile, line_span, place_of, split_place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +103,8 @@ async def _repair(
 
 def _diff(source: SourceFile, after: str) -> str:
     # Not splitlines: `patch` knows no line ends but LF, and files have form feeds in them.
-    before, now = (io.StringIO(text, newline="\n").readlines() for text in (source.snapshot.text, after))
+    mark = "\ufeff" if source.raw.startswith(BOM) else ""
+    before, now = (io.StringIO(mark + text, newline="\n").readlines() for text in (source.snapshot.text, after))
     lines = difflib.unified_diff(before, now, str(source.path), str(source.path))
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 

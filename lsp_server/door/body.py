@@ -16,7 +16,7 @@ B = TypeVar("B", bound=Struct)
 Several = Annotated[int, Meta(ge=1, le=N_MOST, description="How many distinct texts are wanted.")]
 Tokens = Annotated[int, Meta(ge=0, description="The most tokens of a text; 0 reads the prompt and writes nothing.")]
 TokensOrAny = Annotated[int, Meta(ge=-2, description="As above; negative leaves it to the server.")]
-Milliseconds = Annotated[float, Meta(ge=0, le=600_000)]
+Milliseconds = Annotated[float, Meta(le=600_000, description="None where it is not above 0.")]
 Stop = Annotated[str | list[str], Meta(description="The text ends before the first of these.")]
 Stream = Annotated[bool, Meta(description="Answer in events, a line of text each.")]
 

@@ -89,8 +89,9 @@ class Text:
     stopped: str = ""
 
     def until(self, stops: tuple[str, ...]) -> Text:
-        """Cut before the first of these texts."""
-        found = [(at, stop) for stop in stops if stop and (at := self.text.find(stop)) >= 0]
+        """Cut before the first of these texts, however its lines end here."""
+        spelled = [(stop.replace("\n", ending), stop) for stop in stops if stop for ending in ("\n", "\r\n", "\r")]
+        found = [(at, stop) for spelling, stop in spelled if (at := self.text.find(spelling)) >= 0]
         if not found:
             return self
         at, stop = min(found)

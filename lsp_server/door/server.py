@@ -15,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from infill.complete import Completer
 from lsp_server.door.app import Door, application
+from lsp_server.door.guard import BODY_SECONDS
 from lsp_server.door.line import LONGEST
 from lsp_server.errors import UserError
 
@@ -28,9 +29,20 @@ IDLE_SECONDS = LONGEST + 15
 
 class Patient(H11Protocol):
     """HTTP/1.1 that gives a reader READER_SECONDS for each time that it lets the connection fill up, then hangs up: an
-    answer that nobody reads must not stay in memory."""
+    answer that nobody reads must not stay in memory. And a client BODY_SECONDS for its first request: who asks nothing
+    must not keep a place."""
 
     _stuck: asyncio.TimerHandle | None = None
+    _silent: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._silent = self.loop.call_later(BODY_SECONDS, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None:
+            self._spoken()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -42,12 +54,18 @@ class Patient(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._relax()
+        self._spoken()
         super().connection_lost(exc)
 
     def _relax(self) -> None:
         if self._stuck is not None:
             self._stuck.cancel()
             self._stuck = None
+
+    def _spoken(self) -> None:
+        if self._silent is not None:
+            self._silent.cancel()
+            self._silent = None
 
 
 class Server(uvicorn.Server):
@@ -67,10 +85,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=128)
-    except OSError as error:
-        raise UserError(
-            f"cannot listen on {host}:{port} ({error.strerror}); choose another --host or --port."
-        ) from None
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "that is no host's name"
+        raise UserError(f"cannot listen on {host}:{port} ({reason}); choose another --host or --port.") from None
 
 
 def run(door: Door, listener: socket.socket, load: Callable[[], Completer], ready: Callable[[], None]) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from infill.filler import TOKENS_MOST
 from lsp_server.session import Session
 from lsp_server.settings import MODES
 
 METHOD = "redraft/fill"
-
-_TOKENS_MOST = 1024
 
 
 async def fill(session: Session, params: Any) -> dict[str, Any]:
@@ -62,7 +61,7 @@ def _read(params: Any) -> dict[str, Any]:
     return {
         **read,
         "mode": mode,
-        "max_tokens": _whole(params, "maxTokens", 1, _TOKENS_MOST, default=64),
+        "max_tokens": _whole(params, "maxTokens", 1, TOKENS_MOST, default=64),
         "max_lines": _whole(params, "maxLines", 0, 1000, default=0),
         "deadline": deadline / 1000 or None,
     }

@@ -96,6 +96,10 @@ def test_another_version(folder: Path, key: str) -> None:
         lambda raw: raw["files"].update({"model.onnx": 3}),
         lambda raw: raw.update(modes={"speedy": {"bold": 1}}),
         lambda raw: raw.update(modes={"speedy": 1}),
+        lambda raw: raw.update(modes={"speedy": {"fill_threshold": "0.95"}}),
+        lambda raw: raw.update(modes={"speedy": {"edit_threshold": 7}}),
+        lambda raw: raw.update(modes={"quality": {"max_post_steps": 1.5}}),
+        lambda raw: raw.update(modes={"quality": {"indel": "no"}}),
     ],
 )
 def test_a_description_that_makes_no_sense(folder: Path, edit: Change) -> None:
@@ -103,7 +107,7 @@ def test_a_description_that_makes_no_sense(folder: Path, edit: Change) -> None:
     assert "not a valid model description" in refused(folder)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "\x00"])
+@pytest.mark.parametrize("content", ["", "{", "[]", "\x00", "[" * 100_000])
 def test_a_config_that_is_no_json_object(folder: Path, content: str) -> None:
     (folder / "config.json").write_text(content)
     refused(folder)

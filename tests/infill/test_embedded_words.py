@@ -42,3 +42,35 @@ async def test_a_text_ends_where_the_rest_of_the_line_begins(
 ) -> None:
     result = await completer.fill(before, after, path="src/sample.py", language="python", mode="quality")
     assert result.texts[0].text == truth
+
+
+@pytest.mark.parametrize("mode", ["causal", "speedy"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "def berechneGesamtsummeDerBestell",
+        'print("Größenänderungsübersicht',
+        'print("Сохраняет текст пользователя',
+        'raise ValueError("这个函数计算两个数字的总和然后返回结果',
+        'print("done 🎉🎉🚀🔥👩‍👩‍👧🎉🎉',
+        "x = 1" + 60 * "\n",
+        "class A:\n    x = 1\n" + 30 * "        \n" + "    ",
+    ],
+    ids=["camel case", "German", "Russian", "Chinese", "emoji", "blank lines", "indented blank lines"],
+)
+async def test_a_word_of_many_tokens_is_not_written_again_in_every_way(
+    completer: Completer, typed: str, mode: str
+) -> None:
+    """There are hundreds of ways; nothing came of it but forwards."""
+    request = {"path": "src/sample.py", "language": "python", "mode": mode, "max_lines": 1, "max_tokens": 16}
+    result = await completer.fill(f"import os\n\n{typed}", "\n", **request)  # type: ignore[arg-type]
+    assert result.texts and result.report.forwards < 60
+
+
+async def test_tokens_that_write_what_was_typed_again_do_not_count(completer: Completer) -> None:
+    before = (
+        "class User:\n    def getUserAuthenticationToken(self): ...\n\ndef f(user):\n    user.getUserAuthenticationTok"
+    )
+    request = {"path": "src/sample.py", "language": "python", "mode": "causal", "max_lines": 1, "max_tokens": 2}
+    result = await completer.fill(before, "\n", **request)  # type: ignore[arg-type]
+    assert result.texts[0].text == "en()" and result.report.tokens <= 2

@@ -16,9 +16,9 @@ NONE = -30.0
 """Log-probability of the lines after the hole where they do not fit."""
 
 
-def said(text: str, p: float, follows: float | None = NONE, *, finished: bool = True) -> Filled:
-    """A line of this probability, and how well what comes after the hole follows it."""
-    return Filled(text, math.log(p) + (follows or 0.0), p, finished, follows)
+def said(text: str, p: float, follows: float | None = NONE, *, goes_on: bool = True) -> Filled:
+    """A line of this probability, how well what comes after the hole follows it, and whether another line began."""
+    return Filled(text, math.log(p) + (follows or 0.0), p, True, follows, goes_on)
 
 
 @dataclass
@@ -67,7 +67,7 @@ async def test_the_likeliest_text_goes_on_not_the_one_that_fits_best_so_far() ->
 
 async def test_all_texts_come_in_the_order_of_their_score() -> None:
     result = await found(Lines(NESTED))
-    scores = [one.score for one in result.texts]
+    scores = [one.score or 0.0 for one in result.texts]
     assert len(result.texts) == 7
     assert scores == sorted(scores, reverse=True)
 
@@ -88,16 +88,25 @@ async def test_an_empty_line_is_a_line() -> None:
     ("first", "limits"),
     [
         (said("    total = 0", 0.5, None), HOLE.limits),
-        (said("    total = 0", 0.5, finished=False), HOLE.limits),
+        (said("    total = 0", 0.5, goes_on=False), HOLE.limits),
         (said("    total = 0", 0.5), Limits(tokens=64, lines=1)),
         (said("    total = 0", 0.5), Limits(tokens=3, lines=0)),
     ],
-    ids=["not compared", "cut short", "enough lines", "enough tokens"],
+    ids=["not compared", "all that there is", "enough lines", "enough tokens"],
 )
 async def test_nothing_is_asked_for_behind_a_text_that(first: Filled, limits: Limits) -> None:
     lines = Lines(NESTED | {"": [first]})
     assert (await found(lines, replace(HOLE, limits=limits))).texts == (first,)
     assert len(lines.asked) == 1
+
+
+async def test_a_text_that_ended_goes_on_as_the_same_text_that_did_not() -> None:
+    """With the probability of that one: the search found it twice."""
+    ended = said("    total = 0", 0.6, goes_on=False)
+    lines = Lines(NESTED | {"": [ended, *NESTED[""]]})
+    result = await found(lines)
+    assert result.texts[0].confidence == pytest.approx(0.5 * 0.6)
+    assert [one for one in result.texts if one.text == ended.text] == [ended]
 
 
 async def test_no_text_is_no_text() -> None:

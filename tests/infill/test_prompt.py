@@ -444,6 +444,21 @@ class TestHealing:
         answer = TOKENS.encode(built.hole.healed + written)
         assert prompt.read(TOKENS, answer, built.hole) == written
 
+    @pytest.mark.parametrize(
+        ("before", "healed"),
+        [
+            ("Größenänderungsübersicht", "übersicht"),
+            ("# 这个函数计算两个数字的总和", "的总和"),
+            ("x = 1" + 40 * "\n", "\n\n\n"),
+            ("x = 1\n" + 10 * "    \n", 3 * "    \n"),
+            ("retu", "retu"),
+        ],
+    )
+    def test_of_a_long_word_its_end_alone(self, before: str, healed: str) -> None:
+        built = build(before, heal=True)
+        assert built.hole.healed == healed or len(TOKENS.encode(built.hole.healed)) <= prompt.HEALED_MOST + 3
+        assert before.endswith(built.hole.healed) and self.whole(built).endswith(before.removesuffix(built.hole.healed))
+
     @pytest.mark.parametrize("blanks", ["\n    ", "\n        ", "\n\n            ", "\n\t\t", "x  ", "a = "])
     def test_after_blanks_the_word_that_follows_has_the_tokens_it_always_has(self, blanks: str) -> None:
         """Of an indentation the last blank is the next word's; healed whole, it could only grow."""

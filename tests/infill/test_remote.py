@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
@@ -137,6 +138,14 @@ async def test_fewer_answers_than_asked_are_those_that_came() -> None:
 async def test_an_empty_answer_is_an_answer() -> None:
     async with serving(says("")) as server, asking(server) as filler:
         assert await texts(filler) == [""]
+
+
+@pytest.mark.parametrize(("told", "believed"), [(7, 7), (-1, 0), (10**30, 0), ("7", 0)])
+async def test_a_count_of_tokens_is_believed_if_it_can_be_true(told: object, believed: int) -> None:
+    answer = {"choices": [{"text": "x", "finish_reason": "stop"}], "usage": {"completion_tokens": told}}
+    async with serving(lambda call: call.answer(json.dumps(answer).encode())) as server, asking(server) as filler:
+        result = await filler.fill(ADD)
+    assert ([one.text for one in result.texts], result.report.tokens) == (["x"], believed)
 
 
 # ---- what is not believed

@@ -210,6 +210,8 @@ class TestBetweenFinalSides:
         prefix, suffix = "def f(a):\n    n = 0\n", "\n    for x in a:\n        n += x\n    return n\n"
         assert self.fitted(prefix, "    m = 1\n    for x in a:\n        n += x", suffix) == "    m = 1"
         assert self.fitted(prefix, "    for x in a:", suffix) is None
+        twice = "    print(total)\n    print(total)"
+        assert self.fitted("def f():\n    total = 0\n", twice, "\n    print(total)\n") is None
 
     def test_a_line_of_the_suffix_may_stand_further_up(self) -> None:
         text = "    if x < 0:\n        return False\n    if x > 9:"

@@ -222,6 +222,13 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "a mask out of range": (edit(mask_token_id=5000), "token 5000 lies outside its vocabulary of 272"),
     "another form": (edit(redraft={"prompt": "in-place"}), "its attention does not see what stands right of the"),
     "a form of no name": (edit(redraft={"prompt": "fim"}), "must be one of in-place, suffix-first, chat"),
+    "a threshold in words": (
+        edit(redraft={"modes": {"speedy": {"fill_threshold": "0.9"}}}), "fill_threshold is '0.9' and must be a number"
+    ),
+    "a switch in words": (edit(redraft={"editing": "false"}), "editing is 'false' and must be true or false"),
+    "no heads": (edit(num_attention_heads=0), "one of its sizes is 0"),
+    "no name": (edit(model_type=None, architectures=3), "which redraft does not know"),
+    "a mask that ends": (edit(mask_token_id=256, eos_token_id=256), "is its mask and its end"),
     "another tokenizer": (of_another_model, "do not belong together"),
     "a mask that is text": (edit(mask_token_id=65), "token 65, which config.json gives a meaning, is text"),
     "too little memory": (edit(**FLASH), "GB as bfloat16 and"),

@@ -28,7 +28,7 @@ from tests.fakes import CONTROL
 from training.evaluate import calibration as calibrating
 from training.evaluate import card, frontier
 from training.evaluate.__main__ import QUESTIONS, ask
-from training.evaluate.infilling import is_unit
+from training.evaluate.ends import is_unit
 from training.evaluate.kept import Kept
 from training.evaluate.places import LANGUAGES, Place, held_out, places
 from training.evaluate.repair import cases
@@ -123,6 +123,9 @@ class TestHeldOutLines:
         result = knowing("infilling", places(SOURCES, 40, 0))
         assert result["exact"]["python"]["share"] > 0.85
         assert result["tokens_per_forward"] > 3
+
+    def test_a_model_that_knows_the_file_ends_where_it_does(self, knowing: Asked) -> None:
+        result = knowing("ends", places(SOURCES, 40, 0))
         assert result["ends"]["right"]["share"] > 0.9 and result["ends"]["too_early"]["share"] < 0.1
         assert result["suffix_said_again"]["share"] < 0.1
 
@@ -146,6 +149,7 @@ class TestHeldOutLines:
     def test_a_silent_model_is_never_right_and_ends_everywhere(self, silent: Asked) -> None:
         result = silent("infilling", places(SOURCES, 20, 0))
         assert result["exact"]["python"]["share"] == 0
+        result = silent("ends", places(SOURCES, 20, 0))
         assert result["ends"]["at_the_end"]["share"] == 1 and result["ends"]["too_early"]["share"] == 1
         assert result["ends"]["right"]["share"] == 0
 

@@ -17,6 +17,7 @@ from benchmarks.humaneval import SETS
 from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
 from training.evaluate import card
 from training.evaluate.calibration import calibration, write_parameters
+from training.evaluate.ends import ends
 from training.evaluate.frontier import frontier
 from training.evaluate.humaneval import humaneval
 from training.evaluate.infilling import infilling
@@ -28,6 +29,7 @@ from training.serving import Served
 QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] = {
     "humaneval": humaneval,
     "infilling": infilling,
+    "ends": ends,
     "repair": repair,
     "calibration": calibration,
     "frontier": frontier,

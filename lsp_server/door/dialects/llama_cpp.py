@@ -37,7 +37,7 @@ class Common(Struct):
 
     @property
     def limits(self) -> dict[str, Any]:
-        granted = self.t_max_predict_ms
+        granted = max(0.0, self.t_max_predict_ms or 0.0)
         return {
             **bounds(self.n_predict, self.n_cmpl, self.stop, self.stream),
             "deadline": READING + granted / 1000 if granted else None,

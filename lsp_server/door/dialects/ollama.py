@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from lsp_server.door import marks
 from lsp_server.door.body import Stop, Stream, TokensOrAny
@@ -20,7 +21,7 @@ class Options(Struct):
 
 
 class OllamaGenerate(Struct):
-    prompt: str
+    prompt: Annotated[str, Meta(description="None, and no suffix, loads the model.")] = ""
     suffix: str | None = None
     stream: Stream | None = None
     options: Options | None = None
@@ -30,20 +31,20 @@ def read(body: OllamaGenerate) -> Call:
     options = body.options or Options()
     return replace(
         marks.told(body.prompt, body.suffix),
-        max_tokens=tokens_of(options.num_predict),
+        max_tokens=0 if _only_loads(body) else tokens_of(options.num_predict),
         stop=texts_of(options.stop),
         stream=body.stream is not False,
     )
 
 
 def write(answer: Answer, body: OllamaGenerate) -> Json:
-    return {**_envelope(answer), "response": answer.texts[0].text, **_end(answer)}
+    return {**_envelope(answer), "response": answer.texts[0].text, **_end(answer, body)}
 
 
 def events(answer: Answer, body: OllamaGenerate) -> Iterator[Json]:
-    for piece in answer.texts[0].pieces:
+    for piece in () if _only_loads(body) else answer.texts[0].pieces:
         yield {**_envelope(answer), "response": piece, "done": False}
-    yield {**_envelope(answer), "response": "", **_end(answer)}
+    yield {**_envelope(answer), "response": "", **_end(answer, body)}
 
 
 def error(refused: Refused) -> Json:
@@ -55,11 +56,16 @@ def _envelope(answer: Answer) -> Json:
     return {"model": answer.model, "created_at": created}
 
 
-def _end(answer: Answer) -> Json:
+def _only_loads(body: OllamaGenerate) -> bool:
+    """Without a prompt Ollama loads the model or, by `keep_alive`, unloads it: ours is always there."""
+    return not body.prompt and not body.suffix
+
+
+def _end(answer: Answer, body: OllamaGenerate) -> Json:
     report, read = answer.report, answer.prompt_ms
     return {
         "done": True,
-        "done_reason": answer.reason,
+        "done_reason": "load" if _only_loads(body) else answer.reason,
         "context": [],
         "total_duration": _ns(report.ms),
         "load_duration": 0,

@@ -19,7 +19,12 @@ import pytest
 from tests.conftest import REDRAFT
 
 PATIENCE = 30
-RULES = [("def add(", "a, b):\n    return a + b"), ("greet = ", "'hello'"), ("a, b):\n    ", "s = a + b\n    return s")]
+RULES = [
+    ("def add(", "a, b):\n    return a + b"),
+    ("open = ", '(("never closed'),
+    ("greet = ", "'hello'"),
+    ("a, b):\n    ", "s = a + b\n    return s"),
+]
 
 
 @dataclass

@@ -83,6 +83,22 @@ def test_a_text_of_too_few_tokens_says_so(door: Served) -> None:
     assert ADDED.startswith(answer["text"])
 
 
+def test_a_text_of_which_the_limit_left_nothing_says_so(door: Served) -> None:
+    hole = {"prompt": "open = ", "suffix": "\n"}
+    answer = post(door, "/v1/completions", {**hole, "max_tokens": 2}).json()
+    assert (answer["choices"][0]["text"], answer["choices"][0]["finish_reason"]) == ("", "length")
+    assert post(door, "/api/generate", {**hole, "stream": False}).json()["done_reason"] == "stop"
+
+
+def test_lines_end_as_those_around_the_hole_do(door: Served) -> None:
+    hole = {"prompt": "x = 1\r\ndef add(", "suffix": "\r\n"}
+    answer = post(door, "/v1/completions", hole).json()["choices"][0]
+    assert answer["text"] == ADDED.replace("\n", "\r\n")
+    for stop in ("\n", "\r\n", "\n    return"):
+        answer = post(door, "/v1/completions", {**hole, "stop": stop}).json()["choices"][0]
+        assert answer["text"] == "a, b):"
+
+
 def test_a_stop_text_ends_the_answer(door: Served) -> None:
     answer = post(door, "/infill", {**INFILL, "stop": [" + ", "\n\n"]}).json()
     assert (answer["content"], answer["stop_type"], answer["stopping_word"]) == ("a, b):\n    return a", "word", " + ")
@@ -95,6 +111,11 @@ def test_llama_cpp_answers_the_fields_that_are_asked_for(door: Served) -> None:
     answer = post(door, "/infill", {**INFILL, "response_fields": fields}).json()
     assert answer == {"content": ADDED, "timings/predicted_n": answer["timings/predicted_n"], "truncated": False}
     assert answer["timings/predicted_n"] > 0
+
+
+@pytest.mark.parametrize("granted", [-1, 0, None])
+def test_llama_cpp_may_leave_the_time_open(door: Served, granted: float | None) -> None:
+    assert post(door, "/infill", {**INFILL, "t_max_predict_ms": granted}).json()["content"] == ADDED
 
 
 def test_llama_cpp_writes_no_space_after_a_colon(door: Served) -> None:
@@ -113,6 +134,16 @@ def test_a_warming_request_is_answered_without_a_text(door: Served) -> None:
     extra = [{"text": "def sub(a, b):\n    return a - b\n", "filename": "sums.py", "time": 1}]
     body = {**INFILL, "input_extra": extra, "n_predict": 0, "samplers": [], "response_fields": [""]}
     assert post(door, "/infill", body).json() == {}
+
+
+@pytest.mark.parametrize("body", [{}, {"keep_alive": 0}, {"prompt": ""}])
+def test_without_a_prompt_ollama_only_loads(door: Served, body: dict[str, Any]) -> None:
+    forwards = door.metric("redraft_forwards_total")
+    answer = post(door, "/api/generate", {"model": "any", "stream": False, **body}).json()
+    assert (answer["response"], answer["done"], answer["done_reason"]) == ("", True, "load")
+    (only,) = post(door, "/api/generate", {"model": "any", **body}).text.splitlines()
+    assert json.loads(only)["done_reason"] == "load"
+    assert door.metric("redraft_forwards_total") == forwards
 
 
 # ---- streams

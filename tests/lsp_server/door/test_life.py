@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -14,7 +16,9 @@ from typing import Any
 
 import httpx2
 import pytest
+import uvicorn
 
+from lsp_server.door import server
 from tests.lsp_server.door.conftest import PATIENCE, RULES, Served, scripted, serving, until
 
 LONG = {"prompt": "numbers = ", "suffix": "\n", "max_tokens": 512}
@@ -130,6 +134,36 @@ def test_a_signal_ends_the_server_and_its_clients_are_told(tmp_path: Path, numbe
         door.process.wait(PATIENCE)
         assert door.process.stderr is not None
         assert door.process.stderr.read() == ""
+
+
+async def test_who_asks_nothing_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has asked once may be silent for longer."""
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.3)
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    serves = uvicorn.Server(uvicorn.Config(application, http=server.Patient, lifespan="off", log_config=None))
+    listener = server.listen("127.0.0.1", 0)
+    running = asyncio.create_task(serves.serve([listener]))
+    try:
+        asks, silent, slow = [await asyncio.open_connection(*listener.getsockname()) for _ in range(3)]
+        asks[1].write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        slow[1].write(b"GET / HTTP/1.1\r\n")
+        assert b"204" in await asks[0].readuntil(b"\r\n\r\n")
+        for reader, _ in (silent, slow):
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
+        asks[1].write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"204" in await asks[0].readuntil(b"\r\n\r\n")
+        for _, writer in (asks, silent, slow):
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+    finally:
+        serves.should_exit = True
+        await running
 
 
 @pytest.mark.slow
