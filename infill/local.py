@@ -7,6 +7,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import replace
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, Any, Protocol
@@ -119,6 +120,12 @@ class LocalFiller:
             may_idle=may_idle,
         )
 
+    def calibrated(self, calibration: Calibration | None) -> LocalFiller:
+        """The same engine and weights, their confidence read otherwise."""
+        other = copy(self)
+        other._calibration = calibration
+        return other
+
     async def fill(self, request: FillRequest) -> FillResult:
         """Several texts come in the order of their score, unless `speedy` is sure of the likeliest."""
         if self._by_line(request):
@@ -136,12 +143,12 @@ class LocalFiller:
         return several and self._heals and not _rest(request) and self._width(request) > 1
 
     async def _judged(self, request: FillRequest) -> FillResult:
-        """Texts of one line, each compared with what follows the hole, unless only what is near it was read or the
-        likeliest surely is all that there is."""
+        """Texts of one line, each compared with what follows the hole, unless only what is near it was read, or nothing
+        is missing in it for sure."""
         began = time.monotonic()
         found, cold = await self._generated(request)
-        settled = _hurried(request) and _sure(found.texts) and not found.texts[0].goes_on
-        return found if cold or settled else await self._by_score(within(request, began), found)
+        nothing = _sure(found.texts) and not found.texts[0].text and not found.texts[0].goes_on
+        return found if cold or nothing else await self._by_score(within(request, began), found)
 
     def _width(self, request: FillRequest) -> int:
         """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on."""

@@ -9,17 +9,20 @@ from engine import Engine, backends
 from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
 from infill.complete import Completer
+from infill.confidence import Beta
 from infill.local import Calibration, LocalFiller
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A loaded model: engine, tokenizer, and the front door over both."""
+    """A loaded model: engine, tokenizer, and the front door over both. own: the weights' own calibration, whatever is
+    used here."""
 
     engine: Engine
     tokens: Tokenizer
     filler: LocalFiller
     completer: Completer
+    own: Calibration | None = None
 
     @classmethod
     def open(
@@ -30,7 +33,8 @@ class Served:
         tokens = Tokenizer.load(checkpoint.path("tokenizer.json"))
         denoiser = backends.denoiser(backends.load(checkpoint, backend, threads))
         filler = LocalFiller.over(checkpoint.config, denoiser, tokens, calibration=calibration)
-        return cls(filler.engine, tokens, filler, Completer(filler))
+        own = checkpoint.config.calibration
+        return cls(filler.engine, tokens, filler, Completer(filler), Beta(**own) if own else None)
 
     def close(self) -> None:
         """Stop the engine."""

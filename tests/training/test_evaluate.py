@@ -26,7 +26,7 @@ from infill.document import Snapshot
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
 from training.evaluate import calibration as calibrating
-from training.evaluate import card, frontier
+from training.evaluate import card, frontier, writing
 from training.evaluate.__main__ import QUESTIONS, ask
 from training.evaluate.ends import is_unit
 from training.evaluate.kept import Kept
@@ -157,6 +157,57 @@ class TestHeldOutLines:
         assert says_again("x = 1\n    return x\n", "\n\n    return x\n")
         assert not says_again("    return x\n    y", "\n    return x\n")
         assert not says_again("}", "\n}\n")  # says nothing by itself
+
+
+class TestWriting:
+    FILE = """\
+import os
+
+
+def first(names):
+    found = []
+    for name in sorted(names):
+        path = os.path.join('a', name)
+        if os.path.exists(path):
+            found.append(path)
+    if not found:
+        return None
+    return found[0]
+
+
+def last(names):
+    found = []
+    for name in sorted(names):
+        found.append(name)
+    total = len(found)
+    print(total)
+    return found[total - 1]
+"""
+
+    @pytest.fixture
+    def file(self, monkeypatch: pytest.MonkeyPatch) -> Source:
+        source = Source("p", "p/names.py", "python", self.FILE)
+        monkeypatch.setattr(writing, "held_out", lambda _data: [source])
+        return source
+
+    def test_pieces_are_lines_and_their_keys_write_them(self, file: Source) -> None:
+        (piece,) = writing.pieces([file])
+        assert piece.typed.count("\n") == writing.LINES - 1 and f"{piece.typed}\n" in self.FILE
+        assert "".join(piece.strokes()) == piece.typed
+        assert {key for key in piece.strokes() if len(key) > 1} <= {"\n" + depth * "    " for depth in range(4)}
+
+    def test_a_model_that_knows_the_file_saves_most_keys_and_nothing_flickers(
+        self, tokens: Tokenizer, file: Source
+    ) -> None:
+        found = Asked(tokens, [self.FILE])("writing")
+        assert found["saved"]["all"]["share"] > 0.6
+        assert found["right"]["share"] > 0.5
+        assert found["flickered"] == 0 and found["ghost"]["share"] > 0.6
+
+    def test_a_silent_model_saves_none(self, silent: Asked, file: Source) -> None:
+        found = silent("writing")
+        assert (found["saved"]["all"]["share"], found["ghost"]["share"], found["right"]["n"]) == (0, 0, 0)
+        assert card.table({"writing": found}).count("| python | 0.0 % of ") == 1
 
 
 class TestHumanEval:

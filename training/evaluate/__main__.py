@@ -24,6 +24,7 @@ from training.evaluate.infilling import infilling
 from training.evaluate.kept import Kept
 from training.evaluate.repair import repair
 from training.evaluate.session import MODES, Session
+from training.evaluate.writing import writing
 from training.serving import Served
 
 QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] = {
@@ -33,6 +34,7 @@ QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] =
     "repair": repair,
     "calibration": calibration,
     "frontier": frontier,
+    "writing": writing,
 }
 BASE = baseline.HERE.parent / ".base"
 

@@ -80,6 +80,8 @@ def table(known: dict[str, Any]) -> str:
         parts.append(_languages(known["infilling"]))
     if "repair" in known:
         parts.append(_kinds(known["repair"]))
+    if "writing" in known:
+        parts.append(_written(known["writing"]))
     if "frontier" in known:
         head = ["| setting | pass@1 | a line | tokens a forward |", "|---|---|---|---|"]
         parts.append([*head, *frontier.table(known["frontier"])])
@@ -186,6 +188,16 @@ def _languages(found: dict[str, Any]) -> list[str]:
         rows.append(f"| {language} | {spelled(exact[language])} | {' | '.join(cells)} |")
     head = "| rest of the line, exact | all | after a newline | in indentation | inside a word | other |"
     return [head, "|---|---|---|---|---|---|", *rows]
+
+
+def _written(found: dict[str, Any]) -> list[str]:
+    rows = [f"| {name} | {100 * share['share']:.1f} % of {share['n']:,} |" for name, share in found["saved"].items()]
+    told = (
+        f"Of {found['pieces']} pieces typed again, key by key. A proposal stood there after "
+        f"{100 * found['ghost']['share']:.1f} % of the keys. Right to a line's end were {spelled(found['right'])}, "
+        f"and {found['flickered']} changed or went while they were typed through."
+    )
+    return ["| keys that right proposals save | |", "|---|---|", *rows, "", told]
 
 
 def _kinds(found: dict[str, Any]) -> list[str]:

@@ -1,0 +1,127 @@
+"""Lines of held-out files written again, key by key, as an editor asks: what somebody who types would see."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from tqdm import tqdm
+
+from infill import site
+from infill.complete import DEFAULTS, Completer
+from infill.document import Change, Snapshot
+from training.evaluate.places import held_out, thinned
+from training.evaluate.session import Session, median
+from training.evaluate.share import Share
+from training.shards import Source
+
+PIECES = 60
+LINES, WRITTEN = 8, 6
+"""Lines of a piece, and how many of them are not blank at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Lines [start, end) of a file, without their last line end, which are not there yet."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def typed(self) -> str:
+        return self.source.text[self.start : self.end]
+
+    def strokes(self) -> Iterator[str]:
+        """What each key writes: a character, or a line end with the indentation that an editor brings."""
+        text, at = self.typed, 0
+        while at < len(text):
+            indented = len(text) - len(text[at + 1 :].lstrip(" \t")) if text[at] == "\n" else at + 1
+            blank = text[indented : indented + 1] in ("", "\n")
+            end = at + 1 if text[at] == "\n" and blank else indented
+            yield text[at:end]
+            at = end
+
+
+@dataclass(slots=True)
+class Seen:
+    """keys: how many were pressed. saved: of them, those that a right proposal, taken at once, would have saved. ghost:
+    keys after which a proposal stood there. right: for each new proposal whether all of it was written then. flickered:
+    proposals that changed or went although what was typed is what they said. asked_ms: where the model was asked."""
+
+    keys: int = 0
+    saved: int = 0
+    ghost: int = 0
+    flickered: int = 0
+    right: list[bool] = field(default_factory=list)
+    asked_ms: list[float] = field(default_factory=list)
+
+
+async def writing(session: Session) -> dict[str, object]:
+    """Keys saved, by language too; how often a proposal stands there, is right, and flickers."""
+    completer = Completer(session.served.filler.calibrated(session.served.own))
+    by_language: dict[str, Seen] = defaultdict(Seen)
+    everything = thinned(list(pieces(held_out(session.data))), session.most(PIECES))
+    for piece in tqdm(everything, desc="writing", disable=None):
+        await _write(completer, piece, by_language[piece.source.language])
+    all_of = list(by_language.values())
+    keys = sum(seen.keys for seen in all_of)
+    return {
+        "pieces": len(everything),
+        "saved": {
+            "all": Share(sum(seen.saved for seen in all_of), keys).as_json(),
+            **{language: Share(seen.saved, seen.keys).as_json() for language, seen in sorted(by_language.items())},
+        },
+        "ghost": Share(sum(seen.ghost for seen in all_of), keys).as_json(),
+        "right": Share.of(right for seen in all_of for right in seen.right).as_json(),
+        "flickered": sum(seen.flickered for seen in all_of),
+        "asked_ms_median": round(median(ms for seen in all_of for ms in seen.asked_ms), 1),
+    }
+
+
+def pieces(sources: list[Source], seed: int = 0) -> Iterator[Piece]:
+    """One of each file that has one: lines of code, among which no comment, text or docstring begins."""
+    rng = np.random.default_rng(seed)
+    for source in sources:
+        lines = source.text.split("\n")
+        starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
+        snapshot = Snapshot.open(source.path, 0, source.language, source.text)
+        for first in rng.permutation(np.arange(LINES, max(LINES, len(lines) - LINES)))[:40]:
+            last = int(first) + LINES
+            code = sum(bool(line.strip()) for line in lines[first:last]) >= WRITTEN and lines[first].strip()
+            words = (site.look(snapshot, int(at), invoked=True).kind in site.WORDS for at in starts[first + 1 : last])
+            remark = any(line.lstrip().startswith(("#", "//", "/*", "*", '"""')) for line in lines[first:last])
+            if code and not remark and not any(words):
+                yield Piece(source, int(starts[first]), int(starts[last]) - 1)
+                break
+
+
+async def _write(completer: Completer, piece: Piece, seen: Seen) -> None:
+    """Type the piece; every proposal is looked at and none is taken."""
+    source, at = piece.source, piece.start
+    snapshot = Snapshot.open(
+        f"file:///{source.package}/{source.path}", 0, source.language, source.text[:at] + source.text[piece.end :]
+    )
+    before, taken = "", 0
+    for key in piece.strokes():
+        snapshot = snapshot.edit([Change(at, at, key)], snapshot.version + 1)
+        at += len(key)
+        answer = await completer.complete(snapshot, at, preferences=DEFAULTS, over_closers=True)
+        said = answer.suggestions[0].text if answer.suggestions else ""
+        left = before[len(key) :] if before.startswith(key) else ""
+        seen.keys += 1
+        seen.ghost += bool(said)
+        seen.flickered += bool(left) and said != left
+        if answer.reason != "remembered" and answer.report.ms:
+            seen.asked_ms.append(answer.report.ms)
+        rest = source.text[at : piece.end]
+        right = bool(said) and rest.startswith(said) and rest[len(said) : len(said) + 1] in ("", "\n")
+        if said and said != left:
+            seen.right.append(right)
+        if right and at >= taken:
+            # Taking it is a key, too.
+            seen.saved += len(list(Piece(source, at, at + len(said)).strokes())) - 1
+            taken = at + len(said)
+        before = said
