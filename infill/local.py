@@ -148,7 +148,8 @@ class LocalFiller:
         began = time.monotonic()
         found, cold = await self._generated(request)
         nothing = _sure(found.texts) and not found.texts[0].text and not found.texts[0].goes_on
-        return found if cold or nothing else await self._by_score(within(request, began), found)
+        settled = cold or nothing or not found.texts
+        return found if settled else await self._by_score(within(request, began), found)
 
     def _width(self, request: FillRequest) -> int:
         """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on."""

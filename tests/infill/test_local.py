@@ -532,6 +532,15 @@ class TestADoubtfulDraft:
         assert texts(compared)[0] == "    b"
         assert result.report.forwards < compared.report.forwards
 
+    async def test_of_no_texts_there_is_none_to_compare(self, filler: Make) -> None:
+        """All are given up for being unsure."""
+        denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
+        made = filler(denoiser, LEFT_TO_RIGHT, heals=True, calibration=lambda joint: joint)
+        for lines in (0, 1):
+            request = replace(self.request, mode="speedy", least=0.9, limits=Limits(lines=lines))
+            assert texts(await made.fill(request)) == []
+        assert len(denoiser.opened) == 2, "once each: nothing was scored"
+
     async def test_of_the_baseline_is_compared_with_none(self, filler: Make) -> None:
         result = await self.asked(filler, 0.3, mode="causal")
         assert texts(result) == ["    a"]
