@@ -47,6 +47,8 @@ HEAD = 6.0
 """Nats in favour of a line that begins like the head of a block where the line below is deeper than it."""
 STEP = 4
 """Columns that a block is deeper than its head, at most."""
+SAYING = 3
+"""Letters and digits of a line that says something by itself."""
 SEEN = 0.5
 """How much of what a text's own probability counts is with the suffix seen."""
 OPEN_AFTER_DRAFT = 8
@@ -147,6 +149,7 @@ class LocalFiller:
         is missing in it for sure."""
         began = time.monotonic()
         found, cold = await self._generated(request)
+        found = replace(found, texts=tuple(one for one in found.texts if not _stands_below(one.text, request)))
         nothing = _sure(found.texts) and not found.texts[0].text and not found.texts[0].goes_on
         settled = cold or nothing or not found.texts
         return found if settled else await self._by_score(within(request, began), found)
@@ -430,6 +433,13 @@ def _depth_below(request: FillRequest) -> int:
     """The depth of the first written line below the cursor's."""
     _, _, below = request.suffix.partition("\n")
     return next((width(line) for line in below.split("\n") if line.strip()), 0)
+
+
+def _stands_below(text: str, request: FillRequest) -> bool:
+    """Whether a line is the next one of the document already; what stands deeper may say the same."""
+    line, below = _begun(request) + text, next((one for one in request.suffix.split("\n") if one.strip()), "")
+    says = sum(map(str.isalnum, line)) >= SAYING
+    return says and line.strip() == below.strip() and width(line) <= width(below)
 
 
 def _following(suffix: str) -> str:
