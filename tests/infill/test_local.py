@@ -553,11 +553,11 @@ class TestADoubtfulDraft:
 
     async def test_of_several_none_is_the_line_that_stands_below(self, filler: Make) -> None:
         """However likely: it would stand there twice."""
-        request = replace(self.request, mode="speedy", limits=Limits(lines=0), suffix="\n\n    a = 1\n")
-        made = filler(saying("\n    a = 1\n"), LEFT_TO_RIGHT, heals=True)
-        assert not {"    a = 1", "    a = 1\n    a = 1"} & set(texts(await made.fill(request)))
+        request = replace(self.request, mode="speedy", limits=Limits(lines=0), suffix="\n\n    total = 1\n")
+        made = filler(saying("\n    total = 1\n"), LEFT_TO_RIGHT, heals=True)
+        assert not {"    total = 1", "    total = 1\n    total = 1"} & set(texts(await made.fill(request)))
         deeper = replace(request, prefix="def f(a, b):\n    if a:\n        ")
-        assert texts(await filler(saying(" a = 1\n"), LEFT_TO_RIGHT, heals=True).fill(deeper))[0] == "a = 1"
+        assert texts(await filler(saying(" total = 1\n"), LEFT_TO_RIGHT, heals=True).fill(deeper))[0] == "total = 1"
 
     async def test_without_time_to_compare_the_likeliest_is_taken(self, filler: Make) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
