@@ -557,7 +557,8 @@ class TestADoubtfulDraft:
         made = filler(saying("\n    total = 1\n"), LEFT_TO_RIGHT, heals=True)
         assert not {"    total = 1", "    total = 1\n    total = 1"} & set(texts(await made.fill(request)))
         deeper = replace(request, prefix="def f(a, b):\n    if a:\n        ")
-        assert texts(await filler(saying(" total = 1\n"), LEFT_TO_RIGHT, heals=True).fill(deeper))[0] == "total = 1"
+        made = filler(saying(" total = 1\n"), LEFT_TO_RIGHT, heals=True)
+        assert "total = 1" in texts(await made.fill(deeper))
 
     async def test_without_time_to_compare_the_likeliest_is_taken(self, filler: Make) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
