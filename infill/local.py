@@ -23,6 +23,7 @@ from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
 from infill.line_by_line import line_by_line
 from infill.site import begins_block, width
+from infill.trim import says
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
@@ -47,8 +48,6 @@ HEAD = 6.0
 """Nats in favour of a line that begins like the head of a block where the line below is deeper than it."""
 STEP = 4
 """Columns that a block is deeper than its head, at most."""
-SAYING = 3
-"""Letters and digits of a line that says something by itself."""
 SEEN = 0.5
 """How much of what a text's own probability counts is with the suffix seen."""
 OPEN_AFTER_DRAFT = 8
@@ -438,8 +437,7 @@ def _depth_below(request: FillRequest) -> int:
 def _stands_below(text: str, request: FillRequest) -> bool:
     """Whether a line is the next one of the document already; what stands deeper may say the same."""
     line, below = _begun(request) + text, next((one for one in request.suffix.split("\n") if one.strip()), "")
-    says = sum(map(str.isalnum, line)) >= SAYING
-    return says and line.strip() == below.strip() and width(line) <= width(below)
+    return says(line) and line.strip() == below.strip() and width(line) <= width(below)
 
 
 def _following(suffix: str) -> str:

@@ -294,7 +294,7 @@ def without_stutter(text: str, around: Around) -> str | None:
     for n in range(len(lines)):
         for period in range(1, min(4, (len(lines) - n) // 2) + 1):
             said = whole[n : n + period]
-            if _says("".join(said)) and said == whole[n + period : n + 2 * period]:
+            if says("".join(said)) and said == whole[n + period : n + 2 * period]:
                 return "\n".join(lines[: n + period])
     return text
 
@@ -490,10 +490,11 @@ def _same(line: str, other: str) -> bool:
     table may well repeat."""
     if not other:
         return False
-    if _says(line):
+    if says(line):
         return line.strip() == other.strip()
     return line.rstrip() == other.rstrip() and not any(map(str.isalnum, line))
 
 
-def _says(line: str) -> bool:
+def says(line: str) -> bool:
+    """Whether a line says something by itself, as a bracket does not."""
     return sum(map(str.isalnum, line)) >= _SAYING
