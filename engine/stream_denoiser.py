@@ -92,7 +92,7 @@ class StreamDenoiser:
 
     def _run(self, one: OneForward) -> Output:
         """The forward itself, then what it encoded is kept: context in cache and working set, middle in the latter."""
-        output = self._forward(one.build(), self._working.kv)
+        output = self._forward(*one.build())
         for index, rows in one.stream_rows.items():
             if rows:
                 kv = output.kv[..., rows.start : rows.stop, :]
@@ -199,6 +199,15 @@ class WorkingSet:
         self.middles[middle] = self._free
         self._free += 1
 
+    def copied(self, slots: NDArray[np.int64]) -> KV:
+        """The keys and values of these slots, in ascending order, alone."""
+        alone, at = self._forward.new_kv(len(slots)), 0
+        for run in np.split(slots, np.flatnonzero(np.diff(slots) > 1) + 1):
+            if n := len(run):
+                alone[..., at : at + n, :] = self.kv[..., run[0] : run[0] + n, :]
+                at += n
+        return alone
+
     def forget(self, lease: StreamLease) -> None:
         if self._lease is lease:
             self._lease, self.middles = None, {}
@@ -281,15 +290,20 @@ class OneForward:
         self._heads.append(row)
         self._targets.append(targets)
 
-    def build(self) -> Rows:
-        """The arrays of the forward."""
-        capacity = self._working.kv.shape[-2]
+    def build(self) -> tuple[Rows, KV]:
+        """The arrays of the forward, and the keys and values that it reads: the whole working set, or of context alone
+        a copy of the little that it sees, because attention costs what it is shown, hidden or not."""
+        kv = self._working.kv
+        capacity = kv.shape[-2]
         bias = np.full((len(self.ids), capacity + len(self.ids)), HIDDEN, dtype=np.float32)
-        for row, (slots, rows) in enumerate(zip(self._slots, self._rows, strict=True)):
+        for row, (slots, others) in enumerate(zip(self._slots, self._rows, strict=True)):
             bias[row, slots] = 0
-            bias[row, capacity + np.asarray(rows)] = 0
+            bias[row, capacity + np.asarray(others)] = 0
+        if not self._heads:
+            seen = np.flatnonzero((bias[:, :capacity] == 0).any(axis=0))
+            kv, bias = self._working.copied(seen), np.concatenate((bias[:, seen], bias[:, capacity:]), axis=1)
         width = len(self._targets[0]) if self._targets else 0
-        return Rows(
+        rows = Rows(
             ids=np.asarray(self.ids, np.int64),
             positions=np.asarray(self._positions, np.int64),
             canvas=np.asarray(self._is_canvas, np.bool_),
@@ -297,6 +311,7 @@ class OneForward:
             head_rows=np.asarray(self._heads, np.int64),
             targets=np.asarray(self._targets, np.int64).reshape(len(self._heads), width),
         )
+        return rows, kv
 
     def _known(self, middle: tuple[int, ...]) -> int:
         """How many leading tokens of this middle are encoded in the working set."""

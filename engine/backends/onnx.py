@@ -126,4 +126,7 @@ def open_session(
     options.intra_op_num_threads = threads or min(usable_cores(), 8)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Of hidden slots exp() is so small that processors compute it slowly, if it may be anything but zero. This counts
+    # for the thread that opens a process's first session, and for those that this thread starts.
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return onnxruntime.InferenceSession(model, options, providers=list(providers))

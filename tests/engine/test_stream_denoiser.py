@@ -32,6 +32,20 @@ def forward() -> Forward:
     return tiny_forward()
 
 
+class Shown:
+    """A forward that remembers over how many slots it ran."""
+
+    def __init__(self, forward: Forward) -> None:
+        self._forward, self.slots = forward, list[int]()
+
+    def __call__(self, rows: Rows, past: Any) -> Any:
+        self.slots.append(past.shape[-2])
+        return self._forward(rows, past)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._forward, name)
+
+
 def reference(
     forward: Forward, context: Context, committed: Sequence[int], canvas: Sequence[int] = ()
 ) -> NDArray[np.float64]:
@@ -462,6 +476,18 @@ class TestWhatIsEncoded:
         for n in range(1, 5):
             denoiser.next_token(lease, [spoken(range(n))])
         assert counting.rows == [1] * 4
+
+    def test_context_alone_is_shown_what_it_sees_alone(self, forward: Forward) -> None:
+        """Attention costs what it is shown: the slots of other streams, too."""
+        shown = Shown(forward)
+        denoiser = StreamDenoiser(shown, CONTROL)
+        lease = denoiser.open(HERE)
+        while lease.pending:
+            denoiser.prefill(lease, 16)
+        sizes = [len(stream.ids) for stream in HERE.streams]
+        assert max(shown.slots) <= max(sizes) + sum(len(HERE.streams[i].ids) for one in HERE.streams for i in one.sees)
+        canvas_agrees(forward, HERE, DRAFTED, denoiser.predict(lease, [DRAFTED])[0])
+        assert shown.slots[-1] > sum(sizes), "a canvas is shown all of it"
 
     def test_what_was_evicted_again_with_the_same_answer(self, forward: Forward, counting: Counting) -> None:
         forgetful = StreamDenoiser(counting, CONTROL, cache_bytes=0)
