@@ -118,10 +118,11 @@ class Completer:
     ) -> Completion:
         """Suggestions at `cursor`.
 
-        others: the other open files, most recently edited first. invoked: the user asked for it by hand: up to three
-        alternatives, and `disabled_in` and eagerness do not apply. selected: the popup's chosen item as (offset where
-        its text starts, its text): suggestions then start there and extend that text. over_closers: a suggestion may
-        replace the brackets that the editor closed right of the cursor, to go on behind them.
+        others: the other open files that may be read by their names, most recently edited first. invoked: the user
+        asked for it by hand: up to three alternatives, and `disabled_in` and eagerness do not apply. selected: the
+        popup's chosen item as (offset where its text starts, its text): suggestions then start there and extend that
+        text. over_closers: a suggestion may replace the brackets that the editor closed right of the cursor, to go on
+        behind them.
         """
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Completion(reason=reason)
@@ -294,7 +295,6 @@ class Completer:
             imports=preferences.imports,
             recent_edits=preferences.recent_edits,
             open_files=preferences.open_files,
-            exclude=preferences.exclude,
         )
         return _ranked(found, prefix, preferences.context_tokens)
 

@@ -1,6 +1,7 @@
 """What other files have to say: signatures of what is imported, what was just edited, what looks alike.
 
-Each source is a function (snapshot, cursor, others) -> snippets. `gather` is the only one that decides who may be read.
+Each source is a function (snapshot, cursor, others) -> snippets. Whose name forbids it is not among the others: who
+hands them on knows the folders that they lie in. What a text itself gives away is looked at in `gather`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from infill.document import Snapshot
 from infill.filler import Snippet
@@ -57,15 +57,14 @@ def gather(
     imports: bool = True,
     recent_edits: bool = True,
     open_files: bool = True,
-    exclude: Sequence[str] = (),
-    root: str | Path | None = None,
 ) -> list[Snippet]:
-    """Snippets of the other open files, most recently edited first in `others`. Denied files are not looked at."""
+    """Snippets of the other open files, most recently edited first in `others`. Generated, minified and huge ones and
+    those with keys in them are not looked at."""
     wanted = [(imported, imports), (recently_edited, recent_edits), (alike, open_files)]
     sources: list[Source] = [source for source, on in wanted if on]
     if not sources or not others:
         return []
-    readable = [other for other in others if other.uri != snapshot.uri and not _denied(other, exclude, root)]
+    readable = [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
     return [snippet for source in sources for snippet in source(snapshot, cursor, readable)]
 
 
@@ -131,10 +130,6 @@ class _Windows:
         scores = ((count / (self._sizes[window] + len(names) - count), -window) for window, count in shared.items())
         score, window = max(scores, default=(0.0, 0))
         return score, -window * _STRIDE
-
-
-def _denied(snapshot: Snapshot, exclude: Sequence[str], root: str | Path | None) -> bool:
-    return bool(snapshot.derived(_denied_text) or denied(snapshot.uri, None, exclude, root))
 
 
 def _denied_text(snapshot: Snapshot) -> str | None:

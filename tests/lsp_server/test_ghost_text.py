@@ -161,6 +161,23 @@ async def test_other_open_files_are_handed_on(ready: Editor) -> None:
     assert (await ready.calls())["others_1"] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "handed"), [("src/cart.py", 1), ("vendor/cart.py", 0), (".env", 0), (".aws/cart.py", 0), ("build/a.py", 0)]
+)
+async def test_what_is_vendored_or_ignored_is_so_in_the_folder_that_is_open(
+    editor: Editor, tmp_path: Path, name: str, handed: int
+) -> None:
+    top = tmp_path / "vendor" / "app"
+    top.mkdir(parents=True)
+    (top / ".gitignore").write_text("build/\n")
+    await editor.initialize(root=top.as_uri())
+    here = (top / "main.py").as_uri()
+    editor.open("x = 1", uri=(top / name).as_uri())
+    editor.open("def ", uri=here)
+    assert (await editor.ghost(0, 4, uri=here)).items
+    assert (await editor.calls())[f"others_{handed}"] == 1
+
+
 @pytest.mark.parametrize(("uri", "settings"), [("file:///w/.env", {}), (URI, {"exclude": ["demo.py"]})])
 async def test_denied_files_are_neither_asked_about_nor_handed_on(editor: Editor, uri: str, settings: Any) -> None:
     await editor.initialize(options=settings)
