@@ -38,6 +38,13 @@ class Change:
     end: int
     text: str
 
+    def narrowed(self, old: str) -> Change:
+        """The same without what it leaves as it was in `old`, the text before it: some clients send whole texts."""
+        head = _common(old[self.start : self.end], self.text)
+        gone, come = old[self.start + head : self.end], self.text[head:]
+        tail = _common(gone[::-1], come[::-1])
+        return Change(self.start + head, self.end - tail, come[: len(come) - tail])
+
 
 @dataclass(frozen=True, slots=True)
 class Edited:
@@ -100,7 +107,7 @@ class Snapshot:
                 f"change [{change.start}, {change.end}) reaches outside the {len(self.text)} characters of {self.uri}: "
                 "send the whole text again"
             )
-        change = _narrowed(self.text, change)
+        change = change.narrowed(self.text)
         if change.start == change.end and not change.text:
             return self
         text = self.text[: change.start] + change.text + self.text[change.end :]
@@ -247,18 +254,10 @@ def _moved_line_starts(starts: NDArray[np.int64], change: Change, text: str) -> 
     return _frozen(np.concatenate((starts[:kept], np.asarray(new, np.int64), starts[beyond:] + (last - change.end))))
 
 
-def _narrowed(text: str, change: Change) -> Change:
-    """The change without what it leaves as it was: clients that send whole texts edit incrementally all the same."""
-    room = min(change.end - change.start, len(change.text))
-    head = _longest(lambda n: text.startswith(change.text[:n], change.start), room)
-    tail = _longest(lambda n: text.endswith(change.text[len(change.text) - n :], change.start, change.end), room - head)
-    return Change(change.start + head, change.end - tail, change.text[head : len(change.text) - tail])
-
-
-def _longest(holds: Callable[[int], bool], limit: int) -> int:
-    """The largest n <= limit for which `holds`, true for 0 and false for all above the first failure."""
-    low, high = 0, limit
+def _common(one: str, other: str) -> int:
+    """Length of the longest common beginning, by halves: letter by letter takes too long for whole texts."""
+    low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle - 1)
+        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
     return low

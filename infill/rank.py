@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -56,9 +57,6 @@ def _cut(text: str, budget: int, count: Callable[[str], int]) -> str:
     if count(text) <= budget:
         return text
     lines = text.split("\n")
-    low, high = 0, len(lines)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if count("\n".join(lines[:middle])) <= budget else (low, middle - 1)
-    fitting = "\n".join(lines[:low]).rstrip()
+    beyond = bisect_left(range(len(lines)), True, key=lambda n: count("\n".join(lines[: n + 1])) > budget)
+    fitting = "\n".join(lines[:beyond]).rstrip()
     return fitting if count(fitting) >= min(_SHORTEST, budget + 1) else ""

@@ -90,22 +90,9 @@ class Documents:
 
 
 def _read(snapshot: Snapshot, sent: types.TextDocumentContentChangeEvent, encoding: Encoding) -> Change:
-    """The change, reduced to what is new: some clients send whole texts."""
     from infill.document import Change
 
     start, end = 0, len(snapshot.text)
     if isinstance(sent, types.TextDocumentContentChangePartial):
         start, end = positions.to_span(snapshot, sent.range, encoding)
-    head = _common(snapshot.text[start:end], sent.text)
-    old, new = snapshot.text[start + head : end], sent.text[head:]
-    tail = _common(old[::-1], new[::-1])
-    return Change(start + head, end - tail, new[: len(new) - tail])
-
-
-def _common(one: str, other: str) -> int:
-    """Length of the longest common beginning."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low
+    return Change(start, end, sent.text).narrowed(snapshot.text)
