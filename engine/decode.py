@@ -194,7 +194,7 @@ def prefill_only(denoiser: Denoiser[Any], context: Context, submitted: float) ->
 def score(
     denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]
 ) -> Generator[Step, None, list[NDArray[np.float32]]]:
-    """log p of each token of each middle, left to right after this context (DECODING: Score)."""
+    """log p of each token of each middle, left to right after this context."""
     started, lease = time.monotonic(), denoiser.open(context)
     try:
         while lease.pending > CHUNK:
@@ -311,7 +311,7 @@ class _Run:
         return predictions
 
     def _alternatives(self, first: Sketch, prediction: Prediction) -> list[Sketch]:
-        """Candidate j starts with its leftmost slot frozen to the j-th best token (DECODING: alternatives)."""
+        """Candidate j starts with its leftmost slot frozen to the j-th best token."""
         open_slots = np.flatnonzero(first.canvas.ids == self.rules.control.mask)
         if self.task.alternatives < 2 or not len(open_slots):
             return []
@@ -531,7 +531,7 @@ def _branches(prediction: Prediction, slot: int, rules: Rules, count: int) -> li
 
 
 class Sketch:
-    """One canvas on its way: counts what DECODING's *Ends* counts, so that every canvas ends in bounded time."""
+    """One canvas on its way: counts its steps, so that every canvas ends in bounded time."""
 
     def __init__(self, committed: tuple[int, ...], canvas: Canvas, mode: Mode, rules: Rules) -> None:
         self.mode, self.rules = mode, rules

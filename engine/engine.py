@@ -54,7 +54,7 @@ class Engine:
     def score(
         self, context: Context, middles: Sequence[tuple[int, ...]], priority: Priority
     ) -> Future[list[NDArray[np.float32]]]:
-        """log p of each token of each middle: float32 (len(middle),) each (DECODING: Score)."""
+        """log p of each token of each middle: float32 (len(middle),) each."""
         return self._scheduler.submit(decode.score(self._denoiser, context, middles), priority)
 
     def warm(self, context: Context) -> Future[None]:

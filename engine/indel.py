@@ -1,4 +1,4 @@
-"""INSERT and DELETE on a canvas, and the last scrub; pure (LLaDA2.2 report, Levenshtein editing; DECODING: A step)."""
+"""INSERT and DELETE on a canvas, and the last scrub; pure (LLaDA2.2 report, Levenshtein editing)."""
 
 from __future__ import annotations
 

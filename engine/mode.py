@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """Decoding thresholds (LLaDA2.1 report, eq. 1-3; DECODING: Modes).
+    """Decoding thresholds (LLaDA2.1 report, eq. 1-3).
 
     fill_threshold: a mask becomes its most probable token when that token's probability is above this.
     edit_threshold: a draft token changes when another token is best with a probability above this; 0 edits whenever the
@@ -84,5 +84,5 @@ class Modes:
         return mode
 
     def within(self, steps: float) -> Mode:
-        """What `auto` uses when this many denoising steps fit before the deadline (DECODING: Modes)."""
+        """What `auto` uses when this many denoising steps fit before the deadline."""
         return self.quality if steps >= 6 else self.speedy

@@ -1,8 +1,8 @@
 """The compact model behind the `Denoiser` seam: blind causal streams, a causal middle, bidirectional canvases.
 
 Everything that one forward computes is a row of one matrix: pending context tokens, middle tokens and the slots of
-every canvas travel together and differ only in position and in what the additive bias lets them see (MODEL.md, *Shape
-of the computation*). The backend (`forward.py`) knows nothing of streams.
+every canvas travel together and differ only in position and in what the additive bias lets them see
+(ARCHITECTURE.md, *The shape of the computation*). The backend (`forward.py`) knows nothing of streams.
 """
 
 from __future__ import annotations

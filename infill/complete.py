@@ -98,7 +98,7 @@ class Repair:
 class Completer:
     """One front door for editors, shell and HTTP: text in, text or edits out.
 
-    margin: how much better (nats) a repair must score than code that stands and may be right (DECODING: Repair).
+    margin: how much better (nats) a repair must score than code that stands and may be right.
     """
 
     def __init__(self, filler: Filler, *, margin: float = 5.0) -> None:

@@ -185,8 +185,8 @@ class Filler(Protocol):
         """Texts for the hole, best first; none when the model has nothing to say. Raises FillError when it cannot."""
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
-        """The score of each text in this hole, left to right with both sides seen (DECODING: Score). Raises FillError
-        when this filler has none."""
+        """The score of each text in this hole, left to right with both sides seen. Raises FillError when this filler
+        has none."""
 
     def warm(self, request: FillRequest) -> None:
         """Prepare for this request when nothing else is to be done; may do nothing."""

@@ -11,7 +11,7 @@ from infill.document import Change, Snapshot
 from infill.edits import Edit, edits
 
 WINDOW_TOKENS = 24
-"""A canvas of 32 slots less the 8 that a repair may grow by (DECODING: Repair)."""
+"""A canvas of 32 slots less the 8 that a repair may grow by."""
 MOST_LINES = 12
 """Lines that one repair looks at."""
 SUSPECTS = 3

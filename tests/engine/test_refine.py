@@ -1,4 +1,4 @@
-"""One denoising step with predictions made by hand: every rule of DECODING's *A step*."""
+"""One denoising step with predictions made by hand: every rule of `refine` and `indel`."""
 
 from __future__ import annotations
 

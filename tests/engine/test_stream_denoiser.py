@@ -1,7 +1,7 @@
 """The cached denoiser says what one uncached forward says, whatever came before it.
 
 The model is a real compact model of two layers with random weights; the reference is one dense forward whose bias is
-written down here from MODEL.md's rules, without cache, working set or sharing.
+written down here from the rules in ARCHITECTURE.md, without cache, working set or sharing.
 """
 
 from __future__ import annotations
