@@ -3,7 +3,7 @@
 from engine.canvas import Canvas, ControlIds
 from engine.decode import Candidate, Cost, Generation, Step, Task, Vocabulary
 from engine.denoiser import Context, Denoiser, Draft, Prediction, Stream
-from engine.engine import Engine, Statistics
+from engine.engine import Engine
 from engine.mode import CAUSAL, QUALITY, SPEEDY, Mode, Modes
 from engine.refine import Change
 from engine.scheduler import Priority
@@ -28,7 +28,6 @@ __all__ = [
     "Prediction",
     "Priority",
     "ScriptedDenoiser",
-    "Statistics",
     "Step",
     "Stream",
     "Task",

@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from engine.canvas import ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
 from engine.denoiser import Context, Draft, Prediction, Stream
-from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas
+from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 ROOM = 4
 """Blocks of middle that a working set has room for when it is laid out."""
-NO_TARGETS = np.empty(0, np.int64)
 Tokens = tuple[int, ...]
 
 
@@ -50,9 +49,6 @@ class BlockDenoiser:
         """Give up a lease; what was encoded of its prompt stays cached, its middle does not."""
         self._working.forget(lease)
         self._cache.close([lease.hold])
-
-    def close(self) -> None:
-        self._forward.close()
 
     def prefill(self, lease: BlockLease, limit: int) -> None:
         if lease.pending:

@@ -163,11 +163,11 @@ def decode(
     """Run one task. Yields after each forward; its return value is the Generation."""
     run = _Run(denoiser, task, vocabulary, clock, submitted)
     lease = denoiser.open(task.context)
-    cold = task.nearby is not None and lease.pending > COLD
-    if cold and task.nearby is not None:
+    nearby = task.nearby if lease.pending > COLD else None
+    if nearby is not None:
         lease.close()
-        run.context = task.nearby
-        lease = denoiser.open(task.nearby)
+        run.context = nearby
+        lease = denoiser.open(nearby)
     try:
         while lease.pending > CHUNK and not run.late():
             yield run.prefill(lease)
@@ -177,7 +177,7 @@ def decode(
     finally:
         lease.close()
     run.cost.seconds = run.elapsed()
-    return Generation(tuple(candidates), mode.name, note, run.cost, cold)
+    return Generation(tuple(candidates), mode.name, note, run.cost, nearby is not None)
 
 
 def prefill_only(denoiser: Denoiser[Any], context: Context, submitted: float) -> Generator[Step, None, None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,21 +16,11 @@ from engine.mode import Modes
 from engine.scheduler import Priority, Scheduler
 
 
-@dataclass(slots=True)
-class Statistics:
-    """Sums since the start. jobs: requests that ran to their end; forwards and context_* as in `decode.Cost`."""
-
-    jobs: int = 0
-    forwards: int = 0
-    context_forwards: int = 0
-    context_tokens: int = 0
-
-
 class Engine:
     """Canvas in, canvas out, on a worker thread of its own. Cancelling a Future stops its job within a step."""
 
     def __init__(self, denoiser: Denoiser[Any], modes: Modes, vocabulary: decode.Vocabulary) -> None:
-        self.control, self.modes, self.statistics = denoiser.control, modes, Statistics()
+        self.control, self.modes = denoiser.control, modes
         self._denoiser, self._vocabulary = denoiser, vocabulary
         self._clock = decode.Clock()
         self._scheduler = Scheduler()
@@ -47,9 +36,7 @@ class Engine:
         if task.mode != "auto":
             self.modes.named(task.mode)
         steps = decode.decode(self._denoiser, task, self.modes, self._vocabulary, self._clock, time.monotonic())
-        future = self._scheduler.submit(steps, priority, on_step)
-        future.add_done_callback(self._count)
-        return future
+        return self._scheduler.submit(steps, priority, on_step)
 
     def score(
         self, context: Context, middles: Sequence[tuple[int, ...]], priority: Priority
@@ -68,12 +55,3 @@ class Engine:
     def close(self) -> None:
         """Cancel what is queued and wait for the step under way."""
         self._scheduler.close()
-
-    def _count(self, future: Future[decode.Generation]) -> None:
-        if future.cancelled() or future.exception() is not None:
-            return
-        cost = future.result().cost
-        self.statistics.jobs += 1
-        self.statistics.forwards += cost.forwards
-        self.statistics.context_forwards += cost.context_forwards
-        self.statistics.context_tokens += cost.context_tokens

@@ -20,6 +20,8 @@ from engine.denoiser import Prediction
 
 TOP_K = 16
 """Most probable tokens that come back for each asked row."""
+NO_TARGETS = np.empty(0, np.int64)
+"""Where no token's log-probability is wanted."""
 HIDDEN = np.float32(-1e9)
 """Added to the attention scores of what a row must not see: exp() of it is exactly 0."""
 

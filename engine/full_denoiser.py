@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
 from engine.denoiser import Context, Draft, Prediction
-from engine.forward import Forward, Output, Rows, best_of, by_canvas
+from engine.forward import NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 AHEAD = 16
 """Masks that stand for a middle of unknown length when only its next token is asked for."""
-NO_TARGETS = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +46,6 @@ class FullDenoiser:
         """The streams `left` and, where there is one, `right`. A prompt that ends at the hole has only the first."""
         left, *right = context.streams
         return FullLease(left.ids, right[0].ids if right else ())
-
-    def close(self) -> None:
-        self._forward.close()
 
     def prefill(self, lease: FullLease, limit: int) -> None:
         """Nothing can be encoded ahead."""

@@ -85,9 +85,6 @@ class GemmaDenoiser:
         (prompt,) = context.streams
         return GemmaLease(prompt.ids)
 
-    def close(self) -> None:
-        self._model = None
-
     def prefill(self, lease: GemmaLease, limit: int) -> None:
         """The sampler encodes the text itself."""
 

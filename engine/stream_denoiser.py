@@ -16,13 +16,12 @@ from numpy.typing import NDArray
 from engine.canvas import Canvas, ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
 from engine.denoiser import Context, Draft, Prediction
-from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas
+from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 REGION = 32
 """Slots by which the region of a stream grows that another one follows."""
 MIDDLE_ROOM = 64
 """Slots kept free for middle tokens when a working set is laid out."""
-NO_TARGETS = np.empty(0, np.int64)
 
 
 class StreamDenoiser:
@@ -43,9 +42,6 @@ class StreamDenoiser:
         """Give up a lease; what was encoded of its context stays cached, its middle does not."""
         self._working.forget(lease)
         self._cache.close(lease.holds)
-
-    def close(self) -> None:
-        self._forward.close()
 
     def prefill(self, lease: StreamLease, limit: int) -> None:
         if lease.pending:

@@ -153,7 +153,7 @@ def _without(vocabulary: Mapping[str, int], added: Mapping[int, str]) -> dict[st
 
 def byte_level(token: str) -> bytes:
     """A token as GPT-2's kind spells it. Raises KeyError for one that is not spelled so."""
-    letters = _letters()
+    letters = byte_of_letter()
     return bytes([letters[letter] for letter in token])
 
 
@@ -165,10 +165,6 @@ def byte_fallback(token: str) -> bytes:
 
 
 @cache
-def _letters() -> dict[str, int]:
-    return byte_of_letter()
-
-
 def byte_of_letter() -> dict[str, int]:
     """Byte-level BPE (GPT-2) spells bytes in printable letters: printable Latin-1 as itself, the rest from U+0100."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]

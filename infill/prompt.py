@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
     from engine.tokenizer import Tokenizer
 
-FORMAT = 1
 SNIPPETS_AT, BELOW_AT, REST_AT, PREFIX_AT = 0, 512, 704, 768
 SNIPPETS_MOST, BELOW_MOST, REST_MOST, PREFIX_MOST = 512, 192, 32, 768
 NEARBY = 256

@@ -26,7 +26,6 @@ _REMARK = re.compile(r"\s*(?:#(?!include|define|if|endif|else|pragma|\[)|//|--|;
 # Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
 _CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
 _TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
-_LEADING = re.compile(rf"(?:{_CLOSER})*+")
 _FINE_REST = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_TAIL}(?:(?://|#|--|/\*).*)?$")
 _MEMBER = re.compile(r"[\w)\]}\"'?!](?:\??\.|->|::)\w*$")
 _CALLEE = re.compile(r"([^\W\d]\w*|[)\]>!])\s*$")
@@ -74,9 +73,9 @@ class Site:
     """What the cursor's place asks for.
 
     ask: whether to ask the model; reason says why not. canvas: slots to start with. lines: 1 for one line, 0 for
-    several. indent: the white space that the cursor's line begins with. rest: the line's text after the cursor.
-    closers: the brackets, quotes and tags that the rest begins with. closed: the rest, where it is nothing but brackets
-    that close what the line opened, as editors put them there by themselves. remarks: whether comments are wanted.
+    several. indent: the white space that the cursor's line begins with. closed: the rest of the line, where it is
+    nothing but brackets that close what the line opened, as editors put them there by themselves. remarks: whether
+    comments are wanted.
     """
 
     kind: Kind
@@ -85,8 +84,6 @@ class Site:
     canvas: int
     lines: int
     indent: str
-    rest: str
-    closers: str
     closed: str
     remarks: bool
 
@@ -99,7 +96,6 @@ def look(
     kind = _inside(place) or _code(place)
     reason = _refusal(place, kind, disabled_in, invoked)
     several = kind == "block" or (kind == "empty" and _announced(place))
-    closers = _LEADING.match(place.rest)
     return Site(
         kind=kind,
         ask=not reason,
@@ -107,8 +103,6 @@ def look(
         canvas=BLOCK if several else EXPRESSION if place.rest.strip() else LINE,
         lines=0 if several else 1,
         indent=place.before[: len(place.before) - len(place.before.lstrip())],
-        rest=place.rest,
-        closers="".join(closers[0].split()) if closers else "",
         closed=_closed(place, kind),
         remarks=invoked or "comment" not in disabled_in,
     )

@@ -173,14 +173,6 @@ def test_score_is_what_writing_left_to_right_said(engine: Engine, alone: list[Ge
         assert np.allclose(row, np.log(candidate.probs), atol=1e-4)
 
 
-def test_statistics_are_the_sums_of_what_ended(engine: Engine) -> None:
-    done = [engine.generate(tasks()[index], Priority.TYPING).result(SECONDS) for index in (0, 3)]
-    engine.generate(tasks()[1], Priority.IDLE).cancel()
-    assert engine.statistics.jobs == 2
-    assert engine.statistics.forwards == sum(generation.cost.forwards for generation in done)
-    assert engine.statistics.context_tokens == sum(generation.cost.context_tokens for generation in done)
-
-
 def test_a_wrong_mode_is_refused_at_once(engine: Engine) -> None:
     with pytest.raises(ValueError, match="no mode is called"):
         engine.generate(replace(tasks()[0], mode="bold"), Priority.TYPING)

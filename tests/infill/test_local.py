@@ -702,12 +702,6 @@ class TestEngineBehind:
             await asyncio.sleep(0.01)
         assert denoiser.opened[2] == denoiser.opened[0]
 
-    async def test_statistics_count_finished_jobs(self, filler: Make) -> None:
-        made = filler(saying("a + b"))
-        await made.fill(REQUEST)
-        await made.fill(REQUEST)
-        assert (made.engine.statistics.jobs, made.engine.statistics.forwards) == (2, 2)
-
     async def test_after_close_nothing_is_answered(self, filler: Make) -> None:
         made = filler(saying("a"))
         made.close()
