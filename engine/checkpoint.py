@@ -70,7 +70,6 @@ class ModelConfig:
     middle_trained: bool = False
     canvas_trained: bool = False
     editing_trained: bool = False
-    default_mode: str = "causal"
     modes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     calibration: Mapping[str, float] | None = None
     files: Mapping[str, File] = field(default_factory=dict)

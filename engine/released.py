@@ -222,7 +222,6 @@ def _llada2(given: _Given) -> ReleasedConfig:
         block=block,
         canvas_trained=True,
         editing_trained=True,
-        default_mode="speedy",
         modes={mode: {"block": block} for mode in ("speedy", "quality")},
         chat=("<role>HUMAN</role>", "<|role_end|><role>ASSISTANT</role>"),
         rotary=int(head_dim * given.real("partial_rotary_factor", 1.0)),
@@ -273,7 +272,6 @@ def _llada(given: _Given) -> ReleasedConfig:
         control=ControlIds.only(mask=given.number("mask_token_id", 126336), eom=given.number("eos_token_id", 126081)),
         prompt="in-place",
         canvas_trained=True,
-        default_mode="speedy",
         modes=FILLING,
         chat=(
             "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\n",
@@ -321,7 +319,6 @@ def _llada_moe(given: _Given) -> ReleasedConfig:
         control=ControlIds.only(mask=given.number("mask_token_id", 156895), eom=given.number("eos_token_id", 156892)),
         prompt="in-place",
         canvas_trained=True,
-        default_mode="speedy",
         modes=FILLING,
         chat=("<role>HUMAN</role>", "<role>ASSISTANT</role>"),
         rotary=int(head_dim * rotated) if rotated > 0 else head_dim,
@@ -357,7 +354,6 @@ def _gemma(given: _Given) -> ReleasedConfig:
         ),
         prompt="chat",
         canvas_trained=True,
-        default_mode="speedy",
         modes={mode: {"fill_threshold": -1.0} for mode in ("speedy", "quality")},  # its sampler has decided
         chat=("<bos><|turn>user\n", "<turn|>\n<|turn>model\n"),
         rotary=text.number("head_dim"),

@@ -56,7 +56,7 @@ def main() -> None:
     tokenizer = tokenizers.Tokenizer.from_file(str(arrived.path("tokenizer.json")))
     config = replace(arrived.config, files={})
     if given.left_to_right:
-        config = replace(config, canvas_trained=False, editing_trained=False, default_mode="causal")
+        config = replace(config, canvas_trained=False, editing_trained=False)
     write_folder(given.out, config, mixed, tokenizer)
     print(f"wrote {given.out}")
 

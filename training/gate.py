@@ -286,7 +286,7 @@ def learn(checkpoint: Checkpoint, holes: list[Place], wrong: list[Place], out: P
     mixed = [place for pair in itertools.zip_longest(holes, wrong) for place in pair if place is not None]
     fed = endless(sequences(mixed, tokens, control, np.random.default_rng(recipe.seed)))
     train(run, Forward(model, recipe, "cpu"), fed, torch.zeros(1), checkpoint.config)
-    config = replace(checkpoint.config, canvas_trained=True, editing_trained=True, default_mode="speedy")
+    config = replace(checkpoint.config, canvas_trained=True, editing_trained=True)
     write_model(out, config, model, checkpoint.path("tokenizer.json"))
 
 

@@ -421,13 +421,8 @@ class Saver:
         was = self.start.config
         canvas = was.canvas_trained or any(stage.mix.sizes for stage in recipe.stages)
         edits = canvas and any(stage.mix.edits or stage.sampling.buggy for stage in recipe.stages)
-        return replace(
-            was,
-            middle_trained=True,
-            canvas_trained=canvas,
-            editing_trained=edits or was.editing_trained,
-            default_mode="speedy" if canvas else "causal",
-        )
+        editing = edits or was.editing_trained
+        return replace(was, middle_trained=True, canvas_trained=canvas, editing_trained=editing)
 
 
 def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path) -> None:

@@ -224,7 +224,6 @@ def test_weights_without_a_canvas_say_what_they_can(tokens: Tokenizer, start: Ch
     assert {"clean", "middle"} <= set(entry) and "fill" not in entry
     config = Checkpoint.open(tmp_path / "out").config
     assert config.middle_trained and not config.canvas_trained and not config.editing_trained
-    assert config.default_mode == "causal"
 
 
 def test_frozen_layers_stay_as_they_are_and_remembering_them_changes_nothing(tokens: Tokenizer) -> None:
