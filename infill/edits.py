@@ -82,8 +82,8 @@ def _changed_lines(before: list[str], after: list[str]) -> Iterator[tuple[int, i
 def _different(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
     """Runs of unequal items (a, b, c, d): old[a:b] became new[c:d]. What both begin and end with costs next to nothing:
     a repair compares hundreds of texts that are nearly equal."""
-    top = _common(old, new)
-    bottom = _common(old[top:][::-1], new[top:][::-1])
+    top = common(old, new)
+    bottom = common(old[top:][::-1], new[top:][::-1])
     middles = old[top : len(old) - bottom], new[top : len(new) - bottom]
     for tag, a, b, c, d in difflib.SequenceMatcher(None, *middles, autojunk=False).get_opcodes():
         if tag != "equal":
@@ -96,13 +96,13 @@ def _joined(before: list[str], after: list[str], a: int, b: int, c: int, d: int)
 
 def _narrowed(at: int, old: str, new: str) -> Edit:
     was, becomes = _WORDS.findall(old), _WORDS.findall(new)
-    head = _common(was, becomes)
-    tail = _common(was[head:][::-1], becomes[head:][::-1])
+    head = common(was, becomes)
+    tail = common(was[head:][::-1], becomes[head:][::-1])
     start = at + sum(map(len, was[:head]))
     end = at + len(old) - sum(map(len, was[len(was) - tail :]))
     return Edit(start, end, "".join(becomes[head : len(becomes) - tail]))
 
 
-def _common(a: Sequence[str], b: Sequence[str]) -> int:
+def common(a: Sequence[object], b: Sequence[object]) -> int:
     """How many first items are equal."""
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from infill.filler import Filler, FillError, FillRequest, FillResult, Score
+from infill.filler import Filler, FillError, FillRequest, FillResult, Score, within
 
 log = logging.getLogger(__name__)
 
@@ -94,13 +94,13 @@ class FallbackFiller:
             elif self._breaker.enter():
                 self._probe = asyncio.create_task(self._try(request))
             why = self._why
-        result = await self._second.fill(_within(request, 1.0, time.monotonic() - began))
+        result = await self._second.fill(within(request, began))
         return replace(result, report=replace(result.report, by=f"{HERE}, because {why}"))
 
     async def _try(self, request: FillRequest) -> FillResult | None:
         """The first one's answer; None when it fails, which the breaker learns and the log says."""
         try:
-            result = await self._first.fill(_within(request, SHARE))
+            result = await self._first.fill(within(request, time.monotonic(), SHARE))
         except FillError as error:
             pause = 0.0
             if error.unfit:
@@ -131,11 +131,3 @@ class FallbackFiller:
             self._probe.cancel()
         self._first.close()
         self._second.close()
-
-
-def _within(request: FillRequest, share: float, spent: float = 0.0) -> FillRequest:
-    """The request with a part of its time, less what is spent."""
-    deadline = request.limits.deadline
-    if deadline is None:
-        return request
-    return replace(request, limits=replace(request.limits, deadline=max(0.0, deadline * share - spent)))

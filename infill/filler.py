@@ -65,12 +65,13 @@ class FillRequest:
     on_step: Callable[[Step], None] | None = None
 
 
-def within(request: FillRequest, began: float) -> FillRequest:
-    """The same with what is left of its time (`began`: monotonic seconds)."""
+def within(request: FillRequest, began: float, share: float = 1.0) -> FillRequest:
+    """The same with what is left of its time, or of a share of it (`began`: monotonic seconds)."""
     deadline = request.limits.deadline
     if deadline is None:
         return request
-    return replace(request, limits=replace(request.limits, deadline=max(0.0, began + deadline - time.monotonic())))
+    left = max(0.0, share * deadline - (time.monotonic() - began))
+    return replace(request, limits=replace(request.limits, deadline=left))
 
 
 @dataclass(frozen=True, slots=True)

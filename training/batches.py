@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import ControlIds, Stream
 from engine.decode import OVERLAP
+from infill.edits import common
 from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
 from training import noise
 from training.samples import Chunk, Hole
@@ -176,7 +177,7 @@ class Rows:
     def _fits(self, trunk: Stream, hole: Hole, canvases: Sequence[Plan], known: dict[object, int]) -> bool:
         streams = hole.context.streams
         fresh = [stream for stream in streams[:-1] if _key(stream, streams) not in known]
-        tail = len(streams[-1].ids) - _shared(streams[-1].ids, trunk.ids)
+        tail = len(streams[-1].ids) - common(streams[-1].ids, trunk.ids)
         rows = sum(len(stream.ids) for stream in fresh) + tail + 1 + len(hole.middle)
         rows += sum(len(plan.view.ids) for plan in canvases)
         groups = len(fresh) + 2 + len(canvases)
@@ -198,7 +199,7 @@ class Rows:
             groups[i] = (
                 known[key] if key in known else self._stream(stream, {groups[j]: ALL for j in stream.sees}, known, key)
             )
-        shared = _shared(prefix.ids, trunk_stream.ids)
+        shared = common(prefix.ids, trunk_stream.ids)
         sees = {**dict.fromkeys(groups, ALL), trunk: shared}
         if tail := prefix.ids[shared:]:
             sees[self._group(tail, prefix.start + shared, {trunk: shared})] = ALL
@@ -273,11 +274,6 @@ class Rows:
 def _key(stream: Stream, streams: Sequence[Stream]) -> object:
     """Streams that hold the same and see the same are encoded once."""
     return stream.ids, stream.start, tuple(streams[i].ids for i in stream.sees)
-
-
-def _shared(ids: Sequence[int], trunk: Sequence[int]) -> int:
-    """How many leading tokens a prefix stream shares with the trunk."""
-    return next((i for i, (a, b) in enumerate(zip(ids, trunk, strict=False)) if a != b), min(len(ids), len(trunk)))
 
 
 def visible(group: Any, order: Any, limits: Any) -> Callable[[Any, Any, Any, Any], Any]:

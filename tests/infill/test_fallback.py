@@ -134,7 +134,8 @@ async def fill(both: FallbackFiller, request: FillRequest = ASK) -> tuple[str, s
 async def test_the_first_answers_while_it_can_and_has_a_share_of_the_time() -> None:
     first, second = Other("first"), Other("second")
     assert await fill(FallbackFiller(first, second)) == ("first", "first")
-    assert first.asked[0].limits.deadline == SHARE * 2.0
+    given = first.asked[0].limits.deadline
+    assert given is not None and 1.0 < given <= SHARE * 2.0
     assert not second.asked
 
 
