@@ -15,6 +15,7 @@ from infill import context, manners, rank, site, slips, trim
 from infill.document import Snapshot, line_ending
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
+from infill.lines import lf
 from infill.memo import Memo
 from infill.region import Region, damage, doubt, parts, placed, reworded, windows
 
@@ -226,7 +227,7 @@ class Completer:
         Its lines end as those of the two sides do.
         """
         whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
-        before, after = _lf(prefix), "\n" * whole_lines + _lf(suffix)
+        before, after = lf(prefix), "\n" * whole_lines + lf(suffix)
         snapshot, at = Snapshot.open("untitled:hole", 0, language, before + after), len(before)
         here, typing = site.look(snapshot, at, invoked=True), max_lines is None
         canvas = here.canvas if typing else 32 if max_lines != 1 else 16
@@ -419,7 +420,3 @@ def _ranked(snippets: Sequence[Snippet], prefix: str, tokens: int) -> tuple[Snip
 
 def _left(until: float) -> float | None:
     return None if math.isinf(until) else max(0.0, until - time.monotonic())
-
-
-def _lf(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from infill.languages import Language, keywords, language
-from infill.site import width
+from infill.lines import next_depth, width
 
 LINES = 8
 """Written lines below that are looked at: the farther a name, the less it says of the hole."""
@@ -62,7 +62,7 @@ def free_names(prefix: str, suffix: str, language_id: str) -> frozenset[str]:
     if not row.grammar:
         return frozenset()
     above, suffix = prefix[-SCOPE:].split("\n"), suffix[:SCOPE]
-    head = _head(above, width(above[-1]) if above[-1] else _next_depth(suffix))
+    head = _head(above, width(above[-1]) if above[-1] else next_depth(suffix))
     margin = width(above[head]) if head < len(above) - 1 else -1
     below = _code(_within(suffix.split("\n"), margin), row)
     brought = _code(chain(_top(above[:head]), above[head:]), row)
@@ -143,8 +143,3 @@ def _code(lines: Iterable[str], row: Language) -> str:
 
 def _blank(match: re.Match[str]) -> str:
     return re.sub(r"[^\n]", " ", match.group())
-
-
-def _next_depth(text: str) -> int:
-    """The depth of the first written line."""
-    return next((width(line) for line in text.split("\n") if line.strip()), 0)

@@ -22,8 +22,7 @@ from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Sl
 from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
 from infill.line_by_line import line_by_line
-from infill.site import begins_block, width
-from infill.trim import says
+from infill.lines import begins_block, next_depth, says, width
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
@@ -277,14 +276,14 @@ class LocalFiller:
         if not self._heals or request.draft is not None:
             return None
         names = free_names(request.prefix, request.suffix, request.language)
-        begun, next_depth = _begun(request), _depth_below(request)
-        heads = request.limits.lines == 1 and not begun.strip() and next_depth > 0
+        begun, below = _begun(request), next_depth(request.suffix.partition("\n")[2])
+        heads = request.limits.lines == 1 and not begun.strip() and below > 0
         if not (names or heads):
             return None
 
         def favour(ids: tuple[int, ...]) -> float:
             text = self._tokens.decode(ids)[len(healed) :]
-            opens = heads and begins_block(text) and 0 < next_depth - width(begun + text) <= STEP
+            opens = heads and begins_block(text) and 0 < below - width(begun + text) <= STEP
             return FREE_NAME * named(text, names) + HEAD * opens
 
         return favour
@@ -426,12 +425,6 @@ def _begun(request: FillRequest) -> str:
 def _rest(request: FillRequest) -> str:
     """What stands right of the hole on its line."""
     return request.suffix.partition("\n")[0].strip()
-
-
-def _depth_below(request: FillRequest) -> int:
-    """The depth of the first written line below the cursor's."""
-    _, _, below = request.suffix.partition("\n")
-    return next((width(line) for line in below.split("\n") if line.strip()), 0)
 
 
 def _stands_below(text: str, request: FillRequest) -> bool:

@@ -8,6 +8,7 @@ import tree_sitter
 
 from infill.document import Snapshot
 from infill.languages import Language, language
+from infill.lines import indent, lf
 from infill.syntax import Syntax
 
 _LONGEST = 12
@@ -73,14 +74,13 @@ class _Outline:
         return " ".join(" ".join(line.split(f" {remark}")[0] for line in head.splitlines()).split()).removesuffix(" =>")
 
     def _shortened(self, text: str) -> str:
-        lines = text.replace("\r\n", "\n").replace("\r", "\n").rstrip().split("\n")
+        lines = lf(text).rstrip().split("\n")
         if len(lines) > _LONGEST:
             return lines[0] + " ..."
         return "\n".join([lines[0], *textwrap.dedent("\n".join(lines[1:])).split("\n")] if lines[1:] else lines)
 
     def _indent(self, offset: int) -> str:
-        line = self._snapshot.text[self._snapshot.line_range(self._snapshot.line_of(offset))[0] : offset]
-        return line[: len(line) - len(line.lstrip())]
+        return indent(self._snapshot.text[self._snapshot.line_range(self._snapshot.line_of(offset))[0] : offset])
 
 
 def _body(node: tree_sitter.Node) -> tree_sitter.Node | None:

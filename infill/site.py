@@ -10,6 +10,7 @@ from typing import Literal
 from infill.brackets import balance, closing_quote, opens_quote
 from infill.document import Snapshot
 from infill.languages import Language, language
+from infill.lines import indent, opens_block, width
 from infill.syntax import Syntax
 
 Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
@@ -34,13 +35,6 @@ _NO_CALLEE = frozenset(
 )
 _OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
 _DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
-_HEAD = re.compile(
-    r"\s*(?:(?:async|catch|class|def|do|elif|else|enum|except|finally|fn|for|func|function|if|impl|interface|loop|match|"
-    r"struct|switch|trait|try|unless|until|while|with)\b|}\s*(?:else|catch|finally)\b)"
-)
-_PYTHON_HEAD = re.compile(
-    r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*):$"
-)
 _ENDED = re.compile(r"[;}]\s*$|^\s*(?:pass|break|continue)\s*$")
 _GOES_ON = re.compile(
     r"\s*(?:(?:import|export|const|let|var)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?{[^={}]*}|"
@@ -102,7 +96,7 @@ def look(
         reason=reason,
         canvas=BLOCK if several else EXPRESSION if place.rest.strip() else LINE,
         lines=0 if several else 1,
-        indent=place.before[: len(place.before) - len(place.before.lstrip())],
+        indent=indent(place.before),
         closed=_closed(place, kind),
         remarks=invoked or "comment" not in disabled_in,
     )
@@ -323,23 +317,6 @@ def _in_arguments(place: _Place) -> bool:
     return any(start < place.offset < end for start, end in ranges)
 
 
-def opens_block(row: Language, line: str) -> bool:
-    """Whether a line of code ends by opening a block."""
-    remark = line.find(row.line_comment) if row.line_comment else -1
-    code = (line[:remark] if remark > 0 and line[remark - 1].isspace() else line).rstrip()
-    if row.block == "braces":
-        return code.endswith("{") or re.match(r"\s*(?:case\b.*|default\s*):$", code) is not None
-    if row.id == "python":
-        wrapped = code.endswith(":") and bool(balance(code, row.id).strays)
-        return wrapped or _PYTHON_HEAD.match(code) is not None
-    return code.endswith((":", "{")) or re.search(r"\b(?:then|do)$", code) is not None
-
-
-def begins_block(text: str) -> bool:
-    """Whether text begins like the head of a block, in any language."""
-    return _HEAD.match(text) is not None
-
-
 def _empty_block(place: _Place) -> bool:
     """Whether the blank line of the cursor follows a block's head and nothing stands in the block yet."""
     above, below = place.neighbour(-1), place.neighbour(+1)
@@ -353,8 +330,3 @@ def _announced(place: _Place) -> bool:
     above, below = place.text_of(place.line - 1), place.text_of(place.line + 1)
     says = place.row.line_comment and above.strip().startswith(place.row.line_comment)
     return bool(says) and (not below.strip() or width(below) < width(above))
-
-
-def width(line: str) -> int:
-    """Columns of a line's indentation, a tab being four."""
-    return len(line[: len(line) - len(line.lstrip())].expandtabs(4))

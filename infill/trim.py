@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from infill.brackets import CLOSERS, balance, behind
 from infill.document import Change, Snapshot
 from infill.languages import language
-from infill.site import Kind, Site, opens_block, width
+from infill.lines import SAYING, indent, lf, opens_block, says, width
+from infill.site import Kind, Site
 
 _NEAR = 40
 """Lines above and below the cursor that a text is compared with."""
-_SAYING = 3
-"""Letters and digits a line must hold for its repetition to mean anything wherever it is indented."""
 _HALF_WRITTEN = 4
 """Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffc-\uffff]")
@@ -112,7 +111,7 @@ def fit(text: str, around: Around) -> str | None:
     A text that the model ended itself and that leaves no syntax error stands as it is, white space at its ends too: it
     is only kept from saying what stands there already. Any other is trimmed like one that is shown.
     """
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = lf(text)
     if not _sound(text, around):
         return trim(text, around)
     left: str | None = text
@@ -128,7 +127,7 @@ def fit(text: str, around: Around) -> str | None:
 def clean(text: str, around: Around) -> str | None:
     """LF line endings; ends before a line with control characters, or with those that show code in another order than
     it runs: a model that writes them has lost the thread."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = lf(text)
     control = _CONTROL.search(text)
     return text[: max(text.rfind("\n", 0, control.start()), 0)] if control else text
 
@@ -150,7 +149,7 @@ def finish(text: str, around: Around) -> str | None:
 def not_the_prefix_again(text: str, around: Around) -> str | None:
     """No repetition of the line's beginning; the values of a row may well repeat."""
     written = around.prefix_line.strip()
-    repeats = len(written) > _SAYING and text.lstrip().startswith(written) and not _VALUES.fullmatch(written)
+    repeats = len(written) > SAYING and text.lstrip().startswith(written) and not _VALUES.fullmatch(written)
     return text.lstrip()[len(written) :] if repeats else text
 
 
@@ -172,14 +171,14 @@ def evenly_indented(text: str, around: Around) -> str | None:
         return text
     lines = others.split("\n")
     deepest = next((line for line in lines if line.strip()), "")
-    base, indent = opening[: len(opening) - len(opening.lstrip())], deepest[: len(deepest) - len(deepest.lstrip())]
+    base, deeper = indent(opening), indent(deepest)
     goes_on = deepest.strip().startswith(
         (".", "?", ":", "+", "-", "*", "/", "&", "|", "=", "<", ">", ",", "{", "(", "[")
     )
-    if goes_on or not indent.startswith(base) or indent == base:
+    if goes_on or not deeper.startswith(base) or deeper == base:
         return text
     return "\n".join(
-        [first, *(base + line.removeprefix(indent) if line.startswith(indent) else line for line in lines)]
+        [first, *(base + line.removeprefix(deeper) if line.startswith(deeper) else line for line in lines)]
     )
 
 
@@ -231,7 +230,7 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
     text, said = text.rstrip() if rest else text, text
     for length in range(len(rest), 0, -1):
         tail = rest[:length]
-        repeats = text.endswith(tail) and (length == len(rest) or length >= _SAYING or tail == ">")
+        repeats = text.endswith(tail) and (length == len(rest) or length >= SAYING or tail == ">")
         if repeats and not set(tail) <= set(")]}") and _apart(text, length):
             return text[:-length]
     return said
@@ -288,7 +287,7 @@ def without_stutter(text: str, around: Around) -> str | None:
         text = text[: stutter.end(1)] if stutter else text
     lines = text.split("\n")
     above = _line_above(around)
-    if len(above.strip()) > 2 * _SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
+    if len(above.strip()) > 2 * SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
         return None
     whole = [around.prefix_line + lines[0], *lines[1:]]
     for n in range(len(lines)):
@@ -384,7 +383,7 @@ def _endless(run: re.Match[str]) -> bool:
     """Whether a model repeats itself for having lost the thread: to the end of the line, words or very long. Constants,
     colours and relative paths repeat characters, too."""
     after = run.string[run.end() :].partition("\n")[0]
-    return len(after) < len(run[1]) and (len(set(filter(str.isalpha, run[1]))) >= _SAYING or len(run[0]) > _LONG_RUN)
+    return len(after) < len(run[1]) and (len(set(filter(str.isalpha, run[1]))) >= SAYING or len(run[0]) > _LONG_RUN)
 
 
 def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:
@@ -493,8 +492,3 @@ def _same(line: str, other: str) -> bool:
     if says(line):
         return line.strip() == other.strip()
     return line.rstrip() == other.rstrip() and not any(map(str.isalnum, line))
-
-
-def says(line: str) -> bool:
-    """Whether a line says something by itself, as a bracket does not."""
-    return sum(map(str.isalnum, line)) >= _SAYING
