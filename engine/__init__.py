@@ -1,13 +1,13 @@
 """redraft's engine: canvas in, canvas out. It knows no text, no editor and no files but the model's."""
 
 from engine.canvas import Canvas, ControlIds
-from engine.decode import Candidate, Cost, Generation, Step, Task, Vocabulary
 from engine.denoiser import Context, Denoiser, Draft, Prediction, Stream
 from engine.engine import Engine
 from engine.mode import CAUSAL, QUALITY, SPEEDY, Mode, Modes
 from engine.refine import Change
 from engine.scheduler import Priority
 from engine.scripted import ScriptedDenoiser
+from engine.task import Candidate, Cost, Generation, Step, Task, Vocabulary
 
 __all__ = [
     "CAUSAL",

@@ -51,7 +51,7 @@ class Canvas:
 
     ids: int64 (B,), MASK where something is to be written.
     frozen: bool (B,), slots that never change.
-    new: bool (B,), masks born of INSERT or of padding; every other mask is *original* (`decode.Sketch` counts those).
+    new: bool (B,), masks born of INSERT or of padding; every other mask is *original* (`drafting.Sketch` counts those).
     probs: float32 (B,), the probability with which a slot's token was written: 1 for tokens that came from outside.
     """
 

@@ -13,22 +13,24 @@ from numpy.typing import NDArray
 from engine import decode
 from engine.denoiser import Context, Denoiser
 from engine.mode import Modes
+from engine.run import Clock
 from engine.scheduler import Priority, Scheduler
+from engine.task import Generation, Step, Task, Vocabulary
 
 
 class Engine:
     """Canvas in, canvas out, on a worker thread of its own. Cancelling a Future stops its job within a step."""
 
-    def __init__(self, denoiser: Denoiser[Any], modes: Modes, vocabulary: decode.Vocabulary) -> None:
+    def __init__(self, denoiser: Denoiser[Any], modes: Modes, vocabulary: Vocabulary) -> None:
         self.control, self.modes = denoiser.control, modes
         self._denoiser, self._vocabulary = denoiser, vocabulary
-        self._clock = decode.Clock()
+        self._clock = Clock()
         self._scheduler = Scheduler()
         self._warming: Future[None] = Future()
 
     def generate(
-        self, task: decode.Task, priority: Priority, on_step: Callable[[decode.Step], None] | None = None
-    ) -> Future[decode.Generation]:
+        self, task: Task, priority: Priority, on_step: Callable[[Step], None] | None = None
+    ) -> Future[Generation]:
         """Decode a task. `on_step` is called on the worker's thread after each forward.
 
         Raises RuntimeError when the engine is closed, ValueError for an unknown mode.

@@ -1,7 +1,7 @@
 """One denoising step, pure numpy: (canvas, prediction, mode) -> (canvas, changes).
 
 Fill (Mask-to-Token) and edit (Token-to-Token) after LLaDA2.1 (report, eq. 1-3), INSERT and DELETE after LLaDA2.2.
-It knows neither the model nor how often it has been called: `decode.py` counts the steps.
+It knows neither the model nor how often it has been called: `drafting.py` counts the steps.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ class Tokenizer:
         return np.array([piece.count(b"\n") for piece in self.token_bytes], dtype=np.int64)
 
     def lines_and_reserved(self, rows: int) -> tuple[NDArray[np.int64], frozenset[int]]:
-        """What decoding has to know (`decode.Vocabulary`) where the weights have `rows` tokens: line breaks per id
+        """What decoding has to know (`task.Vocabulary`) where the weights have `rows` tokens: line breaks per id
         (rows,), and the ids that are never text, those beyond the tokenizer's among them."""
         lines = np.zeros(rows, np.int64)
         lines[: self.size] = self.newlines

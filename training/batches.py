@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import ControlIds, Stream
-from engine.decode import OVERLAP
+from engine.drafting import OVERLAP
 from infill.edits import common
 from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
 from training import noise

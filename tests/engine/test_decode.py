@@ -29,7 +29,9 @@ from engine import (
     Task,
 )
 from engine import decode as decoding
-from engine.decode import CHUNK, COLD, Clock, Sketch
+from engine.decode import COLD
+from engine.drafting import Sketch
+from engine.run import CHUNK, Clock
 from engine.scripted import ScriptedLease
 from tests.fakes import (
     CONTROL,

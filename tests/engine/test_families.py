@@ -20,13 +20,28 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from engine import QUALITY, SPEEDY, Canvas, Context, Draft, Modes, Stream, Task, Vocabulary, backends, decode
+from engine import (
+    QUALITY,
+    SPEEDY,
+    Canvas,
+    Context,
+    Draft,
+    Generation,
+    Modes,
+    Step,
+    Stream,
+    Task,
+    Vocabulary,
+    backends,
+    decode,
+)
 from engine.backends.torch import TorchForward
 from engine.block_denoiser import BlockDenoiser
 from engine.checkpoint import Checkpoint
 from engine.forward import HIDDEN, Rows
 from engine.full_denoiser import FullDenoiser
 from engine.released import ReleasedConfig
+from engine.run import Clock
 from tests.engine import tiny
 from tests.engine.reference.make import GENERATED, MODES, PROMPT, ROWS, SEEDS, TOKENS, tokens
 from tests.fakes import drive
@@ -147,7 +162,7 @@ class Watched:
 
 def decoded(
     denoiser: Any, modes: Modes, prompt: NDArray[np.int64], mode: str, count: int
-) -> tuple[list[decode.Step], decode.Generation]:
+) -> tuple[list[Step], Generation]:
     task = Task(
         Context((Stream("prompt", tuple(prompt.tolist()), 0),), len(prompt)),
         (Canvas.masks(8, tiny.MASK),),
@@ -155,7 +170,7 @@ def decoded(
         max_tokens=count,
     )
     vocabulary = Vocabulary(np.zeros(tiny.ROWS, np.int64), frozenset(range(256, tiny.ROWS)))
-    return drive(decode.decode(denoiser, task, modes, vocabulary, decode.Clock(), time.monotonic()))
+    return drive(decode.decode(denoiser, task, modes, vocabulary, Clock(), time.monotonic()))
 
 
 def test_decoding_is_the_published_one_token_for_token(tmp_path: Path) -> None:
@@ -180,7 +195,7 @@ def test_decoding_is_the_published_one_token_for_token(tmp_path: Path) -> None:
     assert min(happened[kind] for kind in ("multi-fill", "edit", "no-qualifier")) > 10, happened
 
 
-def loops(steps: list[decode.Step]) -> bool:
+def loops(steps: list[Step]) -> bool:
     """Whether a state came back, so that slots were frozen to end the cycle."""
     return any(step.canvas is not None and bool(step.canvas.frozen.any()) for step in steps)
 

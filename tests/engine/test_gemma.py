@@ -14,6 +14,7 @@ import torch
 from engine import Canvas, Context, Draft, Modes, Stream, Task, Vocabulary, backends, decode
 from engine.checkpoint import Checkpoint, CheckpointError
 from engine.gemma_denoiser import GemmaDenoiser
+from engine.run import Clock
 from tests.engine import tiny
 from tests.fakes import drive
 
@@ -62,7 +63,7 @@ def test_gemma_writes_what_transformers_own_sampler_writes(denoiser: GemmaDenois
         canvas_trained=True, editing_trained=False, overrides={"speedy": {"fill_threshold": -1.0}, "quality": {}}
     )
     vocabulary = Vocabulary(np.zeros(tiny.ROWS, np.int64), frozenset(range(256, tiny.ROWS)))
-    steps, generation = drive(decode.decode(denoiser, task, modes, vocabulary, decode.Clock(), time.monotonic()))
+    steps, generation = drive(decode.decode(denoiser, task, modes, vocabulary, Clock(), time.monotonic()))
     (said,) = generation.candidates
     stop = next((at for at, token in enumerate(expected) if token >= 256), len(expected))
     assert list(said.ids) == expected[:stop] and stop > 8

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine import Context, Generation, Modes, ScriptedDenoiser, Step, Stream, Task
 from engine import decode as decoding
-from engine.decode import Clock
 from engine.lookup import continuation
+from engine.run import Clock
 from engine.stream_denoiser import StreamDenoiser
 from tests.fakes import CONTROL, EOM, NEWLINE, VOCABULARY, drive, predict, tiny_forward
 

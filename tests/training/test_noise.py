@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine import SPEEDY, Canvas, Context, ControlIds, Draft, Prediction, ScriptedDenoiser
-from engine.decode import Sketch
+from engine.drafting import Sketch
 from engine.refine import Rules
 from engine.scripted import sure_of
 from training import noise

@@ -1,0 +1,167 @@
+"""Left to right on the middle stream: the most probable tokens, or the most probable middles where several are wanted.
+
+The baseline, and the way of weights whose canvas is untrained.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, takewhile, zip_longest
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.denoiser import Lease, Prediction
+from engine.lookup import continuation
+from engine.run import Run, ranked
+from engine.task import Candidate, Step
+
+HEALED, MOST_HEALING = 0.02, 8
+"""Share of the ways to write the end of the prefix again that may stay unknown, and forwards after which it may be
+more: then the first way that comes to an end is enough."""
+FAVOURED = 4
+"""Beams that a task's favour may keep beside the most probable ones."""
+NOTHING = Candidate((), (), False)
+
+
+class LeftToRight:
+    """The middles of one run."""
+
+    def __init__(self, run: Run, lease: Lease) -> None:
+        self.run, self.lease = run, lease
+        self.task, self.rules, self.vocabulary = run.task, run.rules, run.vocabulary
+
+    def steps(self) -> Generator[Step, None, list[Candidate]]:
+        """The most probable middle, or as many as are wanted."""
+        return (yield from self._greedy() if self.task.alternatives == 1 else self._beams())
+
+    def _greedy(self) -> Generator[Step, None, list[Candidate]]:
+        """The most probable token again and again; a forward also checks a guess at what follows, and each token that
+        was guessed right saves a forward (`lookup`)."""
+        (beam, *_) = (yield from self._healed()) or [Beam()]
+        opening = () if self.run.context.opening is None else (self.run.context.opening,)
+        text = np.array([*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening], np.int64)
+        while not self._over(beam) and not self.run.late():
+            written = self.task.committed + beam.candidate.ids
+            guess = self._guess(np.append(text, written), len(beam.candidate.ids))
+            said = self._next([written + guess[:n] for n in range(len(guess) + 1)])
+            for answer, guessed in zip_longest(said, guess):
+                answers = ranked(answer, 0, self.rules)
+                token, p = next((one for one in answers if self._says(self._grown(beam, *one))), answers[0])
+                beam = self._grown(beam, token, p)
+                if token != guessed or self._over(beam):
+                    break
+            yield Step("token", self.run.elapsed(), 0, beam.candidate.ids)
+            if not self._useful(beam):
+                return []
+        return [self.run.bounded(beam.candidate)]
+
+    def _guess(self, text: NDArray[np.int64], written: int) -> tuple[int, ...]:
+        """What may follow, up to what ends the answer."""
+        guess = continuation(text, min(self.run.denoiser.lookahead, self.task.max_tokens - written - 1))
+        return tuple(takewhile(lambda token: token not in self.rules.ends and token not in self.rules.barred, guess))
+
+    def _next(self, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None) -> list[Prediction]:
+        """The token after each middle, in one forward."""
+        ask = self.run.denoiser.next_token
+        return self.run.forward(self.lease, len(middles), lambda: ask(self.lease, middles, among))
+
+    def _healed(self) -> Generator[Step, None, list[Beam]]:
+        """What to start with: nothing, or the ways to write the end of the prefix again, most of them with more. Theirs
+        are the probabilities given that it is written: what was typed is certain."""
+        heal = self.task.heal
+        if heal is None:
+            return [Beam()]
+        begun, written, total = [Beam()], list[Beam](), 0.0
+        while begun and math.exp(begun[0].score) > HEALED * total and not self.run.late():
+            long_enough = self.run.cost.forwards >= MOST_HEALING
+            if written and long_enough:
+                break
+            # Now any way to the end will do, and the longest is the nearest to it.
+            beam = begun.pop(_longest(begun) if long_enough else 0)
+            (said,) = self._next([self.task.committed + beam.candidate.ids], heal(beam.candidate.ids))
+            for one in (self._grown(beam, *answer) for answer in ranked(said, 0, self.rules)):
+                (written if heal(one.candidate.ids) is None else begun).append(one)
+            begun, total = _best(begun), sum(math.exp(one.score) for one in written)
+            yield Step("token", self.run.elapsed(), 0, _best([*written, *begun])[0].candidate.ids)
+        return [one.given(total) for one in _best(written)]
+
+    def _beams(self) -> Generator[Step, None, list[Candidate]]:
+        """Beam search, one token a forward for all beams together: the most probable ones, and FAVOURED others that are
+        not far behind them once what is in their favour counts."""
+        grown, done = (yield from self._healed()), list[Beam]()
+        while True:
+            useful = [beam for beam in grown if self._useful(beam) and self._says(beam)]
+            done = self._kept([*done, *(beam for beam in useful if self._over(beam))])
+            if any(self._enough(beam) for beam in done):
+                return [self.run.bounded(beam.candidate) for beam in done]
+            live = self._kept([beam for beam in useful if not self._over(beam)])
+            # A middle only gets less probable as it grows.
+            if self.run.late() or self._kept([*done, *live]) == done:
+                return [self.run.bounded(beam.candidate) for beam in _best(self._kept([*done, *live]))]
+            said = self._next([self.task.committed + beam.candidate.ids for beam in live])
+            answers = (ranked(answer, 0, self.rules) for answer in said)
+            grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
+            grown += [beam.meeting() for beam in grown if self._meets(beam)]
+            yield Step("token", self.run.elapsed(), 0, max(grown, key=lambda beam: beam.score).candidate.ids)
+
+    def _kept(self, beams: Sequence[Beam]) -> list[Beam]:
+        """The beams that stay, the most probable first, the favoured ones last."""
+        width = self.task.alternatives
+        ordered = _best(beams)
+        others = sorted((beam for beam in ordered[width:] if beam.favour), key=lambda beam: -beam.score - beam.favour)
+        return ordered[:width] + others[:FAVOURED]
+
+    def _useful(self, beam: Beam) -> bool:
+        return self.task.useful is None or self.task.useful(math.exp(beam.score))
+
+    def _enough(self, beam: Beam) -> bool:
+        enough, candidate = self.task.enough, beam.candidate
+        return enough is not None and candidate.ended and enough(candidate.ids, math.exp(beam.score))
+
+    def _says(self, beam: Beam) -> bool:
+        return self.task.says is None or not beam.candidate.ended or self.task.says(beam.candidate.ids)
+
+    def _meets(self, beam: Beam) -> bool:
+        return self.task.meets is not None and not beam.candidate.ended and self.task.meets(beam.candidate.ids)
+
+    def _over(self, beam: Beam) -> bool:
+        return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
+
+    def _grown(self, beam: Beam, token: int, p: float) -> Beam:
+        score, old = beam.score + math.log(max(p, 1e-9)), beam.candidate
+        if token in self.vocabulary.reserved:
+            return replace(beam, score=score, candidate=replace(old, ended=True, end=p))
+        ids = (*old.ids, token)
+        lines = int(self.vocabulary.line_breaks[list(ids)].sum())
+        favour = self.task.favour(ids) if self.task.favour is not None else 0.0
+        return Beam(score, favour, Candidate(ids, (*old.probs, p), 0 < self.task.max_lines <= lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """A middle being written left to right. score: its log-probability, its end's included. favour: as of the task."""
+
+    score: float = 0.0
+    favour: float = 0.0
+    candidate: Candidate = NOTHING
+
+    def given(self, probability: float) -> Beam:
+        """The same given that one of the beams of this joint probability is right."""
+        score, ids = min(0.0, self.score - math.log(probability)), self.candidate.ids
+        probs = (*[1.0] * (len(ids) - 1), math.exp(score))
+        return replace(self, score=score, candidate=replace(self.candidate, probs=probs))
+
+    def meeting(self) -> Beam:
+        """The same, ended where what follows begins."""
+        return replace(self, candidate=replace(self.candidate, ended=True, met=True))
+
+
+def _longest(beams: Sequence[Beam]) -> int:
+    return max(range(len(beams)), key=lambda n: len(beams[n].candidate.ids))
+
+
+def _best(beams: Iterable[Beam]) -> list[Beam]:
+    return sorted(beams, key=lambda beam: -beam.score)
