@@ -24,7 +24,7 @@ from engine import backends
 from engine.backends.onnx import GRAPH, open_session
 from engine.checkpoint import EMBEDDED, Checkpoint, ModelConfig
 from engine.cores import usable_cores
-from engine.forward import Forward, Rows
+from engine.forward import HIDDEN, Forward, Rows
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """rows: of the forward. cached: slots it sees. asked: rows with a head."""
+    """rows: of the forward. cached: slots that it is shown. asked: rows with a head. hidden: slots that no row sees."""
 
     rows: int
     cached: int
     asked: int
+    hidden: int = 0
 
     @property
     def name(self) -> str:
-        return f"{self.rows} rows, {self.cached} cached"
+        return f"{self.rows} rows, {self.cached} cached" + (f", {self.hidden} hidden" if self.hidden else "")
 
 
 CASES = (
@@ -50,6 +51,9 @@ CASES = (
     Case(32, 512, 32),
     Case(1, 1280, 1),
     Case(16, 1280, 16),
+    Case(8, 1280, 8),
+    Case(8, 1280, 8, hidden=640),
+    Case(64, 512, 1),
     Case(512, 0, 1),
 )
 
@@ -90,7 +94,8 @@ def calls(
     """The same rows through our backend and through the session alone."""
     rng = np.random.default_rng(0)
     bias = np.zeros((case.rows, case.cached + case.rows), np.float32)
-    bias[:, case.cached :] = np.where(np.tri(case.rows, dtype=bool), 0, -1e9)
+    bias[:, case.cached :] = np.where(np.tri(case.rows, dtype=bool), 0, HIDDEN)
+    bias[:, : case.hidden] = HIDDEN
     rows = Rows(
         rng.integers(100, forward.config.vocab, case.rows),
         np.arange(case.rows) + case.cached,
@@ -100,6 +105,7 @@ def calls(
         np.zeros((case.asked, 0), np.int64),
     )
     past = forward.new_kv(case.cached)
+    past[...] = rng.standard_normal(past.shape)
     feeds = {
         "ids": rows.ids,
         "positions": rows.positions,
@@ -181,10 +187,10 @@ def _best(call: Callable[[], object], times: int = 12) -> float:
 
 
 def table(found: dict[str, Any]) -> str:
-    lines = [f"{'forward':<24}{'ms':>8}{'bare ms':>10}{'int8':>8}{'fp32':>8}{'memory':>9}"]
+    lines = [f"{'forward':<32}{'ms':>8}{'bare ms':>10}{'int8':>8}{'fp32':>8}{'memory':>9}"]
     for case, row in zip(CASES, found["forwards"], strict=True):
         shares = "".join(f"{row[key]:>{width}.0%}" for key, width in SHARES)
-        lines.append(f"{case.name:<24}{row['ms']:>8}{row['bare_ms']:>10}{shares}")
+        lines.append(f"{case.name:<32}{row['ms']:>8}{row['bare_ms']:>10}{shares}")
     lines.append(
         f"shares of what this machine reached: {found['int8_gops']} Gop/s in 8-bit and {found['fp32_gflops']} Gflop/s "
         f"in float32 products, {found['copy_gb_s']} GB/s; {found['threads']} threads, load {found['load']}"
