@@ -29,6 +29,7 @@ from training.evaluate import calibration as calibrating
 from training.evaluate import card, frontier, writing
 from training.evaluate.__main__ import QUESTIONS, ask
 from training.evaluate.ends import is_unit
+from training.evaluate.humaneval import TaskHole
 from training.evaluate.kept import Kept
 from training.evaluate.places import LANGUAGES, Place, held_out, places
 from training.evaluate.repair import cases
@@ -222,6 +223,18 @@ class TestHumanEval:
         for run in runs:
             assert run["pass"]["n"] == 6 and run["pass"]["share"] == 1
             assert (run["tokens_per_forward"] > 2) == (run["mode"] != "causal")
+
+    def test_the_line_end_that_whole_lines_are_given_is_no_token_of_a_forward(self, tokens: Tokenizer) -> None:
+        (task,) = sandbox.read_tasks("SingleLine", 1)
+        hole = TaskHole(task)
+        session = Asked(tokens, [task.prompt + task.canonical_solution + task.suffix]).session([])
+        try:
+            free = asyncio.run(session.fill(hole, "causal", lines=1))
+            exact = asyncio.run(session.fill_exactly(hole, "causal"))
+        finally:
+            session.served.close()
+        assert free.text == exact.text == hole.truth and hole.truth.endswith("\n")
+        assert free.kept == exact.kept == len(tokens.encode(hole.truth.removesuffix("\n"))) == exact.forwards
 
     def test_a_silent_one_fails(self, silent: Asked) -> None:
         (run, *_) = silent("humaneval", sets=["RandomSpanLight"], limit=4)["runs"]

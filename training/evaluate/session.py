@@ -39,7 +39,7 @@ class Hole(Protocol):
 @dataclass(frozen=True, slots=True)
 class Answer:
     """text: what the completer gave, empty for nothing. raw: what the model had said. p: joint probability of its
-    tokens. kept: tokens of the text. forwards: denoising forwards (causal ones left to right); context_forwards:
+    tokens. kept: tokens of the text that forwards made. forwards: denoising forwards (causal ones left to right); context_forwards:
     forwards that only encoded context. ms: milliseconds until the text was there."""
 
     text: str
@@ -64,13 +64,14 @@ class Failure:
 
 
 class Heard:
-    """A filler that passes everything on and remembers what was said last: the text before any trimming."""
+    """A filler that passes everything on and remembers what was asked and said last: the text before any trimming."""
 
     def __init__(self, filler: Filler) -> None:
         self._filler, self.last = filler, FillResult(())
+        self.asked = FillRequest("", "", "", "")
 
     async def fill(self, request: FillRequest) -> FillResult:
-        self.last = await self._filler.fill(request)
+        self.asked, self.last = request, await self._filler.fill(request)
         return self.last
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
@@ -152,7 +153,8 @@ class Session:
             hole.prefix, hole.suffix, path=hole.path, language=hole.language, mode=mode,
             max_tokens=64 if lines == 1 else MOST_TOKENS, max_lines=lines,
         )  # fmt: skip
-        return self._answer(self.heard.last.texts, result.texts, result.report, began)
+        added = self.heard.asked.suffix.removesuffix(hole.suffix)
+        return self._answer(self.heard.last.texts, result.texts, added, result.report, began)
 
     async def fill_exactly(self, hole: Hole, mode: str) -> Answer:
         """The same with as many slots as the truth has tokens, no end being an answer; nothing is trimmed.
@@ -160,14 +162,13 @@ class Session:
         Whole lines are asked for as `Completer.fill` asks for them: without their last line end.
         """
         whole = hole.prefix[-1:] in ("", "\n") and hole.truth.endswith("\n")
-        request = FillRequest(
-            hole.prefix, "\n" * whole + hole.suffix, hole.path, hole.language, mode=mode, urgent=False
-        )
-        length = max(1, self.served.filler.length(request, hole.truth.removesuffix("\n") if whole else hole.truth))
+        added = "\n" * whole
+        request = FillRequest(hole.prefix, added + hole.suffix, hole.path, hole.language, mode=mode, urgent=False)
+        length = max(1, self.served.filler.length(request, hole.truth.removesuffix(added)))
         began = time.monotonic()
         result = await self.served.filler.fill(replace(request, limits=Limits(tokens=length, lines=0, exact=True)))
-        texts = tuple(replace(one, text=one.text + "\n" * whole) for one in result.texts)
-        return self._answer(result.texts, texts, result.report, began)
+        texts = tuple(replace(one, text=one.text + added) for one in result.texts)
+        return self._answer(result.texts, texts, added, result.report, began)
 
     def judge(self, where: str, hole: Hole, answer: Answer, right: bool) -> bool:
         """Remember a wrong answer; hands back whether it was right."""
@@ -184,11 +185,14 @@ class Session:
         )
         return result.texts[0] if result.texts else None
 
-    def _answer(self, said: Sequence[Filled], given: Sequence[Filled], report: FillReport, began: float) -> Answer:
+    def _answer(
+        self, said: Sequence[Filled], given: Sequence[Filled], added: str, report: FillReport, began: float
+    ) -> Answer:
+        """added: the line end that whole lines are given without any forward."""
         text = given[0].text if given else ""
         return Answer(
             text, said[0].text if said else "", said[0].confidence if said else None,
-            len(self.served.tokens.encode(text)), report.forwards, report.context_forwards,
+            len(self.served.tokens.encode(text.removesuffix(added))), report.forwards, report.context_forwards,
             1000 * (time.monotonic() - began),
         )  # fmt: skip
 
