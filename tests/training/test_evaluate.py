@@ -7,7 +7,7 @@ import inspect
 import json
 import shutil
 import textwrap
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,13 @@ class TestPlaces:
             assert f"| {package} |" in listed
         found = Counter(place.language for place in places(sources, 200, 30))
         assert found["python"] >= 195 and all(found[language] >= 28 for language in LANGUAGES)
+
+
+    def test_every_file_is_asked_at_several_kinds_of_cursor(self) -> None:
+        kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for place in places(held_out(), 480, 96):
+            kinds[place.source.package, place.path].add(place.kind)
+        assert len(kinds) == 264 and all(len(found) > 1 for found in kinds.values())
 
 
 class TestHeldOutLines:

@@ -80,9 +80,9 @@ def places(sources: Sequence[Source], python: int, other: int, seed: int = 0) ->
     for language, files in sorted(by_language.items()):
         drawn = []
         for number in range(python if language == "python" else other):
-            # Files in turn: a language's places are spread over its packages evenly.
-            source = files[number % len(files)]
-            if (place := _place(source, KINDS[number % len(KINDS)], rng)) is not None:
+            # Files in turn, so that a language's places are spread over its packages evenly, each time of another kind.
+            turn, at = divmod(number, len(files))
+            if (place := _place(files[at], KINDS[(turn + at) % len(KINDS)], rng)) is not None:
                 drawn.append(place)
         found += sorted(drawn, key=lambda place: (place.source.package, place.path, place.at))
     return found
