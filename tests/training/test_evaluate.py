@@ -8,7 +8,7 @@ import json
 import shutil
 import textwrap
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer
 from infill.confidence import Beta
 from infill.document import Snapshot
+from infill.filler import Filled, FillRequest, FillResult
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
 from training.evaluate import calibration as calibrating
@@ -116,7 +117,6 @@ class TestPlaces:
             assert f"| {package} |" in listed
         found = Counter(place.language for place in places(sources, 200, 30))
         assert found["python"] >= 195 and all(found[language] >= 28 for language in LANGUAGES)
-
 
     def test_every_file_is_asked_at_several_kinds_of_cursor(self) -> None:
         kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -326,7 +326,34 @@ class TestCalibration:
         assert result["n"] >= 35 and result["right"] > 0.8
         assert result["error_raw"] > 0.5
         assert result["error"] is None  # one package: nothing to measure the fit on
-        assert Asked(tokens, [], knows=False)("calibration", asked[:5])["right"] == 0
+        wrong = Asked(tokens, ["", *[place.prefix[-200:] + "nothing" for place in asked]])("calibration", asked)
+        assert wrong["n"] >= 35 and wrong["right"] == 0
+        assert Asked(tokens, [], knows=False)("calibration", asked[:5])["n"] == 0
+
+    def test_a_text_that_is_given_is_as_sure_as_it_is_itself(
+        self, silent: Asked, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the model is surest of stands below already and is trimmed away."""
+
+        async def both(_: FillRequest) -> FillResult:
+            return FillResult(
+                (Filled("return x", -0.1, 0.9, finished=True), Filled("y = 2", -3.0, 0.05, finished=True))
+            )
+
+        session = silent.session(
+            [Place(Source("p", "p.py", "python", "def f(x):\n    y = 2\n    return x\n"), 14, "indentation")]
+        )
+        monkeypatch.setattr(session.served.filler, "fill", both)
+        try:
+            (answer,) = asyncio.run(session.lines())
+        finally:
+            session.served.close()
+        assert (answer.raw, answer.text, answer.p) == ("return x", "y = 2", 0.05)
+
+    def test_shown_is_a_share_of_all_lines_those_without_a_text_too(self, tokens: Tokenizer) -> None:
+        asked = places([*SOURCES, replace(SOURCES[0], package="other")], 40, 0)
+        result = Asked(tokens, [SOURCES[0].text[: len(SOURCES[0].text) // 2]])("calibration", asked)
+        assert 0 < result["n"] < len(asked) == result["shown"]["n"]
 
     def test_its_error_is_the_distance_of_confidence_and_truth(self) -> None:
         p = np.repeat([0.2, 0.8], 500)

@@ -37,6 +37,7 @@ async def calibration(session: Session) -> dict[str, Any]:
     for learnt in (half, ~half):
         model, exponent = fit(p[learnt], truth[learnt]), fit_temperature(p[learnt], truth[learnt])
         fitted[~learnt], tempered[~learnt] = applied(model, p[~learnt]), p[~learnt] ** exponent
+    shown = fitted >= DEFAULTS.least
     crossed = 0 < half.sum() < len(half)
     return {
         "n": len(asked),
@@ -44,8 +45,8 @@ async def calibration(session: Session) -> dict[str, Any]:
         "error_raw": round(calibration_error(p, truth), 4),
         "error_temperature": round(calibration_error(tempered, truth), 4) if crossed else None,
         "error": round(calibration_error(fitted, truth), 4) if crossed else None,
-        "shown": Share.of(fitted >= DEFAULTS.least).as_json() if crossed else None,
-        "shown_right": Share.of(truth[fitted >= DEFAULTS.least]).as_json() if crossed else None,
+        "shown": Share(int(shown.sum()), len(session.places)).as_json() if crossed else None,
+        "shown_right": Share.of(truth[shown]).as_json() if crossed else None,
         "parameters": {name: round(value, 4) for name, value in asdict(fit(p, truth)).items()},
     }
 

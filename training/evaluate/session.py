@@ -38,9 +38,10 @@ class Hole(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """text: what the completer gave, empty for nothing. raw: what the model had said. p: joint probability of its
-    tokens. kept: tokens of the text that forwards made. forwards: denoising forwards (causal ones left to right); context_forwards:
-    forwards that only encoded context. ms: milliseconds until the text was there."""
+    """text: what the completer gave, empty for nothing. raw: what the model had said. p: joint probability of the
+    tokens that the text was made of, None for nothing. kept: tokens of the text that forwards made. forwards: denoising
+    forwards (causal ones left to right); context_forwards: forwards that only encoded context. ms: milliseconds until
+    the text was there."""
 
     text: str
     raw: str
@@ -191,7 +192,7 @@ class Session:
         """added: the line end that whole lines are given without any forward."""
         text = given[0].text if given else ""
         return Answer(
-            text, said[0].text if said else "", said[0].confidence if said else None,
+            text, said[0].text if said else "", given[0].confidence if given else None,
             len(self.served.tokens.encode(text.removesuffix(added))), report.forwards, report.context_forwards,
             1000 * (time.monotonic() - began),
         )  # fmt: skip
