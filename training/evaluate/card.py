@@ -15,6 +15,7 @@ from training.evaluate.share import spelled
 BEGIN, END = "<!-- evaluation -->", "<!-- /evaluation -->"
 FIGURES, CARD, PICTURE = "evaluation.json", "README.md", "frontier.svg"
 NOT_YET = "not measured"
+SAID_AGAIN = "suffix said again by `fill` before trimming, whose search of lines leaves out what stands below"
 
 
 def identity(checkpoint: Checkpoint) -> str:
@@ -108,7 +109,7 @@ def _rows(known: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ("repair: clean code left alone", _share(repaired, "left_alone"), "≥ 95 %", "≥ 99 %"),
         ("calibration error of the shown confidence", _calibrated(known.get("calibration")), "≤ 0.08", "≤ 0.03"),
         ("held-out lines shown by default, and right of these", _shown(known.get("calibration")), "report", "report"),
-        ("suffix duplicated before any trimming", _share(free, "suffix_said_again"), "≤ 3 %", "≤ 0.5 %"),
+        (SAID_AGAIN, _share(free, "suffix_said_again"), "≤ 3 %", "≤ 0.5 %"),
     ]  # fmt: skip
 
 

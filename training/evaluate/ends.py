@@ -1,4 +1,4 @@
-"""Held-out packages, the length left free: where the model ends, and whether it says the suffix again."""
+"""Held-out packages, the length left free: where the model ends, and whether `fill` says the suffix again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ GAP = 10
 
 
 async def ends(session: Session) -> dict[str, Any]:
-    """Ends where the suffix does not connect, None for weights that know no EOM; repetitions before any trimming."""
+    """Ends where the suffix does not connect, None for weights that know no EOM; what `fill` says again
+    before trimming."""
     asked = thinned(session.places, session.most(TOLD_AGAIN))
     again = [await _says_again(session, place) for place in tqdm(asked, desc="suffix said again", disable=None)]
     known = session.served.filler.knows_the_end
@@ -30,7 +31,7 @@ async def ends(session: Session) -> dict[str, Any]:
 
 
 async def _says_again(session: Session, place: Place) -> bool:
-    """Lines left free, before any trimming."""
+    """Lines left free, before trimming; a search for several lines has left out those that stand below."""
     said = await session.say(place, place.prefix, place.suffix, tokens=64)
     return said is not None and says_again(said.text, place.suffix)
 
