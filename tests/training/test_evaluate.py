@@ -26,6 +26,7 @@ from infill.document import Snapshot
 from infill.filler import Filled, FillRequest, FillResult
 from infill.local import LocalFiller
 from tests.fakes import CONTROL
+from training.evaluate import __main__ as command
 from training.evaluate import calibration as calibrating
 from training.evaluate import card, frontier, writing
 from training.evaluate.__main__ import QUESTIONS, ask
@@ -410,6 +411,40 @@ def test_the_frontier_asks_every_setting_about_the_same_tasks_and_is_drawn(token
     picture = (tmp_path / "a.svg").read_text()
     assert all(name in picture for name in names)
     assert picture == (tmp_path / "b.svg").read_text()
+
+
+class TestCommand:
+    """What is kept of a run on disk."""
+
+    @staticmethod
+    def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+        """The command line over a question that is answered and one that fails."""
+
+        async def answered(_: Session) -> dict[str, Any]:
+            return {"n": 7}
+
+        async def broken(_: Session) -> dict[str, Any]:
+            raise OSError("the power went")
+
+        monkeypatch.setattr(command, "QUESTIONS", {"first": answered, "second": broken})
+        monkeypatch.setattr("sys.argv", ["evaluate", *words])
+        command.main()
+
+    def test_what_was_answered_is_kept_when_a_later_question_fails(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with pytest.raises(OSError, match="the power went"):
+            self.run(monkeypatch, "first", "second", "--out", str(tmp_path / "found.json"))
+        assert json.loads((tmp_path / "found.json").read_text())["first"]["n"] == 7
+
+    def test_a_quick_look_writes_only_where_it_is_told_to(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(command.baseline, "OUT", tmp_path)
+        self.run(monkeypatch, "first", "--limit", "2")
+        assert not list(tmp_path.iterdir())
+        self.run(monkeypatch, "first")
+        assert [path.name for path in tmp_path.iterdir()] == ["evaluation.json"]
 
 
 class TestShares:

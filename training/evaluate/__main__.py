@@ -36,16 +36,18 @@ QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] =
     "frontier": frontier,
     "writing": writing,
 }
+Keep = Callable[[dict[str, Any]], None]
 BASE = baseline.HERE.parent / ".base"
 
 
-async def ask(session: Session, names: list[str]) -> dict[str, Any]:
-    """The figures of each question, and how many seconds they took."""
+async def ask(session: Session, names: list[str], keep: Keep = lambda _: None) -> dict[str, Any]:
+    """The figures of each question, and how many seconds they took. keep: is handed all so far after each question."""
     found: dict[str, Any] = {}
     for name in names:
         began = time.monotonic()
         found[name] = await QUESTIONS[name](session)
         found[name]["seconds"] = round(time.monotonic() - began)
+        keep(found)
     return found
 
 
@@ -64,7 +66,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--oracle", action="store_true", help="HumanEval with the middle's length told, alone")
     parser.add_argument("--backend", default="onnx", choices=("onnx", "torch"))
     parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")
-    parser.add_argument("--out", type=Path, default=baseline.OUT / "evaluation.json", help="where the figures go")
+    parser.add_argument(
+        "--out", type=Path, help="where the figures go (default: benchmarks/out/evaluation.json; nowhere with --limit)"
+    )
     parser.add_argument(
         "--figures", type=Path, nargs="+", default=[], help="figures of earlier runs (--out) to put beside these"
     )
@@ -82,10 +86,12 @@ def parsed() -> argparse.Namespace:
         parser.error(f"there is no question {', '.join(sorted(unknown))}; ask {', '.join(QUESTIONS)} or all")
     if not given.questions and not given.update:
         parser.error(f"ask {', '.join(QUESTIONS)} or all, or --update the card")
+    if given.out is None and given.questions and not given.limit:
+        given.out = baseline.OUT / "evaluation.json"
     return given
 
 
-def answered(given: argparse.Namespace, checkpoint: Checkpoint) -> dict[str, Any]:
+def answered(given: argparse.Namespace, checkpoint: Checkpoint, keep: Keep) -> dict[str, Any]:
     """Ask the questions of a command line."""
     served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
     try:
@@ -94,7 +100,8 @@ def answered(given: argparse.Namespace, checkpoint: Checkpoint) -> dict[str, Any
             base=next(iter(sorted(BASE.glob("*.gguf"))), None), threads=given.threads,
             kept=Kept(given.answers, card.identity(checkpoint)), backwards=given.backwards,
         )  # fmt: skip
-        found = asyncio.run(ask(session, list(QUESTIONS) if "all" in given.questions else given.questions))
+        names = list(QUESTIONS) if "all" in given.questions else given.questions
+        found = asyncio.run(ask(session, names, keep))
     finally:
         served.close()
     if given.failures:
@@ -106,11 +113,15 @@ def answered(given: argparse.Namespace, checkpoint: Checkpoint) -> dict[str, Any
 def main() -> None:
     given = parsed()
     checkpoint = Checkpoint.open(given.model)
-    found = card.gathered(checkpoint, given.figures)
-    if given.questions:
-        found = card.joined(found, answered(given, checkpoint))
+    earlier = card.gathered(checkpoint, given.figures)
+
+    def keep(figures: dict[str, Any]) -> None:
+        if given.out is not None:
+            card.save(card.joined(earlier, figures), given.out)
+
+    found = card.joined(earlier, answered(given, checkpoint, keep) if given.questions else {})
     print(card.table(found))
-    card.save(found, given.out)
+    keep(found)
     if given.update:
         card.update(checkpoint, found)
     if given.calibrate and found.get("calibration", {}).get("n"):
