@@ -437,6 +437,10 @@ class TestCommand:
             self.run(monkeypatch, "first", "second", "--out", str(tmp_path / "found.json"))
         assert json.loads((tmp_path / "found.json").read_text())["first"]["n"] == 7
 
+    def test_figures_say_how_they_were_asked(self, silent: Asked) -> None:
+        found = silent("infilling", places(SOURCES, 5, 0), limit=5, threads=3)
+        assert (found["limit"], found["threads"]) == (5, 3)
+
     def test_a_quick_look_writes_only_where_it_is_told_to(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -493,10 +497,16 @@ class TestCard:
             self.run("causal", 47, oracle=True),
         ]
         text = card.table({"humaneval": {"runs": runs}})
-        assert "| HumanEval single-line, pass@1, free length, `speedy` | 40.0 % (30.9–49.8, n 100) | ≥ 40 % |" in text
+        assert "pass@1, free length, `speedy` | 40.0 % (30.9–49.8, n 100) | ≥ 40 % |" in text
         assert "+6.0 points (both `causal`: oracle 47.0 %" in text
         assert "-2.0 points (40.0 % beside 42.0 %)" in text
         assert "+1.0 points (42.0 % beside 41.0 %)" in text
+
+    def test_what_was_asked_with_a_limit_is_said(self) -> None:
+        share = Share(1, 2).as_json()
+        repaired = {"exact": share, "left_alone": share, "kinds": {}, "threads": 2}
+        assert "--limit" not in card.table({"weights": "a", "repair": repaired | {"limit": 0}})
+        assert ", by `--limit`: repair 1,056." in card.table({"weights": "a", "repair": repaired | {"limit": 1056}})
 
     def test_new_figures_go_between_the_marks_beside_the_old_ones(self, folder: Path) -> None:
         checkpoint = self.checkpoint(folder)

@@ -41,12 +41,14 @@ BASE = baseline.HERE.parent / ".base"
 
 
 async def ask(session: Session, names: list[str], keep: Keep = lambda _: None) -> dict[str, Any]:
-    """The figures of each question, and how many seconds they took. keep: is handed all so far after each question."""
+    """The figures of each question, with what they were asked with and the seconds they took. keep: is handed all so
+    far after each question."""
     found: dict[str, Any] = {}
     for name in names:
         began = time.monotonic()
         found[name] = await QUESTIONS[name](session)
-        found[name]["seconds"] = round(time.monotonic() - began)
+        seconds = round(time.monotonic() - began)
+        found[name] |= {"limit": session.limit, "threads": session.threads, "seconds": seconds}
         keep(found)
     return found
 
