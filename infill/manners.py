@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -196,9 +197,10 @@ def _git_ignored(root: Path, inside: str) -> bool:
     places += [(depth, top.joinpath(*parts[:depth], ".gitignore")) for depth in range(len(parts))]
     rules = []
     for depth, place in places:
-        with suppress(OSError):
-            stat = place.stat()
-            rules.append((depth, str(place), stat.st_mtime_ns, stat.st_size))
+        with suppress(OSError, ValueError):  # no path holds NUL or half a surrogate pair
+            about = place.stat()
+            if stat.S_ISREG(about.st_mode):
+                rules.append((depth, str(place), about.st_mtime_ns, about.st_size))
     return bool(rules) and _ignored(parts, tuple(rules))
 
 
@@ -235,7 +237,8 @@ def _opinion(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
 
 @lru_cache(maxsize=64)
 def _git_spec(file: str, _changed: int, _size: int) -> GitIgnoreSpec:
+    """A file's patterns; none of one that cannot be read."""
     try:
         return GitIgnoreSpec.from_lines(Path(file).read_text(encoding="utf-8", errors="replace").splitlines())
-    except ValueError:
+    except (OSError, ValueError):
         return GitIgnoreSpec.from_lines([])

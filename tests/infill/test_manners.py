@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -198,6 +200,32 @@ class TestDenied:
         assert denied(str(tmp_path / "dot" / "a.py"), "", (), tmp_path / "dot") == "ignored by .gitignore"
         long = tmp_path / ("x" * 5000)
         assert denied(str(long / "a.py"), "", (), long) is None
+
+    @pytest.mark.parametrize("odd", ["folder", "pipe", "unreadable"])
+    def test_an_odd_gitignore_has_no_opinion(self, tmp_path: Path, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / ".gitignore").write_text("*.log.py\n")
+        (tmp_path / "sub").mkdir()
+        place = tmp_path / "sub" / ".gitignore"
+        if odd == "folder":
+            place.mkdir()
+        elif odd == "pipe":
+            os.mkfifo(place)
+        else:
+            place.write_text("a.py")
+            read = Path.read_text
+
+            def refused(path: Path, **how: Any) -> str:
+                if path == place:
+                    raise PermissionError(13, "Permission denied")
+                return read(path, **how)
+
+            monkeypatch.setattr(Path, "read_text", refused)  # root may read everything
+        assert denied(str(tmp_path / "sub" / "a.py"), "", (), tmp_path) is None
+        assert denied(str(tmp_path / "sub" / "a.log.py"), "", (), tmp_path) == "ignored by .gitignore"
+
+    @pytest.mark.parametrize("name", ["x%00y/a.py", "x\ud800y/a.py"])
+    def test_what_no_path_can_hold_is_ignored_by_none(self, tmp_path: Path, name: str) -> None:
+        assert denied(f"{tmp_path.as_uri()}/{name}", "", (), tmp_path) is None
 
 
 def backspaced(text: str, start: int, end: int) -> Snapshot:
