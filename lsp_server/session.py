@@ -195,10 +195,12 @@ class Session:
         return self.completer if self.settings.enabled(language) else None
 
     def why_not(self, language: str) -> str:
-        """Why there is no completer for a language, in a word."""
+        """Why there is no completer for a language, in a word; nothing when there is one."""
         if not self.settings.enabled(language):
             return "off"
-        return "no model" if self.loaded.is_set() else "loading"
+        if self.completer is None:
+            return "no model" if self.loaded.is_set() else "loading"
+        return ""
 
     def question(self, uri: str) -> Question | None:
         """What a request about this document may ask now.
@@ -210,7 +212,7 @@ class Session:
         if snapshot is None or completer is None or self._denied(snapshot):
             return None
         others = (other for other in self.documents.others(uri) if not self._denied(other))
-        preferences = replace(self.settings.preferences, root=self._root(snapshot))
+        preferences = replace(self.settings.preferences, root=self.root_of(snapshot.uri))
         return Question(completer, snapshot, tuple(islice(others, _OTHERS_MOST)), preferences, time.monotonic())
 
     def _denied(self, snapshot: Snapshot) -> bool:
@@ -220,17 +222,17 @@ class Session:
         now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))
         until, verdict = self._verdicts.get(key, (0.0, False))
         if now > until:
-            verdict = denied(snapshot.uri, None, self.settings.exclude, self._root(snapshot)) is not None
+            verdict = denied(snapshot.uri, None, self.settings.exclude, self.root_of(snapshot.uri)) is not None
             self._verdicts[key] = (now + _VERDICT_SECONDS, verdict)
         return verdict
 
-    def _root(self, snapshot: Snapshot) -> str | None:
-        """Path of the opened folder that a document lies in."""
+    def root_of(self, uri: str) -> str | None:
+        """Path of the opened folder that a document, by its URI or path, lies in."""
         from infill.document import path_of
         from infill.manners import under
 
-        roots = (path_of(folder) for folder in self._folders())
-        return next((root for root in roots if under(snapshot.path, root) is not None), None)
+        path, roots = path_of(uri), (path_of(folder) for folder in self._folders())
+        return next((root for root in roots if under(path, root) is not None), None)
 
     def _folders(self) -> list[str]:
         """URIs of the opened folders as of now."""

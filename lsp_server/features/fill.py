@@ -21,15 +21,12 @@ METHOD = "redraft/fill"
 
 async def fill(session: Session, params: Any) -> dict[str, Any]:
     """The text between prefix and suffix; an empty one with a `reason` when nothing may or can be said."""
-    from infill import manners
     from infill.prompt import short_path
 
     since, asked = time.monotonic(), _read(params)
-    completer = session.completer_for(asked["language"])
-    if completer is None:
-        return _answer(since, reason=session.why_not(asked["language"]))
-    if denied := manners.denied(asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude):
-        return _answer(since, reason=denied)
+    completer, reason = session.completer_for(asked["language"]), _why_not(session, asked)
+    if completer is None or reason:
+        return _answer(since, reason=reason)
     result = await completer.fill(**asked)
     report, reason = result.report, "" if result.texts else "the model has nothing to say"
     session.count(f"fill {short_path(asked['path'])}".rstrip(), since, report, reason)
@@ -39,6 +36,14 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     best = result.texts[0]
     kept = {"text": best.text, "score": best.score, "confidence": best.confidence, "finished": best.finished}
     return _answer(since, **kept, **cost)
+
+
+def _why_not(session: Session, asked: Mapping[str, Any]) -> str:
+    """Why the model may not be asked now, in a few words; nothing when it may."""
+    from infill import manners
+
+    path, text, exclude = asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude
+    return session.why_not(asked["language"]) or manners.denied(path, text, exclude, session.root_of(path)) or ""
 
 
 def _answer(since: float, **values: Any) -> dict[str, Any]:

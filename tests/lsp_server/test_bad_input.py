@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -436,6 +437,19 @@ def test_fill_reads_no_secrets(wire: Wire) -> None:
     told = wire.ask("redraft/fill", {"prefix": "KEY=", "suffix": "", "path": "w/.env"})["result"]
     assert told["text"] == ""
     assert "secret" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("build/a.py", "ignored by .gitignore"), ("src/a.py", ""), ("vendor/a.py", "vendored file")]
+)
+@pytest.mark.parametrize("scheme", ["", "file://"])
+def test_fill_knows_the_folder_that_is_open(fresh: Wire, tmp_path: Path, name: str, reason: str, scheme: str) -> None:
+    top = tmp_path / "vendor" / "app"
+    top.mkdir(parents=True)
+    (top / ".gitignore").write_text("build/\n")
+    fresh.initialize(rootUri=top.as_uri())
+    told = fresh.ask("redraft/fill", {"prefix": "a", "suffix": "b", "path": f"{scheme}{top}/{name}"})["result"]
+    assert (told["reason"], told["text"]) == (reason, "" if reason else "axb")
 
 
 def test_next_edit_requests_are_answered_with_none(wire: Wire) -> None:
