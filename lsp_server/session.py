@@ -11,7 +11,7 @@ import functools
 import logging
 import threading
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -86,6 +86,7 @@ class Session:
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
         self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
+        self._allowed: dict[asyncio.Task[Any], Callable[[], bool]] = {}
         self._offered: dict[str, dict[str, Suggestion]] = {}
         self._offers = 0
         self._warmed = ("", 0, 0)
@@ -160,7 +161,7 @@ class Session:
     def close(self) -> None:
         """The connection is over."""
         self._closed = True
-        for task in (*self._running.values(), *self._background):
+        for task in (*self._allowed, *self._background):
             task.cancel()
         if self.completer is not None:
             self.completer.close()
@@ -185,6 +186,8 @@ class Session:
                 self.show(" ".join(complaints), types.MessageType.Warning)
             self._told = complaints
             self._verdicts.clear()
+            for task in [task for task, allowed in self._allowed.items() if not allowed()]:
+                task.cancel()
             self._start_loading()
             self.say_state()
 
@@ -246,12 +249,7 @@ class Session:
             older.cancel()
         self._running[key] = task
         try:
-            return await task
-        except asyncio.CancelledError:
-            asker = asyncio.current_task()
-            if asker is not None and asker.cancelling():
-                raise
-            return otherwise
+            return await self.while_allowed(lambda: self.question(uri) is not None, task, otherwise)
         except Exception as error:
             log.exception("a request failed")
             self.status.say("error", f"{type(error).__name__}: {error}")
@@ -259,6 +257,20 @@ class Session:
         finally:
             if self._running.get(key) is task:
                 del self._running[key]
+
+    async def while_allowed(self, allowed: Callable[[], bool], work: Awaitable[T], otherwise: T) -> T:
+        """Run `work` until new settings no longer allow it; answers `otherwise` then, and where it is cancelled."""
+        task = asyncio.ensure_future(work)
+        self._allowed[task] = allowed
+        try:
+            return await task
+        except asyncio.CancelledError:
+            asker = asyncio.current_task()
+            if asker is not None and asker.cancelling():
+                raise
+            return otherwise
+        finally:
+            del self._allowed[task]
 
     def patience(self, snapshot: Snapshot, cursor: int) -> float:
         """Seconds to wait before the model is asked; none when the user types what was offered, which asks no model."""

@@ -172,11 +172,10 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     if span is None or now is None or _checksum(now.text[slice(*span)]) != target.checksum:
         _refuse(session)
     asked = session.question(target.uri)
-    if asked is None:
-        session.show("redraft is off here or has no model yet; try again in a moment.")
-        return None
-    repair = await session.newest(target.uri, "fix", _repair(session, asked, span), None)
-    if repair is None:
+    repair = None if asked is None else await session.newest(target.uri, "fix", _repair(session, asked, span), None)
+    if asked is None or repair is None:
+        if session.question(target.uri) is None:
+            session.show("redraft is off here or has no model yet; try again in a moment.")
         return None
     if not repair.edits:
         session.show(repair.reason or "redraft found no better text here.")

@@ -27,7 +27,9 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     completer, reason = session.completer_for(asked["language"]), _why_not(session, asked)
     if completer is None or reason:
         return _answer(since, reason=reason)
-    result = await completer.fill(**asked)
+    result = await session.while_allowed(lambda: not _why_not(session, asked), completer.fill(**asked), None)
+    if result is None:
+        return _answer(since, reason=_why_not(session, asked))
     report, reason = result.report, "" if result.texts else "the model has nothing to say"
     session.count(f"fill {short_path(asked['path'])}".rstrip(), since, report, reason)
     cost = {"tokens": report.tokens, "forwards": report.forwards, "mode": report.mode}

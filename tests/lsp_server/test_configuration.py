@@ -111,6 +111,51 @@ class TestASlowModel:
         assert editor.statuses[-1] == "ready"
 
 
+class TestWhileTheModelIsAsked:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"write": {"def ": ["f():"]}, "repair": {"def": "deff"}, "fill": "x", "seconds": 30}
+
+    @pytest.mark.parametrize("settings", [{"enable": False}, {"exclude": ["demo.py"]}])
+    async def test_what_may_not_be_asked_any_more_is_cancelled(self, editor: Editor, settings: Any) -> None:
+        await editor.initialize(pushing_client())
+        editor.open("def ")
+        (offer,) = await editor.actions(types.Range(types.Position(0, 0), types.Position(0, 3)))
+        ghost, action = editor.ghost(0, 4), editor.ask(types.CODE_ACTION_RESOLVE, offer)
+        filled = editor.ask("redraft/fill", {"prefix": "a", "suffix": "b", "language": "python", "path": "/w/demo.py"})
+        for what in ("complete", "repair", "fill"):
+            await editor.asked(what)
+        push(editor, {"redraft": settings})
+        assert not (await ghost).items
+        assert (await action).edit is None
+        assert plain(await filled)["text"] == ""
+        assert plain(await filled)["reason"] == ("off" if "enable" in settings else "excluded by the settings")
+        assert (await editor.calls())["cancelled"] == 3
+        assert [message.message for message in editor.messages] == [
+            "redraft is off here or has no model yet; try again in a moment."
+        ]
+
+    async def test_what_waits_for_a_pause_in_typing_does_not_ask_it(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client(), {"debounceMs": 5000})
+        editor.open("def")
+        editor.type(2, 0, 3, " ")
+        ghost = editor.ghost(0, 4)
+        push(editor, {"redraft": {"enable": False}})
+        assert not (await ghost).items
+        assert await editor.calls() == {}
+
+    async def test_other_settings_leave_it_alone(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client())
+        editor.open("def ")
+        ghost = editor.ghost(0, 4)
+        await editor.asked("complete")
+        push(editor, {"redraft": {"maxLines": 3, "exclude": ["other.py"], "enable": {"markdown": False}}})
+        assert await lines(editor) == 3
+        assert "cancelled" not in await editor.calls()
+        editor.type(2, 0, 4, "f")
+        assert not (await ghost).items
+
+
 class TestAModelThatFails:
     @pytest.fixture
     def script(self) -> dict[str, Any]:
