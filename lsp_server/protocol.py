@@ -56,6 +56,13 @@ class Protocol(LanguageServerProtocol):
         """Ends the connection; the transport closes it."""
         self.exit_code = 0 if self._shutdown else 1
 
+    @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
+    async def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:  # type: ignore[override]
+        """One task, so that cancelling the request reaches the command; pygls' generator waits for another future."""
+        if (command := self.fm.commands.get(params.command)) is None:
+            raise JsonRpcInvalidParams(f"There is no command {params.command!r:.100}")
+        return await command(*(params.arguments or ()))
+
     def receive(self, body: bytes) -> None:
         """Handle the JSON text of one message."""
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import pytest
@@ -268,6 +268,37 @@ class TestASlowModel:
         fix = asyncio.ensure_future(ready.ask(types.CODE_ACTION_RESOLVE, offer))
         await ready.ghost(0, 0)
         assert (await fix).edit is not None
+
+
+class TestACommandUnderWay:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return {"repair": {"prnt": "print"}, "seconds": 30}
+
+    async def begun(self, editor: Editor) -> Awaitable[Any]:
+        editor.open(TEXT)
+        offer = (await editor.actions(WORD, "broken"))[0]
+        params = types.ExecuteCommandParams(command="redraft.fix", arguments=[offer.data])
+        answer = editor.ask(types.WORKSPACE_EXECUTE_COMMAND, params, msg_id="click")
+        await editor.asked("repair")
+        return answer
+
+    async def test_ends_when_it_is_cancelled(self, ready: Editor) -> None:
+        answer = await self.begun(ready)
+        ready.client.cancel_request(types.CancelParams(id="click"))
+        with pytest.raises(JsonRpcException) as refused:
+            await answer
+        assert refused.value.code == -32800
+        assert (await ready.calls())["cancelled"] == 1
+        assert ready.applied == []
+
+    async def test_does_not_keep_the_server_from_leaving(self, ready: Editor) -> None:
+        answer = await self.begun(ready)
+        await ready.stop()
+        with pytest.raises(JsonRpcException) as refused:
+            await answer
+        assert refused.value.code == -32800
+        assert ready.exit_code == 0
 
 
 class TestAModelThatBreaks:
