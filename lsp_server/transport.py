@@ -15,6 +15,8 @@ from lsp_server.protocol import Protocol
 
 log = logging.getLogger(__name__)
 
+_BYTES_MOST = 2**30
+
 
 def serve(protocol: Protocol, source: BinaryIO | None = None, sink: BinaryIO | None = None) -> None:
     """Serve the client on two streams, by default this process' stdin and stdout, until it is done.
@@ -57,7 +59,8 @@ async def _pump(protocol: Protocol, source: BinaryIO) -> None:
                 hand_over(body)
         except (OSError, ValueError) as error:
             log.info("cannot read from the client: %s", error)
-        hand_over(None)
+        finally:
+            hand_over(None)
 
     # A daemon: a read that blocks forever must not keep a finished server alive.
     threading.Thread(target=read, name="lsp-reader", daemon=True).start()
@@ -68,13 +71,15 @@ async def _pump(protocol: Protocol, source: BinaryIO) -> None:
 
 
 def _read_message(source: BinaryIO) -> bytes | None:
-    """The next message's body, or None at the end. Raises ValueError for a header that names no length."""
+    """The next message's body, or None at the end. Raises ValueError for a length that no message has."""
     length: int | None = None
     while header := source.readline():
         if header.strip():
             name, _, value = header.partition(b":")
             if name.strip().lower() == b"content-length":
                 length = int(value)
+                if not 0 <= length <= _BYTES_MOST:
+                    raise ValueError(f"no message has {length} bytes")
         elif length is not None:
             body = source.read(length)
             return body if len(body) == length else None

@@ -292,11 +292,20 @@ def test_exit_without_shutdown_is_a_failure(wire: Wire) -> None:
     assert wire.server.exit_code == 1
 
 
-@pytest.mark.parametrize("rest", [b"", b"Content-Length: 50\r\n\r\n{", b"Content-Length: many\r\n\r\n{}", b"garbage"])
+@pytest.mark.parametrize("rest", [b"", b"Content-Length: 50\r\n\r\n{", b"garbage"])
 def test_a_client_that_dies_ends_the_server(wire: Wire, rest: bytes) -> None:
     wire.say({"jsonrpc": "2.0", "id": 1, "method": "redraft/fill", "params": {"prefix": "", "suffix": ""}})
     wire.socket.sendall(rest)
     wire.socket.shutdown(socket.SHUT_WR)
+    wire.thread.join(10)
+    assert not wire.thread.is_alive()
+    assert wire.server.exit_code == 0
+
+
+@pytest.mark.parametrize("length", ["many", "-1", "1" + 15 * "0", "1" + 20 * "0"])
+def test_a_length_that_no_message_has_ends_the_server(wire: Wire, length: str) -> None:
+    """Where the next message begins is not known."""
+    wire.socket.sendall(f"Content-Length: {length}\r\n\r\n{{}}".encode())
     wire.thread.join(10)
     assert not wire.thread.is_alive()
     assert wire.server.exit_code == 0
