@@ -81,6 +81,10 @@ class Editor:
         self.vim.input(keys)
         self.lua("return vim.fn.mode()")
 
+    def settle(self) -> None:
+        """Until the editor has done what it put off."""
+        self.lua("local done; vim.schedule(function() done = true end); vim.wait(1000, function() return done end)")
+
     def until_ready(self) -> None:
         eventually(lambda: self.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'redraft' }) == 1"))
         eventually(lambda: self.state == "ready")

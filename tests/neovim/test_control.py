@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from tests.conftest import REDRAFT, eventually
+from tests.conversations import record
 from tests.neovim.conftest import BROKEN, INIT, RULES, Editor, diagnose, servers
 
 
@@ -213,6 +215,30 @@ def test_one_server_for_several_projects(start: Callable[..., Editor], script: C
     editor.type("idef add(")
     eventually(editor.ghost)
     assert len(servers(editor)) == 1
+
+
+def test_by_another_name_or_of_another_type_it_is_another_file(
+    start: Callable[..., Editor], script: Callable[..., str], tmp_path: Path
+) -> None:
+    heard = tmp_path / "heard.jsonl"
+    tee = [sys.executable, record.__file__, str(heard), "--client", "neovim", "--root", str(tmp_path)]
+    editor = start([*tee, "--", REDRAFT, "lsp", "--model", script(RULES)], filetypes="*")
+    editor.vim.command("setfiletype python")
+    editor.until_ready()
+    editor.type("idef add(<Esc>")
+    for command in (f"write {tmp_path / 'one.py'}", f"file {tmp_path / 'two.py'}", "write", "set filetype=lua"):
+        editor.vim.command(f"silent {command}")
+        editor.settle()
+        editor.type("A<BS>(")
+        eventually(lambda: editor.ghost() == "a, b):")
+        editor.type("<Esc>")
+    known: dict[str, str] = {}
+    for sender, message in record.entries(heard):
+        if sender == "client" and message.get("method") == "textDocument/didOpen":
+            known[message["params"]["textDocument"]["uri"]] = message["params"]["textDocument"]["languageId"]
+        if sender == "client" and message.get("method") == "textDocument/didClose":
+            known.pop(message["params"]["textDocument"]["uri"], None)
+    assert [(uri.rpartition("/")[2], language) for uri, language in known.items()] == [("two.py", "lua")]
 
 
 def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Editor]) -> None:

@@ -11,6 +11,7 @@ local options, group, ready
 local crashes, started = 0, 0
 local restarting = false -- a stop that was asked for
 local last -- the id of the client that was started last
+local told = {} -- by buffer: what the server knows it by
 
 -- Client functions became methods in 0.11.
 local modern = vim.fn.has("nvim-0.11") == 1
@@ -87,8 +88,24 @@ local function root_of(buffer)
   return vim.fs.root(buffer, options.root_markers)
 end
 
+local function known_by(buffer)
+  return { uri = vim.uri_from_bufnr(buffer), language = vim.bo[buffer].filetype }
+end
+
+-- A file is told of once, when it is opened: by another name or of another type it is another file. Neovim itself sees a
+-- new name when it is written, and not even then where it is the first one.
+local function tell_anew(buffer)
+  local client, was = M.of(buffer), told[buffer]
+  if client and was and not vim.deep_equal(was, known_by(buffer)) then
+    vim.lsp.buf_detach_client(buffer, client.id) -- closes it by its new name
+    M.call(client, "notify", "textDocument/didClose", { textDocument = { uri = was.uri } })
+    vim.lsp.buf_attach_client(buffer, client.id)
+  end
+end
+
 -- One server, and one model in memory, for all projects: it hears of each folder when the first file of it is opened.
 local function join(client, buffer)
+  told[buffer] = known_by(buffer)
   local root = root_of(buffer)
   local known = client.workspace_folders or {}
   for _, folder in ipairs(known) do
@@ -145,6 +162,13 @@ function M.setup(given, augroup, on_ready)
     pattern = options.filetypes,
     callback = function(event)
       start(event.buf)
+    end,
+  })
+  -- BufNew: what `:write` says where it gives a buffer its first name.
+  vim.api.nvim_create_autocmd({ "FileType", "BufFilePost", "BufNew" }, {
+    group = group,
+    callback = function(event)
+      tell_anew(event.buf)
     end,
   })
   attach_all() -- files that were open before
