@@ -35,12 +35,13 @@ _NO_CALLEE = frozenset(
 )
 _OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
 _DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
-_ENDED = re.compile(r"[;}]\s*$|^\s*(?:pass|break|continue)\s*$")
+_ENDED = re.compile(r";\s*$|}$|^\s*(?:pass|break|continue)\s*$")
+"""What a blank was typed after goes on, but for a semicolon."""
 _GOES_ON = re.compile(
     r"\s*(?:(?:import|export|const|let|var)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?{[^={}]*}|"
-    r"(?:}\s*else\s+)?if\b.*}|try\b.*})\s*$"
+    r"(?:}\s*else\s+)?if\b.*}|try\b.*}|(?:}\s*else\s+)?(?:if|for|switch)\s+[^\s({][^{]*;)\s*$"
 )
-"""Closed, but no statement yet, or one that may have another part."""
+"""Closed, but no statement yet, or one that may have another part; the last are heads of Go."""
 _CLOSED = frozenset(
     (
         "string",
