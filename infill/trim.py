@@ -27,6 +27,7 @@ _LONG_RUN = 40
 _VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
 """The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
+_OPENERS = {closer: opener for opener, closer in CLOSERS.items()}
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
 
 
@@ -205,10 +206,13 @@ def in_the_block(text: str, around: Around) -> str | None:
 
 
 def up_to_the_quote(text: str, around: Around) -> str | None:
-    """Within a string: ends before the quote that stands right of the cursor, or farther right on its line."""
-    if around.kind not in ("string", "docstring") or not around.rest.strip():
+    """Within a string: ends before the quote that stands right of the cursor, or farther right on its line. So does
+    the code within one, where the quote follows the cursor at once."""
+    open_ = _open_quote(around)
+    in_code = around.kind in _CODE and open_ and around.rest.startswith(open_)
+    if not (around.kind in ("string", "docstring") or in_code) or not around.rest.strip():
         return text
-    quote = around.rest[0] if around.rest[0] in ("'", '"', "`", ">") else _open_quote(around)
+    quote = around.rest[0] if around.rest[0] in ("'", '"', "`", ">") else open_
     if not quote:
         return text
     quote = 3 * quote if around.rest.startswith(3 * quote) else quote
@@ -218,6 +222,20 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
     left = text[:at]
     # One quote more before three would be the first of them.
     return left[: left.rfind(quote[0], 0, -1)].rstrip() if len(quote) > 1 and left.endswith(quote[0]) else left
+
+
+def closed_once_in_words(text: str, around: Around) -> str | None:
+    """Among words, and in the code within a string: ends before the closing bracket that stands right of the cursor
+    already, counted without the quotes, which are apostrophes there."""
+    closer = around.rest.lstrip()[:1]
+    if closer not in _OPENERS or (around.kind in _CODE and not _open_quote(around)):
+        return text
+    depth, end = 0, len(text)
+    for at, char in enumerate(text):
+        if char == closer and depth == 0:
+            end = at
+        depth += (char == _OPENERS[closer]) - (char == closer)
+    return text[:end] if depth < 0 else text
 
 
 def up_to_the_rest(text: str, around: Around) -> str | None:
@@ -341,6 +359,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     at_most_lines,
     in_the_block,
     up_to_the_quote,
+    closed_once_in_words,
     up_to_the_rest,
     balanced_with_the_rest,
     up_to_the_suffix,
