@@ -1,4 +1,5 @@
-"""One row per language: its grammar, its comment sign, its block style, its queries. Anything else is plain text."""
+"""One row per language: its grammar, its comment sign, its block style, its queries. Of others the sign is all that is
+known."""
 
 from __future__ import annotations
 
@@ -27,6 +28,11 @@ class Language:
     line_comment: str = ""
     block: Literal["indent", "braces"] = "indent"
     extensions: tuple[str, ...] = ()
+
+    @property
+    def block_comments(self) -> bool:
+        """Whether `/*` opens a comment. Where `#` begins one, it is a pattern of file names."""
+        return self.line_comment != "#"
 
 
 _ROWS = (
@@ -57,6 +63,20 @@ KNOWN = tuple(row.id for row in _ROWS)
 """The LSP language ids of the rows."""
 _ALIASES = {"tsx": "typescriptreact", "jsx": "javascriptreact", "c++": "cpp", "py": "python", "js": "javascript",
             "ts": "typescript", "golang": "go", "rs": "rust"}  # fmt: skip
+_SIGNS = {
+    "#": "awk bash cfg cmake coffeescript conf crystal dockercompose dockerfile dotenv elixir fish gdscript "
+    "gitconfig gitignore graphql hcl ignore julia just ksh make makefile nginx nim nix perl perl6 po "
+    "powershell properties ps1 puppet r raku robotframework ruby sh shellscript snakemake sshconfig starlark "
+    "tcl terraform toml yaml zsh",
+    "//": "cs csharp cuda cuda-cpp d dart fsharp gleam glsl groovy hlsl json5 jsonc jsonnet kotlin less objc objcpp "
+    "objective-c objective-cpp odin pascal php proto proto3 sass scala scss shaderlab solidity stylus swift "
+    "systemverilog v verilog wgsl zig",
+    "--": "ada agda applescript elm haskell idris lua luau mysql pgsql plsql postgres purescript sql vhdl",
+    "%": "erlang matlab prolog",
+    ";": "asm autohotkey clojure commonlisp dosini emacs-lisp fennel ini lisp nasm racket scheme",
+}
+"""The LSP language ids, of all editors, of languages without a row whose remarks begin with each sign."""
+_SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
 _BY_ID = {row.id: row for row in _ROWS}
 _BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensions}
 
@@ -64,7 +84,7 @@ _BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensi
 def language(language_id: str) -> Language:
     """The row of an LSP language id; a row without grammar for every id that is not in the table."""
     key = language_id.lower()
-    return _BY_ID.get(_ALIASES.get(key, key)) or Language(language_id)
+    return _BY_ID.get(_ALIASES.get(key, key)) or Language(language_id, line_comment=_SIGN_OF.get(key, ""))
 
 
 def language_of_path(path: str) -> str:

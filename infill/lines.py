@@ -1,10 +1,10 @@
-"""What a line of code says by itself: how deep it stands, whether it opens a block, whether it says anything."""
+"""What a line of code says by itself: how deep it stands, what it opens, whether it says anything."""
 
 from __future__ import annotations
 
 import re
 
-from infill.brackets import balance
+from infill.brackets import balance, closing_quote, opens_quote
 from infill.languages import Language
 
 SAYING = 3
@@ -16,6 +16,8 @@ _HEAD = re.compile(
 _PYTHON_HEAD = re.compile(
     r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*):$"
 )
+_BEFORE_REMARK = " \t;,)"
+"""Behind anything else the sign of a comment is part of a word, an address or a pattern."""
 
 
 def lf(text: str) -> str:
@@ -43,10 +45,31 @@ def says(line: str) -> bool:
     return sum(map(str.isalnum, line)) >= SAYING
 
 
+def left_open(row: Language, line: str) -> tuple[int, str] | None:
+    """The comment or string in which a line ends, as (offset, what opens it), or None. Without a grammar `'` is an
+    apostrophe."""
+    at = 0
+    while at < len(line):
+        if row.line_comment and line.startswith(row.line_comment, at) and (not at or line[at - 1] in _BEFORE_REMARK):
+            return at, row.line_comment
+        if row.block_comments and line.startswith("/*", at):
+            end = line.find("*/", at + 2)
+            if end < 0:
+                return at, "/*"
+            at = end + 1
+        elif (row.grammar or line[at] == '"') and opens_quote(line, at, row.id):
+            closing = closing_quote(line, at)
+            if closing is None:
+                return at, line[at]
+            at = closing
+        at += 1
+    return None
+
+
 def opens_block(row: Language, line: str) -> bool:
     """Whether a line of code ends by opening a block."""
-    remark = line.find(row.line_comment) if row.line_comment else -1
-    code = (line[:remark] if remark > 0 and line[remark - 1].isspace() else line).rstrip()
+    at, sign = left_open(row, line) or (len(line), "")
+    code = (line[:at] if sign == row.line_comment else line).rstrip()
     if row.block == "braces":
         return code.endswith("{") or re.match(r"\s*(?:case\b.*|default\s*):$", code) is not None
     if row.id == "python":

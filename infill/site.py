@@ -7,10 +7,10 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-from infill.brackets import balance, closing_quote, opens_quote
+from infill.brackets import QUOTES, balance
 from infill.document import Snapshot
 from infill.languages import Language, language
-from infill.lines import indent, opens_block, width
+from infill.lines import indent, left_open, opens_block, width
 from infill.syntax import Syntax
 
 Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
@@ -23,7 +23,7 @@ EXPRESSION, LINE, BLOCK = 8, 16, 32
 _PROSE = frozenset(
     ("plaintext", "markdown", "latex", "tex", "bibtex", "restructuredtext", "asciidoc", "git-commit", "git-rebase")
 )
-_REMARK = re.compile(r"\s*(?:#(?!include|define|if|endif|else|pragma|\[)|//|--|;;|%|<!--|/\*|\* )")
+_COMMENTS = (("/*", "*/"), ("<!--", "-->"))
 # Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
 _CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
 _TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
@@ -195,14 +195,14 @@ def _inside(place: _Place) -> Kind | None:
         return "prose"
     syntax = place.snapshot.syntax(place.offset)
     if syntax is None:
-        return "comment" if _REMARK.match(place.before) else _by_characters(place.row, place.before)
+        return "comment" if _in_open_comment(place) else _by_characters(place)
     kind = _by_tree(place, syntax)
     if kind is not None:
         return None if kind == "code" else kind
     if not syntax.tree.root_node.has_error:
         return None
     above = _opened_above(place, syntax)
-    return above or (_by_characters(place.row, place.before) if syntax.errors(place.start, place.offset) else None)
+    return above or (_by_characters(place) if syntax.errors(place.start, place.offset) else None)
 
 
 def _by_tree(place: _Place, syntax: Syntax) -> Literal["code"] | Kind | None:
@@ -227,26 +227,25 @@ def _begins_line(place: _Place, offset: int) -> bool:
     return place.row.id == "python" and line.strip() in ('"""', "'''")
 
 
-def _by_characters(row: Language, before: str) -> Kind | None:
+def _by_characters(place: _Place) -> Kind | None:
     """The comment or string that is left open on the cursor's line."""
-    at = 0
-    while at < len(before):
-        if row.line_comment and before.startswith(row.line_comment, at):
-            return "comment"
-        if row.block == "braces" and before.startswith("/*", at):
-            at = before.find("*/", at)
-            if at < 0:
-                return "comment"
-        known = row.grammar or before[at] == '"'
-        if known and opens_quote(before, at, row.id):
-            end = closing_quote(before, at)
-            if end is None:
-                if _in_substitution(before, at):
-                    return None
-                return "docstring" if before.strip().startswith(('"""', "'''")) and row.id == "python" else "string"
-            at = end
-        at += 1
-    return None
+    row, before = place.row, place.before
+    at, sign = left_open(row, before) or (0, "")
+    if sign and sign not in QUOTES:
+        return "comment"
+    if not sign or _in_substitution(before, at):
+        return None
+    return "docstring" if before.strip().startswith(('"""', "'''")) and row.id == "python" else "string"
+
+
+def _in_open_comment(place: _Place) -> bool:
+    """Without a grammar: whether a comment of several lines is open. Within a word its sign is a pattern of files."""
+    text = place.snapshot.text[max(0, place.offset - _REACH) : place.offset]
+    for sign, end in _COMMENTS if place.row.block_comments else ():
+        at = text.rfind(sign)
+        if at >= 0 and not text[at - 1 : at].strip() and text.find(end, at) < 0:
+            return True
+    return False
 
 
 def _in_substitution(before: str, quote: int) -> bool:
