@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from infill.brackets import CLOSERS, balance, behind
 from infill.document import Change, Snapshot
-from infill.languages import language
+from infill.languages import Language, language
 from infill.lines import SAYING, indent, lf, opens_block, says, width
 from infill.site import Kind, Site
 
@@ -335,13 +335,10 @@ def without_errors(text: str, around: Around) -> str | None:
 
 def not_only_remarks(text: str, around: Around) -> str | None:
     """Code, where the cursor stands in code and comments are not wanted: those are for people to write."""
-    row = language(around.language)
-    if around.remarks or around.kind not in _CODE or not row.grammar:
+    if around.remarks or around.kind not in _CODE:
         return text
-    code = re.sub(rf"^[ \t]*{re.escape(row.line_comment)}.*$", "", around.prefix_line + text, flags=re.MULTILINE)
-    if row.block == "braces":
-        code = re.sub(r"^[ \t]*\{?/\*.*?(?:\*/\}?|\Z)", "", code, flags=re.MULTILINE | re.DOTALL)
-    return text if code.strip() else None
+    row = language(around.language)
+    return text if all(_without_remarks(part, row).strip() for part in (text, around.prefix_line + text)) else None
 
 
 def something(text: str, around: Around) -> str | None:
@@ -492,6 +489,15 @@ def _opens(line: str, around: Around) -> bool:
     if row.block == "braces" and row.id != "go":
         return not line.rstrip().endswith((";", "}"))
     return line.rstrip().endswith(("\\", ",", ":", "=", "&&", "||", "+", "."))
+
+
+def _without_remarks(text: str, row: Language) -> str:
+    """A text without the remarks that begin its lines."""
+    if row.line_comment:
+        text = re.sub(rf"^[ \t]*{re.escape(row.line_comment)}.*$", "", text, flags=re.MULTILINE)
+    if row.block_comments:
+        text = re.sub(r"^[ \t]*\{?/\*.*?(?:\*/\}?|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    return text
 
 
 def _line_above(around: Around) -> str:
