@@ -160,9 +160,8 @@ class Completer:
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
-        if suggestions:
-            best = suggestions[0]
-            self._memo.remember(snapshot, start, best.end, best.text, best.confidence)
+        for one in reversed(suggestions):  # the best is the last that is remembered, and the first to come back
+            self._memo.remember(snapshot, start, one.end, one.text, one.confidence)
         return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
 
     async def repair(

@@ -50,6 +50,15 @@ class Scripted:
     def close(self) -> None: ...
 
 
+@dataclass
+class Several(Scripted):
+    """A filler that writes each line of its text for itself, each a tenth as sure as the one before."""
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.asked.append(request)
+        return FillResult(tuple(Filled(text, -n, 0.1**n, True) for n, text in enumerate(self.text.split("\n"))))
+
+
 @dataclass(frozen=True)
 class Case:
     language: str
@@ -175,6 +184,18 @@ class TestTypingThrough:
             typed = "()" if key == "(" else "" if over else key
             version, cursor = version + 1, cursor + 1
             snapshot = snapshot.edit([Change(cursor - 1, cursor - 1, typed)], version)
+        assert len(filler.asked) == 1
+
+    async def test_each_of_several_goes_on(self) -> None:
+        """Which of them the user looks at nobody says: the one that is typed, and of two like that the best."""
+        filler = Several("first(a)\nsecond(b)\nsecond(c)", True, [])
+        completer = Completer(filler)
+        snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
+        assert len((await completer.complete(snapshot, 4, invoked=True)).suggestions) == 3
+        for typed, left in (("fir", "st(a)"), ("second", "(b)"), ("second(c", ")")):
+            taken = snapshot.edit([Change(4, 4, typed)], 2)
+            (shown,) = (await completer.complete(taken, 4 + len(typed))).suggestions
+            assert shown.text == left
         assert len(filler.asked) == 1
 
     async def test_another_key_asks_again(self) -> None:
