@@ -156,7 +156,7 @@ class Completer:
             for one in result.texts
             if (one.confidence is None or one.confidence >= request.least) and (shown := _shown(one, around, closed))
         ]
-        by_text = {shown.text: shown for shown, _ in kept}
+        by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))

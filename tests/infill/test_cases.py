@@ -236,3 +236,9 @@ class TestTypingThrough:
         snapshot = Snapshot.open("file:///a.py", 1, "python", text)
         answer = await Completer(filler).complete(snapshot, cursor, selected=(cursor - 3, "value"))
         assert answer.suggestions == () and not filler.asked
+
+
+async def test_of_equal_texts_the_best_is_shown() -> None:
+    snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
+    (shown,) = (await Completer(Several("f(a)\nf(a) ", True, [])).complete(snapshot, 4, invoked=True)).suggestions
+    assert (shown.text, shown.confidence) == ("f(a)", 1.0)
