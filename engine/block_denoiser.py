@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
-from engine.denoiser import Context, Draft, Prediction, Stream
+from engine.denoiser import Context, Draft, Prediction, Scoring, Stream
 from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 ROOM = 4
@@ -71,18 +71,19 @@ class BlockDenoiser:
         output = self._run(one)
         return [best_of(output, row, among) for row in range(len(middles))]
 
-    def score(self, lease: BlockLease, middles: Sequence[Tokens]) -> list[NDArray[np.float32]]:
+    def score(self, lease: BlockLease, middles: Sequence[Tokens], limit: int) -> Scoring:
         """Each token is asked for with those before it written and the rest of its block masked: the probability with
-        which decoding would write the text from left to right."""
-        if not any(middles):
-            return [np.empty(0, np.float32) for _ in middles]
-        one = self._start(lease, lease.pending)
-        for middle in middles:
-            for n, token in enumerate(middle):
-                before = middle[:n]
-                one.add_open(before, self._masks(lease, before), [0], np.array([token], np.int64))
-        logprobs = self._run(one).target_logprobs[:, 0]
-        return np.split(logprobs, np.cumsum([len(middle) for middle in middles])[:-1])
+        which decoding would write the text from left to right. That is a block of rows for each token; what middles
+        begin with in common is computed once."""
+        begun = list(dict.fromkeys(middle[:n] for middle in middles for n in range(1, len(middle) + 1)))
+        scores: dict[Tokens, float] = {}
+        for first in range(0, len(begun), limit):
+            asked, one = begun[first : first + limit], self._start(lease, lease.pending)
+            for path in asked:
+                one.add_open(path[:-1], self._masks(lease, path[:-1]), [0], np.array(path[-1:], np.int64))
+            scores |= zip(asked, self._run(one).target_logprobs[:, 0].tolist(), strict=True)
+            yield
+        return [np.array([scores[middle[:n]] for n in range(1, len(middle) + 1)], np.float32) for middle in middles]
 
     def _masks(self, lease: BlockLease, middle: Tokens) -> list[int]:
         """Masks up to the end of the block that the next token stands in."""

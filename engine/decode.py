@@ -11,10 +11,9 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.canvas import Canvas
-from engine.denoiser import Context, Denoiser
+from engine.denoiser import Context, Denoiser, Scoring
 from engine.drafting import Drafting
 from engine.left_to_right import LeftToRight
 from engine.mode import Mode, Modes
@@ -62,24 +61,14 @@ def prefill_only(denoiser: Denoiser[Any], context: Context, submitted: float) ->
         lease.close()
 
 
-def score(
-    denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]
-) -> Generator[Step, None, list[NDArray[np.float32]]]:
-    """log p of each token of each middle, left to right after this context."""
-    started, lease = time.monotonic(), denoiser.open(context)
+def score(denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]) -> Scoring:
+    """log p of each token of each middle, left to right after this context; no forward is longer than a chunk."""
+    lease = denoiser.open(context)
     try:
         while lease.pending > CHUNK:
             denoiser.prefill(lease, CHUNK)
-            yield Step("prefill", time.monotonic() - started)
-        rows: list[NDArray[np.float32]] = []
-        batch: list[tuple[int, ...]] = []
-        for middle in middles:
-            if batch and sum(map(len, batch)) + len(middle) > CHUNK:
-                rows += denoiser.score(lease, batch)
-                batch = []
-                yield Step("score", time.monotonic() - started)
-            batch.append(middle)
-        return rows + denoiser.score(lease, batch)
+            yield
+        return (yield from denoiser.score(lease, middles, CHUNK))
     finally:
         lease.close()
 

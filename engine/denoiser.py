@@ -7,7 +7,7 @@ released families (`block_denoiser.py`, `full_denoiser.py`, `gemma_denoiser.py`)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -77,6 +77,8 @@ class Lease(Protocol):
 
 LeaseT = TypeVar("LeaseT", bound=Lease)
 """Every denoiser has leases of its own kind."""
+Scoring = Generator[None, None, list[NDArray[np.float32]]]
+"""Stops after each forward; returns what was asked."""
 
 
 class Denoiser(Protocol[LeaseT]):
@@ -107,5 +109,8 @@ class Denoiser(Protocol[LeaseT]):
         vocabulary.
         """
 
-    def score(self, lease: LeaseT, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-        """log p of each token of each middle, left to right: float32 (len(middle),) each, one forward."""
+    def score(self, lease: LeaseT, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
+        """log p of each token of each middle, left to right: float32 (len(middle),) each.
+
+        One `next()` is one forward; one that asks about several tokens asks about `limit` at most.
+        """

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
-from engine.denoiser import Context, Draft, Prediction
+from engine.denoiser import Context, Draft, Prediction, Scoring
 from engine.forward import NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 AHEAD = 16
@@ -65,24 +65,16 @@ class FullDenoiser:
         first = np.zeros(1, np.int64)
         return [best_of(self._run(lease, middle, masks, first, targets), 0, among) for middle in middles]
 
-    def score(self, lease: FullLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-        """Each token is asked for with those before it written and those after it masked."""
-        return [
-            np.array(
-                [
-                    self._run(
-                        lease,
-                        middle[:n],
-                        [self.control.mask] * (len(middle) - n),
-                        np.zeros(1, np.int64),
-                        np.array([token], np.int64),
-                    ).target_logprobs[0, 0]
-                    for n, token in enumerate(middle)
-                ],
-                np.float32,
-            )
-            for middle in middles
-        ]
+    def score(self, lease: FullLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
+        """Each token is asked for with those before it written and those after it masked, in a forward of its own."""
+        rows = [np.empty(len(middle), np.float32) for middle in middles]
+        for middle, row in zip(middles, rows, strict=True):
+            for n, token in enumerate(middle):
+                masks, target = [self.control.mask] * (len(middle) - n), np.array([token], np.int64)
+                output = self._run(lease, middle[:n], masks, np.zeros(1, np.int64), target)
+                row[n] = output.target_logprobs[0, 0]
+                yield
+        return rows
 
     def _run(
         self,

@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from engine.canvas import ControlIds
 from engine.checkpoint import Checkpoint, CheckpointError
-from engine.denoiser import Context, Draft, Prediction
+from engine.denoiser import Context, Draft, Prediction, Scoring
 from engine.forward import TOP_K
 from engine.released import REMEDY, ReleasedConfig
 
@@ -113,13 +113,15 @@ class GemmaDenoiser:
             said.append(Prediction(best[None], np.exp(logprobs[best])[None]))
         return said
 
-    def score(self, lease: GemmaLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+    def score(self, lease: GemmaLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """How likely the denoiser leaves each token as it stands, the whole middle being on its canvas: one forward
-        each. It knows no probability of a text from left to right."""
-        return [
-            self._look(lease.text, middle)[np.arange(len(middle)), list(middle)] if middle else np.empty(0, np.float32)
-            for middle in middles
-        ]
+        each, however long. It knows no probability of a text from left to right."""
+        rows = [np.empty(0, np.float32) for _ in middles]
+        for n, middle in enumerate(middles):
+            if middle:
+                rows[n] = self._look(lease.text, middle)[np.arange(len(middle)), list(middle)]
+                yield
+        return rows
 
     def _after(
         self, lease: GemmaLease, before: tuple[int, ...], count: int

@@ -14,7 +14,7 @@ from engine.refine import Rules
 from engine.task import Candidate, Cost, Step, Task, Vocabulary
 
 CHUNK = 64
-"""Context tokens a forward may encode: what a cancellation waits for at most."""
+"""Context tokens a forward may encode, and tokens it may score: what a cancellation waits for at most."""
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
-from engine.denoiser import Context, Draft, Prediction
+from engine.denoiser import Context, Draft, Prediction, Scoring
 
 Answer = Callable[[Context, tuple[int, ...], Canvas], Prediction]
 """What the script predicts for a canvas, given the context and the tokens committed before it."""
@@ -77,17 +77,18 @@ class ScriptedDenoiser:
         said = self.predict(lease, [Draft(tuple(middle), one) for middle in middles])
         return said if among is None else [_among(prediction, among) for prediction in said]
 
-    def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-        """log p under the script: a token it would not have said has a millionth."""
-        scores = []
+    def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
+        """log p under the script: a token it would not have said has a millionth. A forward a middle."""
+        rows = []
         for middle in middles:
             said = [
                 self.answer(lease.context, middle[:i], Canvas.masks(1, self.control.mask)) for i in range(len(middle))
             ]
-            scores.append(
+            rows.append(
                 np.log([np.where(p.ids[0] == t, p.probs[0], 1e-6).max() for p, t in zip(said, middle, strict=True)])
             )
-        return [row.astype(np.float32) for row in scores]
+            yield
+        return [row.astype(np.float32) for row in rows]
 
 
 def _among(said: Prediction, among: NDArray[np.int64]) -> Prediction:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
-from engine.denoiser import Context, Draft, Prediction
+from engine.denoiser import Context, Draft, Prediction, Scoring
 from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 REGION = 32
@@ -63,22 +63,20 @@ class StreamDenoiser:
         output = self._run(one)
         return [best_of(output, row, among) for row in range(len(middles))]
 
-    def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-        """What middles begin with in common, in this call and in earlier ones of the lease, is computed once."""
+    def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
+        """What middles begin with in common is computed once."""
         wholes = [self._middle(lease, middle) for middle in middles]
-        one = self._start(lease, lease.pending)
-        asked: dict[tuple[int, ...], int] = {}
-        for whole in wholes:
-            new = [whole[:n] for n in range(2, len(whole) + 1) if whole[:n] not in lease.scores]
-            rows = one.add_middle(whole[:-1], known=len(whole) - 1 - len(new))
-            for path, row in zip(reversed(new), reversed(rows), strict=False):
-                if path not in asked:
-                    asked[path] = len(asked)
-                    one.ask(row, np.array([path[-1]], np.int64))
-        if asked:
-            logprobs = self._run(one).target_logprobs[:, 0]
-            lease.scores |= {path: float(logprobs[at]) for path, at in asked.items()}
-        return [np.array([lease.scores[whole[: n + 1]] for n in range(1, len(whole))], np.float32) for whole in wholes]
+        begun = list(dict.fromkeys(whole[:n] for whole in wholes for n in range(2, len(whole) + 1)))
+        scores: dict[tuple[int, ...], float] = {}
+        for first in range(0, len(begun), limit):
+            asked, one = begun[first : first + limit], self._start(lease, lease.pending)
+            for path in reversed(asked):  # the rows of a middle stand for all that it begins with
+                row = one.middle_rows.get(path[:-1])
+                row = one.add_middle(path[:-1], known=len(path) - 2)[-1] if row is None else row
+                one.ask(row, np.array(path[-1:], np.int64))
+            scores |= zip(reversed(asked), self._run(one).target_logprobs[:, 0].tolist(), strict=True)
+            yield
+        return [np.array([scores[whole[:n]] for n in range(2, len(whole) + 1)], np.float32) for whole in wholes]
 
     def _start(self, lease: StreamLease, limit: int) -> OneForward:
         self._working.show(lease)
@@ -105,12 +103,13 @@ class StreamDenoiser:
 
 @dataclass(eq=False)
 class StreamLease:
-    """One job's hold: its context and the streams' cached parts. scores: log p of each scored middle's last token."""
+    """One job's hold: its context and the streams' cached parts. aside: while another job has the working set, the keys
+    and values of the last token of each of its middles."""
 
     context: Context
     holds: list[Hold]
     denoiser: StreamDenoiser
-    scores: dict[tuple[int, ...], float] = field(default_factory=dict)
+    aside: dict[tuple[int, ...], KV] = field(default_factory=dict)
 
     @property
     def pending(self) -> int:
@@ -151,9 +150,12 @@ class WorkingSet:
         self._lease: StreamLease | None = None
 
     def show(self, lease: StreamLease) -> None:
-        """Lay out the cached part of every stream of this job; nothing to do while the same job goes on."""
+        """Lay out the cached part of every stream of this job and its middle; nothing to do while the same job goes
+        on."""
         if self._lease is lease:
             return
+        if self._lease is not None:
+            self._lease.aside = {middle: self.copied(np.array([slot])) for middle, slot in self.middles.items()}
         self._lease, self.middles = lease, {}
         self.regions = self._placed(lease.holds)
         self._free = sum(region.size for region in self.regions)
@@ -162,6 +164,8 @@ class WorkingSet:
             known = len(self.regions[index].ids)
             if hold.entry is not None and known < hold.length:
                 self.extend(index, hold.entry.kv[..., known : hold.length, :], hold)
+        for middle, kv in lease.aside.items():
+            self.keep_middle(middle, kv)
 
     def _placed(self, holds: Sequence[Hold]) -> list[Region]:
         """A region a stream; as long as the old regions fit, they stay where they are with what still holds of them."""

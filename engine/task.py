@@ -63,7 +63,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One forward. kind: prefill, denoise, token or score. seconds: since the job was submitted."""
+    """One forward. kind: prefill, denoise or token. seconds: since the job was submitted."""
 
     kind: str
     seconds: float

@@ -7,10 +7,13 @@ from collections.abc import Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from engine import Canvas, ControlIds, Prediction, Step, Vocabulary, refine
+from engine import Canvas, ControlIds, Denoiser, Prediction, Vocabulary, refine
 from engine.checkpoint import ModelConfig
+from engine.denoiser import LeaseT
 from engine.forward import Forward, Output, Rows
+from engine.run import CHUNK
 
 MASK, EOM, INSERT, DELETE = 3, 4, 5, 6
 CONTROL = ControlIds(mask=MASK, eom=EOM, insert=INSERT, delete=DELETE, suffix=7, prefix=8, file=9, middle=10)
@@ -21,7 +24,7 @@ SIZE = 64
 VOCABULARY = Vocabulary(np.eye(1, SIZE, NEWLINE, dtype=np.int64)[0], RESERVED)
 RULES = refine.Rules(CONTROL, ends=frozenset({EOM}), barred=CONTROL.never_text - {EOM, INSERT, DELETE})
 
-T = TypeVar("T")
+S, T = TypeVar("S"), TypeVar("T")
 
 
 def predict(*slots: Mapping[int, float]) -> Prediction:
@@ -48,14 +51,19 @@ def wild(seed: object, canvas: Canvas, tokens: Sequence[int], width: int = 3) ->
     )
 
 
-def drive(steps: Generator[Step, None, T]) -> tuple[list[Step], T]:
+def drive(steps: Generator[S, None, T]) -> tuple[list[S], T]:
     """Run a decoding to its end, as the scheduler does."""
-    seen: list[Step] = []
+    seen: list[S] = []
     while True:
         try:
             seen.append(next(steps))
         except StopIteration as end:
             return seen, end.value
+
+
+def scored(denoiser: Denoiser[LeaseT], lease: LeaseT, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
+    """What a denoiser makes of middles, without a stop."""
+    return drive(denoiser.score(lease, middles, CHUNK))[1]
 
 
 def tiny_config(vocab: int = SIZE) -> ModelConfig:

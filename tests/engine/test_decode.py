@@ -32,7 +32,7 @@ from engine import decode as decoding
 from engine.decode import COLD
 from engine.drafting import Sketch
 from engine.run import CHUNK, Clock
-from engine.scripted import ScriptedLease
+from engine.stream_denoiser import StreamDenoiser
 from tests.fakes import (
     CONTROL,
     DELETE,
@@ -44,8 +44,10 @@ from tests.fakes import (
     RULES,
     SIZE,
     VOCABULARY,
+    Counting,
     drive,
     predict,
+    tiny_forward,
     wild,
 )
 
@@ -737,20 +739,15 @@ class TestTrace:
         assert steps[0].canvas.ids.tolist() == [A, B, EOM]
 
 
-def test_many_scores_are_no_longer_in_the_way_than_a_chunk() -> None:
-    asked: list[list[int]] = []
-
-    class Watched(ScriptedDenoiser):
-        def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]]) -> list[NDArray[np.float32]]:
-            asked.append([len(middle) for middle in middles])
-            return [np.full(len(middle), -len(middle), np.float32) for middle in middles]
-
-    lengths = [20, 30, 20, 100, 1, 1, 60, 0]
-    denoiser = Watched(CONTROL, always(A))
-    steps, rows = drive(decoding.score(denoiser, HERE, [(A,) * n for n in lengths]))
-    assert asked == [[20, 30], [20], [100], [1, 1, 60, 0]]
-    assert [step.kind for step in steps] == ["score"] * 3
-    assert [row.tolist() for row in rows] == [[-n] * n for n in lengths]
+@pytest.mark.parametrize("lengths", [[20, 30, 20, 100, 1, 1, 60, 0], [3 * CHUNK + 1]])
+def test_scores_are_no_longer_in_the_way_than_a_chunk(lengths: list[int]) -> None:
+    """Neither many texts nor a long one; the last of the context travels along."""
+    counted = Counting(tiny_forward())
+    middles = [tuple(18 + (start + n) % 40 for n in range(length)) for start, length in enumerate(lengths)]
+    steps, rows = drive(decoding.score(StreamDenoiser(counted, CONTROL), context(2 * CHUNK), middles))
+    assert len(steps) == len(counted.rows) == 1 + -(-sum(lengths) // CHUNK)
+    assert max(counted.rows[:1] + counted.rows[2:]) <= CHUNK and counted.rows[1] <= 2 * CHUNK
+    assert [len(row) for row in rows] == lengths
 
 
 @given(st.lists(st.lists(st.integers(18, SIZE - 1), max_size=5), max_size=3))
@@ -758,5 +755,5 @@ def test_score_is_the_denoisers(middles: list[list[int]]) -> None:
     denoiser = ScriptedDenoiser.saying(CONTROL, [[A, B]])
     wanted: Sequence[tuple[int, ...]] = [tuple(middle) for middle in middles]
     steps, rows = drive(decoding.score(denoiser, context(CHUNK + 1), wanted))
-    assert [step.kind for step in steps] == ["prefill"]
+    assert len(steps) == 1 + len(middles)
     assert [len(row) for row in rows] == [len(middle) for middle in middles]

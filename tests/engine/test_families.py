@@ -44,7 +44,7 @@ from engine.released import ReleasedConfig
 from engine.run import Clock
 from tests.engine import tiny
 from tests.engine.reference.make import GENERATED, MODES, PROMPT, ROWS, SEEDS, TOKENS, tokens
-from tests.fakes import drive
+from tests.fakes import drive, scored
 
 FIGURES = np.load(Path(__file__).parent / "reference" / "figures.npz")
 BLOCK = 32
@@ -346,7 +346,7 @@ def test_scores_are_those_of_writing_from_left_to_right(folders: dict[str, Path]
     text, middles = dice.integers(0, 256, 45), [tuple(dice.integers(0, 256, n).tolist()) for n in (3, 0, 21)]
     lease = denoiser.open(Context((Stream("left", tuple(text.tolist()), 0),), 45))
     block = forward.config.block  # type: ignore[attr-defined]
-    for middle, scores in zip(middles, denoiser.score(lease, middles), strict=True):
+    for middle, scores in zip(middles, scored(denoiser, lease, middles), strict=True):
         assert len(scores) == len(middle)
         for n in range(len(middle)):
             masks = BLOCK - (45 + n) % BLOCK if block else len(middle) - n

@@ -16,7 +16,7 @@ from engine.checkpoint import Checkpoint, CheckpointError
 from engine.gemma_denoiser import GemmaDenoiser
 from engine.run import Clock
 from tests.engine import tiny
-from tests.fakes import drive
+from tests.fakes import drive, scored
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own, when it samples
 
@@ -78,7 +78,7 @@ def test_gemma_goes_on_where_its_sampler_stopped(denoiser: GemmaDenoiser) -> Non
     assert tiny.EOS not in first
     (rest,) = denoiser.predict(lease, [Draft(first[:3], Canvas.of([*first[3:], *[tiny.MASK] * 6]))])
     assert rest.ids[:, 0].tolist() == whole.ids[3:11, 0].tolist()
-    scores = denoiser.score(lease, [first, ()])
+    scores = scored(denoiser, lease, [first, ()])
     assert scores[0].shape == (5,) and (scores[0] <= 0).all() and len(scores[1]) == 0
     (narrow,) = denoiser.next_token(lease, [first], np.array([4, 7]))
     assert set(narrow.ids[0]) == {4, 7}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from engine import Canvas, Context, Draft, Prediction, Stream
 from engine.forward import Forward, Rows
 from engine.stream_denoiser import StreamDenoiser, StreamLease
-from tests.fakes import CONTROL, EOM, MASK, NEWLINE, SIZE, Counting, tiny_forward
+from tests.fakes import CONTROL, EOM, MASK, NEWLINE, SIZE, Counting, scored, tiny_forward
 
 TOLERANCE = 2e-5
 """Of log-probabilities: what the order of sums moves in float32; a token that shows by mistake moves them far more."""
@@ -198,7 +198,7 @@ def ask(
         for middle, said in zip(middles, denoiser.next_token(lease, middles), strict=True):
             agrees(said, reference(forward, context, middle)[-1:])
     elif any(middles):
-        for middle, row in zip(middles, denoiser.score(lease, middles), strict=True):
+        for middle, row in zip(middles, scored(denoiser, lease, middles), strict=True):
             table = reference(forward, context, middle)[:-1]
             assert np.allclose(row, table[np.arange(len(middle)), list(middle)], atol=TOLERANCE)
     assert lease.pending == 0 or not any(middles)
@@ -331,7 +331,7 @@ class TestOpening:
         agrees(denoiser.next_token(lease, [()])[0], reference(forward, opened, ())[-1:])
         canvas_agrees(forward, opened, DRAFTED, denoiser.predict(lease, [DRAFTED])[0])
         expected = reference(forward, opened, (30, EOM))[[0, 1], [30, EOM]]
-        assert denoiser.score(lease, [(30, EOM)])[0] == pytest.approx(expected, abs=TOLERANCE)
+        assert scored(denoiser, lease, [(30, EOM)])[0] == pytest.approx(expected, abs=TOLERANCE)
         assert not np.allclose(expected, reference(forward, HERE, (30, EOM))[[0, 1], [30, EOM]], atol=0.01)
 
 
@@ -342,7 +342,7 @@ class TestScore:
         for n, token in enumerate(middle):
             said = denoiser.next_token(lease, [middle[:n]], WHOLE)[0]
             one_by_one.append(np.log(said.probs[0, said.ids[0] == token]).item() if token in said.ids else None)
-        (row,) = denoiser.score(lease, [middle])
+        (row,) = scored(denoiser, lease, [middle])
         for together, alone in zip(row, one_by_one, strict=True):
             assert alone is None or together == pytest.approx(alone, abs=TOLERANCE)
         assert sum(alone is not None for alone in one_by_one) >= 1
@@ -351,7 +351,7 @@ class TestScore:
 
     def test_of_several_is_each_ones(self, denoiser: StreamDenoiser) -> None:
         middles = [spoken(range(9)), (), spoken(range(3)), (EOM,)]
-        rows = denoiser.score(denoiser.open(HERE), middles)
+        rows = scored(denoiser, denoiser.open(HERE), middles)
         assert [len(row) for row in rows] == [9, 0, 3, 1]
         assert rows[0][:3] == pytest.approx(rows[2], abs=TOLERANCE)
 
@@ -361,15 +361,32 @@ class TestScore:
         one = StreamDenoiser(counted, denoiser.control)
         lease = one.open(HERE)
         one.prefill(lease, 1000)
-        together = [*one.score(lease, middles[:2]), *one.score(lease, middles[2:])]
-        assert counted.rows[1:] == [1 + 4 + 2, 1 + 1]  # the opening, the trunk, a branch; the end once more, one token
+        together = scored(one, lease, middles)
+        assert counted.rows[1:] == [1 + 4 + 2 + 1]  # the opening, the trunk, a branch, one more token
         for middle, row in zip(middles, together, strict=True):
-            (alone,) = denoiser.score(denoiser.open(HERE), [middle])
+            (alone,) = scored(denoiser, denoiser.open(HERE), [middle])
             assert row == pytest.approx(alone, abs=TOLERANCE)
-        assert np.array_equal(one.score(lease, middles[:1])[0], together[0]) and len(counted.rows) == 3
+
+    def test_no_forward_is_longer_than_allowed_whatever_comes_between(
+        self, forward: Forward, denoiser: StreamDenoiser
+    ) -> None:
+        """Another job takes the working set: what was encoded of the middle comes back with it."""
+        counted, trunk = Counting(forward), spoken(range(20))
+        one, middles = StreamDenoiser(counted, CONTROL), [(*trunk, *spoken(range(n))) for n in (3, 7)]
+        lease, other = one.open(HERE), one.open(HERE)
+        one.prefill(lease, 1000)
+        steps, rows = one.score(lease, middles, 8), []
+        with pytest.raises(StopIteration) as end:
+            while True:
+                next(steps)
+                rows.append(counted.rows[-1])
+                one.next_token(other, [()])
+        assert rows == [8, 8, 8, 3]
+        for found, wanted in zip(end.value.value, scored(denoiser, denoiser.open(HERE), middles), strict=True):
+            assert found == pytest.approx(wanted, abs=TOLERANCE)
 
     def test_of_nothing_is_nothing(self, denoiser: StreamDenoiser) -> None:
-        assert [len(row) for row in denoiser.score(denoiser.open(HERE), [(), ()])] == [0, 0]
+        assert [len(row) for row in scored(denoiser, denoiser.open(HERE), [(), ()])] == [0, 0]
 
 
 class TestAmong:

@@ -14,7 +14,7 @@ from engine.checkpoint import EMBEDDED
 from engine.models.compact import CompactModel
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
-from tests.fakes import CONTROL, tiny_forward
+from tests.fakes import CONTROL, scored, tiny_forward
 from tests.training.test_samples import documents
 from training import batches
 from training.samples import Chunk, Sampler, Sampling
@@ -128,7 +128,7 @@ def test_the_middle_is_scored_as_serving_scores_it(laid: Laid, forward: TorchFor
             same_place = laid.arrays["positions"][first] == hole.context.middle
             if same_place and tuple(ids) == hole.middle and laid.arrays["labels"][first + n - 1] == CONTROL.eom:
                 lease = denoiser.open(hole.context)
-                (served,) = denoiser.score(lease, [(*hole.middle, CONTROL.eom)])
+                (served,) = scored(denoiser, lease, [(*hole.middle, CONTROL.eom)])
                 lease.close()
                 labels = torch.from_numpy(laid.arrays["labels"][first : first + n])
                 logprobs = model.logits(hidden[first : first + n]).log_softmax(-1)
@@ -153,7 +153,7 @@ def test_a_healed_middle_without_a_canvas_is_scored_as_serving_scores_it(
     for hole in chunk.holes:
         mine, at = np.split(at, [len(hole.middle) + 1])
         lease = denoiser.open(hole.context)
-        (served,) = denoiser.score(lease, [(*hole.middle, CONTROL.eom)])
+        (served,) = scored(denoiser, lease, [(*hole.middle, CONTROL.eom)])
         lease.close()
         labels = torch.from_numpy(arrays["labels"][mine])
         trained = model.logits(hidden[mine]).log_softmax(-1).gather(1, labels[:, None])[:, 0].detach().numpy()

@@ -9,7 +9,7 @@ from engine.backends.torch import TorchForward
 from engine.checkpoint import EMBEDDED
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
-from tests.fakes import CONTROL, tiny_forward
+from tests.fakes import CONTROL, scored, tiny_forward
 from tests.training.test_samples import documents
 from training.blindness import alone, blind, loss, seen
 from training.samples import Sampler, Sampling
@@ -25,7 +25,7 @@ def test_blind_streams_are_measured_as_serving_reads_them() -> None:
     for hole in chunk.holes:
         assert len(hole.context.streams) > 1
         lease = denoiser.open(hole.context)
-        (served,) = denoiser.score(lease, [hole.middle])
+        (served,) = scored(denoiser, lease, [hole.middle])
         lease.close()
         measured = loss(forward, hole, blind(hole.context))
         assert measured == pytest.approx(-float(served.sum()), rel=1e-4)
