@@ -98,7 +98,8 @@ class Filled:
     """One text for the hole.
 
     score: S(text), the summed log-probability with both sides seen, or None when it was not computed.
-    confidence: calibrated probability that the text is right, or None on a model without calibration.
+    confidence: calibrated probability that the text is right, 0 when it was cut short, or None on a model without
+    calibration.
     finished: False when the deadline or a limit cut it short.
     follows: the part of the score that is of the lines after the hole, or None when they were not looked at.
     goes_on: it ends because no more lines were wanted: after it the model began another.

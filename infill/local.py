@@ -385,11 +385,13 @@ class LocalFiller:
         enough = 0 < lines <= text.count("\n")
         if enough:
             text = "\n".join(text.split("\n")[:lines])
-        probs = (*candidate.probs, candidate.end)
-        confidence = self._calibration(math.prod(probs)) if self._calibration is not None else None
+        finished, probs = candidate.ended or enough, (*candidate.probs, candidate.end)
+        calibration = self._calibration
+        # Nobody knows how probable it is that a text which was cut short ends there.
+        confidence = None if calibration is None else calibration(math.prod(probs)) if finished else 0.0
         # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
         score = sum(math.log(max(p, 1e-9)) for p in probs) if generation.mode == "causal" else None
-        return Filled(text, score, confidence, candidate.ended or enough, goes_on=enough)
+        return Filled(text, score, confidence, finished, goes_on=enough)
 
     def _told(self, step: Step, request: FillRequest) -> TextStep:
         """A step of the engine as text, for traces and progress."""

@@ -13,6 +13,7 @@ import pytest
 
 from engine import CAUSAL, Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
 from engine.checkpoint import EMBEDDED
+from engine.run import Run
 from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
@@ -649,6 +650,14 @@ class TestEagerness:
         assert await self.shown(filler, "a + b", 0.5) == []
         assert await self.shown(filler, "a + b", 0.8) == ["a + b"]
         assert await self.shown(filler, "a", 0.1) == []
+
+    async def test_what_a_deadline_cut_short_is_no_surer_than_the_whole(
+        self, filler: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert await self.shown(filler, "a(b) + c", 0.8) == []
+        monkeypatch.setattr(Run, "late", lambda run: run.cost.forwards == 4)
+        assert await self.shown(filler, "a(b) + c", 0.8) == []
+        assert await self.shown(filler, "a(b) + c", 1.0) == ["a(b)"]
 
     async def test_does_not_when_asked_by_hand(self, filler: Make) -> None:
         assert "a" in await self.shown(filler, "a", 0.1, invoked=True)
