@@ -42,10 +42,10 @@ class LeftToRight:
         was guessed right saves a forward (`lookup`)."""
         (beam, *_) = (yield from self._healed()) or [Beam()]
         opening = () if self.run.context.opening is None else (self.run.context.opening,)
-        text = np.array([*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening], np.int64)
+        text = (*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening)
         while not self._over(beam) and not self.run.late():
             written = self.task.committed + beam.candidate.ids
-            guess = self._guess(np.append(text, written), len(beam.candidate.ids))
+            guess = self._guess(np.array([*text, *written], np.int64), len(beam.candidate.ids))
             said = self._next([written + guess[:n] for n in range(len(guess) + 1)])
             for answer, guessed in zip_longest(said, guess):
                 answers = ranked(answer, 0, self.rules)

@@ -74,6 +74,7 @@ class TestLeftToRight:
         assert guessing.candidates == plain.candidates
         assert [len(step.committed) for step in steps] == [4, 7]
         assert (plain.cost.forwards, guessing.cost.forwards) == (8, 2)
+        assert {type(token) for call in denoiser.calls for token in call.committed} == {int}
 
     @given(st.lists(words, max_size=24), st.lists(words, max_size=20), st.integers(1, 24), st.integers(0, 3))
     def test_the_answer_is_the_one_without_guesses(
