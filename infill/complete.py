@@ -17,7 +17,7 @@ from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.lines import lf
 from infill.memo import Memo
-from infill.region import Region, damage, doubt, parts, placed, reworded, windows
+from infill.region import Region, damage, doubt, parts, placed, reworded, unpaired, windows
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -361,15 +361,18 @@ def _likeliest(
     snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
 ) -> list[_Candidate]:
     """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken, not merely reworded; first those that can win most, less what the slip costs."""
+    broken, no bracket more without its other one, not merely reworded; first those that can win most, less what the
+    slip costs."""
     tokens, hopes = placed(region, standing.pieces), []
     for text in set(texts) - {region.text}:
         words, letters = changed(region.text, text)
         if letters <= most:
             cost = slips.cost(words, letters)
             hopes.append((doubt(region, tokens, text) - cost, text, cost))
-    broken, sound = damage(snapshot, region, region.text), []
-    for _, text, cost in sorted(hopes, reverse=True)[:LOOKED_AT]:
+    broken, sound, alone = damage(snapshot, region, region.text), [], unpaired(snapshot, region)
+    most_alone = alone(region.text)
+    paired = (hope for hope in sorted(hopes, reverse=True) if alone(hope[1]) <= most_alone)
+    for _, text, cost in islice(paired, LOOKED_AT):
         left = damage(snapshot, region, text)
         if left < broken or (left == broken and not reworded(snapshot, region, text)):
             sound.append((left, _Candidate(text, cost, left < broken)))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infill import site
-from infill.brackets import QUOTES
+from infill.brackets import QUOTES, balance
 from infill.document import Change, Snapshot
 from infill.edits import Edit, edits
+from infill.languages import language
 
 WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by."""
@@ -17,6 +18,8 @@ MOST_LINES = 12
 SUSPECTS = 3
 DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
+_REACH = 8_000
+"""Code points above and below a region in which its brackets may have their other one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,22 @@ def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     written = text.replace("\n", snapshot.newline)
     changed = snapshot.edit([Change(region.start, region.end, written)], snapshot.version)
     return changed.errors(region.start, region.start + len(written))
+
+
+def unpaired(snapshot: Snapshot, region: Region) -> Callable[[str], int]:
+    """How many brackets around the region lack their other one if it reads a given text. Syntax errors do not tell: a
+    body that went with its closing brace is one of them, and so was the slip in it."""
+    row = language(snapshot.language).id
+    above = balance(snapshot.lf(max(0, region.start - _REACH), region.start), row)
+    below = snapshot.lf(region.end, min(region.end + _REACH, len(snapshot.text)))
+    opened = "".join(bracket for _, bracket in above.open)
+    closed = "".join(below[at] for at in balance(below, row).strays)
+
+    def count(text: str) -> int:
+        found = balance(f"{opened}{text}\n{closed}", row)
+        return len(found.open) + len(found.strays)
+
+    return count
 
 
 def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:

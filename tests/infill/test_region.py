@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from infill.document import Snapshot
-from infill.region import MOST_LINES, Region, damage, parts, reworded
+from infill.region import MOST_LINES, Region, damage, parts, reworded, unpaired
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -17,6 +17,29 @@ def test_damage_at_the_end_counts_in_every_line_ending(ending: str) -> None:
     region = Region.around(snapshot, 0, good.index("f(1)"))
     assert damage(snapshot, region, region.text) == 0
     assert damage(snapshot, region, region.text.replace("f(1)", "f(1))")) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "instead", "more"),
+    [
+        ("function f() { retrun 1 }\n", "function f() { retrun 1 }", "function f() {", 1),
+        ("function f() { retrun 1 }\n", "function f() { retrun 1 }", "function f() { return 1 }", 0),
+        ("function f() {\n  g()\n}\n", "}", "", 1),
+        ("function f()\n  g()\n}\n", "function f()", "function f() {", -1),
+        ("function f() {\n  g())\n}\n", "  g())", "  g()", -1),
+        ("function f() {\n  g('it, 1)\n}\n", "  g('it, 1)", "  g('it', 1)", -3),
+        ("x = [\n  1,\n  2\ny = 1\n", "  2", "  2]", -1),
+        ("// :)\nf(1)\n// 1) one\n", "f(1)", "f((1))", 0),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_brackets_that_lack_their_other_one(text: str, line: str, instead: str, more: int, newline: str) -> None:
+    """Wherever that one may stand."""
+    text = text.replace("\n", newline)
+    snapshot, at = Snapshot.open("file:///a.js", 1, "javascript", text), text.index(line)
+    region = Region.around(snapshot, at, at + len(line))
+    alone = unpaired(snapshot, region)
+    assert alone(instead) - alone(region.text) == more
 
 
 @pytest.mark.parametrize("lines", [1, MOST_LINES, MOST_LINES + 1, 3 * MOST_LINES])

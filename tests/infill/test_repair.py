@@ -101,3 +101,22 @@ async def test_a_fix_may_be_too_large(completer: Completer) -> None:
     snapshot = Snapshot.open("file:///shop/inventory.py", 1, "python", code)
     found = await completer.repair(snapshot, at, at, preferences=replace(PREFERENCES, max_distance=1))
     assert (found.edits, found.reason) == ((), NO_BETTER)
+
+
+@pytest.mark.parametrize(
+    ("language", "code"), [("c", "int main() { rt 0; }\n"), ("go", "package main\n\nfunc f() int { rtn 1 }\n")]
+)
+async def test_no_body_goes_with_its_brace(completer: Completer, language: str, code: str) -> None:
+    """A brace that is missing counts as one syntax error, and so does the word that is wrong."""
+    snapshot, at = Snapshot.open("file:///a", 1, language, code), code.index("{")
+    found = await completer.repair(snapshot, at, at, preferences=PREFERENCES)
+    assert apply(code, found.edits).endswith(" }\n")
+
+
+async def test_a_missing_brace_is_put_back(completer: Completer) -> None:
+    """The one that it opens stands below the lines that are looked at."""
+    code = "function mean(values) {\n  return sum(values) / values.length;\n}\n\nconst x = mean([1, 2]);\n"
+    wrong = code.replace(") {", ")")
+    snapshot = Snapshot.open("file:///a.js", 1, "javascript", wrong)
+    found = await completer.repair(snapshot, 0, 0, preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == code
