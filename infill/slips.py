@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from infill.document import Snapshot
+from infill.languages import keywords, language
 from infill.region import Region
 
 WORD, LETTER = 2.0, 0.5
@@ -38,12 +39,12 @@ def cost(words: int, letters: int) -> float:
 
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
-    that does, a small word more or less, or a doubled mark written once: what a model that writes on from a doubtful
-    token does not come back to.
+    that does or like a word of the language, a small word more or less, or a doubled mark written once: what a model
+    that writes on from a doubtful token does not come back to.
     """
     above, below = snapshot.lf(0, region.start)[-SCOPE:], snapshot.lf(region.end, len(snapshot.text))[:SCOPE]
     yield from _reindented(region, above, below)
-    yield from _respelt(region, above, below)
+    yield from _respelt(region, above, below, keywords(language(snapshot.language)))
     yield from _forgotten(region, above, below)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
@@ -66,10 +67,11 @@ def _depths(lines: list[str]) -> list[str]:
     return [match.group() for match, _ in zip(filter(None, found), range(NEAREST), strict=False)]
 
 
-def _respelt(region: Region, above: str, below: str) -> Iterator[str]:
+def _respelt(region: Region, above: str, below: str, words: frozenset[str]) -> Iterator[str]:
     uses = Counter(_NAME.findall(above + region.text + below))
-    known = [name for name, times in uses.items() if times > 1 or name not in region.text]
-    strange = (match for match in _NAME.finditer(region.text) if uses[match.group()] == 1)
+    known = words.union(name for name, times in uses.items() if times > 1 or name not in region.text)
+    once = (match for match in _NAME.finditer(region.text) if uses[match.group()] == 1)
+    strange = (match for match in once if match.group() not in words)
     for match in islice(strange, STRANGE):
         for name in difflib.get_close_matches(match.group(), known, n=2, cutoff=ALIKE):
             yield region.text[: match.start()] + name + region.text[match.end() :]

@@ -120,3 +120,18 @@ async def test_a_missing_brace_is_put_back(completer: Completer) -> None:
     snapshot = Snapshot.open("file:///a.js", 1, "javascript", wrong)
     found = await completer.repair(snapshot, 0, 0, preferences=PREFERENCES)
     assert apply(wrong, found.edits) == code
+
+
+@pytest.mark.parametrize(
+    ("language", "wrong", "right"),
+    [
+        ("javascript", "function f() { retrun 1 }\n", "function f() { return 1 }\n"),
+        ("javascript", "fucntion f(a) {\n  return a;\n}\n", "function f(a) {\n  return a;\n}\n"),
+        ("typescript", "cosnt x: number = 1;\n", "const x: number = 1;\n"),
+        ("c", "int main() { retrun 0; }\n", "int main() { return 0; }\n"),
+    ],
+)
+async def test_a_misspelt_word_of_the_language(completer: Completer, language: str, wrong: str, right: str) -> None:
+    snapshot = Snapshot.open("file:///a", 1, language, wrong)
+    found = await completer.repair(snapshot, 0, 0, preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == right

@@ -21,9 +21,9 @@ class Shelf:
 """
 
 
-def texts(code: str, wrong: str) -> list[str]:
+def texts(code: str, wrong: str, language: str = "python") -> list[str]:
     at = code.rindex(wrong)
-    snapshot = Snapshot.open("file:///shelf.py", 0, "python", code)
+    snapshot = Snapshot.open("file:///shelf", 0, language, code)
     return list(near(snapshot, Region.around(snapshot, at, at + len(wrong))))
 
 
@@ -69,5 +69,22 @@ def test_lines_move_one_at_a_time_and_blank_ones_never() -> None:
     assert all(len(lines) <= 1 for lines in moved)
 
 
+@pytest.mark.parametrize(
+    ("language", "wrong", "right"),
+    [
+        ("python", "retrun x", "return x"),
+        ("typescript", "cosnt x: number = 1;", "const x: number = 1;"),
+        ("javascript", "fucntion f(a) {", "function f(a) {"),
+        ("c", "int main() { retrun 0; }", "int main() { return 0; }"),
+    ],
+)
+def test_words_of_the_language_are_known_without_standing_anywhere(language: str, wrong: str, right: str) -> None:
+    assert right in texts(wrong, wrong, language)
+
+
+def test_a_word_of_the_language_is_no_slip_of_a_name() -> None:
+    assert not any("returned" in text for text in texts("returned = 1\nuse(returned)\nreturn x\n", "return x"))
+
+
 def test_a_file_of_this_line_alone() -> None:
-    assert texts("retrun x", "retrun x") == []
+    assert texts("retrun x", "retrun x", "plaintext") == []
