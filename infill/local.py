@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
 from infill import prompt
+from infill.brackets import balance
 from infill.confidence import Beta
 from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
 from infill.filler import Step as TextStep
@@ -443,10 +444,12 @@ def _following(suffix: str) -> str:
 
 def meeting(text: str, suffix: str, start: int) -> int:
     """Where in a text, from `start` on, what comes after it begins; its length where that does not. The last blank
-    before a word is of the word's token, so a text that ends before it has not met the word yet."""
+    before a word is of the word's token, so a text that ends before it has not met the word yet; and a bracket that
+    closes one of the text's own is not the one that follows."""
     for at in range(start, len(text)):
         again = text[at:]
-        if suffix.startswith(again) and not (again.isspace() and suffix[len(again) :][:1].strip()):
+        begins_word = again.isspace() and suffix[len(again) :][:1].strip()
+        if suffix.startswith(again) and not begins_word and not balance(text[:at]).closing.startswith(again[0]):
             return at
     return len(text)
 

@@ -629,6 +629,10 @@ class TestTheRestOfTheLine:
             ("        ", "    return 1", 0, "     "),
             ("x ", " y", 1, "x "),
             ("x ", "  y", 1, "x"),
+            ("(user)", ");", 0, "(user)"),
+            ("(user))", ");", 0, "(user)"),
+            ("(user) => f(user));", ");", 17, "(user) => f(user)"),
+            ("it's)", ");", 0, "it's"),
         ],
     )
     def test_begins_within_the_last_token(self, text: str, suffix: str, start: int, found: str) -> None:
