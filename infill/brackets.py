@@ -70,6 +70,17 @@ def behind(text: str, closers: str, language: str = "") -> str | None:
     return left if left.strip() and not set(left) & set(closers) else None
 
 
+def closes_again(text: str, closer: str) -> int | None:
+    """Offset of the closing bracket that closes what was opened before a text of words; None where there is none. In
+    words quotes are apostrophes."""
+    depth, found = 0, None
+    for at, char in enumerate(text):
+        if char == closer and depth == 0:
+            found = at
+        depth += (CLOSERS.get(char) == closer) - (char == closer)
+    return found if depth < 0 else None
+
+
 def closing_quote(text: str, at: int) -> int | None:
     """Offset of the last character of the quoted text that begins at `at`, or None when it is left open."""
     quote = text[at]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from infill.brackets import CLOSERS, balance, behind
+from infill.brackets import CLOSERS, balance, behind, closes_again
 from infill.document import Change, Snapshot
 from infill.languages import Language, language
 from infill.lines import SAYING, indent, lf, opens_block, says, width
@@ -27,7 +27,6 @@ _LONG_RUN = 40
 _VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
 """The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
-_OPENERS = {closer: opener for opener, closer in CLOSERS.items()}
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
 
 
@@ -226,16 +225,10 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
 
 def closed_once_in_words(text: str, around: Around) -> str | None:
     """Among words, and in the code within a string: ends before the closing bracket that stands right of the cursor
-    already, counted without the quotes, which are apostrophes there."""
+    already."""
     closer = around.rest.lstrip()[:1]
-    if closer not in _OPENERS or (around.kind in _CODE and not _open_quote(around)):
-        return text
-    depth, end = 0, len(text)
-    for at, char in enumerate(text):
-        if char == closer and depth == 0:
-            end = at
-        depth += (char == _OPENERS[closer]) - (char == closer)
-    return text[:end] if depth < 0 else text
+    words = around.kind not in _CODE or _open_quote(around)
+    return text[: closes_again(text, closer)] if words and closer in CLOSERS.values() else text
 
 
 def up_to_the_rest(text: str, around: Around) -> str | None:
