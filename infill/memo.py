@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from infill.brackets import QUOTES, balance, behind, closing_quote
+from infill.brackets import QUOTES, balance, behind, closes_again, closing_quote
 from infill.document import Snapshot
 
 _NEAR = 8_000
@@ -89,15 +89,18 @@ def _without(left: str, closed: str, language: str) -> str | None:
     """`left` without what the editor closed already, or up to where that stands in it, or None when it does not."""
     if not closed:
         return left
+    if left.endswith(closed) or (closed.startswith("</") and closed in left):
+        return left[: left.rindex(closed)]
     if not _AUTO_CLOSED.issuperset(closed):
         return None
-    if left.endswith(closed):
-        return left[: -len(closed)]
     if closed[0] in QUOTES:
         quote = closed[0] * 3 if closed.startswith(closed[0] * 3) else closed[0]
         quoted = quote + left
         whole = quoted[: (closing_quote(quoted, 0) or 0) + 1]
         return whole[len(quote) : -len(quote)] if len(whole) >= 2 * len(quote) and whole.endswith(quote) else None
+    if set(closed) & set(QUOTES):
+        end = closes_again(left, closed[0])
+        return None if end is None or set(closed) - set(left[end:]) else left[:end]
     strays = balance(left, language).strays
     fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))
     return left[: strays[0]] if strays and fits else None

@@ -75,6 +75,15 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
         ('print("say \\"hi\\"", x)', 'print("', '")', 'say \\"hi\\"'),
         ('"abc"\nfoo(1)', '"abc"', '"', None),
         (f'{QUOTES}Say "hi" now.{QUOTES}', QUOTES, QUOTES, 'Say "hi" now.'),
+        ("<p>hi</p>", "<p>", "</p>", "hi"),
+        ("<p>hi</p>;", "<p>", "</p>", "hi"),
+        ("<p><b>hi</b></p>;", "<p><b>", "</b></p>", "hi"),
+        ("<p>hi</p>", "<p>", "</b>", None),
+        ("`a ${b}`;", "`a ${", "}`", "b"),
+        ("`a ${b ? {} : 'it'} c`;", "`a ${", "}`", "b ? {} : 'it'"),
+        ('f"{a} b"', 'f"{', '}"', "a"),
+        ('f"{a} b"', 'f"{', "}'", None),
+        ('print("(it\'s)")', 'print("(', ')")', "it's"),
     ],
 )
 def test_several_that_the_editor_closed(text: str, typed: str, closed: str, rest: str | None) -> None:
