@@ -27,6 +27,8 @@ _LONG_RUN = 40
 _VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
 """The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
+_ARROW = re.compile(r"[-=]>")
+_ANGLES = str.maketrans("<>", "[]")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
 
 
@@ -238,10 +240,12 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
         rest = rest.partition(quote)[0].rstrip()
     elif around.kind not in _CODE:
         return text
+    if rest.startswith(">"):
+        return text[: _end_of_types(text)]
     text, said = text.rstrip() if rest else text, text
     for length in range(len(rest), 0, -1):
         tail = rest[:length]
-        repeats = text.endswith(tail) and (length == len(rest) or length >= SAYING or tail == ">")
+        repeats = text.endswith(tail) and (length == len(rest) or length >= SAYING)
         if repeats and not set(tail) <= set(")]}") and _apart(text, length):
             return text[:-length]
     return said
@@ -381,11 +385,15 @@ def _open_quote(around: Around) -> str:
 
 
 def _apart(text: str, length: int) -> bool:
-    """Whether the end of a text is not what the text itself needs: the rest of a word, or the end of its own type."""
-    head, tail = text[:-length], text[-length:]
-    if tail.startswith(">") and text.count("<") >= len(re.findall(r"(?<![-=])>", text)):
-        return False
-    return not (re.search(r"\w$", head) and re.match(r"\w", tail))
+    """Whether the end of a text is not the rest of a word that it begins."""
+    return not (re.search(r"\w$", text[:-length]) and re.match(r"\w", text[-length:]))
+
+
+def _end_of_types(text: str) -> int | None:
+    """Where a text has the `>` of a list of types, or of a tag, that was begun before it."""
+    turned = _ARROW.sub("  ", text).translate(_ANGLES)
+    ends = (at for at in balance(turned).strays if text[at] == ">" and not balance(turned[:at]).open)
+    return next(ends, None)
 
 
 def _endless(run: re.Match[str]) -> bool:
