@@ -284,11 +284,12 @@ def test_the_menus_of_plugins_count_too(drawn: Neovim, editor: Editor, menu: str
     editor.lua("package.loaded[...] = nil", menu)
 
 
-def test_leaving_insert_mode_takes_it_away(editor: Editor) -> None:
+@pytest.mark.parametrize("key", ["<Esc>", "<C-c>"])
+def test_leaving_insert_mode_takes_it_away(editor: Editor, key: str) -> None:
     editor.open([""])
     editor.type("idef add(")
     eventually(editor.ghost)
-    editor.type("<Esc>")
+    editor.type(key)
     assert editor.ghost() == ""
     assert editor.lines == ["def add("]
 

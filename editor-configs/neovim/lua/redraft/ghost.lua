@@ -254,8 +254,8 @@ function M.setup(group)
       draw()
     end
   end
-  local on = function(events, callback)
-    vim.api.nvim_create_autocmd(events, { group = group, callback = callback })
+  local on = function(events, callback, pattern)
+    vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
   end
   on({ "TextChangedI", "CompleteDone" }, changed)
   on("InsertEnter", vim.schedule_wrap(changed)) -- the mode changes after this event
@@ -266,9 +266,11 @@ function M.setup(group)
     end
   end)
   on({ "TextChangedP", "CursorMovedI" }, redraw)
-  on({ "InsertLeave", "BufLeave" }, function()
+  local leave = function()
     M.dismiss() -- whose true would remove this autocommand
-  end)
+  end
+  on({ "InsertLeave", "BufLeave" }, leave)
+  on("ModeChanged", leave, "i*:n") -- <C-c> leaves no other trace
   menu.follow(group, redraw, changed)
 end
 

@@ -102,12 +102,17 @@ function M.choose(step)
   vim.lsp.inline_completion.select({ count = step })
 end
 
+-- Have the editor's ghost text act as if this had happened.
+local function pretend(event)
+  local buffer = vim.api.nvim_get_current_buf()
+  local its = { group = "nvim.lsp.inline_completion:" .. buffer, buffer = buffer, modeline = false }
+  pcall(vim.api.nvim_exec_autocmds, event, its)
+end
+
 -- The editor has no call for it, but asks when the cursor moves.
 function M.invoke()
   if vim.fn.mode():sub(1, 1) == "i" then
-    local buffer = vim.api.nvim_get_current_buf()
-    local its = { group = "nvim.lsp.inline_completion:" .. buffer, buffer = buffer, modeline = false }
-    pcall(vim.api.nvim_exec_autocmds, "CursorMovedI", its)
+    pretend("CursorMovedI")
   end
 end
 
@@ -123,6 +128,13 @@ M.refresh = M.invoke
 function M.setup(group)
   vim.lsp.inline_completion.enable(true)
   vim.api.nvim_create_autocmd({ "TextChangedI", "TextChangedP", "CursorMovedI" }, { group = group, callback = typed })
+  vim.api.nvim_create_autocmd("ModeChanged", {
+    group = group,
+    pattern = "i*:n",
+    callback = function()
+      pretend("InsertLeave") -- <C-c> leaves it out
+    end,
+  })
   vim.api.nvim_create_autocmd("InsertEnter", {
     group = group,
     callback = function()
