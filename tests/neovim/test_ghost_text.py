@@ -169,6 +169,15 @@ def test_next_and_previous(drawn: Neovim, start: Callable[..., Editor]) -> None:
     eventually(lambda: editor.lines == ["def three():"])
 
 
+def test_there_may_be_no_next_one(editor: Editor) -> None:
+    editor.open(["x"])
+    editor.type("A<M-]>")
+    editor.settle()
+    eventually(lambda: editor.running() == 0)
+    assert editor.ghost() == ""
+    assert editor.messages == ""
+
+
 @pytest.mark.parametrize(("keys", "left"), [("al", "pha_two(a, b):"), ("<M-Right>", "(a, b):")], ids=["typed", "taken"])
 def test_the_chosen_one_stays(drawn: Neovim, start: Callable[..., Editor], keys: str, left: str) -> None:
     """The server remembers its first text only, and would answer with nothing once another one is typed or taken."""

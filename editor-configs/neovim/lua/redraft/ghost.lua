@@ -226,7 +226,7 @@ function M.choose(step)
   end
   request(INVOKED, function()
     local _, first = current()
-    if first == rest and #shown.items > 1 then
+    if first and first == rest and #shown.items > 1 then
       M.choose(step)
     end
   end)
