@@ -170,6 +170,26 @@ def test_a_macro_sees_no_ghost_text(editor: Editor) -> None:
     assert editor.marks() == []
 
 
+def test_a_recorded_macro_does_the_same_again(editor: Editor) -> None:
+    """Accepted text would be no part of it: the key that took it is recorded, and does something else when it is run."""
+    editor.open(["", ""])
+    editor.lua(
+        "vim.g.answered = false\n"
+        "vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)\n"
+        "  local request = event.data.request\n"
+        "  local ours = request.method == 'textDocument/inlineCompletion' and request.type == 'complete'\n"
+        "  vim.g.answered = vim.g.answered or ours\n"
+        "end })"
+    )
+    editor.type("qqidef add(")
+    eventually(lambda: editor.running() == 0 and (editor.neovim.ghost_text == "plugin" or editor.vim.vars["answered"]))
+    editor.settle()
+    assert editor.ghost() == ""
+    editor.type("<Tab>x<Esc>qj@q")
+    eventually(lambda: editor.lines[1].endswith("x"))
+    assert editor.lines[0] == editor.lines[1]
+
+
 def test_thirty_keys_a_second_for_ten_seconds(start: Callable[..., Editor], script: Callable[..., str]) -> None:
     """Nothing shown ever contradicts what was typed, one request runs at most, and in the end all is quiet."""
     rules = [(text[:8], text[8:]) for text in KNOWN]

@@ -26,8 +26,9 @@ local function byte_of(line, character, encoding)
   return vim.lsp.util._str_byteindex_enc(line, character, encoding)
 end
 
+-- A macro neither sees ghost text nor is made with it: what would be recorded is the key, not what it takes.
 local function inserting()
-  return vim.fn.mode():sub(1, 1) == "i" and vim.fn.reg_executing() == ""
+  return vim.fn.mode():sub(1, 1) == "i" and vim.fn.reg_executing() == "" and vim.fn.reg_recording() == ""
 end
 
 local function erase()

@@ -37,7 +37,7 @@ end
 
 -- True where nothing may be shown.
 local function hide()
-  if stale or menu.open() then
+  if stale or menu.open() or vim.fn.reg_recording() ~= "" then -- a macro would record the key, not what it takes
     erase()
     return true
   end
