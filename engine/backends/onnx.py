@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ GRAPH = "model.onnx"
 
 
 class OnnxForward:
-    """`Forward` over an exported graph; keys and values are numpy arrays."""
+    """`Forward` over an exported graph; keys and values are numpy arrays. thread: where the session was opened, and runs:
+    there numbers that are too small to be normal count as zero."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, config: ModelConfig) -> None:
-        self.config = config
+    def __init__(self, session: onnxruntime.InferenceSession, config: ModelConfig, thread: ThreadPoolExecutor) -> None:
+        self.config, self._thread = config, thread
         self._session: onnxruntime.InferenceSession | None = session
         self._binding = session.io_binding()
         self._bound: NDArray[np.float32] | None = None
@@ -32,14 +34,15 @@ class OnnxForward:
         Raises CheckpointError when the graph cannot be loaded, or when the device's provider is not there.
         """
         path, providers = checkpoint.path(GRAPH), _providers(device)
+        thread = ThreadPoolExecutor(1, "onnxruntime")
         try:
-            session = open_session(str(path), threads, providers)
+            session = thread.submit(open_session, str(path), threads, providers, denormals=False).result()
         except Exception as error:  # onnxruntime's errors share no base class
             reason = str(error).splitlines()[0]
             raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {REMEDY}") from error
         if session.get_providers()[0] != providers[0]:  # it falls back to the processor without an error
             raise CheckpointError(_without(providers[0]))
-        return cls(session, checkpoint.config)
+        return cls(session, checkpoint.config, thread)
 
     @property
     def runs_on(self) -> str:
@@ -75,10 +78,11 @@ class OnnxForward:
         _bind(self._binding.bind_output, "top_probs", top_probs, top_probs.shape)
         _bind(self._binding.bind_output, "target_logprobs", logprobs, logprobs.shape)
         _bind(self._binding.bind_output, "kv", kv, (c.layers * 2, *kv.shape[2:]))
-        self._session.run_with_iobinding(self._binding)
+        self._thread.submit(self._session.run_with_iobinding, self._binding).result()
         return Output(top_ids, top_probs, logprobs, kv)
 
     def close(self) -> None:
+        self._thread.shutdown()
         self._session, self._bound = None, None
         del self._binding
 
@@ -117,16 +121,23 @@ def _bind(bind: Callable[..., None], name: str, array: NDArray[Any], shape: tupl
 
 
 def open_session(
-    model: str | bytes, threads: int | None = None, providers: Sequence[str] = ("CPUExecutionProvider",)
+    model: str | bytes,
+    threads: int | None = None,
+    providers: Sequence[str] = ("CPUExecutionProvider",),
+    *,
+    denormals: bool = True,
 ) -> onnxruntime.InferenceSession:
-    """A session over a graph (its path, or its bytes) that reports to nobody. threads: None for one per core that this
-    process may use, at most 8 (a larger team only waits for itself)."""
+    """A session over a graph (its path, or its bytes) that reports to nobody.
+
+    threads: None for one per core that this process may use, at most 8 (a larger team only waits for itself).
+    denormals: False counts numbers that are too small to be normal as zero; processors compute them slowly, and exp() of
+    a hidden slot's score is one. That holds for the session's own threads and, of a process's first session, for the
+    thread that opens it.
+    """
     onnxruntime.disable_telemetry_events()  # on Windows the environment variable (engine/backends) does nothing
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or min(usable_cores(), 8)
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Of hidden slots exp() is so small that processors compute it slowly, if it may be anything but zero. This counts
-    # for the thread that opens a process's first session, and for those that this thread starts.
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    options.add_session_config_entry("session.set_denormal_as_zero", str(int(not denormals)))
     return onnxruntime.InferenceSession(model, options, providers=list(providers))
