@@ -18,8 +18,8 @@ GRAPH = "model.onnx"
 
 
 class OnnxForward:
-    """`Forward` over an exported graph; keys and values are numpy arrays. thread: where the session was opened, and runs:
-    there numbers that are too small to be normal count as zero."""
+    """`Forward` over an exported graph; keys and values are numpy arrays. thread: where the session was opened and runs;
+    numbers that are too small to be normal count as zero there."""
 
     def __init__(self, session: onnxruntime.InferenceSession, config: ModelConfig, thread: ThreadPoolExecutor) -> None:
         self.config, self._thread = config, thread
@@ -130,9 +130,9 @@ def open_session(
     """A session over a graph (its path, or its bytes) that reports to nobody.
 
     threads: None for one per core that this process may use, at most 8 (a larger team only waits for itself).
-    denormals: False counts numbers that are too small to be normal as zero; processors compute them slowly, and exp() of
-    a hidden slot's score is one. That holds for the session's own threads and, of a process's first session, for the
-    thread that opens it.
+    denormals: False counts numbers that are too small to be normal as zero; processors compute them slowly, and exp()
+    of a hidden slot's score is one. That holds for the session's own threads and, of a process's first session, for
+    the thread that opens it.
     """
     onnxruntime.disable_telemetry_events()  # on Windows the environment variable (engine/backends) does nothing
     options = onnxruntime.SessionOptions()

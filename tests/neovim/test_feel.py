@@ -171,7 +171,7 @@ def test_a_macro_sees_no_ghost_text(editor: Editor) -> None:
 
 
 def test_a_recorded_macro_does_the_same_again(editor: Editor) -> None:
-    """Accepted text would be no part of it: the key that took it is recorded, and does something else when it is run."""
+    """Accepted text would be no part of it: the key that took it is recorded, and does something else when run."""
     editor.open(["", ""])
     editor.lua(
         "vim.g.answered = false\n"
