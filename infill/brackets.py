@@ -44,7 +44,7 @@ def balance(text: str, language: str = "") -> Balance:
             if end is None:
                 return Balance(tuple(strays), tuple(stack), (at, char))
             at = end
-        elif char == "/" and (end := _regex_end(text, at, language)) is not None:
+        elif char == "/" and (end := _comment_end(text, at) or _regex_end(text, at, language)) is not None:
             at = end
         elif char in CLOSERS:
             stack.append((at, char))
@@ -107,6 +107,12 @@ def opens_quote(text: str, at: int, language: str = "") -> bool:
     if char == "'" and language in ("c", "cpp"):
         return not (after[:1].isalnum() and _NUMBER.search(text[max(0, at - _NEAR) : at]))
     return char in QUOTES
+
+
+def _comment_end(text: str, at: int) -> int | None:
+    """Offset of the last character of the block comment that begins there, or None."""
+    end = text.find("*/", at + 2) if text.startswith("/*", at) else -1
+    return end + 1 if end >= 0 else None
 
 
 def _regex_end(text: str, at: int, language: str) -> int | None:

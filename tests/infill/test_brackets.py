@@ -25,6 +25,8 @@ from infill.brackets import balance
         ('"""a\n(', (), "", '"'),
         ("'a\n(", (), ")", None),
         ("`a\n(${b}`)", (9,), "", None),
+        ("f(/* it's ( */ a, [", (), "])", None),
+        ("f(a /* (", (), "))", None),
     ],
 )
 def test_balance(text: str, strays: tuple[int, ...], closing: str, quote: str | None) -> None:
