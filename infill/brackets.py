@@ -8,13 +8,15 @@ from dataclasses import dataclass
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
 _SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
-_REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\[\n])+/")
+_REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 """A regular expression that ends on its line."""
 _BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\s*\Z")
 """Behind anything else a slash divides, or ends a tag."""
 _NUMBER = re.compile(r"(?<!\w)\d[\w']*\Z")
 _NEAR = 200
 """Characters left of one that tell what it is: to look at all of a long line for each would take seconds."""
+_LONGEST = 400
+"""Characters of a regular expression: to look on for the end of each that might begin would take seconds, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +121,5 @@ def _regex_end(text: str, at: int, language: str) -> int | None:
     """Offset of the last slash of the regular expression that begins there, or None for a division."""
     if language not in _SCRIPTS or not _BEFORE_REGEX.search(text[max(0, at - _NEAR) : at]):
         return None
-    found = _REGEX.match(text, at)
+    found = _REGEX.match(text, at, at + _LONGEST)
     return found.end() - 1 if found else None

@@ -57,6 +57,12 @@ def test_regular_expressions_of_scripts() -> None:
         assert balance("<Foo a={x} /> {cond && <Bar b={y} />}", language).strays == ()
 
 
+def test_a_regular_expression_has_a_longest_length() -> None:
+    """Looked for up to the end of a long line from each slash, they would take seconds."""
+    for length, closing in ((300, ")"), (500, "")):
+        assert balance(f"x = /'{length * 'a'}/.test(", "javascript").closing == closing
+
+
 @given(st.text("()[]{}", max_size=30))
 def test_what_closes_closes(text: str) -> None:
     found = balance(text)
