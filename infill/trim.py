@@ -27,6 +27,10 @@ _LONG_RUN = 40
 _VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
 """The beginning of a row of plain values."""
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
+_ENDLESS_CALL = re.compile(
+    r"\b(?:def|fn|func|function)\s+(\w+)[(<](?!.*\b(?:self|cls)\b).*\n\s*(?:return\s+)?(?:await\s+)?\1\([^()\n]*\);?[\s}]*\Z"
+)
+"""The head of a function and all of its body."""
 _ARROW = re.compile(r"[-=]>")
 _ANGLES = str.maketrans("<>", "[]")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
@@ -338,6 +342,12 @@ def not_only_remarks(text: str, around: Around) -> str | None:
     return text if all(_without_remarks(part, row).strip() for part in (text, around.prefix_line + text)) else None
 
 
+def no_endless_call(text: str, around: Around) -> str | None:
+    """No body in which a function does nothing but call itself; what a method calls so is another function."""
+    code = "\n".join((_line_above(around), around.prefix_line + text))
+    return None if around.kind in _CODE and _ENDLESS_CALL.search(code) else text
+
+
 def something(text: str, around: Around) -> str | None:
     """Neither white space nor what stands right of the cursor already."""
     text = text.rstrip()
@@ -360,6 +370,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     without_stutter,
     without_errors,
     not_only_remarks,
+    no_endless_call,
     something,
 )
 
