@@ -129,8 +129,9 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class FillReport:
-    """What a request cost. tokens: kept tokens; forwards: denoising (or causal) forwards, none that a remote made;
-    context_tokens: encoded for this request, of the prompt_tokens that were read; ms: wall time in the engine; by: who
+    """What a request cost. tokens: of the texts that were asked for, best first, as the model wrote them; forwards:
+    denoising (or causal) forwards, none that a remote made nor any that only scores a text; context_tokens: encoded for
+    this request, of the prompt_tokens that were read; ms: wall time until the answer, its scores included; by: who
     answered, in words, where there is more than one filler."""
 
     tokens: int = 0

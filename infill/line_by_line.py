@@ -30,8 +30,7 @@ async def line_by_line(request: FillRequest, one_line: OneLine, count: Callable[
         longer = [_joined(last, line) for line in lines.texts if line.follows is not None]
         texts, before = _best([*texts, *longer]), texts[0]
         last = _to_go_on(longer) if texts[0] is not before else None
-    kept = count(texts[0].text) if texts else 0
-    return FillResult(distinct(texts), replace(report, tokens=kept, prompt_tokens=found.report.prompt_tokens))
+    return FillResult(distinct(texts), replace(report, prompt_tokens=found.report.prompt_tokens))
 
 
 def _best(texts: Iterable[Filled]) -> list[Filled]:

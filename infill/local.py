@@ -129,8 +129,14 @@ class LocalFiller:
 
     async def fill(self, request: FillRequest) -> FillResult:
         """Several texts come in the order of their score, unless `speedy` is sure of the likeliest."""
-        if self._by_line(request):
-            return await line_by_line(request, self._judged, self._count)
+        began = time.monotonic()
+        several = self._by_line(request)
+        found = await (line_by_line(request, self._judged, self._count) if several else self._whole(request))
+        tokens = sum(self._count(one.text) for one in found.texts[: request.alternatives])
+        return replace(found, report=replace(found.report, tokens=tokens, ms=1000 * (time.monotonic() - began)))
+
+    async def _whole(self, request: FillRequest) -> FillResult:
+        """Whole texts, each looked for at once."""
         began = time.monotonic()
         found, cold = await self._generated(request)
         found = replace(found, texts=distinct(found.texts))
@@ -176,9 +182,7 @@ class LocalFiller:
             for candidate in generation.candidates
         ]
         read = sum(len(stream.ids) for stream in built.context.streams)
-        shown = next((one.ids for generation in generations for one in generation.candidates), ())
-        kept = len(shown) if request.limits.exact else self._written(shown, built.hole.healed)
-        return FillResult(tuple(texts), replace(_report(generations), tokens=kept, prompt_tokens=read)), cold
+        return FillResult(tuple(texts), replace(_report(generations), prompt_tokens=read)), cold
 
     async def _by_score(self, request: FillRequest, found: FillResult) -> FillResult:
         """The same with the text that fits best first, if there is time to know; else as it is."""
@@ -465,7 +469,6 @@ def _report(generations: Sequence[Generation]) -> FillReport:
         forwards=sum(cost.forwards for cost in costs),
         context_forwards=sum(cost.context_forwards for cost in costs),
         context_tokens=sum(cost.context_tokens for cost in costs),
-        ms=1000 * max((cost.seconds for cost in costs), default=0.0),
         mode=generations[0].mode if generations else "",
         note=generations[0].note if generations else "",
     )

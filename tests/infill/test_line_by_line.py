@@ -153,4 +153,4 @@ async def test_its_steps_show_what_stands_already() -> None:
 
 async def test_its_cost_is_that_of_all_lines_and_the_prompt_is_read_once() -> None:
     report = (await found(Lines(NESTED))).report
-    assert (report.forwards, report.context_tokens, report.prompt_tokens, report.tokens) == (30, 15, 100, 7)
+    assert (report.forwards, report.context_tokens, report.prompt_tokens) == (30, 15, 100)

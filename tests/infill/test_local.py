@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,7 @@ from engine.run import Run
 from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
-from infill.filler import Filled, FillRequest, FillResult, Limits, Snippet, Step
+from infill.filler import Filled, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.local import LocalFiller, meeting
 from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
 
@@ -335,6 +336,39 @@ class TestNumbers:
         result = await filler(saying("x"), LEFT_TO_RIGHT).fill(request)
         assert result.report.forwards > 2
         assert result.report.mode == "causal"
+
+    @pytest.mark.parametrize(("alternatives", "tokens"), [(1, 2), (3, 3)])
+    async def test_tokens_are_those_of_what_is_given_back(self, filler: Make, alternatives: int, tokens: int) -> None:
+        """`a` is the likelier beginning, and `b(` the likelier text."""
+        a, b, bracket = (TOKENS.encode(name)[0] for name in ("a", "b", "("))
+
+        def script(_context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            second = {bracket: 0.9} if (committed or canvas.ids)[0] == b else {EOM: 0.2}
+            return predict(*[{a: 0.6, b: 0.3}, second, *[{EOM: 0.9}] * 30][len(committed) :][: len(canvas)])
+
+        request = replace(REQUEST, mode="quality", alternatives=alternatives)
+        result = await filler(ScriptedDenoiser(CONTROL, script)).fill(request)
+        assert texts(result) == ["b(", "a"]
+        assert result.report.tokens == tokens
+
+    async def test_the_time_of_the_scores_counts(self, filler: Make) -> None:
+        """However long scoring takes: 10 s of it here, of a clock that only it moves."""
+        made, later = filler(saying("\n    a\n    b\n"), LEFT_TO_RIGHT, heals=True), 0.0
+        told, score = list[Step](), made.score
+
+        async def slow(request: FillRequest, given: Sequence[str]) -> list[Score]:
+            nonlocal later
+            later += 10.0
+            return await score(request, given)
+
+        made.score = slow  # type: ignore[method-assign]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("infill.local.time", SimpleNamespace(monotonic=lambda: time.monotonic() + later))
+            patch.setattr("infill.line_by_line.time", SimpleNamespace(monotonic=lambda: time.monotonic() + later))
+            request = replace(REQUEST, prefix="def f():\n", limits=Limits(lines=0), on_step=told.append)
+            result = await made.fill(request)
+        assert later and result.report.ms >= 1000 * later
+        assert max(step.ms for step in told) <= result.report.ms
 
 
 class TestSteps:
