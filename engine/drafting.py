@@ -48,6 +48,7 @@ class Drafting:
                     self.run.elapsed(),
                     sketches.index(sketch),
                     sketch.committed,
+                    (*[1.0] * len(self.task.committed), *sketch.probs),
                     sketch.canvas,
                     tuple(changes),
                 )

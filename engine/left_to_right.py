@@ -53,7 +53,7 @@ class LeftToRight:
                 beam = self._grown(beam, token, p)
                 if token != guessed or self._over(beam):
                     break
-            yield Step("token", self.run.elapsed(), 0, beam.candidate.ids)
+            yield self._step(beam)
             if not self._useful(beam):
                 return []
         return [self.run.bounded(beam.candidate)]
@@ -67,6 +67,9 @@ class LeftToRight:
         """The token after each middle, in one forward."""
         ask = self.run.denoiser.next_token
         return self.run.forward(self.lease, len(middles), lambda: ask(self.lease, middles, among))
+
+    def _step(self, beam: Beam) -> Step:
+        return Step("token", self.run.elapsed(), 0, beam.candidate.ids, beam.candidate.probs)
 
     def _healed(self) -> Generator[Step, None, list[Beam]]:
         """What to start with: nothing, or the ways to write the end of the prefix again, most of them with more. Theirs
@@ -85,7 +88,7 @@ class LeftToRight:
             for one in (self._grown(beam, *answer) for answer in ranked(said, 0, self.rules)):
                 (written if heal(one.candidate.ids) is None else begun).append(one)
             begun, total = _best(begun), sum(math.exp(one.score) for one in written)
-            yield Step("token", self.run.elapsed(), 0, _best([*written, *begun])[0].candidate.ids)
+            yield self._step(_best([*written, *begun])[0])
         return [one.given(total) for one in _best(written)]
 
     def _beams(self) -> Generator[Step, None, list[Candidate]]:
@@ -105,7 +108,7 @@ class LeftToRight:
             answers = (ranked(answer, 0, self.rules) for answer in said)
             grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
             grown += [beam.meeting() for beam in grown if self._meets(beam)]
-            yield Step("token", self.run.elapsed(), 0, max(grown, key=lambda beam: beam.score).candidate.ids)
+            yield self._step(_best(grown)[0])
 
     def _kept(self, beams: Sequence[Beam]) -> list[Beam]:
         """The beams that stay, the most probable first, the favoured ones last."""

@@ -63,12 +63,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One forward. kind: prefill, denoise or token. seconds: since the job was submitted."""
+    """One forward. kind: prefill, denoise or token. seconds: since the job was submitted. candidate: whose canvas it
+    is; a token step shows the likeliest middle so far. probs: of the committed tokens, 1 for those that were given."""
 
     kind: str
     seconds: float
     candidate: int = 0
     committed: tuple[int, ...] = ()
+    probs: tuple[float, ...] = ()
     canvas: Canvas | None = None
     changes: tuple[Change, ...] = ()
 

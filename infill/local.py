@@ -400,12 +400,12 @@ class LocalFiller:
 
     def _told(self, step: Step, request: FillRequest) -> TextStep:
         """A step of the engine as text, for traces and progress."""
+        written = zip(self._tokens.pieces(step.committed), step.probs, strict=True)
+        slots = [Slot(piece, "filled" if step.canvas is None else "frozen", prob) for piece, prob in written]
         if step.canvas is None:
-            slots = [Slot(piece, "filled", 1.0) for piece in self._tokens.pieces(step.committed)]
             return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
         canvas, kinds = step.canvas, _moved(step.changes)
         drafted = request.draft is not None
-        slots = [Slot(piece, "frozen", 1.0) for piece in self._tokens.pieces(step.committed)]
         for slot, piece in enumerate(self._tokens.pieces(canvas.ids.tolist())):
             slots.append(
                 Slot(piece, _state(canvas, slot, kinds, self.engine.control.mask, drafted), float(canvas.probs[slot]))

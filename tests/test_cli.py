@@ -14,7 +14,10 @@ from typing import Any
 
 import pytest
 
-from lsp_server import cli
+from infill.complete import Completion
+from infill.document import Snapshot
+from infill.filler import Slot, Step
+from lsp_server import cli, trace
 from tests.conftest import REDRAFT, ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -111,6 +114,14 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.text += data
+
+
+def test_a_trace_left_to_right_shows_the_likeliest_text_and_how_likely_it_is() -> None:
+    snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
+    steps = [Step("token", 5.0, (Slot("a", "filled", 0.25),)), Step("denoise", 9.0, (Slot("b", "filled", 0.5),), 1)]
+    rows = trace.page(snapshot, 4, Completion(), steps).split("<tr>")[2:]
+    assert ">likeliest<" in rows[0] and "p = 0.250" in rows[0]
+    assert ">2<" in rows[1]
 
 
 def test_trace_is_one_page_that_runs_nothing(redraft: Run, script: Script, tmp_path: Path) -> None:

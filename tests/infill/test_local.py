@@ -393,6 +393,16 @@ class TestSteps:
         assert told[0].slots[0].prob == pytest.approx(0.8)
         assert all(step.ms >= 0 for step in told)
 
+    @pytest.mark.parametrize("alternatives", [1, 3])
+    async def test_left_to_right_have_the_probabilities(self, filler: Make, alternatives: int) -> None:
+        told: list[Step] = []
+        made, request = filler(saying("a + b", prob=0.8)), replace(REQUEST, mode="causal", alternatives=alternatives)
+        await made.fill(replace(request, on_step=told.append))
+        assert {len(step.slots) for step in told} >= {1, 2, 3}
+        assert [slot.prob for step in told for slot in step.slots] == pytest.approx(
+            [0.8] * sum(len(step.slots) for step in told)
+        )
+
     async def test_show_where_a_token_went(self, filler: Make) -> None:
         told: list[Step] = []
         a, minus, b = TOKENS.encode("a - b")
