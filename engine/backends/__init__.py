@@ -10,7 +10,7 @@ from engine.checkpoint import Checkpoint, CheckpointError
 from engine.denoiser import Denoiser
 from engine.forward import Forward
 from engine.full_denoiser import FullDenoiser
-from engine.released import ReleasedConfig
+from engine.released import WEIGHTS, ReleasedConfig
 from engine.stream_denoiser import StreamDenoiser
 
 # From 1.29 on onnxruntime keeps an identifier in the user's home and reports what it runs to its makers, unless this is
@@ -48,6 +48,8 @@ def load(
 
             return OnnxForward.load(checkpoint, threads, device)
         case "torch":
+            if usual(checkpoint) == "onnx" and not (checkpoint.folder / WEIGHTS).is_file():
+                raise CheckpointError(f"The model in {checkpoint.folder} is for onnx alone; leave --backend out.")
             from engine.backends.torch import TorchForward
 
             _limit(threads)

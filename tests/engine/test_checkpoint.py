@@ -145,3 +145,9 @@ def test_a_calibration_of_another_kind(folder: Path, wrong: object) -> None:
 def test_a_calibration_is_read(folder: Path) -> None:
     change(folder, lambda raw: raw.update(calibration={"a": 1, "b": 2, "c": -0.5}))
     assert Checkpoint.open(folder).config.calibration == {"a": 1, "b": 2, "c": -0.5}
+
+
+def test_weights_for_onnx_alone_are_not_to_be_installed_again() -> None:
+    with pytest.raises(CheckpointError, match="is for onnx alone; leave --backend out") as caught:
+        backends.load(Checkpoint.open(EMBEDDED), "torch")
+    assert REMEDY not in str(caught.value)
