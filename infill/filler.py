@@ -98,7 +98,8 @@ class Step:
 class Filled:
     """One text for the hole.
 
-    score: S(text), the summed log-probability with both sides seen, or None when it was not computed.
+    score: by which texts for one hole compare (`Filler.score`; of weights whose canvas is untrained with a part of what
+    the text itself got with both sides seen), or None when it was not computed.
     confidence: calibrated probability that the text is right, 0 when it was cut short, or None on a model without
     calibration.
     finished: False when the deadline or a limit cut it short.
@@ -116,7 +117,8 @@ class Filled:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """S(text) = total, the log-probability of the text and its end; pieces: (token's text, its log-probability)."""
+    """total: the log-probability of the text and of what was read after it, its end or the next lines, if anything;
+    pieces: (token's text, its log-probability)."""
 
     total: float
     pieces: tuple[tuple[str, float], ...] = ()
@@ -189,8 +191,9 @@ class Filler(Protocol):
         """Texts for the hole, best first; none when the model has nothing to say. Raises FillError when it cannot."""
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
-        """The score of each text in this hole, left to right with both sides seen. Raises FillError when this filler
-        has none."""
+        """The score of each text in this hole, left to right: of the text and its end with both sides seen, or, of
+        weights whose canvas is untrained, of the text and the three lines below it with the suffix hidden. Raises
+        FillError when this filler has none."""
 
     def warm(self, request: FillRequest) -> None:
         """Prepare for this request when nothing else is to be done; may do nothing."""
