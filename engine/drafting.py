@@ -32,15 +32,16 @@ class Drafting:
         looked: list[Prediction] = []
         still_open = all((canvas.ids == self.rules.control.mask).all() for canvas in canvases)
         if mode.lengths and still_open and not self.task.exact:
-            canvases, looked = self._surest_length(mode)
-        sketches = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases]
+            canvases, looked = yield from self._surest_length(mode)
+        sketches, first = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases], True
         while live := [sketch for sketch in sketches if not sketch.done]:
-            if self.run.late():
+            if self.run.late() and not looked:
                 break
             drafts = [Draft(sketch.committed, sketch.canvas) for sketch in live]
             predictions, looked = looked or self._predicted(drafts), []
-            if self.run.cost.forwards == 1:
+            if first:
                 sketches += self._alternatives(live[0], predictions[0])
+            first = False
             for sketch, prediction in zip(live, predictions, strict=True):
                 changes = sketch.step(prediction)
                 yield Step(
@@ -56,18 +57,23 @@ class Drafting:
                     self._extend(sketch)
         return [self._candidate(sketch) for sketch in sketches]
 
-    def _surest_length(self, mode: Mode) -> tuple[list[Canvas], list[Prediction]]:
+    def _surest_length(self, mode: Mode) -> Generator[Step, None, tuple[list[Canvas], list[Prediction]]]:
         """The open canvas whose length fits the hole best, and what was predicted for it: the length at which the best
-        answers are most probable on average, against what that length usually gives (CAL, arXiv 2602.00476)."""
-        sizes = [size for size in mode.lengths if size <= self.task.max_tokens] or [mode.lengths[0]]
-        canvases = [Canvas.masks(size, self.rules.control.mask) for size in sizes]
-        predictions = self._predicted([Draft(self.task.committed, canvas) for canvas in canvases])
-        sure = [
-            float(np.mean([ranked(said, slot, self.rules)[0][1] for slot in range(size)])) / usual_confidence(size)
-            for size, said in zip(sizes, predictions, strict=True)
-        ]
-        best = int(np.argmax(sure))
-        return [canvases[best]], [predictions[best]]
+        answers are most probable on average, against what that length usually gives (CAL, arXiv 2602.00476). A length a
+        forward, as many as there is time for."""
+        sizes = [size for size in mode.lengths if size <= self.task.max_tokens] or mode.lengths[:1]
+        best, most, looked = Canvas.masks(sizes[0], self.rules.control.mask), 0.0, list[Prediction]()
+        for size in sizes:
+            if self.run.late():
+                break
+            canvas = Canvas.masks(size, self.rules.control.mask)
+            (said,) = self._predicted([Draft(self.task.committed, canvas)])
+            yield Step("denoise", self.run.elapsed(), canvas=canvas)
+            answers = [ranked(said, slot, self.rules)[0][1] for slot in range(size)]
+            sure = float(np.mean(answers)) / usual_confidence(size)
+            if not looked or sure > most:
+                best, most, looked = canvas, sure, [said]
+        return [best], looked
 
     def _predicted(self, drafts: Sequence[Draft]) -> list[Prediction]:
         size = sum(len(draft.canvas) for draft in drafts)

@@ -336,7 +336,7 @@ class TestLengths:
         assert said.ids == tuple([A, B, C, D, E, Y][:right])
         assert said.ended
         assert [len(draft.canvas) for draft in denoiser.calls] == [2, 4, 6, 12]  # no forward but the one that looked
-        assert generation.cost.forwards == 1 and len(steps) == 1
+        assert generation.cost.forwards == 4 and len(steps) == 4 + 1
 
     def test_no_length_is_longer_than_what_was_asked_for(self) -> None:
         denoiser = model(lambda canvas: self.fitting(6, canvas))
@@ -706,6 +706,16 @@ class TestDeadline:
         denoiser = ScriptedDenoiser(CONTROL, answer, seconds=1.0)
         _, generation = run(denoiser, Task(HERE, starts, deadline=2.5))
         assert [(c.ids, c.ended) for c in generation.candidates] == [((A,), True), ((A, B, C), False)]
+
+    @pytest.mark.parametrize(("seconds", "lengths"), [(0.0, 0), (1.5, 2), (2.5, 3), (None, 4)])
+    def test_is_looked_at_before_each_length(self, seconds: float | None, lengths: int) -> None:
+        """The surest of those there was time for is filled."""
+        denoiser = replace(model(lambda canvas: TestLengths.fitting(4, canvas)), seconds=1.0)
+        task, modes = Task(HERE, (Canvas.masks(8, MASK),), deadline=seconds), Modes(TestLengths.MODE, TestLengths.MODE)
+        _, generation = run(denoiser, task, modes=modes)
+        assert len(denoiser.calls) == generation.cost.forwards == lengths
+        (said,) = generation.candidates
+        assert (said.ids, said.ended) == (((A, B, C, D), True) if lengths else ((), False))
 
     def test_left_to_right_too(self) -> None:
         denoiser = ScriptedDenoiser.saying(CONTROL, [[A, B, C, D]], seconds=1.0)
