@@ -169,6 +169,28 @@ def test_restarted_by_hand(start: Callable[..., Editor], script: Callable[..., s
     assert editor.messages == ""
 
 
+def test_a_server_that_was_restarted_by_others_is_still_ours(
+    start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    """As Neovim 0.12's `:lsp restart` does it: the same configuration again."""
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.open([""])
+    editor.vim.command("Redraft mode quality")
+    old = servers(editor)
+    editor.lua(
+        "local client = vim.lsp.get_clients({ name = 'redraft' })[1]\n"
+        "vim.lsp.stop_client(client.id)\n"
+        "vim.wait(10000, function() return not vim.lsp.get_client_by_id(client.id) end)\n"
+        "vim.lsp.start(client.config)"
+    )
+    editor.until_ready()
+    assert editor.lua("return vim.lsp.get_clients({ name = 'redraft' })[1].settings.redraft.mode") == "quality"
+    editor.vim.command("Redraft pause")
+    eventually(lambda: editor.state == "off")
+    editor.vim.command("Redraft restart")
+    eventually(lambda: (new := servers(editor)) and new != old)
+
+
 def test_a_server_that_does_not_even_start_is_restarted(
     start: Callable[..., Editor], script: Callable[..., str]
 ) -> None:

@@ -144,6 +144,9 @@ local function start(buffer)
     handlers = handlers,
     settings = { redraft = options.settings },
     init_options = { redraft = options.settings },
+    on_init = function(client)
+      last = client.id -- also where others started it again, as :lsp restart does
+    end,
     on_attach = join,
     on_exit = on_exit,
   }, {
@@ -193,6 +196,7 @@ function M.configure(settings)
     return
   end
   client.settings = { redraft = options.settings }
+  client.config.settings = client.settings -- for who starts it again
   if client.initialized then -- otherwise the editor sends them when it is
     M.call(client, "notify", "workspace/didChangeConfiguration", { settings = client.settings })
   end
