@@ -273,6 +273,25 @@ def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Edito
     assert editor.lua("return require('redraft').statusline()") == "redraft: error"
 
 
+def test_a_program_whose_interpreter_is_gone_is_said_once_with_a_remedy(start: Callable[..., Editor]) -> None:
+    """It may be executed, and cannot: what stays of an environment whose Python was removed."""
+    editor = start(["true"])
+    program = editor.folder / "redraft"
+    program.write_text("#!/nowhere/python\n")
+    program.chmod(0o755)
+    editor.lua("vim.env.REDRAFT_CMD = vim.json.encode({ ... })", str(program))
+    editor.vim.command(f"luafile {INIT}")
+    for name in ("one.py", "two.py"):
+        editor.vim.command(f"silent! edit {editor.folder / name}")
+    eventually(lambda: "cannot be started" in editor.messages)
+    assert editor.messages.count("redraft:") == 1
+    assert editor.state == "error"
+    editor.vim.command("silent checkhealth redraft")
+    page = "\n".join(editor.lines)
+    assert f"{program} cannot be started" in page
+    assert "Failed to run healthcheck" not in page
+
+
 def test_health(editor: Editor) -> None:
     editor.open([""])
     editor.vim.command("silent checkhealth redraft")

@@ -123,20 +123,7 @@ local function start(buffer)
   if its.buftype ~= "" or its.filetype == "" or not vim.api.nvim_buf_is_loaded(buffer) then
     return
   end
-  if vim.fn.executable(options.cmd[1]) == 0 then
-    if M.status.state ~= "error" then
-      say("error", "not found")
-      local text = "redraft: there is no program %q; install it (pip install redraft) or name it with setup({ cmd = … })."
-      -- Later: an error within an autocommand is shown with a traceback.
-      vim.schedule_wrap(vim.notify)(text:format(options.cmd[1]), vim.log.levels.ERROR)
-    end
-    return
-  end
-  if #vim.lsp.get_clients({ name = "redraft" }) == 0 then
-    started = vim.uv.now()
-    say("loading")
-  end
-  last = vim.lsp.start({
+  local id = vim.lsp.start({
     name = "redraft",
     cmd = options.cmd,
     root_dir = root_of(buffer),
@@ -151,10 +138,20 @@ local function start(buffer)
     on_exit = on_exit,
   }, {
     bufnr = buffer,
+    silent = true,
     reuse_client = function(client, config)
       return client.name == config.name and not M.call(client, "is_stopped")
     end,
   })
+  if id and id ~= last then
+    last, started = id, vim.uv.now()
+    say("loading")
+  elseif not id and M.status.state ~= "error" then
+    say("error", "cannot be started")
+    local text = "redraft: %q cannot be started; install it (pip install redraft) or name it with setup({ cmd = … })."
+    -- Later: an error within an autocommand is shown with a traceback.
+    vim.schedule_wrap(vim.notify)(text:format(options.cmd[1]), vim.log.levels.ERROR)
+  end
 end
 
 -- `given`: the options of setup(). `on_ready`: called when the model can answer from now on.

@@ -16,18 +16,18 @@ function M.check()
   end
 
   local program = options.cmd[1]
-  if vim.fn.executable(program) == 0 then
+  local starts, ran = pcall(function()
+    return vim.system({ program, "--version" }, { text = true }):wait(10000)
+  end)
+  if not starts then -- it is not there, or what it is a script for is not
     health.error(
-      ("there is no program %q"):format(program),
+      program .. " cannot be started",
       'pip install redraft, or name it: require("redraft").setup({ cmd = { "/path/to/redraft", "lsp" } })'
     )
+  elseif ran.code == 0 then
+    health.ok(vim.trim(ran.stdout) .. " at " .. vim.fn.exepath(program))
   else
-    local ran = vim.system({ program, "--version" }, { text = true }):wait(10000)
-    if ran.code == 0 then
-      health.ok(vim.trim(ran.stdout) .. " at " .. vim.fn.exepath(program))
-    else
-      health.warn(("%s --version failed"):format(program), "run `redraft doctor` in a shell")
-    end
+    health.warn(("%s --version failed"):format(program), "run `redraft doctor` in a shell")
   end
 
   local status = redraft.status()
