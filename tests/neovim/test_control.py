@@ -217,12 +217,18 @@ def test_it_starts_with_the_first_file_that_has_a_type(
     assert len(servers(editor)) == 1
 
 
-def test_a_server_that_always_dies_is_given_up(start: Callable[..., Editor]) -> None:
-    editor = start(["false"])
+def test_a_server_that_always_dies_is_given_up(start: Callable[..., Editor], tmp_path: Path) -> None:
+    starts = tmp_path / "starts"
+    editor = start(["sh", "-c", f"echo >> {starts}; exit 1"])
     editor.lua("vim.g.said = {}; vim.notify = function(text) vim.g.said = vim.list_extend(vim.g.said, { text }) end")
-    editor.vim.command(f"silent edit {editor.folder / 'demo.py'}")
-    eventually(lambda: editor.state == "error")
-    assert [text for text in editor.vim.vars["said"] if ":checkhealth redraft" in text]
+    for name in ("one.py", "two.py"):
+        editor.vim.command(f"silent edit {editor.folder / name}")
+        eventually(lambda: editor.state == "error")
+    (said,) = [text for text in editor.vim.vars["said"] if ":checkhealth redraft" in text]
+    assert "stopped 5 times" in said
+    assert starts.read_text() == 5 * "\n"
+    editor.vim.command("Redraft restart")
+    eventually(lambda: starts.read_text() > 5 * "\n")
 
 
 def test_one_server_for_several_projects(start: Callable[..., Editor], script: Callable[..., str]) -> None:

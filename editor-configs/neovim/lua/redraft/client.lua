@@ -70,7 +70,7 @@ local function on_exit(code, signal)
       return say("stopped") -- someone stopped it, :LspStop for example
     end
     crashes = vim.uv.now() - started > STEADY_MS and 1 or crashes + 1
-    if crashes > TRIES then
+    if crashes >= TRIES then
       say("error", "stopped too often")
       return vim.notify(
         ("redraft stopped %d times in a row; :checkhealth redraft looks for the cause, :Redraft restart tries again."):format(
@@ -120,7 +120,7 @@ end
 
 local function start(buffer)
   local its = vim.bo[buffer]
-  if its.buftype ~= "" or its.filetype == "" or not vim.api.nvim_buf_is_loaded(buffer) then
+  if its.buftype ~= "" or its.filetype == "" or not vim.api.nvim_buf_is_loaded(buffer) or crashes >= TRIES then
     return
   end
   local id = vim.lsp.start({
