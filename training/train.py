@@ -3,7 +3,8 @@
     python -m training.train --start FOLDER --data SHARD... --out FOLDER [--recipe release] [--seconds 1500]
 
 `--start` names a model folder in full precision (what `training.convert` or an earlier run wrote). A run that finds its
-own state in `--out` goes on where it stopped. Creating a file STOP in `--out` ends it early, in good order.
+own state in `--out` goes on where it stopped. Creating a file STOP in `--out` ends it early, in good order. A run that
+has ended is left as it is.
 """
 
 from __future__ import annotations
@@ -44,6 +45,11 @@ PATIENCE = 20
 
 def main() -> None:
     options = arguments()
+    if ended(options.out):
+        print(f"The run in {options.out} has ended and stays as it is; name another --out for a new one.")
+        return
+    if (options.out / "STOP").exists():
+        raise ValueError(f"There is a file STOP in {options.out}; remove it to train there.")
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     recipe = RECIPES[options.recipe]
@@ -79,6 +85,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0, help="processes that make sequences")
     parser.add_argument("--save-every", type=float, default=240, help="seconds between checkpoints")
     return parser.parse_args()
+
+
+def ended(out: Path) -> bool:
+    """Whether a run came to its end in this folder."""
+    progress = out / "progress.json"
+    return progress.is_file() and bool(json.loads(progress.read_text(encoding="utf-8"))["ended"])
 
 
 def load_model(checkpoint: Checkpoint, device: str) -> CompactModel:
@@ -146,7 +158,7 @@ def train(
         mark = run.passed(mark, first=len(history) == 1)
     bar.close()
     run.settle()
-    if save is not None:
+    if save is not None and run.step:
         save(run, True)
     return history
 
@@ -392,7 +404,8 @@ class Run:
 
 @dataclass
 class Saver:
-    """Writes checkpoints: a model folder in full precision, and what resuming needs beside it."""
+    """Writes checkpoints: a model folder in full precision, and what resuming needs beside it, or that the run has
+    ended."""
 
     start: Checkpoint
     out: Path
@@ -406,15 +419,14 @@ class Saver:
         self.last = spent
         self.out.mkdir(parents=True, exist_ok=True)
         write_model(self.out, self._config(run.recipe), run.model, self.start.path("tokenizer.json"))
-        if final:
-            (self.out / "state.safetensors").unlink(missing_ok=True)
-            (self.out / "progress.json").unlink(missing_ok=True)
-            return
-        _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path))
+        if not final:
+            _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path))
         kept = {"recipe": run.recipe.name, "step": run.step, "seconds": run.seconds, "lost": run.lost}
-        kept["summed"] = run.summed
+        kept |= {"summed": run.summed, "ended": final}
         _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
         (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
+        if final:
+            (self.out / "state.safetensors").unlink(missing_ok=True)
 
     def _config(self, recipe: Recipe) -> ModelConfig:
         """What weights of this recipe can do."""

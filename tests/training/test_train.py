@@ -23,7 +23,8 @@ from training.feed import Documents, Feed, Laid
 from training.gate import functions
 from training.recipe import RECIPES, Recipe, Stage
 from training.samples import Document, Sampling
-from training.train import Forward, Run, Saver, train, write_model
+from training.shards import Source, write_shards
+from training.train import Forward, Run, Saver, ended, main, train, write_model
 
 TINY = Recipe(
     "tiny",
@@ -150,10 +151,51 @@ def test_the_end_leaves_a_model_folder_that_the_engine_opens(
     checkpoint = Checkpoint.open(out)
     assert checkpoint.config.canvas_trained and checkpoint.config.editing_trained
     assert TorchForward.load(checkpoint).config.layers == 2
-    assert not (out / "state.safetensors").exists()
+    assert not (out / "state.safetensors").exists() and ended(out)
     lines = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == list(range(1, TINY.steps + 1))
     assert {"clean", "middle", "fill", "positions_s", "slots_s"} <= set(lines[0])
+
+
+def test_a_run_that_has_ended_is_left_as_it_is(
+    start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _command(start, tmp_path, monkeypatch)
+    main()
+    learnt = (tmp_path / "out" / "model.safetensors").read_bytes()
+    assert learnt != (start.folder / "model.safetensors").read_bytes()
+    (tmp_path / "out" / "STOP").touch()
+    capsys.readouterr()
+    main()
+    assert (tmp_path / "out" / "model.safetensors").read_bytes() == learnt
+    assert "has ended and stays as it is; name another --out" in capsys.readouterr().out
+
+
+def test_a_run_that_learnt_nothing_writes_nothing(tokens: Tokenizer, start: Checkpoint, tmp_path: Path) -> None:
+    run = Run.begin(model(tokens), TINY, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "STOP").touch()
+    go(run, tokens, Saver(start, tmp_path / "out", every=0.0))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["STOP"]
+
+
+def test_where_a_run_was_told_to_stop_none_begins(
+    start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _command(start, tmp_path, monkeypatch)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "STOP").touch()
+    with pytest.raises(ValueError, match="remove it to train there"):
+        main()
+
+
+def _command(start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line of a tiny run into `out`."""
+    monkeypatch.setitem(RECIPES, "trial", replace(TINY, steps=2, average=0.0))
+    sources = [Source("lib", path, "python", code) for path, code in functions()]
+    shards = map(str, write_shards(tmp_path / "shards", "train", sources))
+    words = ["--start", str(start.folder), "--out", str(tmp_path / "out"), "--recipe", "trial", "--device", "cpu"]
+    monkeypatch.setattr("sys.argv", ["train", *words, "--data", *shards])
 
 
 def test_the_average_of_the_last_weights_takes_their_place(tokens: Tokenizer) -> None:

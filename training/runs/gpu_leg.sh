@@ -12,7 +12,7 @@
 #     training/runs/gpu_leg.sh status                  the last lines of the log
 #     training/runs/gpu_leg.sh stop                    end early, averaged and saved
 #     training/runs/gpu_leg.sh pack                    the newest checkpoint as parts in $WORK/parts
-# WORK: a folder outside the tree (default /tmp/leg). RECIPE: release; further, on from a trained canvas; middles, on from
+# WORK: a folder outside the tree, another one for another run (default /tmp/leg). RECIPE: release; further, on from a trained canvas; middles, on from
 # weights that write left to right.
 # DEVICE, WORKERS, MICRO, STEPS, ATTENTION: for a trial without a GPU. RESERVE: seconds that saving and packing take.
 set -euo pipefail

@@ -3,7 +3,7 @@
 # upper twelve layers learn; what the export makes of the lower ones and of the vocabulary stays the same to the byte.
 #     training/runs/infilling_cpu.sh OUT SHARD...
 # The model in full precision stands in OUT; halfway between it and the base in OUT/blended, exported through its gate
-# in OUT/exported. Started again, it goes on where it stopped; a file OUT/STOP ends it early, in good order.
+# in OUT/exported. Started again, it goes on where it was interrupted; a file OUT/STOP ends it early, in good order.
 # STEPS: updates (default 200). START: what an earlier run left in its OUT, to go on from there with other shards; what
 # ships is halfway from the base all the same.
 set -eu
