@@ -1,11 +1,13 @@
 """Documents -> training sequences, in as many processes as there are cores.
 
-Sequence number i of a run is a function of (documents, recipe, stage, i): a resumed run goes on where it stopped, and
-the number of workers changes nothing but speed.
+Sequence number i of a run is a function of (documents, recipe, stage, i), and they come in their order however many
+workers there are: a resumed run goes on where it stopped. Workers make `AHEAD` batches each before they are wanted, so
+with them a stage may begin so many batches late.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +23,8 @@ from training.batches import Placed, Rows, plans
 from training.recipe import Recipe, Stage
 from training.samples import Document, Sampler
 
+AHEAD = 4
+"""Batches that each worker has ready."""
 TRIES = 12
 """Chunks drawn to fill up one sequence."""
 
@@ -47,7 +51,7 @@ class Documents:
 
 
 class Feed(IterableDataset):
-    """Endless sequences from number `first` on; worker w of n makes every n-th of them.
+    """Endless sequences from number `first` on; worker w of n makes every n-th batch of them (`Recipe.micro`).
 
     progress: shared with the workers, the share of the run that is over: it says which stage they draw for.
     """
@@ -62,10 +66,10 @@ class Feed(IterableDataset):
     def __iter__(self) -> Iterator[Laid]:
         info = torch.utils.data.get_worker_info()
         worker, workers = (info.id, info.num_workers) if info is not None else (0, 1)
-        number = self._first + worker
-        while True:
-            yield self.sequence(number, self._recipe.stage(float(self.progress)))
-            number += workers
+        for batch in itertools.count(worker, workers):
+            for place in range(self._recipe.micro):
+                number = self._first + batch * self._recipe.micro + place
+                yield self.sequence(number, self._recipe.stage(float(self.progress)))
 
     def sequence(self, number: int, stage: Stage) -> Laid:
         """Sequence `number` as that stage wants it."""
@@ -83,14 +87,14 @@ class Feed(IterableDataset):
             rows.size = len(rows.ids)
         return Laid(rows.finish(), tuple(rows.open))
 
-    def loader(self, micro: int, workers: int) -> Iterator[list[Laid]]:
-        """`micro` sequences at a time."""
+    def loader(self, workers: int) -> Iterator[list[Laid]]:
+        """Batches, in their order."""
         loader: DataLoader[Any] = DataLoader(
             self,
-            batch_size=micro,
+            batch_size=self._recipe.micro,
             num_workers=workers,
             collate_fn=list,
-            prefetch_factor=4 if workers else None,
+            prefetch_factor=AHEAD if workers else None,
             persistent_workers=bool(workers),
         )
         return iter(loader)

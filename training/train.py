@@ -67,7 +67,7 @@ def main() -> None:
     forward = Forward(model, recipe, options.device, options.attention)
 
     save = Saver(checkpoint, options.out, every=options.save_every)
-    history = train(run, forward, feed.loader(recipe.micro, options.workers), feed.progress, checkpoint.config, save)
+    history = train(run, forward, feed.loader(options.workers), feed.progress, checkpoint.config, save)
     print(json.dumps(history[-1] if history else {}))
 
 
