@@ -14,7 +14,7 @@ from operator import itemgetter
 from infill import context, manners, rank, site, slips, trim
 from infill.document import Snapshot, line_ending
 from infill.edits import Edit, changed, singly
-from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
+from infill.filler import Filled, Filler, FillError, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.lines import lf
 from infill.memo import Memo
 from infill.region import Region, damage, doubt, parts, placed, reworded, unpaired, windows
@@ -62,6 +62,7 @@ DEFAULTS = Preferences()
 _BEGINS_LINE = re.compile(r"(?! \S)[ \t]*[^\s()\],.:;=+*/%&|<>?-]")
 """What begins like a line of its own, not like the rest of one."""
 NO_BETTER = "redraft found no better text here."
+TOO_LONG = "redraft repairs no lines as long as these."
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +193,7 @@ class Completer:
         on_step: Callable[[Step], None] | None,
     ) -> Repair:
         if len(region.text) > LONGEST_REGION:
-            return Repair(reason="redraft repairs no lines as long as these.")
+            return Repair(reason=TOO_LONG)
         whole = self._request(snapshot, region.start, region.end, "", others, preferences)
         whole = replace(whole, urgent=False, on_step=on_step)
         try:
@@ -200,6 +201,8 @@ class Completer:
                 return await self._better(snapshot, region, whole, preferences)
         except TimeoutError:
             return Repair(reason="redraft found no better text here in time.")
+        except FillError:  # letters of many tokens each: there is no score to compare with
+            return Repair(reason=TOO_LONG)
 
     async def fill(
         self,

@@ -193,7 +193,7 @@ class Filler(Protocol):
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         """The score of each text in this hole, left to right: of the text and its end with both sides seen, or, of
         weights whose canvas is untrained, of the text and the three lines below it with the suffix hidden. Raises
-        FillError when this filler has none."""
+        FillError when this filler has none, or none for a text as long as one of these."""
 
     def warm(self, request: FillRequest) -> None:
         """Prepare for this request when nothing else is to be done; may do nothing."""

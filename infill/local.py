@@ -19,7 +19,7 @@ from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Mode
 from infill import prompt
 from infill.brackets import balance
 from infill.confidence import Beta
-from infill.filler import Filled, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
+from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
 from infill.filler import Step as TextStep
 from infill.free_names import free_names, named
 from infill.line_by_line import line_by_line
@@ -39,6 +39,9 @@ SEVERAL_LINES = 4
 """The most of them where several lines are wanted, by weights that write left to right."""
 FOLLOWING = 3
 """Lines after the hole that say which text fits."""
+SCORED_MOST = 1536
+"""Tokens of a text and of what follows it that are scored: with the longest prompt of any form before them they still
+have positions in models of 4,096."""
 SURE = math.log(0.5)
 """Log-probability of a text left to right from which on `speedy` looks for no better one."""
 FREE_NAME = 6.0
@@ -185,12 +188,12 @@ class LocalFiller:
         return FillResult(tuple(texts), replace(_report(generations), prompt_tokens=read)), cold
 
     async def _by_score(self, request: FillRequest, found: FillResult) -> FillResult:
-        """The same with the text that fits best first, if there is time to know; else as it is."""
+        """The same with the text that fits best first, if there is time to know and none is too long; else as it is."""
         try:
             async with asyncio.timeout(request.limits.deadline):
                 once = [one.text for one in distinct(found.texts)]
                 scores = dict(zip(once, await self.score(request, once), strict=True))
-        except TimeoutError:
+        except (TimeoutError, FillError):
             return found
         end = _following(request.suffix)
         scored = (self._fit(one, scores[one.text], end) for one in found.texts)
@@ -214,6 +217,8 @@ class LocalFiller:
         # What is filled in place ends where the suffix begins.
         ends = () if by_line or self._form.name == "in-place" else (self.engine.control.eom,)
         middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
+        if max(map(len, middles), default=0) > SCORED_MOST:
+            raise FillError(f"a text of more than {SCORED_MOST} tokens has no score", unfit=True)
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
             Score(float(row.sum()), tuple(zip(self._spelled(middle), map(float, row), strict=True)))

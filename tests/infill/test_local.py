@@ -18,8 +18,8 @@ from engine.run import Run
 from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
-from infill.filler import Filled, FillRequest, FillResult, Limits, Score, Snippet, Step
-from infill.local import LocalFiller, meeting
+from infill.filler import Filled, FillError, FillRequest, FillResult, Limits, Score, Snippet, Step
+from infill.local import SCORED_MOST, LocalFiller, meeting
 from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
 
 TOKENS = Tokenizer.load(EMBEDDED / "tokenizer.json")
@@ -320,6 +320,12 @@ class TestNumbers:
         assert bad.total < good.total
         assert bad.pieces[1][1] == pytest.approx(math.log(1e-6))
 
+    async def test_a_text_of_too_many_tokens_has_no_score(self, filler: Make) -> None:
+        made, most = filler(saying("x")), "안녕" * (SCORED_MOST // len(TOKENS.encode("안녕")) - 1)
+        assert len(await made.score(REQUEST, [most])) == 1
+        with pytest.raises(FillError, match="tokens"):
+            await made.score(REQUEST, ["x", most + "안녕" * 2])
+
     @pytest.mark.parametrize("ends", [False, True])
     async def test_weights_that_heal_are_asked_about_the_lines_that_follow(self, filler: Make, ends: bool) -> None:
         """They know what fits before lines by how probable it makes them; they must not have seen them before."""
@@ -509,6 +515,12 @@ class TestOneLineAmongSeveral:
     async def test_past_the_deadline_the_likeliest_is_taken(self, filler: Make) -> None:
         request = replace(self.request, limits=Limits(lines=1, deadline=0.2))
         assert (await self.asked(filler, request, seconds=0.15))[0] == "a"
+
+    async def test_what_is_too_long_to_be_scored_comes_as_it_was_found(
+        self, filler: Make, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("infill.local.SCORED_MOST", 1)
+        assert await self.asked(filler, self.request) == ["a", "b"]
 
     async def test_a_cold_file_is_not_read_for_it(self, filler: Make) -> None:
         request = replace(self.request, prefix="value = compute(value)\n" * 300)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from infill.complete import DEFAULTS, NO_BETTER, Completer, Repair
+from infill.complete import DEFAULTS, LONGEST_REGION, NO_BETTER, TOO_LONG, Completer, Repair
 from infill.document import Snapshot
 from infill.edits import apply
 
@@ -91,7 +91,24 @@ async def test_a_line_of_data_is_not_looked_at(completer: Completer) -> None:
     text = f"table = [{'1, ' * 1000}]\n"
     snapshot = Snapshot.open("file:///a.py", 1, "python", text)
     found = await completer.repair(snapshot, 0, len(text) - 1, preferences=PREFERENCES)
-    assert (found.edits, found.reason) == ((), "redraft repairs no lines as long as these.")
+    assert (found.edits, found.reason) == ((), TOO_LONG)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "안녕하세요 이 프로그램은 설정 파일을 읽고 사전을 반환합니다 파일이 없으면 예외를 발생시킵니다",
+        "สวัสดีชาวโลกนี่คือข้อความทดสอบกรุณาอ่านอย่างระมัดระวังแล้วตอบกลับเพราะมันสำคัญมาก",
+    ],
+)
+async def test_letters_of_many_tokens_make_long_lines(completer: Completer, words: str) -> None:
+    """Behind a full prefix there are positions for fewer of them than a region may have."""
+    head = "".join(f"name_{i} = compute_{i}(left_{i}, right_{i})\n" for i in range(200))
+    lines = "messages = [\n" + f"    '{words} {words[:40]}',\n" * 10 + "]"
+    assert len(lines) <= LONGEST_REGION
+    snapshot = Snapshot.open("file:///a.py", 1, "python", f"{head}{lines}\n{lines}\n")
+    found = await completer.repair(snapshot, len(head), len(head) + len(lines), preferences=PREFERENCES)
+    assert (found.edits, found.reason) == ((), TOO_LONG)
 
 
 async def test_a_fix_may_be_too_large(completer: Completer) -> None:
