@@ -204,10 +204,17 @@ class Snapshot:
     def errors(self, start: int, end: int) -> int:
         """Number of syntax errors that touch [start, end]; 0 without a tree. What a long text says of a short range
         comes from the window around it, which may begin or end within something."""
-        syntax = self.syntax((start + end) // 2)
-        if syntax is not None and not syntax.holds(start, end):
-            syntax = self.derived(_whole)
+        syntax = self._over(start, end)
         return syntax.errors(start, end) if syntax else 0
+
+    def hollow(self, start: int, end: int) -> list[int]:
+        """Where in [start, end] heads without a body end; nowhere without a tree."""
+        syntax = self._over(start, end)
+        return syntax.hollow(start, end) if syntax else []
+
+    def _over(self, start: int, end: int) -> Syntax | None:
+        syntax = self.syntax((start + end) // 2)
+        return self.derived(_whole) if syntax is not None and not syntax.holds(start, end) else syntax
 
     def __repr__(self) -> str:
         return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"

@@ -134,10 +134,12 @@ def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) 
 
 
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
-    """Syntax errors around the region if it read `text`; 0 for languages without a grammar."""
+    """Syntax errors around the region if it read `text`, and heads without a body; 0 for languages without a
+    grammar."""
     written = text.replace("\n", snapshot.newline)
     changed = snapshot.edit([Change(region.start, region.end, written)], snapshot.version)
-    return changed.errors(region.start, region.start + len(written))
+    end = region.start + len(written)
+    return changed.errors(region.start, end) + len(changed.hollow(region.start, end))
 
 
 def unpaired(snapshot: Snapshot, region: Region) -> Callable[[str], int]:

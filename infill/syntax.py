@@ -147,6 +147,18 @@ class Syntax:
                 # Not goto_first_child_for_byte: it finds nothing where the white space before an ERROR is meant.
                 waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
 
+    def hollow(self, start: int, end: int) -> list[int]:
+        """Where in [start, end] heads without a body end, in languages whose blocks are made by depth alone: to the
+        grammar a block of nothing is no error."""
+        first, last = (self._bytes.before(min(max(at - self.start, 0), len(self.text))) for at in (start, end))
+        waiting, found = [self.tree.root_node], list[int]()
+        while waiting:
+            node = waiting.pop()
+            if node.type == "block" and node.start_byte == node.end_byte:
+                found.append(self.range_of(node)[0])
+            waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
+        return found
+
     # ---- bytes
 
     @cached_property

@@ -282,6 +282,20 @@ def test_fix_without_a_line_needs_a_syntax_error(redraft: Run, script: Script, t
     assert "no syntax error" in one_sentence(redraft("fix", "mean.py", "--model", script(REPAIR)))
 
 
+def test_fix_without_a_line_of_a_head_without_a_body(redraft: Run, script: Script, tmp_path: Path) -> None:
+    """Python refuses it, and the grammar does not."""
+    (tmp_path / "mean.py").write_text(FIXED.replace("    total =", "    for value in values:\n    total ="))
+    ran = redraft("fix", "mean.py", "--json", "--model", script(REPAIR))
+    assert len(json.loads(ran.stdout)["places"]) == 1
+
+
+def test_fix_without_a_line_says_where_nobody_can_know(redraft: Run, script: Script, tmp_path: Path) -> None:
+    for name in (".env", "notes.txt"):
+        (tmp_path / name).write_text("KEY = (\n")
+    assert "keys and secrets are never read" in one_sentence(redraft("fix", ".env", "--model", script(REPAIR)))
+    assert "without a grammar" in one_sentence(redraft("fix", "notes.txt", "--model", script(REPAIR)))
+
+
 def test_fix_of_lines_that_are_not_there(redraft: Run, script: Script, tmp_path: Path) -> None:
     (tmp_path / "mean.py").write_text(BROKEN)
     assert "lines 1 to 4" in one_sentence(redraft("fix", "mean.py:9", "--model", script(REPAIR)))

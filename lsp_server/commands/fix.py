@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
+from infill import manners
 from infill.complete import Completer, Preferences, Repair
 from infill.document import Snapshot
 from infill.edits import Edit, apply
@@ -36,10 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Print or apply what was found, or say on stderr that nothing better was."""
     source, regions = _regions(given.place)
-    if not regions:
-        raise UserError(
-            f"{source.path} has no syntax error to start from; name the lines, for example {source.path}:12."
-        )
     with terminal.waiting("loading the model"):
         completer = Completer(compose.open_filler(choice))
     try:
@@ -65,7 +62,7 @@ def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
     name, numbers = split_place(place, ":LINES")
     source = SourceFile.read(name)
     if not numbers:
-        return source, _broken(source.snapshot)
+        return source, _known(source)
     first, _, last = numbers[0].partition("-")
     if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
         raise UserError(
@@ -74,17 +71,36 @@ def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
     return source, parts(source.snapshot, line_span(source, int(first))[0], line_span(source, int(last or first))[1])
 
 
+def _known(source: SourceFile) -> list[tuple[int, int]]:
+    """What is broken. Raises UserError where nothing is, or where nobody can know."""
+    snapshot, instead = source.snapshot, f"name the lines, for example {source.path}:12."
+    if reason := manners.denied(snapshot.uri, snapshot.text):
+        raise UserError(f"{source.path} is left alone: {reason}.")
+    if snapshot.syntax(0) is None:
+        raise UserError(f"{source.path} is in a language without a grammar here; {instead}")
+    regions = _broken(snapshot)
+    if not regions:
+        raise UserError(f"{source.path} has no syntax error to start from; {instead}")
+    return regions
+
+
 def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
-    """The lines that syntax errors touch, neighbouring lines as one region."""
+    """The lines that syntax errors touch, and heads without a body with the line that may be theirs; neighbouring lines
+    as one region."""
     regions: list[tuple[int, int]] = []
-    if not snapshot.errors(0, len(snapshot.text)):
+    length = len(snapshot.text)
+    heads = {snapshot.line_of(at) for at in snapshot.hollow(0, length)}
+    if not heads and not snapshot.errors(0, length):
         return regions
     for line in range(snapshot.line_count):
         start, end = snapshot.line_range(line)
-        if start == end or not snapshot.errors(start, end):
+        if line in heads:
+            written = length - len(snapshot.text[end:].lstrip())
+            end = snapshot.line_range(snapshot.line_of(written))[1]
+        elif start == end or not snapshot.errors(start, end):
             continue
-        if regions and snapshot.line_of(regions[-1][1]) == line - 1:
-            start = regions.pop()[0]
+        if regions and snapshot.line_of(regions[-1][1]) >= line - 1:
+            start, end = regions[-1][0], max(end, regions.pop()[1])
         regions.append((start, end))
     return [part for region in regions for part in parts(snapshot, *region)]
 

@@ -42,6 +42,27 @@ def test_brackets_that_lack_their_other_one(text: str, line: str, instead: str, 
     assert alone(instead) - alone(region.text) == more
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "instead", "more"),
+    [
+        ("for x in y:\nprint(x)\n", "print(x)", "    print(x)", -1),
+        ("if x: retrun 1\n", "if x: retrun 1", "if x:", 0),
+        ("if x: retrun 1\n", "if x: retrun 1", "if x: return 1", -1),
+        ("def f():\n    return 1\n", "    return 1", "    # return 1", 1),
+        ("if (a and\n        b):\n    c\n", "        b):", "        d):", 0),
+        ('"""\nfor example:\nthis\n"""\nx = 1\n', "x = 1", "x = 2", 0),
+    ],
+)
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_head_without_a_body_is_damage(text: str, line: str, instead: str, more: int, newline: str) -> None:
+    """The grammar takes it for a block of nothing."""
+    text = text.replace("\n", newline)
+    snapshot = Snapshot.open("file:///a.py", 1, "python", text)
+    region = Region.around(snapshot, 0, text.index(line) + len(line))
+    changed = region.text.replace(line, instead)
+    assert damage(snapshot, region, changed) - damage(snapshot, region, region.text) == more
+
+
 @pytest.mark.parametrize("lines", [1, MOST_LINES, MOST_LINES + 1, 3 * MOST_LINES])
 def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int) -> None:
     text = "one line\r\n" * lines
