@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
@@ -81,6 +82,17 @@ def closes_again(text: str, closer: str) -> int | None:
             found = at
         depth += (CLOSERS.get(char) == closer) - (char == closer)
     return found if depth < 0 else None
+
+
+def quoted(text: str, language: str = "") -> Iterator[str]:
+    """What stands in quotes, to the end of the text where they are left open."""
+    at = 0
+    while at < len(text):
+        if opens_quote(text, at, language):
+            end = closing_quote(text, at)
+            yield text[at + 1 : end]
+            at = len(text) if end is None else end
+        at += 1
 
 
 def closing_quote(text: str, at: int) -> int | None:

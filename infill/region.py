@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infill import site
-from infill.brackets import QUOTES, balance
+from infill.brackets import QUOTES, balance, quoted
 from infill.document import Change, Snapshot
 from infill.edits import Edit, edits
 from infill.languages import language
@@ -18,6 +20,7 @@ MOST_LINES = 12
 SUSPECTS = 3
 DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
+_WORD = re.compile(r"\w+")
 _REACH = 8_000
 """Code points above and below a region in which its brackets may have their other one."""
 
@@ -172,6 +175,13 @@ def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
         return not _said(snapshot, (first + last) // 2)
     around = (node for node in syntax.nodes_around(first) if syntax.range_of(node)[1] >= last)
     return not any("string" in node.type or "comment" in node.type for node in around)
+
+
+def loses(snapshot: Snapshot, region: Region, text: str) -> bool:
+    """Whether `text` lacks a number of the region, or a word of its strings."""
+    gone = Counter(_WORD.findall(region.text)) - Counter(_WORD.findall(text))
+    said = {word for quote in quoted(region.text, snapshot.language) for word in _WORD.findall(quote)} if gone else ()
+    return any(word[0].isdigit() or word in said for word in gone)
 
 
 def _said(snapshot: Snapshot, at: int) -> bool:

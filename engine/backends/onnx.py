@@ -18,8 +18,8 @@ GRAPH = "model.onnx"
 
 
 class OnnxForward:
-    """`Forward` over an exported graph; keys and values are numpy arrays. thread: where the session was opened and runs;
-    numbers that are too small to be normal count as zero there."""
+    """`Forward` over an exported graph; keys and values are numpy arrays. thread: where the session is opened and
+    runs; numbers that are too small to be normal count as zero there."""
 
     def __init__(self, session: onnxruntime.InferenceSession, config: ModelConfig, thread: ThreadPoolExecutor) -> None:
         self.config, self._thread = config, thread

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from infill.document import Snapshot
-from infill.region import MOST_LINES, Region, damage, parts, reworded, unpaired
+from infill.region import MOST_LINES, Region, damage, loses, parts, reworded, unpaired
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -119,3 +119,22 @@ def test_what_a_diagnostic_says_of_words_is_about_them(text: str, looked_at: str
     snapshot, at = Snapshot.open("file:///a.py", 1, "python", text), text.index(looked_at)
     region = Region.around(snapshot, at, at + len(looked_at))
     assert not reworded(snapshot, region, region.text.replace("sizee", "size"))
+
+
+@pytest.mark.parametrize(
+    ("language", "stands", "instead", "lost"),
+    [
+        ("java", "int limit = 37", "int limit = 37;", False),
+        ("java", "int limit = 37", "int limit = 3;", True),
+        ("python", "f(a, 1 1)", "f(a, 1)", True),
+        ("python", 'x = {"host": "db-7.internal"', 'x = {"host": "jdbc"}', True),
+        ("python", 'host = "host"', 'host = "",', True),
+        ("python", 'x = f("a, "b")', 'x = f("a", "b")', False),
+        ("python", 'retrun f("a")', 'return f("a")', False),
+        ("rust", "fn f<'a>(x: &'a srt, y: &'a str)", "fn f<'a>(x: &'a str, y: &'a str)", False),
+    ],
+)
+def test_numbers_and_what_strings_say_are_lost(language: str, stands: str, instead: str, lost: bool) -> None:
+    snapshot = Snapshot.open("file:///a", 1, language, stands)
+    region = Region.around(snapshot, 0, len(stands))
+    assert loses(snapshot, region, instead) is lost
