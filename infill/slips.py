@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 
+from infill.brackets import CLOSERS
 from infill.document import Snapshot
 from infill.languages import keywords, language
 from infill.region import Region
@@ -25,10 +26,14 @@ STRANGE = 8
 """Unknown names of a region that are looked up: one takes some ten milliseconds in a long list of words."""
 SCOPE = 20_000
 """Characters above and below in which names are looked for."""
+MARKS = (":", ";", ",", *CLOSERS.values())
+"""What is left out at the end of a line."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _PLACE = re.compile(r"(?<![\w.])[^\W\d]")
 _INDENT = re.compile(r"[ \t]*(?=\S)")
+_LAST = re.compile(r" *[:;,{]\s*\Z")
+"""A mark that a line ends with, before which a bracket may have to close."""
 
 
 def cost(words: int, letters: int) -> float:
@@ -39,8 +44,9 @@ def cost(words: int, letters: int) -> float:
 
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
-    that does or like a word of the language, a small word more or less, or a doubled mark written once: what a model
-    that writes on from a doubtful token does not come back to.
+    that does or like a word of the language, a small word more or less, a doubled mark written once, or,
+    where syntax is broken, a mark more at the end of a line: what a model that writes on from a doubtful token does not
+    come back to.
     """
     above, below = snapshot.lf(0, region.start)[-SCOPE:], snapshot.lf(region.end, len(snapshot.text))[:SCOPE]
     yield from _reindented(region, above, below)
@@ -48,17 +54,35 @@ def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     yield from _forgotten(region, above, below)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
+    if snapshot.errors(region.start, region.end):
+        yield from _marked(region)
 
 
 def _reindented(region: Region, above: str, below: str) -> Iterator[str]:
     lines = region.text.split("\n")
-    first, last = (region.text.count("\n", 0, at) for at in region.focus)
-    for i in (i for i in range(first, last + 1) if lines[i].strip()):
+    for i in _written(region, lines):
         before = _depths((above.split("\n")[:-1] + lines[:i])[::-1])
         around = {*before, *_depths(lines[i + 1 :] + below.split("\n")[1:])}
         step = "\t" if any("\t" in depth for depth in around) else "    "
         for depth in sorted({*around, *(depth + step for depth in before[:1])}):
             yield "\n".join([*lines[:i], depth + lines[i].lstrip(" \t"), *lines[i + 1 :]])
+
+
+def _marked(region: Region) -> Iterator[str]:
+    lines = region.text.split("\n")
+    for i in _written(region, lines):
+        line, end = lines[i], len(lines[i].rstrip())
+        places = [(end, mark) for mark in MARKS]
+        if last := _LAST.search(line):
+            places += [(last.start(), mark) for mark in CLOSERS.values()]
+        for at, mark in places:
+            yield "\n".join([*lines[:i], line[:at] + mark + line[at:], *lines[i + 1 :]])
+
+
+def _written(region: Region, lines: list[str]) -> list[int]:
+    """The lines of the focus that are not blank."""
+    first, last = (region.text.count("\n", 0, at) for at in region.focus)
+    return [i for i in range(first, last + 1) if lines[i].strip()]
 
 
 def _depths(lines: list[str]) -> list[str]:

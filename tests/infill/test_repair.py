@@ -72,6 +72,28 @@ async def test_several_pieces_are_one_repair(completer: Completer) -> None:
     assert found.reason == ""
 
 
+@pytest.mark.parametrize(
+    ("language", "right", "end"),
+    [
+        ("java", "class A {\n    static final int LIMIT = 37;\n\n    int limit() { return LIMIT; }\n}\n", "37;"),
+        ("python", 'settings = {\n    "retries": 7,\n    "timeout": TIMEOUT,\n}\n', "7,"),
+        (
+            "java",
+            'class A {\n    String host = "db-7.internal";\n    String user = "reporting";\n}\n',
+            '"db-7.internal";',
+        ),
+        ("python", "def area(w, h):\n    margin = max(13, 4)\n    return (w + margin) * (h + margin)\n", "4)"),
+    ],
+)
+async def test_a_missing_mark_costs_no_number_and_no_string(
+    completer: Completer, language: str, right: str, end: str
+) -> None:
+    wrong, at = right.replace(end, end[:-1]), right.index(end)
+    snapshot = Snapshot.open("file:///a", 1, language, wrong)
+    found = await completer.repair(snapshot, at, at + len(end) - 1, preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == right
+
+
 @pytest.mark.parametrize("line", [line for line in CODE.splitlines() if line.startswith("        ")])
 async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> None:
     text, found = await repaired(completer, CODE, line)

@@ -49,6 +49,27 @@ def test_the_right_text_is_near(right: str, wrong: str, newline: str) -> None:
     assert right in texts(CODE.replace(right, wrong, 1).replace("\n", newline), wrong)
 
 
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("python", "def f(a):", "def f(a)"),
+        ("python", "if f(a):", "if f(a:"),
+        ("python", "x = f(g(a))", "x = f(g(a)"),
+        ("python", "x = [1, 2]", "x = [1, 2"),
+        ("javascript", "if (f(a)) {", "if (f(a) {"),
+        ("javascript", "x = f(g(a));", "x = f(g(a);"),
+        ("javascript", "x = {a: 1};", "x = {a: 1;"),
+        ("c", "int size = 12;", "int size = 12"),
+    ],
+)
+def test_a_mark_that_is_missing(language: str, right: str, wrong: str) -> None:
+    assert right in texts(f"{wrong}\n\n", wrong, language)
+
+
+def test_no_mark_is_missing_where_syntax_is_right() -> None:
+    assert not any(text.startswith("x = f(a)") for text in texts("x = f(a)\n", "x = f(a)"))
+
+
 def test_tabs_are_kept() -> None:
     code = "func f() {\n\tif x {\n\treturn\n\t}\n}\n"
     assert "\t\treturn" in texts(code, "\treturn")
