@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from infill import site
@@ -58,6 +58,31 @@ class Region:
 
         for one in edits(self.text, text):
             yield Edit(place(one.start), place(one.end), one.text.replace("\n", snapshot.newline))
+
+
+def reported(snapshot: Snapshot, start: int, end: int) -> tuple[int, int]:
+    """Where the slip may be that a diagnostic of [start, end) tells of.
+
+    A mark that is missing at the end of a line is noticed at the first word of the next one, or at the end of the text:
+    where syntax is broken before a line's first word, and where nothing stands, the range begins at the end of the
+    nearest written line above.
+    """
+    begin, stop = snapshot.line_range(snapshot.line_of(start))[0], snapshot.line_range(snapshot.line_of(end))[1]
+    above = len(snapshot.text[:begin].rstrip())
+    if not above or snapshot.text[begin:start].strip():
+        return start, end
+    blank = not snapshot.text[start:stop].strip()
+    return (above, end) if blank or snapshot.errors(above, end) else (start, end)
+
+
+def apart(snapshot: Snapshot, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The ranges in order, those that share a line as one, so that each can be repaired by itself."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and snapshot.line_of(start) <= snapshot.line_of(found[-1][1]):
+            start, end = found[-1][0], max(end, found.pop()[1])
+        found.append((start, end))
+    return found
 
 
 def parts(snapshot: Snapshot, start: int, end: int) -> list[tuple[int, int]]:

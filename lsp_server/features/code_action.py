@@ -44,7 +44,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     Editors ask at every cursor stop: a bare cursor tells where to warm the cache.
     """
     from infill import manners
-    from infill.region import MOST_LINES
+    from infill.region import MOST_LINES, reported
 
     asked = session.question(params.text_document.uri)
     if asked is None or not session.settings.fix or manners.denied("untitled:", asked.snapshot.text):
@@ -57,7 +57,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
         for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
             title = f"redraft: fix “{_short(one.message)}”"
-            span = _first(snapshot, span, MOST_LINES)
+            span = _first(snapshot, reported(snapshot, *span), MOST_LINES)
             offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, span, one))
     if start < end and _wanted(types.CodeActionKind.RefactorRewrite, params.context.only):
         span = _first(snapshot, (start, end), _REWRITE_MOST)

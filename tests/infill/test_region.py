@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from infill.document import Snapshot
-from infill.region import MOST_LINES, Region, damage, loses, parts, reworded, unpaired
+from infill.region import MOST_LINES, Region, apart, damage, loses, parts, reported, reworded, unpaired
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -73,6 +73,35 @@ def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int) -> None:
         assert (Region.around(snapshot, start, end).end >= end) and start <= end
     assert {text[one[1] : other[0]] for one, other in pairwise(found)} <= {"\r\n"}
     assert parts(snapshot, 3, 3) == [(3, 3)]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("language", "text", "noticed_at", "begins_behind"),
+    [
+        ("typescript", 'x = {\n  port: 80\n\n  name: "shop",\n};\n', "name", "80"),
+        ("rust", "fn f() -> u8 {\n    let a = 1\n    let b = 2;\n    a\n}\n", "let b", "1"),
+        ("python", "def f(path):\n    x = g(path\n    for y in x:\n        pass\n", "    for", "g(path"),
+        ("python", "x = f(1) +* 2\n", "* 2", "+"),
+        ("python", "x = 1\ny = nmae\n", "y = nmae", "x = 1\n"),
+        ("javascript", "function f() {\n  return 1;\n", "", "1;"),
+        ("python", "x = 1\n\n\n", "", "x = 1"),
+        ("python", "\n\n", "", "\n\n"),
+    ],
+)
+def test_what_is_missing_is_noticed_later(
+    language: str, text: str, noticed_at: str, begins_behind: str, newline: str
+) -> None:
+    text, begins_behind = text.replace("\n", newline), begins_behind.replace("\n", newline)
+    snapshot, at = Snapshot.open("file:///a", 1, language, text), text.rindex(noticed_at)
+    start, end = reported(snapshot, at, at + len(noticed_at))
+    assert (start, end) == (text.rindex(begins_behind) + len(begins_behind), at + len(noticed_at))
+    assert reported(snapshot, start, end) == (start, end)
+
+
+def test_ranges_that_share_a_line_are_one() -> None:
+    snapshot = Snapshot.open("file:///a", 1, "plaintext", "first\nsecond\nthird\nfourth\n")
+    assert apart(snapshot, [(20, 22), (1, 3), (4, 7), (8, 9), (15, 15)]) == [(1, 9), (15, 15), (20, 22)]
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])

@@ -76,6 +76,13 @@ async def test_a_diagnostic_of_many_lines_is_about_the_first_dozen(ready: Editor
     assert (offer.data["start"], offer.data["end"]) == (3 * 9, 15 * 9 - 1)
 
 
+async def test_a_diagnostic_behind_a_slip_is_about_the_line_above(ready: Editor) -> None:
+    ready.open("x = f(1\ny = 2\n")
+    word = Range(Position(1, 0), Position(1, 1))
+    offer, _ = await ready.actions(word, "invalid syntax")
+    assert (offer.data["start"], offer.data["end"]) == (7, 9)
+
+
 async def test_a_cursor_stop_warms_the_cache_and_offers_nothing_by_itself(ready: Editor) -> None:
     ready.open(TEXT)
     for _ in range(3):
