@@ -83,13 +83,14 @@ def _wanted(kind: types.CodeActionKind, only: Sequence[types.CodeActionKind | st
 def _overlapping(
     session: Session, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic], start: int, end: int
 ) -> list[tuple[tuple[int, int], types.Diagnostic]]:
-    """What touches [start, end], with its span, each message once."""
-    found: dict[tuple[int, int, str], types.Diagnostic] = {}
+    """What touches [start, end], with its span, each message of a line once: a fix looks at whole lines."""
+    found: dict[tuple[int, int, str], tuple[tuple[int, int], types.Diagnostic]] = {}
     for one in diagnostics:
         first, last = positions.to_span(snapshot, one.range, session.encoding)
         if first <= end and start <= last:
-            found.setdefault((first, last, one.message), one)
-    return [((first, last), one) for (first, last, _), one in found.items()][:_DIAGNOSTICS_MOST]
+            lines = snapshot.line_of(first), snapshot.line_of(last)
+            found.setdefault((*lines, one.message), ((first, last), one))
+    return list(found.values())[:_DIAGNOSTICS_MOST]
 
 
 def _short(message: str) -> str:

@@ -76,6 +76,19 @@ async def test_a_diagnostic_of_many_lines_is_about_the_first_dozen(ready: Editor
     assert (offer.data["start"], offer.data["end"]) == (3 * 9, 15 * 9 - 1)
 
 
+async def test_what_a_line_is_told_twice_is_one_title(ready: Editor) -> None:
+    ready.open("x = nmae + nmae\ny = nmae\n")
+    places = [Range(Position(line, at), Position(line, at + 4)) for line, at in ((0, 4), (0, 11), (1, 4))]
+    told = [types.Diagnostic(range=place, message="Undefined name `nmae`") for place in places]
+    params = types.CodeActionParams(
+        types.TextDocumentIdentifier(URI),
+        Range(Position(0, 5), Position(1, 5)),
+        types.CodeActionContext(diagnostics=told, only=["quickfix"]),
+    )
+    offers = await ready.client.text_document_code_action_async(params) or ()
+    assert [offer.data["start"] for offer in offers] == [4, 20]
+
+
 async def test_a_diagnostic_behind_a_slip_is_about_the_line_above(ready: Editor) -> None:
     ready.open("x = f(1\ny = 2\n")
     word = Range(Position(1, 0), Position(1, 1))
