@@ -17,11 +17,17 @@ class Capabilities:
     work_done_progress: bool = False
     pull_configuration: bool = False
     register_configuration: bool = False
+    apply_edit: bool = False
     document_changes: bool = False
     action_literals: bool = False
     action_resolve: bool = False
     llm_generated_tag: bool = False
     as_is_insert_mode: bool = False
+
+    @property
+    def takes_fixes(self) -> bool:
+        """Whether an edit can reach the client: in an action that it resolves, or by asking it to apply one."""
+        return self.apply_edit or (self.action_literals and self.action_resolve)
 
     @classmethod
     def of(cls, client: types.ClientCapabilities) -> Capabilities:
@@ -35,6 +41,7 @@ class Capabilities:
             work_done_progress=bool(says("window.work_done_progress")),
             pull_configuration=bool(says("workspace.configuration")),
             register_configuration=bool(says("workspace.did_change_configuration.dynamic_registration")),
+            apply_edit=bool(says("workspace.apply_edit")),
             document_changes=bool(says("workspace.workspace_edit.document_changes")),
             action_literals=says("text_document.code_action.code_action_literal_support") is not None,
             action_resolve="edit" in _list(says("text_document.code_action.resolve_support.properties"))

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lsprotocol import types
-from pygls.exceptions import JsonRpcContentModified
+from pygls.exceptions import JsonRpcContentModified, JsonRpcException
 
 from lsp_server import positions, progress
 from lsp_server.session import Question, Session
@@ -53,6 +53,8 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     start, end = positions.to_span(snapshot, params.range, session.encoding)
     if start == end:
         session.warm(asked, start)
+    if not session.capabilities.takes_fixes:
+        return []
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
         for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
@@ -163,8 +165,18 @@ async def fix(session: Session, arguments: Sequence[Any]) -> None:
         return
     edit = await _edit(session, target)
     if edit is not None:
-        params = types.ApplyWorkspaceEditParams(edit=edit, label="redraft")
-        session.in_background(session.client.workspace_apply_edit_async(params))
+        session.in_background(_apply(session, edit))
+
+
+async def _apply(session: Session, edit: types.WorkspaceEdit) -> None:
+    """Some clients answer only once the command is answered: nobody may wait for this."""
+    try:
+        answer = await session.client.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, label="redraft"))
+        reason = None if answer.applied else answer.failure_reason or "it does not say why"
+    except JsonRpcException as error:
+        reason = error.message
+    if reason is not None:
+        session.show(f"redraft: the editor did not apply this fix ({reason}).", types.MessageType.Warning)
 
 
 async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:

@@ -41,6 +41,7 @@ class Editor:
         self.statuses: list[str] = []
         self.status_messages: list[str] = []
         self.applied: list[types.WorkspaceEdit] = []
+        self.refusal: types.ApplyWorkspaceEditResult | None = None
         self.registrations: list[str] = []
         self.messages = self.client.messages
         self.log = self.client.log_messages
@@ -54,6 +55,8 @@ class Editor:
 
         @self.client.feature(types.WORKSPACE_APPLY_EDIT)
         def apply_edit(params: types.ApplyWorkspaceEditParams) -> types.ApplyWorkspaceEditResult:
+            if self.refusal is not None:
+                return self.refusal
             self.applied.append(params.edit)
             return types.ApplyWorkspaceEditResult(applied=True)
 

@@ -78,7 +78,7 @@ class Wire:
         return [item["insertText"] for item in self.ghost(line, character, uri)["result"]["items"]]
 
     def initialize(self, **more: Any) -> dict[str, Any]:
-        able = {"textDocument": {"inlineCompletion": {}}}
+        able = {"textDocument": {"inlineCompletion": {}}, "workspace": {"applyEdit": True}}
         told = self.ask("initialize", {"processId": None, "rootUri": None, "capabilities": able, **more})
         self.notify("initialized", {})
         while not any(message.get("params", {}).get("state") == "ready" for message in self.heard):
@@ -384,7 +384,7 @@ def test_a_diagnostic_of_a_newer_protocol_comes_back_in_its_action(odd: dict[str
     """To a client that takes actions as objects, which hold the diagnostic."""
     wire = Wire()
     literals = {"codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["quickfix"]}}}
-    wire.initialize(capabilities={"textDocument": {"codeAction": literals}})
+    wire.initialize(capabilities={"textDocument": {"codeAction": literals}, "workspace": {"applyEdit": True}})
     wire.open("def ")
     at = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 3}}
     found = {"range": at, "message": "w", **odd}

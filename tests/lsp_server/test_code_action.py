@@ -360,6 +360,39 @@ async def test_without_resolve_a_command_asks_for_the_edit_to_be_applied(editor:
     assert applied(TEXT, editor.applied[0]) == TEXT.replace("prnt", "print")
 
 
+async def test_nothing_is_offered_to_a_client_that_takes_no_edits(editor: Editor) -> None:
+    able = menu_client()
+    assert able.workspace is not None
+    assert able.text_document is not None and able.text_document.code_action is not None
+    able.text_document.code_action.resolve_support = able.workspace.apply_edit = None
+    await editor.initialize(able)
+    editor.open(TEXT)
+    assert await editor.actions(WORD, "broken") == []
+
+
+@pytest.mark.parametrize("reason", ["the buffer is read-only", None])
+async def test_an_edit_that_is_not_applied_is_said(ready: Editor, reason: str | None) -> None:
+    ready.refusal = types.ApplyWorkspaceEditResult(applied=False, failure_reason=reason)
+    await fixed(ready)
+    await ready.until(lambda: len(ready.messages) == 1)
+    why = reason or "it does not say why"
+    assert ready.messages[0].message == f"redraft: the editor did not apply this fix ({why})."
+
+
+async def test_an_editor_that_has_no_such_method_after_all_is_said(ready: Editor) -> None:
+    del ready.client.protocol.fm.features[types.WORKSPACE_APPLY_EDIT]
+    await fixed(ready)
+    await ready.until(lambda: len(ready.messages) == 1)
+    assert "did not apply this fix (Method Not Found" in ready.messages[0].message
+
+
+async def fixed(editor: Editor) -> None:
+    editor.open(TEXT)
+    offer = (await editor.actions(WORD, "broken"))[0]
+    params = types.ExecuteCommandParams(command="redraft.fix", arguments=[offer.data])
+    await editor.client.workspace_execute_command_async(params)
+
+
 @pytest.mark.parametrize("arguments", [None, [], ["x"], [{"uri": URI}]])
 async def test_a_fix_command_that_makes_no_sense_is_answered_with_a_sentence(ready: Editor, arguments: Any) -> None:
     params = types.ExecuteCommandParams(command="redraft.fix", arguments=arguments)

@@ -42,7 +42,8 @@ def message(method: str, params: Any, msg_id: int | None = None) -> bytes:
     return b"Content-Length: %d\r\n\r\n%s" % (len(text), text)
 
 
-INITIALIZE = message("initialize", {"processId": None, "rootUri": None, "capabilities": {}}, 1)
+ABLE = {"workspace": {"applyEdit": True}}
+INITIALIZE = message("initialize", {"processId": None, "rootUri": None, "capabilities": ABLE}, 1)
 
 
 async def test_ghost_text_over_stdio_although_the_process_prints() -> None:
