@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -21,6 +22,26 @@ log = logging.getLogger(__name__)
 _CHANGES_KEPT = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """What a change did to what stands around it: [start, end) became so many code points longer, in this version.
+
+    heads, tails: whether the new text begins, or ends, with a line end. No text: a thousand of these are kept.
+    """
+
+    version: int
+    start: int
+    end: int
+    grown: int
+    heads: bool
+    tails: bool
+
+    @classmethod
+    def by(cls, change: Change, version: int) -> _Moved:
+        grown, ends = len(change.text) - (change.end - change.start), ("\n", "\r")
+        return cls(version, change.start, change.end, grown, change.text.startswith(ends), change.text.endswith(ends))
+
+
 class Documents:
     """The open documents of one connection, in the order of their last edit.
 
@@ -29,7 +50,7 @@ class Documents:
 
     def __init__(self) -> None:
         self._open: dict[str, Snapshot] = {}
-        self._changes: dict[str, deque[tuple[int, Change]]] = {}
+        self._moved: dict[str, deque[_Moved]] = {}
 
     def get(self, uri: str) -> Snapshot | None:
         """The newest snapshot, or None when the document is not open."""
@@ -44,7 +65,7 @@ class Documents:
         """didOpen."""
         from infill.document import Snapshot  # numpy and tree-sitter: not before `initialize` is answered
 
-        self._changes[unquote(item.uri)] = deque(maxlen=_CHANGES_KEPT)
+        self._moved[unquote(item.uri)] = deque(maxlen=_CHANGES_KEPT)
         self._put(Snapshot.open(item.uri, item.version, item.language_id, item.text))
 
     def change(
@@ -55,33 +76,32 @@ class Documents:
         if snapshot is None:
             log.warning("didChange for %s, which is not open", uri)
             return
-        made = self._changes[unquote(uri)]
+        moved = self._moved[unquote(uri)]
         for sent in changes:
             change = _read(snapshot, sent, encoding)
             snapshot = snapshot.edit([change], version)
-            made.append((version, change))
+            moved.append(_Moved.by(change, version))
         self._put(snapshot if changes else snapshot.edit([], version))
 
     def carried(self, uri: str, version: int, start: int, end: int) -> tuple[int, int] | None:
         """Where [start, end) of an older version stands now; None when its text has changed or that is not known."""
-        snapshot, made = self.get(uri), self._changes.get(unquote(uri))
-        if snapshot is None or made is None or version > snapshot.version or not 0 <= start <= end:
+        snapshot, moved = self.get(uri), self._moved.get(unquote(uri))
+        if snapshot is None or moved is None or version > snapshot.version or not 0 <= start <= end:
             return None
-        since = [change for later, change in made if later > version]
-        if len(since) == made.maxlen:
+        since = [one for one in moved if one.version > version]
+        if len(since) == moved.maxlen:
             return None
-        for change in since:
-            grown = len(change.text) - (change.end - change.start)
-            if change.end < start or (change.end == start and change.text.endswith(("\n", "\r"))):
-                start, end = start + grown, end + grown
-            elif change.start < end or (change.start == end and not change.text.startswith(("\n", "\r"))):
+        for one in since:
+            if one.end < start or (one.end == start and one.tails):
+                start, end = start + one.grown, end + one.grown
+            elif one.start < end or (one.start == end and not one.heads):
                 return None
         return (start, end) if end <= len(snapshot.text) else None
 
     def close(self, uri: str) -> None:
         """didClose, and the way out when a change could not be read."""
         self._open.pop(unquote(uri), None)
-        self._changes.pop(unquote(uri), None)
+        self._moved.pop(unquote(uri), None)
 
     def _put(self, snapshot: Snapshot) -> None:
         name = unquote(snapshot.uri)

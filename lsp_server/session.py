@@ -342,6 +342,9 @@ class Session:
 
     def forget(self, uri: str) -> None:
         """The document is closed."""
+        if (snapshot := self.documents.get(uri)) is not None:
+            self._offered.pop(snapshot.uri, None)
+            self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key[0] != snapshot.uri}
         self.documents.close(uri)
         self.outdate(uri)
 

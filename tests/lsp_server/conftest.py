@@ -26,6 +26,7 @@ from pygls.protocol import default_converter
 from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import register_lsp_features
 
+from lsp_server.server import RedraftServer
 from tests.lsp_server.serve_scripted import scripted
 
 URI = "file:///w/demo.py"
@@ -46,6 +47,7 @@ class Editor:
         self.messages = self.client.messages
         self.log = self.client.log_messages
         self.capabilities: types.ServerCapabilities
+        self.server: RedraftServer
         self.exit_code: int | None = None
 
         @self.client.feature("redraft/status")
@@ -70,8 +72,9 @@ class Editor:
         """Start a server in a thread of this process and connect to it."""
         ours, theirs = socket.socketpair()
 
+        server = self.server = scripted(script)
+
         def serve() -> None:
-            server = scripted(script)
             source, sink = theirs.makefile("rb"), theirs.makefile("wb")
             server.start_io(source, sink)
             hang_up(theirs, source, sink)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import get_args
 
 import pytest
@@ -145,6 +146,19 @@ def test_a_range_moves_with_what_is_around_it(now: str, expected: tuple[int, int
         everything = types.Range(types.Position(0, 0), types.Position(9, 0))
         documents.change(URI, 2, [types.TextDocumentContentChangePartial(everything, now)], "utf-16")
     assert documents.carried(URI, 1, 2, 5) == expected
+
+
+def test_no_text_is_kept_to_carry_ranges_over() -> None:
+    """A generated file that is read again from the disk, over and over."""
+    documents = Documents()
+    documents.open(item(""))
+    tracemalloc.start()
+    for version in range(2, 302):
+        text = "ab"[version % 2] * 50_000
+        documents.change(URI, version, [types.TextDocumentContentChangeWholeDocument(text)], "utf-16")
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 100 * 50_000
 
 
 @pytest.mark.parametrize(("version", "start", "end"), [(2, 0, 1), (1, -1, 2), (1, 2, 1), (1, 0, 99)])

@@ -10,6 +10,7 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from infill.document import Snapshot
 from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client, plain
 
 ADD = {"write": {"def ": ["add(a, b):\n    return a + b", "sub(a, b):", "mul(a, b):", "div(a, b):"]}}
@@ -196,6 +197,22 @@ async def test_what_git_ignores_is_denied_in_whatever_folder_is_open_by_then(rea
     added = types.WorkspaceFoldersChangeEvent([types.WorkspaceFolder(tmp_path.as_uri(), "w")], [])
     ready.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(added))
     assert not (await ready.ghost(0, 4, uri=uri, invoked=True)).items
+
+
+async def test_nothing_is_remembered_of_a_document_that_is_closed(editor: Editor, tmp_path: Path) -> None:
+    """Neither what git said of it nor what was offered, through which one could type without a pause."""
+    await editor.initialize(root=tmp_path.as_uri())
+    uri = (tmp_path / "a.py").as_uri()
+    editor.open("def ", uri=uri)
+    (offered,) = (await editor.ghost(0, 4, uri=uri)).items
+    assert isinstance(offered.insert_text, str)
+    typed, session = Snapshot.open(uri, 2, "python", "def " + offered.insert_text), editor.server.session
+    assert session.types_through(typed, 6)
+    (tmp_path / ".gitignore").write_text("a.py\n")
+    editor.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri)))
+    editor.open("def ", uri=uri)
+    assert not (await editor.ghost(0, 4, uri=uri)).items
+    assert not session.types_through(typed, 6)
 
 
 async def test_without_a_folder_no_gitignore_counts(
