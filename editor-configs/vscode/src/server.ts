@@ -1,5 +1,7 @@
 /** The server's life: found, started, started again after a crash, stopped. */
 
+import { ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as os from 'node:os';
 import * as vscode from 'vscode';
 import { CloseAction, ErrorAction, LanguageClient, Middleware, State } from 'vscode-languageclient/node';
@@ -36,6 +38,7 @@ export class Server implements vscode.Disposable {
   status: Status = STARTING;
 
   private client: LanguageClient | undefined;
+  private process: ChildProcess | undefined;
   private running: Found | undefined;
   private turn: Promise<void> = Promise.resolve();
   private crashes = 0;
@@ -70,8 +73,9 @@ export class Server implements vscode.Disposable {
       if (JSON.stringify(found) !== JSON.stringify(this.running)) {
         this.crashes = 0;
         await this.start(found);
-      } else if (this.connection) {
-        await this.configure(this.connection);
+      } else if (this.client) {
+        const { client } = this;
+        void client.start().then(() => this.configure(client), () => undefined); // it may be starting still
       }
     });
   }
@@ -123,19 +127,15 @@ export class Server implements vscode.Disposable {
         this.say(status);
       }
     });
-    try {
-      await client.start();
-    } catch {
-      this.crashed(client);
-    }
+    // Not waited for: one that never answers must not keep the next one from its turn.
+    client.start().catch(() => this.crashed(client));
   }
 
   private create(command: string, args: string[]): LanguageClient {
     const client: LanguageClient = new QuietClient(
       settings.SECTION,
       'redraft',
-      // Not the opened folder, which is what it would be by itself.
-      { command, args, options: { cwd: os.homedir() } },
+      () => this.run(client, command, args),
       {
         documentSelector: this.languages.flatMap(language =>
           ['file', 'untitled', 'vscode-notebook-cell'].map(scheme => ({ scheme, language })),
@@ -161,6 +161,17 @@ export class Server implements vscode.Disposable {
       },
     );
     return client;
+  }
+
+  /** Start the program. It is ours to end: one that has not answered `initialize` cannot be asked to. */
+  private async run(client: LanguageClient, command: string, args: string[]): Promise<ChildProcess> {
+    if (client !== this.client) {
+      throw new Error('another one took its place');
+    }
+    // Not in the opened folder, which is where it would be by itself.
+    const process = (this.process = spawn(command, args, { cwd: os.homedir() }));
+    await once(process, 'spawn');
+    return process;
   }
 
   private configure(client: LanguageClient): Promise<void> {
@@ -192,10 +203,10 @@ export class Server implements vscode.Disposable {
   }
 
   private async end(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    this.running = undefined;
+    const { client, process } = this;
+    this.client = this.process = this.running = undefined;
     await client?.dispose().catch((error: unknown) => this.output.warn(String(error)));
+    process?.kill();
   }
 
   private say(status: Status): void {
