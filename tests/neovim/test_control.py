@@ -217,6 +217,18 @@ def test_it_starts_with_the_first_file_that_has_a_type(
     assert len(servers(editor)) == 1
 
 
+def test_a_huge_file_is_left_alone(editor: Editor) -> None:
+    editor.open([""])
+    huge, large = editor.folder / "huge.py", editor.folder / "large.py"
+    huge.write_text("x = 1\n" * 700_000)
+    large.write_text("x = 1\n" * 100_000)
+    attached = "return #vim.lsp.get_clients({ bufnr = 0, name = 'redraft' })"
+    editor.vim.command(f"silent edit {huge}")
+    assert editor.lua(attached) == 0
+    editor.vim.command(f"silent edit {large}")
+    assert editor.lua(attached) == 1
+
+
 def test_a_server_that_always_dies_is_given_up(start: Callable[..., Editor], tmp_path: Path) -> None:
     starts = tmp_path / "starts"
     editor = start(["sh", "-c", f"echo >> {starts}; exit 1"])

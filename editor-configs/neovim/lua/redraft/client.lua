@@ -7,6 +7,9 @@ M.status = { state = "stopped", message = "" }
 
 local STEADY_MS, TRIES = 60000, 5 -- a server that lives this long has recovered; so many crashes in a row are enough
 
+-- The server refuses files of more characters, and to send it one takes the editor seconds.
+local MOST_BYTES = 4000000
+
 local options, group, ready
 local crashes, started = 0, 0
 local restarting = false -- a stop that was asked for
@@ -118,9 +121,16 @@ local function join(client, buffer)
   end
 end
 
+local function too_large(buffer)
+  return vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) > MOST_BYTES
+end
+
 local function start(buffer)
   local its = vim.bo[buffer]
-  if its.buftype ~= "" or its.filetype == "" or not vim.api.nvim_buf_is_loaded(buffer) or crashes >= TRIES then
+  if crashes >= TRIES or its.buftype ~= "" or its.filetype == "" then
+    return
+  end
+  if not vim.api.nvim_buf_is_loaded(buffer) or too_large(buffer) then
     return
   end
   local id = vim.lsp.start({
