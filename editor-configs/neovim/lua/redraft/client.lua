@@ -42,6 +42,7 @@ end
 
 local function capabilities()
   local all = vim.lsp.protocol.make_client_capabilities()
+  all.general.positionEncodings = { "utf-16" } -- what all servers know: several in one buffer must count alike
   all.textDocument.inlineCompletion = all.textDocument.inlineCompletion or { dynamicRegistration = false }
   return all
 end

@@ -2,16 +2,10 @@
 -- only of the diagnostics that this server found itself; redraft finds none and repairs what the others found.
 
 -- LSP form of a diagnostic, whoever found it, with columns counted as redraft does: its own server may count otherwise.
-local function as_lsp(diagnostic, client)
+local function as_lsp(diagnostic)
   local function position(row, column)
     local line = vim.api.nvim_buf_get_lines(diagnostic.bufnr, row, row + 1, false)[1] or ""
-    column = math.min(column, #line)
-    local encoding = client.offset_encoding
-    local character = column
-    if encoding ~= "utf-8" then
-      local wide, narrow = vim.str_utfindex(line:sub(1, column))
-      character = encoding == "utf-16" and narrow or wide
-    end
+    local _, character = vim.str_utfindex(line:sub(1, column))
     return { line = row, character = character }
   end
   return vim.tbl_extend("keep", {
@@ -26,11 +20,9 @@ local function as_lsp(diagnostic, client)
   }, (diagnostic.user_data or {}).lsp or {})
 end
 
-return function(client, given)
+return function(given)
   local row = vim.api.nvim_win_get_cursor(0)[1] - 1
-  local found = vim.tbl_map(function(diagnostic)
-    return as_lsp(diagnostic, client)
-  end, vim.diagnostic.get(0, { lnum = row }))
+  local found = vim.tbl_map(as_lsp, vim.diagnostic.get(0, { lnum = row }))
   vim.lsp.buf.code_action(vim.tbl_deep_extend("force", {
     context = { only = { "quickfix" }, diagnostics = found },
     range = { start = { row + 1, 0 }, ["end"] = { row + 1, math.max(0, #vim.api.nvim_get_current_line() - 1) } },

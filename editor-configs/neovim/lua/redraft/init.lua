@@ -60,11 +60,10 @@ end
 
 -- Code actions for what is wrong on the cursor's line; `given` goes to vim.lsp.buf.code_action().
 function M.fix(given)
-  local running = client.of()
-  if not running then
+  if not client.of() then
     return vim.notify("redraft is not running for this file.", vim.log.levels.WARN)
   end
-  require("redraft.fix")(running, given)
+  require("redraft.fix")(given)
 end
 
 -- { state, message }: loading, ready, slow, off, error or stopped.
