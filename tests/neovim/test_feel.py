@@ -29,8 +29,11 @@ def test_tab_indents_when_nothing_is_shown(editor: Editor) -> None:
         "imap <expr> <Tab> pumvisible() ? '<C-n>' : '<Plug>(bang)'",
         "inoremap <expr> <Tab> <SID>bang()",
         "inoremap <Tab> <C-R>=<SID>bang()<CR>",
+        "inoremap <F5> !\nimap <Tab> <F5>",
+        "inoremap ! ?\nimap <expr> <Tab> pumvisible() ? '<C-n>' : '<Tab><BS>!<BS><C-V>!'",
+        "lua vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({ '!' }, 'c', false, true) end)",
     ],
-    ids=["lua", "names of keys", "function of a script", "no expression"],
+    ids=["lua", "names of keys", "function of a script", "no expression", "recursive", "itself", "lua, no expression"],
 )
 def test_a_tab_of_somebody_else_keeps_working(
     start: Callable[..., Editor], script: Callable[..., str], mapping: str
@@ -45,6 +48,17 @@ def test_a_tab_of_somebody_else_keeps_working(
     eventually(editor.ghost)
     editor.type("<Tab>")
     eventually(lambda: editor.lines == ["!def add(a, b):"])
+
+
+def test_a_tab_of_one_buffer_stays_there(editor: Editor) -> None:
+    editor.open([""])
+    editor.vim.command(f"inoremap <buffer> <Tab> ! | luafile {INIT}")
+    editor.type("i<Tab>")
+    assert editor.lines == ["!"]
+    editor.open([""])
+    editor.lua("vim.bo.expandtab, vim.bo.shiftwidth, vim.bo.softtabstop = true, 4, 4")
+    editor.type("i<Tab>x")
+    assert editor.lines == ["    x"]
 
 
 def test_two_fast_tabs_insert_once(editor: Editor) -> None:

@@ -13,6 +13,17 @@ local function text_of(mapping)
   return typed((mapping.rhs:gsub("<[Ss][Ii][Dd]>", ("<SNR>%d_"):format(mapping.sid))))
 end
 
+-- The mapping of a key in all buffers, or an empty one. One of a single buffer takes its place there by itself.
+local function everywhere(key)
+  local raw = typed(key)
+  for _, mapping in ipairs(vim.api.nvim_get_keymap("i")) do
+    if mapping.lhsraw == raw or mapping.lhsrawalt == raw then
+      return mapping
+    end
+  end
+  return {}
+end
+
 -- What a key did before: another mapping, or itself.
 local function otherwise(key)
   local mapping = before[key]
@@ -20,8 +31,8 @@ local function otherwise(key)
     return typed(key)
   end
   if mapping.callback and mapping.expr == 0 then
-    vim.schedule(mapping.callback)
-    return ""
+    -- In its turn among the keys: scheduled, it would come after those that are typed already.
+    return typed("<Cmd>") .. ("lua require('redraft.keys').call(%q)"):format(key) .. typed("<CR>")
   end
   if mapping.expr == 0 then
     return text_of(mapping)
@@ -35,19 +46,24 @@ local function otherwise(key)
   return mapping.replace_keycodes == 1 and typed(keys or "") or keys
 end
 
+function M.call(key)
+  before[key].callback()
+end
+
 -- `act` returns the keys to type instead, or nil when it has nothing to do. No key, no mapping.
 function M.map(key, what, act)
   if not key or key == "" then
     return
   end
-  local mapping = vim.fn.maparg(key, "i", false, true)
+  local mapping = everywhere(key)
   if not vim.startswith(mapping.desc or "", "redraft: ") then
     before[key] = mapping
   end
+  local remap = before[key].noremap == 0
   vim.keymap.set("i", key, function()
     local keys = act()
     return keys and typed(keys) or otherwise(key)
-  end, { expr = true, replace_keycodes = false, desc = "redraft: " .. what })
+  end, { expr = true, remap = remap, replace_keycodes = false, desc = "redraft: " .. what })
 end
 
 return M
