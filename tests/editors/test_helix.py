@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import eventually
+from tests.conftest import ROOT, eventually
 from tests.conversations.record import entries
 from tests.editors.conftest import BROKEN, LINTER, keep, program
 from tests.terminal import Terminal
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SNIPPET = next(block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "redraft" in block)
 
 
 @pytest.fixture
@@ -24,10 +28,10 @@ def helix(tmp_path: Path, recorded: Callable[..., list[str]]) -> Iterator[Callab
         config = tmp_path / "config" / "helix"
         config.mkdir(parents=True)
         command, *arguments = recorded("helix")
+        snippet = SNIPPET.replace('"redraft"\nargs = ["lsp"]', f"{json.dumps(command)}\nargs = {json.dumps(arguments)}")
         (config / "languages.toml").write_text(
-            f"[language-server.redraft]\ncommand = {json.dumps(command)}\nargs = {json.dumps(arguments)}\n"
             f"[language-server.linter]\ncommand = {json.dumps(LINTER[0])}\nargs = {json.dumps(LINTER[1:])}\n"
-            '[[language]]\nname = "python"\nlanguage-servers = ["linter", "redraft"]\n'
+            + snippet.replace("pylsp", "linter")
         )
         environment = {"XDG_CONFIG_HOME": str(config.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(tmp_path)}
