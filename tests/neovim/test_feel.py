@@ -165,6 +165,19 @@ def test_undo_of_what_was_typed_before_is_a_second_step(editor: Editor) -> None:
     assert editor.lines == [""]
 
 
+def test_undo_of_what_is_typed_after_is_a_step_of_its_own(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b):"])
+    editor.settle()
+    editor.type("  # sum<Esc>")
+    for lines in (["def add(a, b):"], ["def add("], [""]):
+        editor.vim.command("silent undo")
+        assert editor.lines == lines
+
+
 def test_dot_repeats_what_was_typed_and_what_was_accepted(editor: Editor) -> None:
     editor.open(["", "x"])
     editor.lua("vim.bo.indentexpr = ''")

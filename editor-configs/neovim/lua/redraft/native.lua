@@ -90,6 +90,7 @@ function M.take(part)
       local rest = item.insert_text:sub(#before + 1)
       local taken = parts.of(rest, part)
       parts.insert(taken, rest:sub(#taken + 1), parts.over(rest, right - (to - from)))
+      vim.api.nvim_feedkeys(vim.keycode("<C-g>u"), "ni", false) -- what is typed after it is another step for undo
       if taken == rest then
         parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
       end
