@@ -182,6 +182,7 @@ function M.setup(given, augroup, on_ready)
       tell_anew(event.buf)
     end,
   })
+  M.configure({}) -- a server that runs since an earlier setup()
   attach_all() -- files that were open before
 end
 

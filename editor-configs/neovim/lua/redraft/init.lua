@@ -186,6 +186,7 @@ function M.setup(given)
   vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
   vim.api.nvim_create_user_command("Redraft", run, { nargs = "+", complete = complete, desc = "redraft: control it" })
   ghost.setup(group)
+  require("redraft.keys").clear() -- those of a setup() before this one
   map(options.keys)
   client.setup(options, group, ghost.refresh)
 end

@@ -50,15 +50,25 @@ function M.call(key)
   before[key].callback()
 end
 
+-- Put back what was there before us; what others have put there since stays.
+function M.clear()
+  for key, mapping in pairs(before) do
+    if vim.startswith(everywhere(key).desc or "", "redraft: ") then
+      vim.keymap.del("i", key)
+      if not vim.tbl_isempty(mapping) then
+        vim.fn.mapset("i", false, mapping)
+      end
+    end
+  end
+  before = {}
+end
+
 -- `act` returns the keys to type instead, or nil when it has nothing to do. No key, no mapping.
 function M.map(key, what, act)
   if not key or key == "" then
     return
   end
-  local mapping = everywhere(key)
-  if not vim.startswith(mapping.desc or "", "redraft: ") then
-    before[key] = mapping
-  end
+  before[key] = everywhere(key)
   local remap = before[key].noremap == 0
   vim.keymap.set("i", key, function()
     local keys = act()
