@@ -308,7 +308,7 @@ def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Edito
     editor = start(["/nowhere/redraft", "lsp"])
     for name in ("one.py", "two.py"):
         editor.vim.command(f"silent edit {editor.folder / name}")
-    eventually(lambda: "pip install" in editor.messages)
+    eventually(lambda: "pip install . in its folder" in editor.messages)
     assert editor.messages.count("redraft:") == 1
     assert "traceback" not in editor.messages
     assert editor.lua("return require('redraft').statusline()") == "redraft: error"

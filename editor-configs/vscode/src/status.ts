@@ -25,7 +25,7 @@ const MODES: Record<string, string> = {
   speedy: 'Draft fast, repair afterwards',
   quality: 'Draft carefully',
   auto: 'Chosen from the time that is left',
-  causal: 'Left to right, one token a forward',
+  causal: 'Left to right, the likeliest token each time',
 };
 /** Milliseconds between looks at what is running: shorter requests are not shown, and typing does not make it blink. */
 const GLANCE = 200;

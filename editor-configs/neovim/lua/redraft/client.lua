@@ -159,7 +159,7 @@ local function start(buffer)
     say("loading")
   elseif not id and M.status.state ~= "error" then
     say("error", "cannot be started")
-    local text = "redraft: %q cannot be started; install it (pip install redraft) or name it with setup({ cmd = … })."
+    local text = "redraft: %q cannot be started; install it (pip install . in its folder) or name it with setup({ cmd = … })."
     -- Later: an error within an autocommand is shown with a traceback.
     vim.schedule_wrap(vim.notify)(text:format(options.cmd[1]), vim.log.levels.ERROR)
   end

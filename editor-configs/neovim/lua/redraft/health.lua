@@ -22,7 +22,7 @@ function M.check()
   if not starts then -- it is not there, or what it is a script for is not
     health.error(
       program .. " cannot be started",
-      'pip install redraft, or name it: require("redraft").setup({ cmd = { "/path/to/redraft", "lsp" } })'
+      'pip install . in its folder, or name it: require("redraft").setup({ cmd = { "/path/to/redraft", "lsp" } })'
     )
   elseif ran.code == 0 then
     health.ok(vim.trim(ran.stdout) .. " at " .. vim.fn.exepath(program))
