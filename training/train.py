@@ -131,13 +131,14 @@ def train(
     quiet: bool = False,
 ) -> list[dict[str, float]]:
     """Run to the end of the recipe, the STOP file or too many broken gradients; returns what was logged."""
-    recipe, history, rng = run.recipe, [], np.random.default_rng([run.recipe.seed, run.step])
+    recipe, history = run.recipe, []
     rounding = Rounding(run.model)
     bar = tqdm(total=100, initial=round(100 * run.progress, 1), unit="%", disable=quiet, bar_format=BAR)
     broken, mark = 0, time.monotonic()
     while run.progress < 1 and not (save is not None and run.stopped()):
         began, stage = time.monotonic(), recipe.stage(run.progress)
         shared_progress.fill_(run.progress)
+        rng = np.random.default_rng([recipe.seed, run.step])
         with rounding() if stage.rounded else nullcontext():
             sums = [
                 one_micro(forward, next(sequences), stage, config, rng) for _ in range(recipe.sequences // recipe.micro)
