@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask
@@ -386,6 +387,11 @@ class Run:
         kept = json.loads((out / "progress.json").read_text(encoding="utf-8"))
         if kept["recipe"] != self.recipe.name:
             raise ValueError(f"{out} holds a run of the recipe {kept['recipe']}; name another --out for this one.")
+        if {_step(out / name) for name in ("model.safetensors", "state.safetensors")} != {kept["step"]}:
+            raise ValueError(
+                f"The run in {out} was cut off while it was saved and cannot be resumed; "
+                f"start another from its weights: --start {out}, and a new --out."
+            )
         self.step, self.seconds, self.lost = kept["step"], kept["seconds"], kept["lost"]
         self.summed = kept["summed"]
         device = self.trained[0].device
@@ -419,9 +425,10 @@ class Saver:
             return
         self.last = spent
         self.out.mkdir(parents=True, exist_ok=True)
-        write_model(self.out, self._config(run.recipe), run.model, self.start.path("tokenizer.json"))
+        write_model(self.out, self._config(run.recipe), run.model, self.start.path("tokenizer.json"), run.step)
         if not final:
-            _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path))
+            step = {"step": str(run.step)}
+            _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path, step))
         kept = {"recipe": run.recipe.name, "step": run.step, "seconds": run.seconds, "lost": run.lost}
         kept |= {"summed": run.summed, "ended": final}
         _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
@@ -438,15 +445,23 @@ class Saver:
         return replace(was, middle_trained=True, canvas_trained=canvas, editing_trained=editing)
 
 
-def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path) -> None:
-    """A model folder in full precision, as `training.convert` writes it."""
+def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path, step: int = 0) -> None:
+    """A model folder in full precision, as `training.convert` writes it. step: of the run, kept with the weights."""
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: p.detach().float().contiguous().cpu() for name, p in model.state_dict().items()}
-    _replacing(folder / "model.safetensors", lambda path: save_file(weights, path))
+    _replacing(folder / "model.safetensors", lambda path: save_file(weights, path, {"step": str(step)}))
     if tokenizer.resolve() != (folder / "tokenizer.json").resolve():
         shutil.copyfile(tokenizer, folder / "tokenizer.json")
     files = {name: describe(folder / name) for name in ("model.safetensors", "tokenizer.json")}
     write_config(folder, replace(config, quantization="none", files=files))
+
+
+def _step(path: Path) -> int:
+    """The step of a run that tensors on disk are of; -1 for none."""
+    if not path.is_file():
+        return -1
+    with safe_open(path, "pt") as tensors:
+        return int((tensors.metadata() or {}).get("step", -1))
 
 
 def _replacing(path: Path, write: Callable[[Path], Any]) -> None:

@@ -129,6 +129,28 @@ def test_a_run_that_is_resumed_ends_like_one_that_was_not(tokens: Tokenizer, sta
         assert torch.allclose(a, b, atol=1e-5), name
 
 
+@pytest.mark.parametrize("last", ["state.safetensors", "progress.json"])
+def test_a_run_that_was_cut_off_while_it_was_saved_is_not_resumed(
+    last: str, tokens: Tokenizer, start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new weights are there, what belongs to them is still the old."""
+    run, save = Run.begin(model(tokens), TINY, tmp_path), Saver(start, tmp_path, every=0.0)
+    run.step = 3
+    save(run, False)
+    run.step = 4
+
+    def until_last(path: Path, write: Callable[[Path], object]) -> None:
+        if path.name == last:
+            raise KeyboardInterrupt
+        write(path)
+
+    monkeypatch.setattr("training.train._replacing", until_last)
+    with pytest.raises(KeyboardInterrupt):
+        save(run, False)
+    with pytest.raises(ValueError, match="was cut off while it was saved and cannot be resumed; start another"):
+        Run.begin(model(tokens), TINY, tmp_path, resume=True)
+
+
 def _sure(tokens: Tokenizer) -> CompactModel:
     """A model whose own drafts are written: what it thinks likeliest passes their thresholds."""
     found = model(tokens)
