@@ -41,6 +41,7 @@ from training.shards import Source, read_sources, write_shards
 
 Each = Callable[..., Iterable[Any]]
 """`map`, or the like of it in several processes."""
+EVALUATION = Path(__file__).parent.parent / "benchmarks" / "data"
 NEVER = re.compile(r"human.?eval|mbpp|quixbugs|evalplus|bigcode|code.?eval|safim|apps.?benchmark", re.I)
 """Packages, and folders in them, that may carry evaluation tasks."""
 
@@ -256,7 +257,7 @@ def main() -> None:
     parser.add_argument("--downloads", type=Path, required=True, help="folder that training.fetch filled")
     parser.add_argument("--out", type=Path, required=True, help="folder for the shards")
     parser.add_argument("--manifest", type=Path, default=manifest.MANIFEST)
-    parser.add_argument("--evaluation", type=Path, default=Path("benchmarks/data"), help="folder of evaluation sets")
+    parser.add_argument("--evaluation", type=Path, default=EVALUATION, help="folder of evaluation sets")
     parser.add_argument("--installed", type=Path, action="append", default=[], help="a site-packages folder")
     parser.add_argument("--known", type=Path, nargs="*", default=[], help="shards that hold what is not wanted again")
     parser.add_argument("--processes", type=int, default=usable_cores())
@@ -265,13 +266,16 @@ def main() -> None:
         releases = manifest.read(chosen.manifest)
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    evaluation = list(evaluation_texts(chosen.evaluation))
+    if not evaluation:
+        parser.error(f"{chosen.evaluation} holds no evaluation set, so nothing of one would be left out")
     todo = tasks(releases, chosen.downloads)
     todo += [task for folder in chosen.installed for task in beside(folder, releases)]
     corpus = Corpus()
     corpus.know(read_sources(chosen.known))
     with ProcessPoolExecutor(chosen.processes) as pool:
         each: Each = pool.map if chosen.processes > 1 else map
-        build(todo, Contamination(evaluation_texts(chosen.evaluation)), corpus, each)
+        build(todo, Contamination(evaluation), corpus, each)
         shards = corpus.write(chosen.out, each)
     manifest.write(updated(releases, corpus.releases), chosen.manifest)
     print(tables(corpus))

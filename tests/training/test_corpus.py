@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.humaneval import read_tasks
 from training import corpus, filters, manifest, packages, shards
 from training.corpus import Corpus, Task
 from training.filters import Contamination
@@ -184,6 +185,24 @@ def test_every_task_of_the_development_sets_is_found() -> None:
     assert len(tasks) > 20
     for task in tasks:
         assert known.touches(filters.words(CODE + task["prompt"] + task["canonical_solution"] + task["suffix"] + CODE))
+
+
+def test_the_evaluation_sets_are_found_from_any_folder_and_none_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest.write([], tmp_path / "manifest.tsv")
+    options = ["--downloads", "got", "--out", "out", "--manifest", "manifest.tsv", "--processes", "1"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["corpus", *options])
+    seen: list[Contamination] = []
+    monkeypatch.setattr(corpus, "build", lambda _todo, contamination, *_: seen.append(contamination))
+    corpus.main()
+    task = read_tasks("SingleLine", 1)[0]
+    assert seen[0].touches(filters.words(task.prompt + task.canonical_solution + task.suffix))
+    monkeypatch.setattr("sys.argv", ["corpus", *options, "--evaluation", "nowhere"])
+    with pytest.raises(SystemExit):
+        corpus.main()
+    assert "nowhere holds no evaluation set" in capsys.readouterr().err
 
 
 # ---- splits
