@@ -3,7 +3,8 @@
     python -m training.blend START ARRIVED --share 0.5 --out FOLDER [--keep 8-13] [--left-to-right]
 
 A few updates on one task cost some of what the start knew of others; weights between the two keep most of both, and are
-often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1).
+often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1). Being new weights, they have
+no calibration until it is fitted (`python -m training.evaluate calibration --calibrate`).
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def main() -> None:
     before, after = (load_file(one.path("model.safetensors")) for one in (start, arrived))
     mixed = blend(before, after, given.share, sorted(arrived.config.control.never_text), given.keep)
     tokenizer = tokenizers.Tokenizer.from_file(str(arrived.path("tokenizer.json")))
-    config = replace(arrived.config, files={})
+    config = replace(arrived.config, files={}, calibration=None)
     if given.left_to_right:
         config = replace(config, canvas_trained=False, editing_trained=False)
     write_folder(given.out, config, mixed, tokenizer)

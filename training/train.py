@@ -437,12 +437,12 @@ class Saver:
             (self.out / "state.safetensors").unlink(missing_ok=True)
 
     def _config(self, recipe: Recipe) -> ModelConfig:
-        """What weights of this recipe can do."""
+        """What weights of this recipe can do; what their confidence is worth is to be measured anew."""
         was = self.start.config
         canvas = was.canvas_trained or any(stage.mix.sizes for stage in recipe.stages)
         edits = canvas and any(stage.mix.edits or stage.sampling.buggy for stage in recipe.stages)
         editing = edits or was.editing_trained
-        return replace(was, middle_trained=True, canvas_trained=canvas, editing_trained=editing)
+        return replace(was, middle_trained=True, canvas_trained=canvas, editing_trained=editing, calibration=None)
 
 
 def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path, step: int = 0) -> None:

@@ -58,7 +58,8 @@ def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
     for name, factor in (("start", 1.0), ("arrived", 5.0)):
         with torch.no_grad():
             forward._model.norm.fill_(factor)
-        write_model(tmp_path / name, replace(tiny_config(size), canvas_trained=True), forward._model, tokens)
+        config = replace(tiny_config(size), canvas_trained=True, calibration={"a": 1.0, "b": 0.0, "c": 0.0})
+        write_model(tmp_path / name, config, forward._model, tokens)
     command = [sys.executable, "-m", "training.blend", "start", "arrived", "--share", "0.25", "--out", "out"]
     command += ["--keep", "0-0", "--left-to-right"]
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
@@ -68,3 +69,4 @@ def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
     assert (mixed["layers.0.qkv"] == start["layers.0.qkv"]).all()
     assert made.config.name == tiny_config(size).name
     assert Checkpoint.open(tmp_path / "arrived").config.canvas_trained and not made.config.canvas_trained
+    assert made.config.calibration is None

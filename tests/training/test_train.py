@@ -298,6 +298,11 @@ def test_weights_without_a_canvas_say_what_they_can(tokens: Tokenizer, start: Ch
     assert config.middle_trained and not config.canvas_trained and not config.editing_trained
 
 
+def test_trained_weights_have_not_the_calibration_of_those_before(start: Checkpoint) -> None:
+    before = replace(start, config=replace(start.config, calibration={"a": 1.0, "b": 0.0, "c": 0.0}))
+    assert Saver(before, start.folder, every=0.0)._config(TINY).calibration is None
+
+
 def test_frozen_layers_stay_as_they_are_and_remembering_them_changes_nothing(tokens: Tokenizer) -> None:
     made = []
     for recurring in (False, True):
