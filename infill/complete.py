@@ -182,7 +182,7 @@ class Completer:
             await self._piece(snapshot, Region.around(snapshot, *piece), others, preferences, on_step)
             for piece in parts(snapshot, start, end)
         ]
-        return _together(found)
+        return together(found)
 
     async def _piece(
         self,
@@ -385,7 +385,7 @@ def _likeliest(
     return [candidate for _, candidate in sorted(sound, key=itemgetter(0))[:CANDIDATES]]
 
 
-def _together(found: Sequence[Repair]) -> Repair:
+def together(found: Sequence[Repair]) -> Repair:
     """The repairs of several pieces as one."""
     if len(found) == 1:
         return found[0]

@@ -427,6 +427,17 @@ def test_fill_fix_repairs_a_text(redraft: Run, script: Script, region: dict[str,
     assert text == FIXED
 
 
+def test_fill_fix_repairs_what_diagnostics_tell_of_and_nothing_between(redraft: Run, script: Script) -> None:
+    text = BROKEN + BROKEN.replace("mean", "middle") + BROKEN.replace("mean", "most")
+    told = [
+        {"range": {"start": {"line": line, "character": 23}, "end": {"line": line, "character": 28}}} for line in (8, 2)
+    ]
+    asked = {"id": 1, "text": text, "language": "python", "diagnostics": told}
+    answer = answers(redraft("fill", "--fix", "--model", script(REPAIR), stdin=json.dumps(asked)))[0]
+    assert answer["text"] == FIXED + BROKEN.replace("mean", "middle") + FIXED.replace("mean", "most")
+    assert answer["reason"] == ""
+
+
 @pytest.mark.parametrize("region", [[5, 2], [0, 10_000], "all", [1], {"start": 3}, [0.5, 2]])
 def test_fill_fix_refuses_a_range_outside_the_text(redraft: Run, script: Script, region: object) -> None:
     ran = redraft(

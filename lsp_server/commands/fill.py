@@ -18,11 +18,12 @@ from dataclasses import replace
 from typing import Any
 
 from infill import manners
-from infill.complete import Completer, Preferences
+from infill.complete import Completer, Preferences, together
 from infill.document import Snapshot
 from infill.edits import apply
 from infill.filler import TOKENS_MOST, Filled, FillReport
 from infill.languages import language_of_path
+from infill.region import apart, reported
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.settings import MODES
@@ -114,7 +115,8 @@ async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dic
     text = _text(_field(asked, "text", str))
     snapshot = Snapshot.open(path or "untitled:", 0, _field(asked, "language", str, language_of_path(path)), text)
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    repair = await completer.repair(snapshot, *_region(snapshot, asked), preferences=preferences)
+    regions = apart(snapshot, _regions(snapshot, asked))
+    repair = together([await completer.repair(snapshot, *region, preferences=preferences) for region in regions])
     edits, report = repair.edits, repair.report
     return {
         "text": apply(text, edits),
@@ -127,15 +129,13 @@ async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dic
     }
 
 
-def _region(snapshot: Snapshot, asked: Mapping[str, Any]) -> tuple[int, int]:
-    """The range to repair: the request's own, else what its diagnostics cover, else everything."""
+def _regions(snapshot: Snapshot, asked: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """What to repair: the request's range, else what its diagnostics tell of, else everything."""
     if asked.get("range") is not None:
-        return _range(snapshot, asked["range"])
+        return [_range(snapshot, asked["range"])]
     diagnostics = _field(asked, "diagnostics", list, [])
     ranges = [_range(snapshot, each["range"]) for each in diagnostics if isinstance(each, dict) and "range" in each]
-    if not ranges:
-        return 0, len(snapshot.text)
-    return min(start for start, _ in ranges), max(end for _, end in ranges)
+    return [reported(snapshot, *each) for each in ranges] or [(0, len(snapshot.text))]
 
 
 def _range(snapshot: Snapshot, given: object) -> tuple[int, int]:
