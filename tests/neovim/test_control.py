@@ -213,9 +213,7 @@ def test_set_up_again_what_was_set_before_is_gone(start: Callable[..., Editor], 
     old = servers(editor)
     options = {"settings": {"maxLines": 1}, "keys": {"accept": "<C-l>"}, "ghost_text": editor.neovim.ghost_text}
     editor.lua(
-        "local options = ...\n"
-        "options.cmd = vim.json.decode(vim.env.REDRAFT_CMD)\n"
-        "require('redraft').setup(options)",
+        "local options = ...\noptions.cmd = vim.json.decode(vim.env.REDRAFT_CMD)\nrequire('redraft').setup(options)",
         options,
     )
     editor.type("idef add(a, b):<CR><C-u>")
