@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -30,27 +31,40 @@ def run(arguments: Sequence[str]) -> int:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
-    given = parser(arguments).parse_args(arguments)
-    remote = (getattr(given, f"remote.{name}") for name in ("url", "kind", "model", "proxy"))
-    choice = Choice(given.model, given.backend, given.device, given.threads, given.dtype, *remote)
     try:
+        given = parser(arguments).parse_args(arguments)
+        remote = (getattr(given, f"remote.{name}") for name in ("url", "kind", "model", "proxy"))
+        choice = Choice(given.model, given.backend, given.device, given.threads, given.dtype, *remote)
         status: int = given.run(given, choice)
         sys.stdout.flush()
         return status
     except UserError as error:
         print(f"redraft: {error}", file=sys.stderr)
     except BrokenPipeError:
-        # Whoever read our output has enough; the interpreter must not complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end_output()  # whoever read it has enough
     except Exception as error:
-        if given.debug:
+        if "--debug" in arguments:
             raise
-        print(
-            f"redraft: internal error ({type(error).__name__}: {error}); please report it with what "
-            "`redraft doctor` says and the traceback that --debug shows.",
-            file=sys.stderr,
-        )
+        if isinstance(error, OSError):
+            _end_output()
+        print(f"redraft: {_sentence(error)}", file=sys.stderr)
     return 1
+
+
+def _end_output() -> None:
+    """The interpreter must not complain again when it flushes at exit."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"the system refused ({error.strerror or error}); check disk space and permissions."
+    return (
+        f"internal error ({type(error).__name__}: {error}); please report it with what `redraft doctor` says and the "
+        "traceback that --debug shows."
+    )
 
 
 def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
@@ -135,5 +149,5 @@ def _count(text: str) -> int:
 
 class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
-        print(f"redraft {version()}")
+        print(f"redraft {version()}", flush=True)
         parser.exit()

@@ -117,6 +117,11 @@ class Protocol(LanguageServerProtocol):
             uri = (message.get("params") or {}).get("textDocument", {}).get("uri")
             self.on_lost_change(str(uri))
 
+    def _handle_cancel_notification(self, msg_id: str | int) -> None:
+        """Quietly where the answer is under way already: pygls writes a warning each time."""
+        if msg_id in self._request_futures:
+            super()._handle_cancel_notification(msg_id)
+
     def _send_handler_result(self, future: Any, *, msg_id: str | int) -> None:
         """One answer; an error in one sentence, its traceback in the log and nowhere else."""
         self._request_futures.pop(msg_id, None)

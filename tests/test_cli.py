@@ -237,6 +237,17 @@ def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_pa
     assert (tmp_path / "err.txt").read_text() == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")
+@pytest.mark.parametrize("command", ["complete sums.py:2:12 --model '{}'", "--version"])
+def test_a_full_disk_is_one_sentence(script: Script, sums: Path, tmp_path: Path, command: str) -> None:
+    command = f"exec {REDRAFT} {command.format(script([('return ', 'a + b')]))} >/dev/full"
+    ran = subprocess.run(["sh", "-c", command], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False)
+    assert (
+        one_sentence(ran) == "redraft: the system refused (No space left on device); check disk space and permissions."
+    )
+    assert ran.returncode == 1
+
+
 # ---- fix
 
 BROKEN = "def mean(values):\n    total = sum(values)\n    return total / len(value)\n"

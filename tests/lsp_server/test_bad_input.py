@@ -202,6 +202,14 @@ def test_a_bad_notification_or_answer_is_ignored(wire: Wire, message: dict[str, 
     assert alive(wire)
 
 
+def test_a_cancellation_that_comes_late_is_no_news(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """Editors send one for each answer that crosses it; stderr is where the user looks for trouble."""
+    wire.ghost(0, 4)
+    wire.notify("$/cancelRequest", {"id": "ask"})
+    assert alive(wire)
+    assert not [said for said in caplog.records if said.levelname == "WARNING"]
+
+
 def test_headers_in_any_case_and_with_others_are_read(wire: Wire) -> None:
     message = {"jsonrpc": "2.0", "id": 1, "method": "redraft/fill", "params": {"prefix": "", "suffix": ""}}
     wire.raw(json.dumps(message).encode(), "content-type: application/json\r\ncontent-length:{}\r\n\r\n")
