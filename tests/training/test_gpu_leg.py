@@ -78,6 +78,12 @@ def test_a_leg_needs_nobody_to_look_on(machine: Machine, sent: tuple[Path, list[
     assert "median_s" in (machine.work / "check.log").read_text(encoding="utf-8")
 
 
+def test_a_leg_can_be_stopped_before_it_has_written_anything(machine: Machine) -> None:
+    stopped = machine("stop")
+    assert stopped.returncode == 0, stopped.stderr
+    assert (machine.work / "out" / "STOP").is_file()
+
+
 def test_a_leg_that_failed_says_why(machine: Machine, sent: tuple[Path, list[Path]], tmp_path: Path) -> None:
     folder, shards = sent
     next(folder.glob("part-*")).unlink()

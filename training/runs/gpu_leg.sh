@@ -101,6 +101,7 @@ status)
     ls -la "$work/out" 2>/dev/null || true
     ;;
 stop)
+    mkdir -p "$work/out"
     touch "$work/out/STOP"
     for _ in $(seq 60); do
         alive train || alive leg || break
