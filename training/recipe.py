@@ -125,9 +125,6 @@ FURTHER = replace(
 )
 """On from weights whose canvas is trained already."""
 
-SMALL = replace(RELEASE, name="small", rows=1536, groups=96, sequences=2, micro=1, frozen=18, answers=True, peak=4e-4)
-"""What two processor cores can bear: the upper twelve layers, short sequences, few of them an update."""
-
 INFILLING = Recipe(
     "infilling",
     (
@@ -205,4 +202,4 @@ GATE = Recipe(
 )
 """The first gate: a few holes by heart, which proves mask, positions and labels end to end (`training.gate`)."""
 
-RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, SMALL, INFILLING, MIDDLES, TRIAL, GATE)}
+RECIPES = {recipe.name: recipe for recipe in (RELEASE, FURTHER, INFILLING, MIDDLES, TRIAL, GATE)}
