@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infill.languages import language
-from infill.syntax import Syntax
+from infill.syntax import WHOLE, Syntax
 
 MAX_PARSED = 4_000_000
 """Code points above which a text has no syntax tree."""
@@ -184,16 +184,28 @@ class Snapshot:
 
         None for plain text and for texts that are too large to be worth it.
         """
-        row = language(self.language)
-        if not row.grammar or len(self.text) > MAX_PARSED or self.longest_line > MAX_LINE:
+        if not self._parsable:
             return None
         if self._syntax is not None and self._syntax.covers(offset, len(self.text)):
             current: Syntax | None = self._syntax.reparsed()
         else:
-            current = Syntax.around(row, self.text, offset)
+            current = Syntax.around(language(self.language), self.text, offset)
         # The tree is a cache of what follows from the text, so remembering it changes nothing anybody can see.
         object.__setattr__(self, "_syntax", current)
         return current
+
+    @cached_property
+    def whole(self) -> Syntax | None:
+        """The syntax tree of the whole text, None where `syntax` is; for what is asked seldom, and where a window that
+        begins or ends within something would be wrong."""
+        if len(self.text) <= WHOLE or not self._parsable:
+            return self.syntax(0)
+        return Syntax.of(language(self.language), self.text, 0, len(self.text))
+
+    @property
+    def _parsable(self) -> bool:
+        grammar = language(self.language).grammar
+        return bool(grammar) and len(self.text) <= MAX_PARSED and self.longest_line <= MAX_LINE
 
     def derived(self, make: Callable[[Snapshot], T]) -> T:
         """What a function makes of this snapshot, made once."""
@@ -202,26 +214,11 @@ class Snapshot:
         return cast(T, self._derived[make])
 
     def errors(self, start: int, end: int) -> int:
-        """Number of syntax errors that touch [start, end]; 0 without a tree. What a long text says of a short range
-        comes from the window around it, which may begin or end within something."""
-        syntax = self._over(start, end)
-        return syntax.errors(start, end) if syntax else 0
-
-    def hollow(self, start: int, end: int) -> list[int]:
-        """Where in [start, end] heads without a body end; nowhere without a tree."""
-        syntax = self._over(start, end)
-        return syntax.hollow(start, end) if syntax else []
-
-    def _over(self, start: int, end: int) -> Syntax | None:
-        syntax = self.syntax((start + end) // 2)
-        return self.derived(_whole) if syntax is not None and not syntax.holds(start, end) else syntax
+        """Number of syntax errors that touch [start, end]; 0 without a tree."""
+        return self.whole.errors(start, end) if self.whole else 0
 
     def __repr__(self) -> str:
         return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"
-
-
-def _whole(snapshot: Snapshot) -> Syntax | None:
-    return Syntax.of(language(snapshot.language), snapshot.text, 0, len(snapshot.text))
 
 
 def line_ending(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from infill import site
 from infill.brackets import QUOTES, balance, quoted
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
 from infill.edits import Edit, edits
 from infill.languages import language
 
@@ -164,9 +164,11 @@ def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) 
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     """Syntax errors around the region if it read `text`, and heads without a body; 0 for languages without a
     grammar."""
-    written = text.replace("\n", snapshot.newline)
-    changed = snapshot.edit([Change(region.start, region.end, written)], snapshot.version)
-    end = region.start + len(written)
+    written, whole = text.replace("\n", snapshot.newline), snapshot.whole
+    changed = whole.edited(region.start, region.end, written) if whole else None
+    if changed is None:
+        return 0
+    changed, end = changed.reparsed(), region.start + len(written)
     return changed.errors(region.start, end) + len(changed.hollow(region.start, end))
 
 

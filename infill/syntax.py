@@ -63,10 +63,6 @@ class Syntax:
         before, after = self.start == 0 or offset >= self.start + MARGIN, end == length or offset <= end - MARGIN
         return before and after and len(self.text) <= 2 * WINDOW
 
-    def holds(self, start: int, end: int) -> bool:
-        """Whether a range of the document lies within the window."""
-        return self.start <= start and end <= self.start + len(self.text)
-
     def edited(self, start: int, end: int, new: str) -> Syntax | None:
         """The window after [start, end) became `new`, its tree not parsed yet; None when the edit leaves the window."""
         if end < self.start:

@@ -307,6 +307,13 @@ def test_fix_without_a_line_says_where_nobody_can_know(redraft: Run, script: Scr
     assert "without a grammar" in one_sentence(redraft("fix", "notes.txt", "--model", script(REPAIR)))
 
 
+def test_fix_looks_above_a_syntax_error(redraft: Run, script: Script, tmp_path: Path) -> None:
+    text = "import json\n\n\nclass Store\n    def load(self):\n        return json\n"
+    (tmp_path / "store.py").write_text(text)
+    ran = redraft("fix", "store.py", "--model", script([("json\n\n\n", "class Store:\n    def load(self):")]))
+    assert "-class Store\n+class Store:\n" in ran.stdout, ran.stderr
+
+
 def test_fix_of_lines_that_are_not_there(redraft: Run, script: Script, tmp_path: Path) -> None:
     (tmp_path / "mean.py").write_text(BROKEN)
     assert "lines 1 to 4" in one_sentence(redraft("fix", "mean.py:9", "--model", script(REPAIR)))

@@ -18,7 +18,7 @@ from infill import manners
 from infill.complete import Completer, Preferences, Repair
 from infill.document import Snapshot
 from infill.edits import Edit, apply
-from infill.region import parts
+from infill.region import apart, parts, reported
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
@@ -85,24 +85,19 @@ def _known(source: SourceFile) -> list[tuple[int, int]]:
 
 
 def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
-    """The lines that syntax errors touch, and heads without a body with the line that may be theirs; neighbouring lines
-    as one region."""
-    regions: list[tuple[int, int]] = []
-    length = len(snapshot.text)
-    heads = {snapshot.line_of(at) for at in snapshot.hollow(0, length)}
-    if not heads and not snapshot.errors(0, length):
-        return regions
-    for line in range(snapshot.line_count):
-        start, end = snapshot.line_range(line)
-        if line in heads:
-            written = length - len(snapshot.text[end:].lstrip())
-            end = snapshot.line_range(snapshot.line_of(written))[1]
-        elif start == end or not snapshot.errors(start, end):
-            continue
-        if regions and snapshot.line_of(regions[-1][1]) >= line - 1:
-            start, end = regions[-1][0], max(end, regions.pop()[1])
-        regions.append((start, end))
-    return [part for region in regions for part in parts(snapshot, *region)]
+    """The lines that syntax errors touch, with the one above, and heads without a body with the line that may be
+    theirs; neighbouring lines as one region."""
+    text, whole = snapshot.text, snapshot.whole
+    if whole is None:
+        return []
+
+    def lines(start: int, end: int) -> tuple[int, int]:
+        return snapshot.line_range(snapshot.line_of(start))[0], snapshot.line_range(snapshot.line_of(end))[1]
+
+    touched = (whole.range_of(node) for node in whole.broken(0, len(text)))
+    wrong = [reported(snapshot, *lines(*each)) for each in touched]
+    heads = [lines(at, len(text) - len(text[at:].lstrip())) for at in whole.hollow(0, len(text))]
+    return [part for region in apart(snapshot, wrong + heads) for part in parts(snapshot, *region)]
 
 
 async def _repair(

@@ -239,6 +239,12 @@ class TestSyntax:
             assert snapshot.errors(place, place + 7) > 0
         assert Snapshot.open("a", 0, "python", sound).errors(0, len(sound)) == 0
 
+    def test_what_is_sound_has_no_errors_wherever_a_window_would_begin(self) -> None:
+        text = "class A {\n" + "    void f() {\n        g(1);\n    }\n\n" * (2 * WHOLE // 38) + "}\n"
+        snapshot = Snapshot.open("a", 0, "java", text)
+        lines = (snapshot.line_range(line) for line in range(0, snapshot.line_count, 50))
+        assert [line for line in lines if snapshot.errors(*line)] == []
+
     def test_plain_text_and_oversized_texts_have_no_tree(self) -> None:
         assert Snapshot.open("a", 0, "plaintext", "x = 1").syntax(0) is None
         assert Snapshot.open("a", 0, "python", "x" * 20_001).syntax(0) is None

@@ -63,6 +63,14 @@ def test_a_head_without_a_body_is_damage(text: str, line: str, instead: str, mor
     assert damage(snapshot, region, changed) - damage(snapshot, region, region.text) == more
 
 
+def test_damage_within_a_long_class_is_that_of_the_whole_text() -> None:
+    text = "class A {\n" + "    void f() {\n        g(1);\n    }\n\n" * 2_000 + "}\n"
+    snapshot = Snapshot.open("file:///A.java", 1, "java", text)
+    calls = (at for at in range(1_000, len(text), 2_000) for at in [text.find("g(1)", at)] if at > 0)
+    for region in (Region.around(snapshot, at, at) for at in calls):
+        assert [damage(snapshot, region, one) for one in (region.text, "        g(2);", "        g(1;")] == [0, 0, 1]
+
+
 @pytest.mark.parametrize("lines", [1, MOST_LINES, MOST_LINES + 1, 3 * MOST_LINES])
 def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int) -> None:
     text = "one line\r\n" * lines
