@@ -21,6 +21,9 @@ from infill.syntax import WHOLE, Syntax
 
 MAX_PARSED = 4_000_000
 """Code points above which a text has no syntax tree."""
+MAX_JUDGED = 100_000
+"""Code points up to which the whole text says what is broken in it: some 20 ms for a new version. In longer ones it is
+the window around, which may begin or end within something."""
 
 MAX_LINE = 20_000
 """Code points above which a line means that the file was not written by hand."""
@@ -213,9 +216,14 @@ class Snapshot:
             self._derived[make] = make(self)
         return cast(T, self._derived[make])
 
+    def judged(self, offset: int) -> Syntax | None:
+        """The tree that says what is broken around an offset, None where `syntax` is."""
+        return self.whole if len(self.text) <= MAX_JUDGED else self.syntax(offset)
+
     def errors(self, start: int, end: int) -> int:
         """Number of syntax errors that touch [start, end]; 0 without a tree."""
-        return self.whole.errors(start, end) if self.whole else 0
+        judged = self.judged(start)
+        return judged.errors(start, end) if judged else 0
 
     def __repr__(self) -> str:
         return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"

@@ -164,8 +164,8 @@ def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) 
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     """Syntax errors around the region if it read `text`, and heads without a body; 0 for languages without a
     grammar."""
-    written, whole = text.replace("\n", snapshot.newline), snapshot.whole
-    changed = whole.edited(region.start, region.end, written) if whole else None
+    written, judged = text.replace("\n", snapshot.newline), snapshot.judged(region.start)
+    changed = judged.edited(region.start, region.end, written) if judged else None
     if changed is None:
         return 0
     changed, end = changed.reparsed(), region.start + len(written)
