@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
+_QUOTE = re.compile(f"[{QUOTES}]")
+_MARK = re.compile(rf"[{QUOTES}/()\[\]{{}}]")
+"""All that can open or close something."""
 _SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
 _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 """A regular expression that ends on its line."""
@@ -40,8 +43,8 @@ def balance(text: str, language: str = "") -> Balance:
     stack: list[tuple[int, str]] = []
     strays: list[int] = []
     at = 0
-    while at < len(text):
-        char = text[at]
+    while found := _MARK.search(text, at):
+        at, char = found.start(), found.group()
         if opens_quote(text, at, language):
             end = closing_quote(text, at)
             if end is None:
@@ -87,7 +90,8 @@ def closes_again(text: str, closer: str) -> int | None:
 def quoted(text: str, language: str = "") -> Iterator[str]:
     """What stands in quotes, to the end of the text where they are left open."""
     at = 0
-    while at < len(text):
+    while found := _QUOTE.search(text, at):
+        at = found.start()
         if opens_quote(text, at, language):
             end = closing_quote(text, at)
             yield text[at + 1 : end]

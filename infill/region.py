@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from infill import site
 from infill.brackets import QUOTES, balance, quoted
@@ -127,9 +129,11 @@ class Token:
 
 def doubt(region: Region, tokens: Sequence[Token], text: str) -> float:
     """What the tokens cost that `text` would change, in nats: the most that changing them can bring."""
-    changes = edits(region.text, text)
-    touched = (t for t in tokens if any(t.start <= e.end and e.start < t.end for e in changes))
-    return -sum(token.log_p for token in touched)
+    touched = set[int]()
+    for one in edits(region.text, text):
+        first = bisect_right(tokens, one.start, key=attrgetter("end"))
+        touched.update(range(first, bisect_right(tokens, one.end, key=attrgetter("start"))))
+    return -sum(tokens[at].log_p for at in touched)
 
 
 def placed(region: Region, pieces: Sequence[tuple[str, float]]) -> list[Token]:
