@@ -24,7 +24,7 @@ CHARS_PER_TOKEN = 3
 TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
-LOOKED_AT, CANDIDATES = 24, 6
+LOOKED_AT, CANDIDATES = 48, 6
 """Texts whose syntax a repair looks at, and those that it scores."""
 LONGEST_REGION = 1_500
 """Characters that a repair looks at at once: a dozen full lines. What is longer is data."""
@@ -312,8 +312,10 @@ class Completer:
         (standing,) = await self._filler.score(whole, [region.text])
         now = time.monotonic()
         drafts, report = await self._drafts(region, standing, whole, now + DRAFTING * (end - now))
-        near = [*drafts, *chain(*(singly(region.text, draft) for draft in drafts)), *slips.near(snapshot, region)]
-        likely = _likeliest(snapshot, region, standing, near, preferences.max_distance)
+        alone = chain.from_iterable(singly(region.text, draft) for draft in drafts)
+        near = chain(drafts, alone, slips.near(snapshot, region))
+        # Hundreds of texts and dozens of trees: whoever types meanwhile must not wait for them.
+        likely = await asyncio.to_thread(_likeliest, snapshot, region, standing, near, preferences.max_distance)
         fit = (end - time.monotonic()) / max(now - began, 0.001)
         likely = likely[: int(max(1, min(fit, CANDIDATES)))]
         if not likely:

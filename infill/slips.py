@@ -72,8 +72,9 @@ def _marked(region: Region) -> Iterator[str]:
     lines = region.text.split("\n")
     for i in _written(region, lines):
         line, end = lines[i], len(lines[i].rstrip())
-        places = [(end, mark) for mark in MARKS]
-        if last := _LAST.search(line):
+        last = _LAST.search(line)
+        places = [(end, mark) for mark in (CLOSERS.values() if last else MARKS)]
+        if last:
             places += [(last.start(), mark) for mark in CLOSERS.values()]
         for at, mark in places:
             yield "\n".join([*lines[:i], line[:at] + mark + line[at:], *lines[i + 1 :]])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
+from infill import slips
 from infill.complete import DEFAULTS, LONGEST_REGION, NO_BETTER, TOO_LONG, Completer, Repair
 from infill.document import Snapshot
 from infill.edits import apply
+from infill.region import Region
 
 pytestmark = pytest.mark.slow
 PREFERENCES = replace(DEFAULTS, mode="quality", deadline=None)
@@ -61,6 +65,41 @@ async def test_a_slip_is_put_right(completer: Completer, right: str, wrong: str,
     code, line = CODE.replace(right, wrong), wrong.strip("\n")
     text, _ = await repaired(completer, code.replace("\n", newline), line)
     assert text == CODE.replace("\n", newline)
+
+
+async def test_a_bracket_missing_in_one_of_a_dozen_lines(completer: Completer) -> None:
+    """Among the slips of all lines, most of which mend nothing."""
+    code = """\
+import json
+from pathlib import Path
+
+
+class Store:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.items = {}
+
+    async def load(self) -> dict:
+        text = await self.read(self.path)
+        self.items = json.loads(text)
+        return self.items
+"""
+    wrong = code.replace("json.loads(text)", "json.loads(text")
+    snapshot = Snapshot.open("file:///w/store.py", 1, "python", wrong)
+    found = await completer.repair(snapshot, 0, wrong.index("        return"), preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == code
+
+
+async def test_slips_are_looked_for_beside_the_loop(completer: Completer, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
+        threads.append(threading.current_thread())
+        yield from ()
+
+    monkeypatch.setattr(slips, "near", near)
+    await repaired(completer, CODE, "        return total\n")
+    assert len(threads) == 1 and threading.current_thread() not in threads
 
 
 async def test_several_pieces_are_one_repair(completer: Completer) -> None:
