@@ -199,7 +199,15 @@ export class Server implements vscode.Disposable {
     this.say(STARTING);
     const pause = FIRST_PAUSE * 2 ** (this.crashes - 1);
     this.output.warn(`the server stopped; starting it again in ${pause} ms`);
-    this.pause = setTimeout(() => void this.next(async () => this.start(await this.search())), pause);
+    this.pause = setTimeout(() => void this.next(() => this.startAgain()), pause);
+  }
+
+  /** After a crash, unless a step that stood in line meanwhile has started one. */
+  private async startAgain(): Promise<void> {
+    const found = await this.search();
+    if (!this.client) {
+      await this.start(found);
+    }
   }
 
   private async end(): Promise<void> {
