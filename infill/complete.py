@@ -17,7 +17,7 @@ from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillError, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.lines import lf
 from infill.memo import Memo
-from infill.region import Region, damage, doubt, loses, parts, placed, reworded, unpaired, windows
+from infill.region import LONGEST_REGION, Region, damage, doubt, loses, parts, placed, reworded, unpaired, windows
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -26,8 +26,6 @@ ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
 LOOKED_AT, CANDIDATES = 48, 6
 """Texts whose syntax a repair looks at, and those that it scores."""
-LONGEST_REGION = 1_500
-"""Characters that a repair looks at at once: a dozen full lines. What is longer is data."""
 DRAFTING = 0.6
 """Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 

@@ -19,6 +19,8 @@ WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by."""
 MOST_LINES = 12
 """Lines that one repair looks at."""
+LONGEST_REGION = 1_500
+"""Characters of them: a dozen full lines. A line that is longer is data."""
 SUSPECTS = 3
 DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
@@ -90,8 +92,15 @@ def apart(snapshot: Snapshot, ranges: Iterable[tuple[int, int]]) -> list[tuple[i
 def parts(snapshot: Snapshot, start: int, end: int) -> list[tuple[int, int]]:
     """[start, end) in pieces that a repair looks at as a whole, at line borders."""
     first, last = snapshot.line_of(start), snapshot.line_of(max(start, end - 1))
-    runs = ((line, min(line + MOST_LINES - 1, last)) for line in range(first, last + 1, MOST_LINES))
-    return [(max(start, snapshot.line_range(a)[0]), min(end, snapshot.line_range(b)[1])) for a, b in runs]
+    found: list[tuple[int, int]] = []
+    while first <= last:
+        begin, stop = snapshot.line_range(first)
+        most = min(first + MOST_LINES - 1, last)
+        while first < most and (further := snapshot.line_range(first + 1)[1]) - begin <= LONGEST_REGION:
+            first, stop = first + 1, further
+        found.append((max(start, begin), min(end, stop)))
+        first += 1
+    return found
 
 
 @dataclass(frozen=True, slots=True)

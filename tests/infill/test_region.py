@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from infill.document import Snapshot
-from infill.region import MOST_LINES, Region, apart, damage, loses, parts, reported, reworded, unpaired
+from infill.region import LONGEST_REGION, MOST_LINES, Region, apart, damage, loses, parts, reported, reworded, unpaired
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -72,13 +72,16 @@ def test_damage_within_a_long_class_is_that_of_the_whole_text() -> None:
 
 
 @pytest.mark.parametrize("lines", [1, MOST_LINES, MOST_LINES + 1, 3 * MOST_LINES])
-def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int) -> None:
-    text = "one line\r\n" * lines
+@pytest.mark.parametrize("letters", [8, 130, 2 * LONGEST_REGION])
+def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int, letters: int) -> None:
+    text = f"{'letters'.ljust(letters, '.')}\r\n" * lines
     snapshot = Snapshot.open("file:///a.py", 1, "python", text)
     found = parts(snapshot, 4, len(text) - 4)
     assert (found[0][0], found[-1][1]) == (4, len(text) - 4)
     for start, end in found:
-        assert (Region.around(snapshot, start, end).end >= end) and start <= end
+        region = Region.around(snapshot, start, end)
+        assert region.end >= end >= start
+        assert len(region.text) <= max(LONGEST_REGION, letters)
     assert {text[one[1] : other[0]] for one, other in pairwise(found)} <= {"\r\n"}
     assert parts(snapshot, 3, 3) == [(3, 3)]
 
