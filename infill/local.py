@@ -312,8 +312,8 @@ class LocalFiller:
             return None
 
         def meets(ids: tuple[int, ...]) -> bool:
-            text, before = self._tokens.decode(ids), self._tokens.decode(ids[:-1])
-            return meeting(text, request.suffix, max(len(healed), len(before))) < len(text)
+            text, before = (self._tokens.decode(some)[len(healed) :] for some in (ids, ids[:-1]))
+            return meeting(text, request.suffix, len(before)) < len(text)
 
         return meets
 
@@ -452,9 +452,9 @@ def _following(suffix: str) -> str:
 
 
 def meeting(text: str, suffix: str, start: int) -> int:
-    """Where in a text, from `start` on, what comes after it begins; its length where that does not. The last blank
-    before a word is of the word's token, so a text that ends before it has not met the word yet; and a bracket that
-    closes one of the text's own is not the one that follows."""
+    """Where in the text of a hole, from `start` on, what comes after it begins; its length where that does not. The last
+    blank before a word is of the word's token, so a text that ends before it has not met the word yet; and a bracket
+    that closes one of the text's own is not the one that follows."""
     for at in range(start, len(text)):
         again = text[at:]
         begins_word = again.isspace() and suffix[len(again) :][:1].strip()

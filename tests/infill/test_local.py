@@ -670,6 +670,12 @@ class TestTheRestOfTheLine:
         assert texts(await made.fill(request))[0] == "a"
         assert (await self.confidence(filler, mode=mode, limits=Limits(lines=lines)) or 0) > 0.8
 
+    async def test_closes_what_the_prefix_opened(self, filler: Make) -> None:
+        made = filler(saying("(a)\nx"), LEFT_TO_RIGHT, heals=True)
+        found = texts(await made.fill(replace(self.request, suffix=")\nx\n", mode="speedy")))
+        assert found[0] == "a"
+        assert "a)" not in found
+
     @pytest.mark.parametrize("suffix", [" + start)\n", "\n, start)\n"])
     async def test_is_none_for_what_does_not_meet_it(self, filler: Make, suffix: str) -> None:
         assert (await self.confidence(filler, suffix=suffix) or 0) < 0.1
