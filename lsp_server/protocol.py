@@ -6,6 +6,7 @@ or done after `shutdown`; pygls keeps no copy of any document (`documents.py` do
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -55,6 +56,19 @@ class Protocol(LanguageServerProtocol):
     def lsp_exit(self, *args: Any) -> None:  # type: ignore[override]
         """Ends the connection; the transport closes it."""
         self.exit_code = 0 if self._shutdown else 1
+
+    @lsp_method(types.SHUTDOWN)
+    async def lsp_shutdown(self, *args: Any) -> None:  # type: ignore[override]
+        """Cancels what runs; who asked for it is told before this is answered, because `exit` may follow at once."""
+        self._shutdown = True
+        if (close := self.fm.features.get(types.SHUTDOWN)) is not None:
+            close(*args)
+        futures: list[Any] = list(self._request_futures.values())  # pygls calls tasks Futures, too
+        pending = [one for one in futures if one is not asyncio.current_task()]
+        for one in pending:
+            one.cancel()
+        if running := [one for one in pending if isinstance(one, asyncio.Task)]:
+            await asyncio.wait(running)
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
     async def lsp_workspace__execute_command(self, params: types.ExecuteCommandParams) -> Any:  # type: ignore[override]
