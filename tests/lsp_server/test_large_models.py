@@ -105,7 +105,8 @@ def test_complete_with_a_released_folder(
     assert ran.stderr == ""
     answer = json.loads(ran.stdout)
     assert [one["text"] for one in answer["suggestions"]] == [WRITES]
-    assert answer["mode"] == "speedy" and answer["forwards"] <= 3  # drafted at once, not left to right
+    # Drafted at once, not left to right; what is filled in place is looked at in eight lengths first.
+    assert answer["mode"] == "speedy" and answer["forwards"] <= (3 if family.startswith("llada2") or ours else 10)
     assert answer["tokens"] >= len(WRITES)
 
 
