@@ -95,7 +95,7 @@ def _in_place(snapshot: Snapshot, cursor: int, completion: Completion, paint: Pa
 def _summary(completion: Completion) -> str:
     report = completion.report
     summed = (
-        f"{report.mode}: {report.tokens} tokens in {report.forwards} forwards, {report.ms:.0f} ms",
+        f"{report.mode}: {report.forwards} forwards, {report.ms:.0f} ms",
         f"{report.context_tokens} context tokens encoded",
         report.note,
         report.by and f"answered by {report.by}",

@@ -35,7 +35,7 @@ def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
     report = completion.report
     figures = {
         "mode": report.mode,
-        "tokens": report.tokens,
+        "tokens of all texts": report.tokens,
         "forwards": report.forwards,
         "context tokens encoded": report.context_tokens,
         "time": f"{report.ms:.0f} ms",
