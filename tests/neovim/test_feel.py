@@ -52,7 +52,8 @@ def test_a_tab_of_somebody_else_keeps_working(
 
 def test_a_tab_of_one_buffer_stays_there(editor: Editor) -> None:
     editor.open([""])
-    editor.vim.command(f"inoremap <buffer> <Tab> ! | luafile {INIT}")
+    editor.vim.command("inoremap <buffer> <Tab> !")
+    editor.vim.command(f"luafile {INIT}")
     editor.type("i<Tab>")
     assert editor.lines == ["!"]
     editor.open([""])
