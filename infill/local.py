@@ -452,9 +452,9 @@ def _following(suffix: str) -> str:
 
 
 def meeting(text: str, suffix: str, start: int) -> int:
-    """Where in the text of a hole, from `start` on, what comes after it begins; its length where that does not. The last
-    blank before a word is of the word's token, so a text that ends before it has not met the word yet; and a bracket
-    that closes one of the text's own is not the one that follows."""
+    """Where in the text of a hole, from `start` on, what comes after it begins; its length where that does not. The
+    last blank before a word is of the word's token, so a text that ends before it has not met the word yet; and a
+    bracket that closes one of the text's own is not the one that follows."""
     for at in range(start, len(text)):
         again = text[at:]
         begins_word = again.isspace() and suffix[len(again) :][:1].strip()
