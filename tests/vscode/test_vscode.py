@@ -14,7 +14,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from tests.conftest import REDRAFT, ROOT
@@ -335,27 +334,6 @@ class TestServer:
         finally:
             code_server.set()
         window.until_ready()
-
-    def test_one_that_never_answers_gives_way_to_another(
-        self, window: Window, code_server: CodeServer, tmp_path: Path
-    ) -> None:
-        program, started = tmp_path / "redraft", tmp_path / "started"
-        program.write_text(f"#!/bin/sh\necho $$ >> {started}\nexec sleep 1000\n")
-        program.chmod(0o755)
-
-        def starts() -> list[int]:
-            return [int(pid) for pid in started.read_text().split()] if started.exists() else []
-
-        code_server.set(redraft__path=str(program))
-        try:
-            eventually(starts)
-            window.command("redraft: Restart Server")
-            eventually(lambda: len(starts()) == 2)
-        finally:
-            code_server.set()
-        window.until_ready()
-        eventually(lambda: not any(map(psutil.pid_exists, starts())))
-        assert window.messages() == []
 
     def test_the_embedded_model_completes(self, window: Window, code_server: CodeServer) -> None:
         window.open("embedded.py", "def mean(values):\n    total = 0\n    for value in values:\n        total +=")

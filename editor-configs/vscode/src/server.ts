@@ -1,7 +1,5 @@
 /** The server's life: found, started, started again after a crash, stopped. */
 
-import { ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import * as os from 'node:os';
 import * as vscode from 'vscode';
 import { CloseAction, ErrorAction, LanguageClient, Middleware, State } from 'vscode-languageclient/node';
@@ -38,7 +36,6 @@ export class Server implements vscode.Disposable {
   status: Status = STARTING;
 
   private client: LanguageClient | undefined;
-  private process: ChildProcess | undefined;
   private running: Found | undefined;
   private turn: Promise<void> = Promise.resolve();
   private crashes = 0;
@@ -73,9 +70,8 @@ export class Server implements vscode.Disposable {
       if (JSON.stringify(found) !== JSON.stringify(this.running)) {
         this.crashes = 0;
         await this.start(found);
-      } else if (this.client) {
-        const { client } = this;
-        void client.start().then(() => this.configure(client), () => undefined); // it may be starting still
+      } else if (this.connection) {
+        await this.configure(this.connection);
       }
     });
   }
@@ -127,15 +123,19 @@ export class Server implements vscode.Disposable {
         this.say(status);
       }
     });
-    // Not waited for: one that never answers must not keep the next one from its turn.
-    client.start().catch(() => this.crashed(client));
+    try {
+      await client.start();
+    } catch {
+      this.crashed(client);
+    }
   }
 
   private create(command: string, args: string[]): LanguageClient {
     const client: LanguageClient = new QuietClient(
       settings.SECTION,
       'redraft',
-      () => this.run(client, command, args),
+      // Not the opened folder, which is what it would be by itself.
+      { command, args, options: { cwd: os.homedir() } },
       {
         documentSelector: this.languages.flatMap(language =>
           ['file', 'untitled', 'vscode-notebook-cell'].map(scheme => ({ scheme, language })),
@@ -163,17 +163,6 @@ export class Server implements vscode.Disposable {
     return client;
   }
 
-  /** Start the program. It is ours to end: one that has not answered `initialize` cannot be asked to. */
-  private async run(client: LanguageClient, command: string, args: string[]): Promise<ChildProcess> {
-    if (client !== this.client) {
-      throw new Error('another one took its place');
-    }
-    // Not in the opened folder, which is where it would be by itself.
-    const process = (this.process = spawn(command, args, { cwd: os.homedir() }));
-    await once(process, 'spawn');
-    return process;
-  }
-
   private configure(client: LanguageClient): Promise<void> {
     return client.sendNotification('workspace/didChangeConfiguration', { settings: { redraft: this.settingsOf('window') } });
   }
@@ -199,22 +188,14 @@ export class Server implements vscode.Disposable {
     this.say(STARTING);
     const pause = FIRST_PAUSE * 2 ** (this.crashes - 1);
     this.output.warn(`the server stopped; starting it again in ${pause} ms`);
-    this.pause = setTimeout(() => void this.next(() => this.startAgain()), pause);
-  }
-
-  /** After a crash, unless a step that stood in line meanwhile has started one. */
-  private async startAgain(): Promise<void> {
-    const found = await this.search();
-    if (!this.client) {
-      await this.start(found);
-    }
+    this.pause = setTimeout(() => void this.next(async () => this.start(await this.search())), pause);
   }
 
   private async end(): Promise<void> {
-    const { client, process } = this;
-    this.client = this.process = this.running = undefined;
+    const client = this.client;
+    this.client = undefined;
+    this.running = undefined;
     await client?.dispose().catch((error: unknown) => this.output.warn(String(error)));
-    process?.kill();
   }
 
   private say(status: Status): void {
