@@ -71,8 +71,7 @@ def singly(old: str, new: str) -> Iterator[str]:
 def _unlike(old: str, new: str) -> tuple[str, str]:
     """Both without the lines that they begin and end with alike: of hundreds of texts nearly all are."""
     before, after = _LINES.findall(old), _LINES.findall(new)
-    top = common(before, after)
-    bottom = common(before[top:][::-1], after[top:][::-1])
+    top, bottom = _alike(before, after)
     return "".join(before[top : len(before) - bottom]), "".join(after[top : len(after) - bottom])
 
 
@@ -90,8 +89,7 @@ def _changed_lines(before: list[str], after: list[str]) -> Iterator[tuple[int, i
 def _different(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
     """Runs of unequal items (a, b, c, d): old[a:b] became new[c:d]. What both begin and end with costs next to nothing:
     a repair compares hundreds of texts that are nearly equal."""
-    top = common(old, new)
-    bottom = common(old[top:][::-1], new[top:][::-1])
+    top, bottom = _alike(old, new)
     middles = old[top : len(old) - bottom], new[top : len(new) - bottom]
     for tag, a, b, c, d in difflib.SequenceMatcher(None, *middles, autojunk=False).get_opcodes():
         if tag != "equal":
@@ -104,11 +102,16 @@ def _joined(before: list[str], after: list[str], a: int, b: int, c: int, d: int)
 
 def _narrowed(at: int, old: str, new: str) -> Edit:
     was, becomes = _WORDS.findall(old), _WORDS.findall(new)
-    head = common(was, becomes)
-    tail = common(was[head:][::-1], becomes[head:][::-1])
+    head, tail = _alike(was, becomes)
     start = at + sum(map(len, was[:head]))
     end = at + len(old) - sum(map(len, was[len(was) - tail :]))
     return Edit(start, end, "".join(becomes[head : len(becomes) - tail]))
+
+
+def _alike(a: Sequence[object], b: Sequence[object]) -> tuple[int, int]:
+    """How many first items are equal, and how many last ones of the others."""
+    first = common(a, b)
+    return first, common(a[first:][::-1], b[first:][::-1])
 
 
 def common(a: Sequence[object], b: Sequence[object]) -> int:
