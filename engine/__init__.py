@@ -7,7 +7,7 @@ from engine.mode import CAUSAL, QUALITY, SPEEDY, Mode, Modes
 from engine.refine import Change
 from engine.scheduler import Priority
 from engine.scripted import ScriptedDenoiser
-from engine.task import Candidate, Cost, Generation, Step, Task, Vocabulary
+from engine.task import Candidate, Cost, Generation, Steering, Step, Task, Vocabulary
 
 __all__ = [
     "CAUSAL",
@@ -28,6 +28,7 @@ __all__ = [
     "Prediction",
     "Priority",
     "ScriptedDenoiser",
+    "Steering",
     "Step",
     "Stream",
     "Task",

@@ -22,7 +22,7 @@ HEALED, MOST_HEALING = 0.02, 8
 """Share of the ways to write the end of the prefix again that may stay unknown, and forwards after which it may be
 more: then the first way that comes to an end is enough."""
 FAVOURED = 4
-"""Beams that a task's favour may keep beside the most probable ones."""
+"""Beams that the steering's favour may keep beside the most probable ones."""
 NOTHING = Candidate((), (), False)
 
 
@@ -31,7 +31,8 @@ class LeftToRight:
 
     def __init__(self, run: Run, lease: Lease) -> None:
         self.run, self.lease = run, lease
-        self.task, self.rules, self.vocabulary = run.task, run.rules, run.vocabulary
+        self.task, self.steering = run.task, run.task.steering
+        self.rules, self.vocabulary = run.rules, run.vocabulary
 
     def steps(self) -> Generator[Step, None, list[Candidate]]:
         """The most probable middle, or as many as are wanted."""
@@ -43,7 +44,7 @@ class LeftToRight:
         (beam, *_) = (yield from self._healed()) or [Beam()]
         opening = () if self.run.context.opening is None else (self.run.context.opening,)
         text = (*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening)
-        while not self._over(beam) and not self.run.late():
+        while self._useful(beam) and not self._over(beam) and not self.run.late():
             written = self.task.committed + beam.candidate.ids
             guess = self._guess(np.array([*text, *written], np.int64), len(beam.candidate.ids))
             said = self._next([written + guess[:n] for n in range(len(guess) + 1)])
@@ -51,11 +52,9 @@ class LeftToRight:
                 answers = ranked(answer, 0, self.rules)
                 token, p = next((one for one in answers if self._says(self._grown(beam, *one))), answers[0])
                 beam = self._grown(beam, token, p)
-                if token != guessed or self._over(beam):
+                if token != guessed or self._over(beam) or not self._useful(beam):
                     break
             yield self._step(beam)
-            if not self._useful(beam):
-                return []
         return [self.run.bounded(beam.candidate)]
 
     def _guess(self, text: NDArray[np.int64], written: int) -> tuple[int, ...]:
@@ -74,8 +73,8 @@ class LeftToRight:
     def _healed(self) -> Generator[Step, None, list[Beam]]:
         """What to start with: nothing, or the ways to write the end of the prefix again, most of them with more. Theirs
         are the probabilities given that it is written: what was typed is certain."""
-        heal = self.task.heal
-        if heal is None:
+        heal = self.steering.heal
+        if heal(()) is None:
             return [Beam()]
         begun, written, total = [Beam()], list[Beam](), 0.0
         while begun and math.exp(begun[0].score) > HEALED * total and not self.run.late():
@@ -96,14 +95,17 @@ class LeftToRight:
         not far behind them once what is in their favour counts."""
         grown, done = (yield from self._healed()), list[Beam]()
         while True:
-            useful = [beam for beam in grown if self._useful(beam) and self._says(beam)]
+            saying = [beam for beam in grown if self._says(beam)]
+            useful = [beam for beam in saying if self._useful(beam)]
             done = self._kept([*done, *(beam for beam in useful if self._over(beam))])
             if any(self._enough(beam) for beam in done):
                 return [self.run.bounded(beam.candidate) for beam in done]
             live = self._kept([beam for beam in useful if not self._over(beam)])
             # A middle only gets less probable as it grows.
             if self.run.late() or self._kept([*done, *live]) == done:
-                return [self.run.bounded(beam.candidate) for beam in _best(self._kept([*done, *live]))]
+                # Of what is not useful, the likeliest may begin right.
+                found = self._kept([*done, *live]) or _best(saying)[:1]
+                return [self.run.bounded(beam.candidate) for beam in _best(found)]
             said = self._next([self.task.committed + beam.candidate.ids for beam in live])
             answers = (ranked(answer, 0, self.rules) for answer in said)
             grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
@@ -114,21 +116,21 @@ class LeftToRight:
         """The beams that stay, the most probable first, the favoured ones last."""
         width = self.task.alternatives
         ordered = _best(beams)
-        others = sorted((beam for beam in ordered[width:] if beam.favour), key=lambda beam: -beam.score - beam.favour)
-        return ordered[:width] + others[:FAVOURED]
+        others = ((beam, self.steering.favour(beam.candidate.ids)) for beam in ordered[width:])
+        favoured = sorted((one for one in others if one[1]), key=lambda one: -one[0].score - one[1])
+        return ordered[:width] + [beam for beam, _ in favoured[:FAVOURED]]
 
     def _useful(self, beam: Beam) -> bool:
-        return self.task.useful is None or self.task.useful(math.exp(beam.score))
+        return self.steering.useful(math.exp(beam.score))
 
     def _enough(self, beam: Beam) -> bool:
-        enough, candidate = self.task.enough, beam.candidate
-        return enough is not None and candidate.ended and enough(candidate.ids, math.exp(beam.score))
+        return beam.candidate.ended and self.steering.enough(beam.candidate.ids, math.exp(beam.score))
 
     def _says(self, beam: Beam) -> bool:
-        return self.task.says is None or not beam.candidate.ended or self.task.says(beam.candidate.ids)
+        return not beam.candidate.ended or self.steering.says(beam.candidate.ids)
 
     def _meets(self, beam: Beam) -> bool:
-        return self.task.meets is not None and not beam.candidate.ended and self.task.meets(beam.candidate.ids)
+        return not beam.candidate.ended and self.steering.meets(beam.candidate.ids)
 
     def _over(self, beam: Beam) -> bool:
         return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
@@ -139,16 +141,14 @@ class LeftToRight:
             return replace(beam, score=score, candidate=replace(old, ended=True, end=p))
         ids = (*old.ids, token)
         lines = int(self.vocabulary.line_breaks[list(ids)].sum())
-        favour = self.task.favour(ids) if self.task.favour is not None else 0.0
-        return Beam(score, favour, Candidate(ids, (*old.probs, p), 0 < self.task.max_lines <= lines))
+        return Beam(score, Candidate(ids, (*old.probs, p), 0 < self.task.max_lines <= lines))
 
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """A middle being written left to right. score: its log-probability, its end's included. favour: as of the task."""
+    """A middle being written left to right. score: its log-probability, its end's included."""
 
     score: float = 0.0
-    favour: float = 0.0
     candidate: Candidate = NOTHING
 
     def given(self, probability: float) -> Beam:

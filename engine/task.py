@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +23,45 @@ class Vocabulary:
     reserved: frozenset[int]
 
 
+class Steering:
+    """What the caller knows of a middle that is written left to right, and probabilities do not say. This one knows
+    nothing: every middle may begin, go on and end as the model likes. ids: the middle so far."""
+
+    def heal(self, ids: tuple[int, ...]) -> NDArray[np.int64] | None:
+        """The ids that may follow while the end of the prefix is written again (token healing); None once it is."""
+        return None
+
+    def favour(self, ids: tuple[int, ...]) -> float:
+        """Nats, 0 or more, by which it deserves to be looked at beside the most probable ones (shallow fusion)."""
+        return 0.0
+
+    def useful(self, joint: float) -> bool:
+        """Whether one of this joint probability is worth going on with: it only gets less probable as it grows."""
+        return True
+
+    def meets(self, ids: tuple[int, ...]) -> bool:
+        """Whether what follows the middle begins within its last token: it may end there as well as go on."""
+        return False
+
+    def says(self, ids: tuple[int, ...]) -> bool:
+        """Whether it may end as what it is."""
+        return True
+
+    def enough(self, ids: tuple[int, ...], joint: float) -> bool:
+        """Whether one that has ended is likely enough to end the search."""
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """One request. canvases: what to start with, all decoded in the same forwards; committed: middle tokens left of
     them.
 
     mode: a mode's name or `auto`. alternatives: candidates wanted. max_tokens counts the middle's tokens right of
-    `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. heal: where a causal answer
-    has to write the end of the prefix again (token healing), the ids that may follow those it has begun with, None once
-    it is written. nearby: a small context to answer from when more than COLD tokens of `context` would have to be
-    encoded first, or None. exact: the middle has `max_tokens` tokens, and no end is an answer: the oracle length of
-    infilling benchmarks. favour: nats, 0 or more, by which a middle so far deserves to be looked at beside the most
-    probable ones (shallow fusion), where several are written left to right. useful: whether a middle of this joint
-    probability may be of use, or None for all: one left to right that is not is given up, because it only gets less
-    probable as it grows. meets: whether what follows the middle begins within its last token, or None: where several
-    are written left to right, one may end there as well as go on. enough: whether a middle that has ended is
-    likely enough, by this joint probability, to end the search where several are written left to right, or None. says:
-    whether a middle left to right may end as what it is, or None where any may.
+    `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. nearby: a small context to
+    answer from when more than COLD tokens of `context` would have to be encoded first, or None. exact: the middle has
+    `max_tokens` tokens, and no end is an answer: the oracle length of infilling benchmarks. steering: what else is
+    known of a middle left to right.
     """
 
     context: Context
@@ -51,14 +72,9 @@ class Task:
     max_tokens: int = 64
     max_lines: int = 0
     deadline: float | None = None
-    heal: Callable[[tuple[int, ...]], NDArray[np.int64] | None] | None = None
     nearby: Context | None = None
     exact: bool = False
-    favour: Callable[[tuple[int, ...]], float] | None = None
-    useful: Callable[[float], bool] | None = None
-    meets: Callable[[tuple[int, ...]], bool] | None = None
-    enough: Callable[[tuple[int, ...], float], bool] | None = None
-    says: Callable[[tuple[int, ...]], bool] | None = None
+    steering: Steering = field(default_factory=Steering)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from operator import itemgetter
 
-from infill import context, manners, rank, site, slips, trim
+from infill import beginning, context, manners, rank, site, slips, trim
 from infill.document import Snapshot, line_ending
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillError, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
@@ -38,7 +38,7 @@ class Preferences:
     """
 
     mode: str = "speedy"
-    eagerness: float = 0.5
+    eagerness: float = 0.4
     max_lines: int = 8
     deadline: float | None = 2.0
     disabled_in: frozenset[str] = frozenset({"comment"})
@@ -52,8 +52,8 @@ class Preferences:
 
     @property
     def least(self) -> float:
-        """The confidence that a suggestion must reach while somebody types."""
-        return (1 - self.eagerness) / 2
+        """The probability that a suggestion must have while somebody types."""
+        return 1 - self.eagerness
 
 
 DEFAULTS = Preferences()
@@ -68,6 +68,7 @@ class Suggestion:
     """Replace [start, end) of the snapshot (code points, one line) by `text`.
 
     The end is the cursor, or stands behind the closing brackets right of it, which `text` has then, too.
+    confidence: how probable it is that what is missing begins so, or None when nobody knows.
     """
 
     start: int
@@ -150,11 +151,8 @@ class Completer:
         )
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
-        kept = [
-            (shown, one.score)
-            for one in result.texts
-            if (one.confidence is None or one.confidence >= request.least) and (shown := _shown(one, around, closed))
-        ]
+        probable = (beginning.probable(one, request.least, around.prefix_line, around.language) for one in result.texts)
+        kept = [(shown, one.score) for one in probable if one and (shown := _shown(one, around, closed))]
         by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))

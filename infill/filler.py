@@ -46,8 +46,8 @@ class FillRequest:
 
     draft: text that stands in the hole now (repair), or None (complete). suspects: ranges of the draft (code points)
     that are thought wrong.
-    alternatives: how many distinct texts are wanted at most. least: confidence that a text must reach to be of use; a
-    filler may give up the others early. urgent: typing overtakes everything else.
+    alternatives: how many distinct texts are wanted at most. least: probability that a text, or its beginning, must
+    have to be of use; a filler need not write on what has less. urgent: typing overtakes everything else.
     """
 
     prefix: str
@@ -63,6 +63,22 @@ class FillRequest:
     least: float = 0.0
     urgent: bool = True
     on_step: Callable[[Step], None] | None = None
+
+    @property
+    def begun(self) -> str:
+        """What stands left of the hole on its line."""
+        return self.prefix.rpartition("\n")[2]
+
+    @property
+    def rest(self) -> str:
+        """What stands right of the hole on its line, without white space around it."""
+        return self.suffix.partition("\n")[0].strip()
+
+    @property
+    def hurried(self) -> bool:
+        """Whether a sure text needs no comparison: for somebody who types, but not before the rest of a line, where it
+        may be a bracket too long or too short."""
+        return self.alternatives == 1 and self.mode in ("speedy", "auto") and not self.rest
 
 
 def within(request: FillRequest, began: float, share: float = 1.0) -> FillRequest:
@@ -105,6 +121,8 @@ class Filled:
     finished: False when the deadline or a limit cut it short.
     follows: the part of the score that is of the lines after the hole, or None when they were not looked at.
     goes_on: it ends because no more lines were wanted: after it the model began another.
+    beginnings: (code points, probability that what is missing begins with so many of the text's), ascending, the whole
+    text's last; none where the text was not written left to right.
     """
 
     text: str
@@ -113,6 +131,7 @@ class Filled:
     finished: bool
     follows: float | None = None
     goes_on: bool = False
+    beginnings: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ texts, whatever their length, that one wins behind which the lines after the hol
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from infill.filler import Filled, FillRequest, FillResult, Slot, Step, distinct, within
@@ -55,7 +55,7 @@ def _room(request: FillRequest, text: Filled, count: Callable[[str], int]) -> in
 
 
 def _behind(text: Filled, request: FillRequest, began: float) -> FillRequest:
-    """The same hole with a text in it and a line end. What follows need only be as sure as makes both sure enough."""
+    """The same hole with a text in it and a line end. What follows need only be as probable as makes both so."""
     passed, tell = 1000 * (time.monotonic() - began), request.on_step
     written = Slot(f"{text.text}\n", "frozen", 1.0)
 
@@ -66,7 +66,7 @@ def _behind(text: Filled, request: FillRequest, began: float) -> FillRequest:
     return replace(
         within(request, began),
         prefix=f"{request.prefix}{text.text}\n",
-        least=min(1.0, request.least / text.confidence) if text.confidence else request.least,
+        least=min(1.0, request.least / max(_probability(text), 1e-9)),
         on_step=told if tell is not None else None,
     )
 
@@ -80,4 +80,16 @@ def _joined(text: Filled, line: Filled) -> Filled:
         line.finished,
         line.follows,
         line.goes_on,
+        (*text.beginnings, *_behind_all(text, line)),
     )
+
+
+def _behind_all(text: Filled, line: Filled) -> Iterator[tuple[int, float]]:
+    """The beginnings of a line as those of a text that it ends."""
+    for at, p in line.beginnings:
+        yield len(text.text) + 1 + at, _probability(text) * p
+
+
+def _probability(text: Filled) -> float:
+    """That what is missing begins with all of a text; with one that says nothing it always does."""
+    return text.beginnings[-1][1] if text.beginnings else 1.0

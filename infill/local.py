@@ -4,33 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import math
+import operator
 import re
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import pairwise, takewhile
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from itertools import accumulate, pairwise, takewhile
+from typing import TYPE_CHECKING, Any
 
 from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
 from infill import prompt
-from infill.brackets import balance
 from infill.confidence import Beta
 from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
 from infill.filler import Step as TextStep
-from infill.free_names import free_names, named
 from infill.line_by_line import line_by_line
-from infill.lines import begins_block, next_depth, says, width
+from infill.lines import says, width
+from infill.steering import SURE, Guided, Healing, meeting
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
     from engine.tokenizer import Tokenizer
 
 Calibration = Callable[[float], float]
-"""Joint probability of what is shown, its end included -> probability that it is right, fitted on held-out code."""
+"""Joint probability of a whole text, its end included -> probability that it is right, fitted on held-out code."""
 
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
@@ -42,33 +39,10 @@ FOLLOWING = 3
 SCORED_MOST = 1536
 """Tokens of a text and of what follows it that are scored: with the longest prompt of any form before them they still
 have positions in models of 4,096."""
-SURE = math.log(0.5)
-"""Log-probability of a text left to right from which on `speedy` looks for no better one."""
-FREE_NAME = 6.0
-"""Nats in favour of a middle for each name that it brings and that the code below misses: about what that code loses in
-probability without it. Untrained weights make too little of the suffix to know."""
-HEAD = 6.0
-"""Nats in favour of a line that begins like the head of a block where the line below is deeper than it."""
-STEP = 4
-"""Columns that a block is deeper than its head, at most."""
 SEEN = 0.5
 """How much of what a text's own probability counts is with the suffix seen."""
 OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
-
-
-class TextTokens(prompt.Tokens, Protocol):
-    """What is needed besides: each token by itself, readable; how many lines each one ends.
-
-    joins_line_ends: whether a line end and the punctuation before it can be one token.
-    """
-
-    joins_line_ends: bool
-
-    @property
-    def newlines(self) -> NDArray[np.int64]: ...
-
-    def pieces(self, ids: Sequence[int]) -> list[str]: ...
 
 
 class LocalFiller:
@@ -82,7 +56,7 @@ class LocalFiller:
     def __init__(
         self,
         engine: Engine,
-        tokens: TextTokens,
+        tokens: prompt.TextTokens,
         *,
         calibration: Calibration | None = None,
         heals: bool = False,
@@ -143,14 +117,14 @@ class LocalFiller:
         began = time.monotonic()
         found, cold = await self._generated(request)
         found = replace(found, texts=distinct(found.texts))
-        settled = request.draft is not None or len(found.texts) < 2 or (_hurried(request) and _sure(found.texts))
+        settled = request.draft is not None or len(found.texts) < 2 or (request.hurried and _sure(found.texts))
         return found if cold or settled else await self._by_score(within(request, began), found)
 
     def _by_line(self, request: FillRequest) -> bool:
         """Whether several lines are looked for one after the other: by weights that only write left to right, where no
         rest of a line is to be met, for all but the baseline."""
         several = request.limits.lines != 1 and not request.limits.exact and request.draft is None
-        return several and self._heals and not _rest(request) and self._width(request) > 1
+        return several and self._heals and not request.rest and self._width(request) > 1
 
     async def _judged(self, request: FillRequest) -> FillResult:
         """Texts of one line, each compared with what follows the hole, unless only what is near it was read, or nothing
@@ -163,8 +137,10 @@ class LocalFiller:
         return found if settled else await self._by_score(within(request, began), found)
 
     def _width(self, request: FillRequest) -> int:
-        """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on."""
-        known, one_line = request.draft is not None or request.limits.exact, request.limits.lines == 1
+        """How many texts to look for: where the canvas is untrained, the likeliest alone is not to be relied on, unless
+        it must be likelier than not, which no two are."""
+        known = request.draft is not None or request.limits.exact or request.least >= 0.5
+        one_line = request.limits.lines == 1
         chosen = self._heals or (one_line and request.mode == "quality")
         width = SEARCHED.get(request.mode, 1) if chosen and not known else 1
         return max(request.alternatives, width if one_line else min(width, SEVERAL_LINES))
@@ -245,87 +221,24 @@ class LocalFiller:
         return prompt.build(self._lines, control, *sides, heal=self._heals, form=self._form)
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
-        limits, healed, several = request.limits, built.hole.healed, self._width(request)
+        limits, healed = request.limits, built.hole.healed
+        guide = Guided if self._heals and request.draft is None else Healing
         return [
             Task(
                 context=built.context,
                 canvases=canvases,
                 committed=committed,
                 mode=request.mode,
-                alternatives=several,
+                alternatives=self._width(request),
                 max_tokens=limits.tokens + (0 if committed or limits.exact else self._count(healed)),
                 max_lines=limits.lines and max(1, limits.lines + healed.count("\n") - self._ended(committed)),
                 deadline=limits.deadline,
-                heal=None if committed or not healed else self._heal(request, healed),
                 nearby=built.nearby if request.urgent else None,
                 exact=limits.exact,
-                favour=self._favour(request, healed) if several > 1 else None,
-                useful=self._useful(request),
-                meets=self._meets(request, healed),
-                enough=self._enough(healed) if _hurried(request) else None,
-                says=self._says(request, healed),
+                steering=guide(request, "" if committed else healed, self._tokens),
             )
             for committed, canvases in self._starts(request, healed)
         ]
-
-    def _heal(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], NDArray[np.int64] | None]:
-        """What may follow tokens that only write the end of the prefix again; where one line is asked for and none has
-        begun, a blank one is no answer."""
-
-        def allowed(ids: tuple[int, ...]) -> NDArray[np.int64] | None:
-            found = self._tokens.healing(healed, ids)
-            if found is None or request.limits.lines != 1 or not healed.endswith("\n"):
-                return found
-            return found[self._tokens.newlines[found] <= healed.count("\n") - self._ended(ids)]
-
-        return allowed
-
-    def _favour(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], float] | None:
-        """What speaks for a middle beside its probability: that it brings names which the code below misses, and that
-        it opens the block which stands there."""
-        if not self._heals or request.draft is not None:
-            return None
-        names = free_names(request.prefix, request.suffix, request.language)
-        begun, below = _begun(request), next_depth(request.suffix.partition("\n")[2])
-        heads = request.limits.lines == 1 and not begun.strip() and below > 0
-        if not (names or heads):
-            return None
-
-        def favour(ids: tuple[int, ...]) -> float:
-            text = self._tokens.decode(ids)[len(healed) :]
-            opens = heads and begins_block(text) and 0 < below - width(begun + text) <= STEP
-            return FREE_NAME * named(text, names) + HEAD * opens
-
-        return favour
-
-    def _useful(self, request: FillRequest) -> Callable[[float], bool] | None:
-        """Whether a joint probability is enough of a confidence: most of what is typed nobody can foresee, and that is
-        known after a few tokens."""
-        calibration = self._calibration
-        if calibration is None or not request.least:
-            return None
-        return lambda joint: calibration(joint) >= request.least
-
-    def _meets(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], bool] | None:
-        """Whether a middle runs into the rest of the cursor's line, which such weights hardly see coming."""
-        if not self._heals or request.draft is not None or not _rest(request):
-            return None
-
-        def meets(ids: tuple[int, ...]) -> bool:
-            text, before = (self._tokens.decode(some)[len(healed) :] for some in (ids, ids[:-1]))
-            return meeting(text, request.suffix, len(before)) < len(text)
-
-        return meets
-
-    def _says(self, request: FillRequest, healed: str) -> Callable[[tuple[int, ...]], bool] | None:
-        """Whether a middle is an answer: where nothing stands on the cursor's line yet, nothing is none."""
-        if not self._heals or request.draft is not None or _begun(request).strip() or _rest(request):
-            return None
-        return lambda ids: bool(self._tokens.decode(ids)[len(healed) :].strip())
-
-    def _enough(self, healed: str) -> Callable[[tuple[int, ...], float], bool]:
-        """Whether a middle is so probable that no other can be more; one that says nothing is never all there is."""
-        return lambda ids, p: math.log(max(p, 1e-9)) >= SURE and bool(self._tokens.decode(ids)[len(healed) :].strip())
 
     def _ended(self, ids: Sequence[int]) -> int:
         """Lines that end in these tokens."""
@@ -401,7 +314,20 @@ class LocalFiller:
         confidence = None if calibration is None else calibration(math.prod(probs)) if finished else 0.0
         # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
         score = sum(math.log(max(p, 1e-9)) for p in probs) if generation.mode == "causal" else None
-        return Filled(text, score, confidence, finished, goes_on=enough)
+        known = generation.mode == "causal" and request.draft is None
+        beginnings = self._beginnings(candidate, text, hole) if known else ()
+        return Filled(text, score, confidence, finished, goes_on=enough, beginnings=beginnings)
+
+    def _beginnings(self, candidate: Candidate, text: str, hole: prompt.Hole) -> tuple[tuple[int, float], ...]:
+        """How probable the beginnings of a text are that end where one of its tokens does."""
+        found: list[tuple[int, float]] = []
+        ends = (end - len(hole.healed) for end in self._ends(candidate.ids)[1:])
+        for end, p in zip(ends, accumulate(candidate.probs, operator.mul), strict=True):
+            if end > 0:
+                found.append((min(end, len(text)), p))
+            if end >= len(text):
+                break
+        return tuple(found)
 
     def _told(self, step: Step, request: FillRequest) -> TextStep:
         """A step of the engine as text, for traces and progress."""
@@ -418,30 +344,14 @@ class LocalFiller:
         return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
 
 
-def _hurried(request: FillRequest) -> bool:
-    """Whether a sure text needs no comparison: for somebody who types, but not before the rest of a line, where it may
-    be a bracket too long or too short."""
-    return request.alternatives == 1 and request.mode in ("speedy", "auto") and not _rest(request)
-
-
 def _sure(texts: Sequence[Filled]) -> bool:
     """Whether the first of the texts is good enough as it is."""
     return bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
 
 
-def _begun(request: FillRequest) -> str:
-    """What stands left of the hole on its line."""
-    return request.prefix.rpartition("\n")[2]
-
-
-def _rest(request: FillRequest) -> str:
-    """What stands right of the hole on its line."""
-    return request.suffix.partition("\n")[0].strip()
-
-
 def _stands_below(text: str, request: FillRequest) -> bool:
     """Whether a line is the next one of the document already; what stands deeper may say the same."""
-    line, below = _begun(request) + text, next((one for one in request.suffix.split("\n") if one.strip()), "")
+    line, below = request.begun + text, next((one for one in request.suffix.split("\n") if one.strip()), "")
     return says(line) and line.strip() == below.strip() and width(line) <= width(below)
 
 
@@ -449,18 +359,6 @@ def _following(suffix: str) -> str:
     """What comes after a text, up to the end of the first FOLLOWING lines that say something."""
     found = re.match(rf"(?:\s*[^\n]{{1,200}}){{1,{FOLLOWING}}}", suffix)
     return found.group() if found else "\n"
-
-
-def meeting(text: str, suffix: str, start: int) -> int:
-    """Where in the text of a hole, from `start` on, what comes after it begins; its length where that does not. The
-    last blank before a word is of the word's token, so a text that ends before it has not met the word yet; and a
-    bracket that closes one of the text's own is not the one that follows."""
-    for at in range(start, len(text)):
-        again = text[at:]
-        begins_word = again.isspace() and suffix[len(again) :][:1].strip()
-        if suffix.startswith(again) and not begins_word and not balance(text[:at]).closing.startswith(again[0]):
-            return at
-    return len(text)
 
 
 def _priority(request: FillRequest) -> Priority:

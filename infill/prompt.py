@@ -92,6 +92,20 @@ class Tokens(Protocol):
     def healing(self, text: str, ids: Sequence[int]) -> NDArray[np.int64] | None: ...
 
 
+class TextTokens(Tokens, Protocol):
+    """What is needed to read what was written: each token by itself, readable; how many lines each one ends.
+
+    joins_line_ends: whether a line end and the punctuation before it can be one token.
+    """
+
+    joins_line_ends: bool
+
+    @property
+    def newlines(self) -> NDArray[np.int64]: ...
+
+    def pieces(self, ids: Sequence[int]) -> list[str]: ...
+
+
 class ByLine:
     """A tokenizer that remembers lines: after a keystroke or a jump, only lines not seen lately are tokenized.
 

@@ -145,9 +145,9 @@ class Settings:
         "to right.",
     )  # fmt: skip
     eagerness: float = _setting(
-        "eagerness", _number(0, 1), 0.5,
-        "How unsure a proposal may be and still be shown: 0 shows only what is more likely right than wrong, 1 "
-        "everything.",
+        "eagerness", _number(0, 1), 0.4,
+        "How unsure a proposal may be: as much of a line is shown as is right with a probability of 1 - eagerness; 1 "
+        "shows whole lines, however doubtful, 0 next to nothing.",
     )  # fmt: skip
     max_lines: int = _setting("maxLines", _whole(1, 100), 8, "The most lines a proposal may have.")
     deadline_ms: int = _setting(

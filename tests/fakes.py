@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine import Canvas, ControlIds, Denoiser, Prediction, Vocabulary, refine
+from engine import Canvas, ControlIds, Denoiser, Prediction, Steering, Vocabulary, refine
 from engine.checkpoint import ModelConfig
 from engine.denoiser import LeaseT
 from engine.forward import Forward, Output, Rows
@@ -34,6 +34,11 @@ def predict(*slots: Mapping[int, float]) -> Prediction:
     unused = [[(token, 0.0) for token in range(SIZE - width, SIZE)][len(row) :] for row in rows]
     table = np.array([row + rest for row, rest in zip(rows, unused, strict=True)])
     return Prediction(table[..., 0].astype(np.int64), table[..., 1].astype(np.float32))
+
+
+def steered(**says: Callable[..., Any]) -> Steering:
+    """Steering that says these things, by the names of its methods, and leaves everything else to the model."""
+    return type("Steered", (Steering,), {name: staticmethod(way) for name, way in says.items()})()  # type: ignore[no-any-return]
 
 
 def hashed(*seed: object) -> np.random.Generator:

@@ -47,6 +47,7 @@ from tests.fakes import (
     Counting,
     drive,
     predict,
+    steered,
     tiny_forward,
     wild,
 )
@@ -421,11 +422,11 @@ class TestAlternatives:
         task = Task(HERE, (), mode="causal", alternatives=2, max_tokens=2)
         _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
         assert [c.ids for c in generation.candidates] == [(A,), (B,)]
-        favoured = replace(task, favour=lambda ids: 9.0 * (ids[0] == D))
+        favoured = replace(task, steering=steered(favour=lambda ids: 9.0 * (ids[0] == D)))
         _, generation = run(ScriptedDenoiser(CONTROL, answer), favoured)
         assert [c.ids for c in generation.candidates] == [(A,), (B,), (D,), (D, A)]
         assert generation.candidates[2].probs == pytest.approx((0.01,))
-        _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(favoured, favour=lambda ids: 9.0))
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, steering=steered(favour=lambda ids: 9.0)))
         assert [c.ids for c in generation.candidates] == [(A,), (B,), (C,), (X,), (Y,), (17,)]
 
     def test_left_to_right_one_may_end_where_what_follows_begins(self) -> None:
@@ -435,7 +436,7 @@ class TestAlternatives:
             after = {(): {A: 0.6, B: 0.1}, (A,): {X: 0.5, B: 0.4}}
             return predict(after.get(committed, {EOM: 0.9, A: 0.05}))
 
-        task = Task(HERE, (), mode="causal", alternatives=3, meets=lambda ids: ids[-1] == X)
+        task = Task(HERE, (), mode="causal", alternatives=3, steering=steered(meets=lambda ids: ids[-1] == X))
         _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
         assert [(c.ids, c.met) for c in generation.candidates] == [((A, X), True), ((A, X), False), ((A, B), False)]
         assert [math.prod((*c.probs, c.end)) for c in generation.candidates] == pytest.approx([0.3, 0.27, 0.216])
@@ -449,15 +450,16 @@ class TestAlternatives:
             return predict(after.get(committed, {EOM: 0.5, A: 0.1}))
 
         def asked(least: float) -> tuple[list[tuple[int, ...]], int]:
-            task = Task(HERE, (), mode="causal", alternatives=3, useful=lambda joint: joint >= least)
+            useful = steered(useful=lambda joint: joint >= least)
+            task = Task(HERE, (), mode="causal", alternatives=3, steering=useful)
             _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
             return [c.ids for c in generation.candidates], generation.cost.forwards
 
         assert asked(0.0) == ([(X, Y), (A, B), (A, C)], 3)
         assert asked(0.15) == ([(X, Y)], 3)
-        assert asked(0.19) == ([], 3)
-        assert asked(0.45) == ([], 2)
-        assert asked(0.6) == ([], 1)
+        assert asked(0.19) == ([(X, Y)], 3)
+        assert asked(0.45) == ([(A, B)], 2)
+        assert asked(0.6) == ([(A,)], 1)
 
     def test_left_to_right_one_that_is_enough_ends_the_search(self) -> None:
         """A and its end are 0.54, at the second forward; an empty middle, found before, is not what is looked for."""
@@ -467,8 +469,8 @@ class TestAlternatives:
             return predict(first if not committed else {EOM: 0.9} if committed[0] == A else {Y: 0.95})
 
         def asked(least: float) -> tuple[list[tuple[int, ...]], int]:
-            enough = lambda ids, joint: bool(ids) and joint >= least  # noqa: E731
-            task = Task(HERE, (), mode="causal", alternatives=3, max_tokens=6, enough=enough)
+            enough = steered(enough=lambda ids, joint: bool(ids) and joint >= least)
+            task = Task(HERE, (), mode="causal", alternatives=3, max_tokens=6, steering=enough)
             _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
             return [c.ids for c in generation.candidates], generation.cost.forwards
 
@@ -485,11 +487,11 @@ class TestAlternatives:
             task = Task(HERE, (), mode="causal", alternatives=alternatives)
             _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
             assert generation.candidates[0].ids == ()
-            _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, says=bool))
+            _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, steering=steered(says=bool)))
             assert [c.ids for c in generation.candidates] == found
             assert generation.candidates[0].probs == pytest.approx((0.3,))
         nothing = ScriptedDenoiser(CONTROL, lambda *_: predict({EOM: 0.9}))
-        _, generation = run(nothing, Task(HERE, (), mode="causal", alternatives=2, says=bool))
+        _, generation = run(nothing, Task(HERE, (), mode="causal", alternatives=2, steering=steered(says=bool)))
         assert generation.candidates == ()
 
     def test_at_most_as_many_as_are_wanted(self) -> None:
@@ -542,7 +544,7 @@ class TestCausal:
         def heal(ids: tuple[int, ...]) -> NDArray[np.int64] | None:
             return {(): np.array([A, C]), (A,): np.array([B])}.get(ids)
 
-        task = Task(HERE, (), mode="causal", heal=heal, max_tokens=6, alternatives=alternatives)
+        task = Task(HERE, (), mode="causal", steering=steered(heal=heal), max_tokens=6, alternatives=alternatives)
         _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
         best, *others = generation.candidates
         assert best.ids == (A, B, X)
@@ -557,7 +559,7 @@ class TestCausal:
             return predict({C: 0.5, A: 0.005} if not committed else {EOM: 0.9})
 
         heal = lambda ids: None if ids and ids[0] == C else np.array([A, C])  # noqa: E731
-        run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal", heal=heal))
+        run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal", steering=steered(heal=heal)))
         assert calls == [(), (C,)]
 
     def test_is_what_weights_without_a_trained_canvas_get(self) -> None:

@@ -15,7 +15,7 @@ from engine import decode as decoding
 from engine.lookup import continuation
 from engine.run import Clock
 from engine.stream_denoiser import StreamDenoiser
-from tests.fakes import CONTROL, EOM, NEWLINE, VOCABULARY, drive, predict, tiny_forward
+from tests.fakes import CONTROL, EOM, NEWLINE, VOCABULARY, drive, predict, steered, tiny_forward
 
 A, B, C, D, E = range(20, 25)
 
@@ -108,7 +108,7 @@ class TestLeftToRight:
         denoiser = ScriptedDenoiser(CONTROL, lambda *_: predict({D: 0.6, C: 0.3, EOM: 0.1}))
         denoiser.lookahead = 8
         heal = lambda ids: None if ids else np.array([B, C])  # noqa: E731
-        run(denoiser, replace(self.task, heal=heal, max_tokens=3))
+        run(denoiser, replace(self.task, steering=steered(heal=heal), max_tokens=3))
         assert [call.committed for call in denoiser.calls[:1]] == [()]
         assert denoiser.calls[1].committed[0] == C
 

@@ -18,7 +18,7 @@ NONE = -30.0
 
 def said(text: str, p: float, follows: float | None = NONE, *, goes_on: bool = True) -> Filled:
     """A line of this probability, how well what comes after the hole follows it, and whether another line began."""
-    return Filled(text, math.log(p) + (follows or 0.0), p, True, follows, goes_on)
+    return Filled(text, math.log(p) + (follows or 0.0), p, True, follows, goes_on, ((len(text), p),))
 
 
 @dataclass
@@ -119,9 +119,10 @@ async def test_tokens_that_are_left_and_no_more_are_asked_for() -> None:
     assert [request.limits.tokens for request in lines.asked] == [9, 6, 2]
 
 
-async def test_a_line_need_only_be_as_sure_as_makes_both_sure_enough() -> None:
+async def test_a_line_need_only_be_as_probable_as_makes_both_so() -> None:
     lines = Lines(NESTED)
-    await found(lines, replace(HOLE, least=0.2))
+    best = (await found(lines, replace(HOLE, least=0.2))).texts[0]
+    assert dict(best.beginnings) == pytest.approx({13: 0.5, 34: 0.3})
     assert [request.least for request in lines.asked] == pytest.approx([0.2, 0.4, 0.2 / 0.3])
 
 

@@ -19,7 +19,8 @@ from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.filler import Filled, FillError, FillRequest, FillResult, Limits, Score, Snippet, Step
-from infill.local import SCORED_MOST, LocalFiller, meeting
+from infill.local import SCORED_MOST, LocalFiller
+from infill.steering import meeting
 from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
 
 TOKENS = Tokenizer.load(EMBEDDED / "tokenizer.json")
@@ -292,15 +293,14 @@ class TestNumbers:
         assert only.score == pytest.approx(4 * math.log(0.5))
         assert only.confidence == pytest.approx(0.5**4)
 
-    async def test_left_to_right_what_cannot_be_confident_enough_is_given_up(self, filler: Make) -> None:
-        made = filler(saying("a + b", prob=0.5), calibration=lambda joint: joint)
-        request = replace(REQUEST, mode="causal", least=0.2)
-        result = await made.fill(request)
-        assert (result.texts, result.report.forwards) == ((), 3)
-        assert texts(await made.fill(replace(request, least=0.06))) == ["a + b"]
-        assert texts(await filler(saying("a + b", prob=0.5)).fill(request)) == ["a + b"], (
-            "no calibration, no confidence"
-        )
+    async def test_left_to_right_what_cannot_be_probable_enough_is_not_written_on(self, filler: Make) -> None:
+        made = filler(saying("a + b", prob=0.5))
+        result = await made.fill(replace(REQUEST, mode="causal", least=0.3))
+        (only,) = result.texts
+        assert (only.text, only.finished, result.report.forwards) == ("a +", False, 2)
+        assert dict(only.beginnings) == pytest.approx({1: 0.5, 3: 0.25})
+        (whole,) = (await made.fill(replace(REQUEST, mode="causal", least=0.06))).texts
+        assert (whole.text, whole.finished) == ("a + b", True)
 
     async def test_confidence_is_calibrated_from_the_fill_probabilities(self, filler: Make) -> None:
         made = filler(saying("a + b", prob=0.9), calibration=lambda joint: joint / 2)
@@ -589,14 +589,14 @@ class TestADoubtfulDraft:
         assert texts(compared)[0] == "    b"
         assert result.report.forwards < compared.report.forwards
 
-    async def test_of_no_texts_there_is_none_to_compare(self, filler: Make) -> None:
-        """All are given up for being unsure."""
+    async def test_of_texts_given_up_the_likeliest_is_compared_with_none(self, filler: Make) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
-        made = filler(denoiser, LEFT_TO_RIGHT, heals=True, calibration=lambda joint: joint)
-        for lines in (0, 1):
-            request = replace(self.request, mode="speedy", least=0.9, limits=Limits(lines=lines))
-            assert texts(await made.fill(request)) == []
-        assert len(denoiser.opened) == 2, "once each: nothing was scored"
+        made = filler(denoiser, LEFT_TO_RIGHT, heals=True)
+        for lines, least in ((0, 0.9), (1, 0.9), (1, 0.45)):
+            request = replace(self.request, mode="speedy", least=least, limits=Limits(lines=lines))
+            (only,) = (await made.fill(request)).texts
+            assert not only.finished
+        assert len(denoiser.opened) == 3, "once each: nothing was scored"
 
     async def test_of_the_baseline_is_compared_with_none(self, filler: Make) -> None:
         result = await self.asked(filler, 0.3, mode="causal")
@@ -702,31 +702,41 @@ class TestTheRestOfTheLine:
 
 
 class TestEagerness:
-    """How sure a suggestion has to be while typing: 0.25 by default. Here a token and the end are 0.6 each."""
+    """How probable what is shown has to be while typing: 0.6 by default. Here each token is 0.9."""
 
     async def shown(self, filler: Make, words: str, eagerness: float, invoked: bool = False) -> list[str]:
-        completer = Completer(filler(saying(words, prob=0.6), LEFT_TO_RIGHT, calibration=lambda joint: joint))
+        completer = Completer(filler(saying(words, prob=0.9), LEFT_TO_RIGHT))
         snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
         wanted = Preferences(mode="causal", eagerness=eagerness)
         answer = await completer.complete(snapshot, 4, preferences=wanted, invoked=invoked)
         return [one.text for one in answer.suggestions]
 
-    async def test_decides_what_is_shown(self, filler: Make) -> None:
-        assert await self.shown(filler, "a", 0.5) == ["a"]
-        assert await self.shown(filler, "a + b", 0.5) == []
-        assert await self.shown(filler, "a + b", 0.8) == ["a + b"]
-        assert await self.shown(filler, "a", 0.1) == []
+    @pytest.mark.parametrize(
+        ("eagerness", "said"),
+        [(1.0, "one two three four five"), (0.4, "one two three four"), (0.2, "one two"), (0.15, "one"), (0.05, None)],
+    )
+    async def test_decides_how_much_is_shown(self, filler: Make, eagerness: float, said: str | None) -> None:
+        assert await self.shown(filler, "one two three four five", eagerness) == ([said] if said else [])
 
-    async def test_what_a_deadline_cut_short_is_no_surer_than_the_whole(
+    async def test_what_a_deadline_cut_short_ends_where_brackets_balance(
         self, filler: Make, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert await self.shown(filler, "a(b) + c", 0.8) == []
-        monkeypatch.setattr(Run, "late", lambda run: run.cost.forwards == 4)
-        assert await self.shown(filler, "a(b) + c", 0.8) == []
+        assert await self.shown(filler, "a(b) + c", 1.0) == ["a(b) + c"]
+        monkeypatch.setattr(Run, "late", lambda run: run.cost.forwards == 5)
         assert await self.shown(filler, "a(b) + c", 1.0) == ["a(b)"]
 
-    async def test_does_not_when_asked_by_hand(self, filler: Make) -> None:
-        assert "a" in await self.shown(filler, "a", 0.1, invoked=True)
+    async def test_does_not_count_when_asked_by_hand(self, filler: Make) -> None:
+        assert "one two" in await self.shown(filler, "one two", 0.0, invoked=True)
+
+    async def test_nothing_is_written_to_its_end_that_is_not_shown(self, filler: Make) -> None:
+        """One text is looked for, as no two are likelier than not, until it is too unlikely."""
+        made = filler(saying("one two three four five", prob=0.9), LEFT_TO_RIGHT, heals=True)
+        request = replace(REQUEST, prefix="", mode="speedy")
+        result = await made.fill(replace(request, least=0.7))
+        assert texts(result) == ["one two three four"]
+        assert [round(p, 3) for _, p in result.texts[0].beginnings] == [0.9, 0.81, 0.729, 0.656]
+        assert result.report.forwards == 4
+        assert (await made.fill(replace(request, least=0.4))).report.forwards > 4
 
 
 class TestEngineBehind:

@@ -8,7 +8,7 @@ import json
 import shutil
 import textwrap
 from collections import Counter, defaultdict
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,22 @@ class TestHeldOutLines:
         assert says_again("x = 1\n    return x\n", "\n\n    return x\n")
         assert not says_again("    return x\n    y", "\n    return x\n")
         assert not says_again("}", "\n}\n")  # says nothing by itself
+
+
+class TestShown:
+    """Scripted models say what they know with confidence, so all that they say is shown."""
+
+    def test_a_model_that_knows_the_file_shows_what_is_missing(self, tokens: Tokenizer) -> None:
+        asked = places(SOURCES, 30, 0)
+        found = Asked(tokens, [SOURCES[0].text])("shown", asked)
+        assert found["shown"]["n"] == len(asked)
+        assert found["shown"]["share"] > 0.5 and found["right"]["share"] > 0.7 and found["brought"]["share"] > 0.3
+        assert 0 <= found["error"] < 0.4
+
+    def test_of_a_silent_one_nothing_is_known(self, silent: Asked) -> None:
+        found = silent("shown", places(SOURCES, 5, 0))
+        assert (found["shown"]["share"], found["right"]["n"], found["error"]) == (0, 0, None)
+        assert "calibration error of what an editor shows | not measured" in card.table({"shown": found})
 
 
 class TestWriting:
@@ -360,11 +376,6 @@ class TestCalibration:
             session.served.close()
         assert (answer.raw, answer.text, answer.p) == ("return x", "y = 2", 0.05)
 
-    def test_shown_is_a_share_of_all_lines_those_without_a_text_too(self, tokens: Tokenizer) -> None:
-        asked = places([*SOURCES, replace(SOURCES[0], package="other")], 40, 0)
-        result = Asked(tokens, [SOURCES[0].text[: len(SOURCES[0].text) // 2]])("calibration", asked)
-        assert 0 < result["n"] < len(asked) == result["shown"]["n"]
-
     def test_its_error_is_the_distance_of_confidence_and_truth(self) -> None:
         p = np.repeat([0.2, 0.8], 500)
         right = np.concatenate([np.arange(500) % 5 == 0, np.arange(500) % 5 != 0])
@@ -482,12 +493,14 @@ class TestCard:
 
     def test_every_row_of_the_table_is_there_measured_or_not(self) -> None:
         empty = card.table({}).split("\n")
-        assert len(empty) == 2 + 15
+        assert len(empty) == 2 + 16
         assert all("not measured" in row for row in empty[2:])
 
     def test_what_is_shown_and_how_much_of_it_is_right(self) -> None:
-        found = {"n": 200, "shown": Share(50, 200).as_json(), "shown_right": Share(30, 50).as_json()}
-        assert card._shown(found).startswith("25.0 % (") and "; right 60.0 % (" in card._shown(found)
+        shares = {"shown": Share(50, 200), "right": Share(30, 50), "brought": Share(300, 4000)}
+        table = card.table({"shown": {"error": 0.02} | {name: share.as_json() for name, share in shares.items()}})
+        assert "25.0 % (" in table and "; right 60.0 % (" in table and "7.5 % of all missing characters" in table
+        assert "| calibration error of what an editor shows | 0.02 (n 50) |" in table
 
     def test_the_rows_say_what_was_measured(self) -> None:
         runs = [

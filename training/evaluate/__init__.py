@@ -4,10 +4,11 @@
     python -m training.evaluate infilling     held-out packages: exact match of the rest of the line
     python -m training.evaluate ends          held-out packages: where a text ends, suffixes said twice
     python -m training.evaluate repair        one bug in a held-out function; clean code
-    python -m training.evaluate calibration   what a shown confidence is worth
+    python -m training.evaluate calibration   what the confidence of a whole line is worth
+    python -m training.evaluate shown         what an editor shows at held-out places, and how often it is right
     python -m training.evaluate frontier      time a line against pass@1, with llama.cpp on the base weights
     python -m training.evaluate writing       lines typed again: keys saved, proposals that are right, flicker
-    python -m training.evaluate all           the seven of them: `make eval`
+    python -m training.evaluate all           the eight of them: `make eval`
 
 `--update` writes the figures into the model's folder (`evaluation.json`, the card `README.md`, `frontier.svg`); alone,
 with no question asked, it drops figures of other weights. `--figures` takes those of earlier runs (`--out`) along.

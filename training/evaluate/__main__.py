@@ -24,6 +24,7 @@ from training.evaluate.infilling import infilling
 from training.evaluate.kept import Kept
 from training.evaluate.repair import repair
 from training.evaluate.session import MODES, Session
+from training.evaluate.shown import shown
 from training.evaluate.writing import writing
 from training.serving import Served
 
@@ -33,6 +34,7 @@ QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] =
     "ends": ends,
     "repair": repair,
     "calibration": calibration,
+    "shown": shown,
     "frontier": frontier,
     "writing": writing,
 }

@@ -1,4 +1,4 @@
-"""What a shown confidence is worth: the fit of `infill.confidence.Beta` on held-out lines, and its error."""
+"""What the confidence of a whole line is worth: the fit of `infill.confidence.Beta` on held-out lines, its error."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.checkpoint import Checkpoint, write_config
-from infill.complete import DEFAULTS
 from infill.confidence import LEAST, MOST, Beta
 from training.evaluate.infilling import right
 from training.evaluate.session import Session
-from training.evaluate.share import Share
 
 BINS = 10
 Floats = NDArray[np.float64]
@@ -23,8 +21,7 @@ Flags = NDArray[np.bool_]
 
 async def calibration(session: Session) -> dict[str, Any]:
     """The error of the joint probability itself, of a temperature, and of the beta calibration, both fitted on one half
-    of the packages and measured on the other, in turn; what of it an editor would show by default, and how much of that
-    is right; and the calibration fitted on all of them."""
+    of the packages and measured on the other, in turn; and the calibration fitted on all of them."""
     pairs = zip(session.places, await session.lines(), strict=True)
     asked = [(place, answer) for place, answer in pairs if answer.p is not None]
     if not asked:
@@ -37,7 +34,6 @@ async def calibration(session: Session) -> dict[str, Any]:
     for learnt in (half, ~half):
         model, exponent = fit(p[learnt], truth[learnt]), fit_temperature(p[learnt], truth[learnt])
         fitted[~learnt], tempered[~learnt] = applied(model, p[~learnt]), p[~learnt] ** exponent
-    shown = fitted >= DEFAULTS.least
     crossed = 0 < half.sum() < len(half)
     return {
         "n": len(asked),
@@ -45,8 +41,6 @@ async def calibration(session: Session) -> dict[str, Any]:
         "error_raw": round(calibration_error(p, truth), 4),
         "error_temperature": round(calibration_error(tempered, truth), 4) if crossed else None,
         "error": round(calibration_error(fitted, truth), 4) if crossed else None,
-        "shown": Share(int(shown.sum()), len(session.places)).as_json() if crossed else None,
-        "shown_right": Share.of(truth[shown]).as_json() if crossed else None,
         "parameters": {name: round(value, 4) for name, value in asdict(fit(p, truth)).items()},
     }
 

@@ -117,7 +117,7 @@ async def _write(completer: Completer, piece: Piece, seen: Seen) -> None:
         if answer.reason != "remembered" and answer.report.ms:
             seen.asked_ms.append(answer.report.ms)
         rest = source.text[at : piece.end]
-        right = bool(said) and rest.startswith(said) and rest[len(said) : len(said) + 1] in ("", "\n")
+        right = bool(said) and rest.startswith(said)
         if said and said != left:
             seen.right.append(right)
         if right and at >= taken:

@@ -1,0 +1,82 @@
+"""How much of a text is shown: by hand-made probabilities."""
+
+from __future__ import annotations
+
+import pytest
+
+from infill.beginning import probable
+from infill.filler import Filled
+
+
+def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
+    """A text of these tokens, each of which has this probability."""
+    ends = [len("".join(tokens[: n + 1])) for n in range(len(tokens))]
+    beginnings = tuple((end, p ** (n + 1)) for n, end in enumerate(ends))
+    return Filled("".join(tokens), -1.0, 0.1, finished, beginnings=beginnings)
+
+
+def shown(one: Filled, least: float, before: str = "", language: str = "python") -> str | None:
+    found = probable(one, least, before, language)
+    return None if found is None else found.text
+
+
+def test_is_what_reaches_the_probability() -> None:
+    one = written("total", " +=", " row", ".", "price")
+    assert shown(one, 0.0) == "total += row.price"
+    assert shown(one, 0.6) == "total += row."
+    assert shown(one, 0.7) == "total += row"
+    assert shown(one, 0.9) == "total"
+    assert shown(one, 0.95) is None
+
+
+def test_its_confidence_is_its_probability() -> None:
+    found = probable(written("total", " +=", " row"), 0.8, "", "python")
+    assert found is not None
+    assert (found.confidence, found.finished) == (pytest.approx(0.81), True)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "before", "said"),
+    [
+        (("assert", "Equal", "(", "a", ")"), "self.", "assertEqual"),
+        (("assert", "Equ", "al", "s", "()"), "self.", None),
+        (("rows", "[", "key", "]", " = 1"), "", "rows"),
+        (("rows", "[key", "]", " = 1", " + 2"), "", "rows[key]"),
+        (("value", ")", ".strip", "()", "[0]"), "print(", "value).strip"),
+        (("name = ", "'", "x", "y'", " + z"), "", "name ="),
+        (("hello", " w", "or", "ld", "', x)"), "print('", "hello"),
+        (("if ", "x", ":", "\n", "    y"), "", "if x:"),
+        (("in", " x", "s", "y", ":"), "for y ", None),
+        (("f(", "\n", "    a", ",", "\n"), "", "f("),
+        (("a_b", "_c", " d", " e", " f"), "", "a_b_c d"),
+    ],
+)
+def test_ends_where_a_line_does_or_a_word_with_nothing_left_open(
+    tokens: tuple[str, ...], before: str, said: str | None
+) -> None:
+    """Three tokens are probable enough."""
+    found = shown(written(*tokens), 0.7, before)
+    assert (found and found.rstrip()) == (said and said.rstrip())
+
+
+@pytest.mark.parametrize("language", ["rust", "cpp"])
+def test_knows_what_a_quote_is(language: str) -> None:
+    tokens = ("fn f<", "'a", ">", "(x", ")") if language == "rust" else ("n = ", "1'", "000", ";", " y")
+    assert shown(written(*tokens), 0.7, "", language) == {"rust": "fn f<'a>", "cpp": "n = 1'000"}[language]
+
+
+def test_a_whole_text_may_be_short_and_is_cut_short_still() -> None:
+    assert shown(written(")"), 0.6) == ")"
+    late = probable(written("a", " +", finished=False), 0.6, "", "python")
+    assert late is not None
+    assert (late.text, late.finished) == ("a +", False)
+
+
+def test_a_text_of_unknown_beginnings_is_shown_whole_or_not_at_all() -> None:
+    assert shown(Filled("a b c", None, 0.5, True), 0.6) is None
+    assert shown(Filled("a b c", None, 0.7, True), 0.6) == "a b c"
+    assert shown(Filled("a b c", None, None, True), 0.6) == "a b c"
+
+
+def test_a_long_line_is_looked_at_near_the_text_alone() -> None:
+    assert shown(written("b", ")", " + c", " d", " e"), 0.7, "(" * 1_000_000) == "b) + c"
