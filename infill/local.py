@@ -150,13 +150,13 @@ class LocalFiller:
         that there is, and with another line begun after it."""
         built = self._prompt(request)
         generations = await asyncio.gather(
-            *(self._job(request, task, built.hole) for task in self._tasks(request, built))
+            *(self._job(request, task, built.healed) for task in self._tasks(request, built))
         )
         cold = any(generation.cold for generation in generations)
         if cold:
             self.engine.warm(built.context)
         texts = [
-            self._filled(candidate, generation, request, built.hole)
+            self._filled(candidate, generation, request, built.healed)
             for generation in generations
             for candidate in generation.candidates
         ]
@@ -192,7 +192,7 @@ class LocalFiller:
         end = _following(request.suffix) if by_line else ""
         # What is filled in place ends where the suffix begins.
         ends = () if by_line or self._form.name == "in-place" else (self.engine.control.eom,)
-        middles = [(*self._tokens.encode(built.hole.healed + text + end), *ends) for text in texts]
+        middles = [(*self._tokens.encode(built.healed + text + end), *ends) for text in texts]
         if max(map(len, middles), default=0) > SCORED_MOST:
             raise FillError(f"a text of more than {SCORED_MOST} tokens has no score", unfit=True)
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
@@ -206,7 +206,7 @@ class LocalFiller:
 
     def length(self, request: FillRequest, text: str) -> int:
         """Tokens of a middle with this text, without an end: what `Limits.exact` counts."""
-        return len(self._tokens.encode(self._prompt(request).hole.healed + text))
+        return len(self._tokens.encode(self._prompt(request).healed + text))
 
     def warm(self, request: FillRequest) -> None:
         if self._may_idle():
@@ -221,7 +221,7 @@ class LocalFiller:
         return prompt.build(self._lines, control, *sides, heal=self._heals, form=self._form)
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
-        limits, healed = request.limits, built.hole.healed
+        limits, healed = request.limits, built.healed
         guide = Guided if self._heals and request.draft is None else Healing
         return [
             Task(
@@ -280,12 +280,12 @@ class LocalFiller:
         """Code points before each token and after the last; a character's tokens end where it does."""
         return [len(self._tokens.decode(ids[:n])) for n in range(len(ids) + 1)]
 
-    async def _job(self, request: FillRequest, task: Task, hole: prompt.Hole) -> Generation:
+    async def _job(self, request: FillRequest, task: Task, healed: str) -> Generation:
         on_step = request.on_step
         tell = None if on_step is None else lambda step: on_step(self._told(step, request))
         generation = await asyncio.wrap_future(self.engine.generate(task, _priority(request), tell))
         whole = (replace(one, ids=(*task.committed, *one.ids)) for one in generation.candidates)
-        return replace(generation, candidates=tuple(self._cut(one, request, hole.healed) for one in whole))
+        return replace(generation, candidates=tuple(self._cut(one, request, healed) for one in whole))
 
     def _cut(self, candidate: Candidate, request: FillRequest, healed: str) -> Candidate:
         """No more of the answer's tokens than are wanted."""
@@ -299,10 +299,10 @@ class LocalFiller:
         again = takewhile(lambda n: len(self._tokens.decode(ids[:n])) <= len(healed), range(1, len(ids) + 1))
         return len(ids) - sum(1 for _ in again)
 
-    def _filled(self, candidate: Candidate, generation: Generation, request: FillRequest, hole: prompt.Hole) -> Filled:
-        text = prompt.read(self._tokens, candidate.ids, hole)
+    def _filled(self, candidate: Candidate, generation: Generation, request: FillRequest, healed: str) -> Filled:
+        text = prompt.read(self._tokens, candidate.ids, healed)
         if candidate.met:
-            before = prompt.read(self._tokens, candidate.ids[:-1], hole)
+            before = prompt.read(self._tokens, candidate.ids[:-1], healed)
             text = text[: meeting(text, request.suffix, len(before))]
         lines = request.limits.lines
         enough = 0 < lines <= text.count("\n")
@@ -315,13 +315,13 @@ class LocalFiller:
         # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
         score = sum(math.log(max(p, 1e-9)) for p in probs) if generation.mode == "causal" else None
         known = generation.mode == "causal" and request.draft is None
-        beginnings = self._beginnings(candidate, text, hole) if known else ()
+        beginnings = self._beginnings(candidate, text, healed) if known else ()
         return Filled(text, score, confidence, finished, goes_on=enough, beginnings=beginnings)
 
-    def _beginnings(self, candidate: Candidate, text: str, hole: prompt.Hole) -> tuple[tuple[int, float], ...]:
+    def _beginnings(self, candidate: Candidate, text: str, healed: str) -> tuple[tuple[int, float], ...]:
         """How probable the beginnings of a text are that end where one of its tokens does."""
         found: list[tuple[int, float]] = []
-        ends = (end - len(hole.healed) for end in self._ends(candidate.ids)[1:])
+        ends = (end - len(healed) for end in self._ends(candidate.ids)[1:])
         for end, p in zip(ends, accumulate(candidate.probs, operator.mul), strict=True):
             if end > 0:
                 found.append((min(end, len(text)), p))

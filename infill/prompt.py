@@ -46,7 +46,7 @@ HOP = 1024
 LONGEST_RUN = 256
 """Characters without a safe boundary (minified code, base64) that the tail holds before it is cut all the same."""
 LONGEST_PATH = 128
-CHARS_PER_TOKEN = 8
+LONGEST_TOKEN = 8
 """More characters than this a token are never looked at: a bound on what is tokenized, not on what is kept."""
 
 _LAST_WORD = re.compile(r"(?:(?:[^\S\n]*\n){1,3}|[ ]?(?:[^\W\d_]{1,24}|\d|(?:[^\w\s]|_){1,24})|\s)\Z")
@@ -127,19 +127,13 @@ class ByLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
-    """How to read a middle back. healed: the end of the prefix that the middle has to write again."""
-
-    healed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Prompt:
-    """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded."""
+    """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded. healed: the
+    end of the prefix that the middle has to write again."""
 
     context: Context
     nearby: Context
-    hole: Hole
+    healed: str = ""
 
 
 def build(
@@ -162,7 +156,6 @@ def build(
         return Prompt(
             plain(tokens, form, prefix, suffix, path, snippets, (PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST)),
             plain(tokens, form, prefix, suffix, path, (), (NEARBY, PLAIN_NEARBY_SUFFIX)),
-            Hole(),
         )
     boundary = safe_boundary(prefix)
     body, tail = prefix[:boundary], prefix[boundary:]
@@ -176,7 +169,7 @@ def build(
     return Prompt(
         _context(sides, far, opens=heal),
         _context([stream for stream in sides if stream.name != "snippet"], near, opens=heal),
-        Hole(healed),
+        healed,
     )
 
 
@@ -195,7 +188,7 @@ def plain(
     """
     (prefix_most, suffix_most), file = most, short_path(path)
     before = window(tokens, prefix, prefix_most, min(HOP, prefix_most))
-    after = tokens.encode(suffix[: suffix_most * CHARS_PER_TOKEN])[:suffix_most]
+    after = tokens.encode(suffix[: suffix_most * LONGEST_TOKEN])[:suffix_most]
     others = _plain_snippets(tokens, snippets)
     name = tokens.encode(f"{file}:\n")
     match form.name:
@@ -219,15 +212,15 @@ def _plain_snippets(tokens: Tokens, snippets: Sequence[Snippet]) -> list[int]:
     ids = list[int]()
     for snippet in snippets:
         room = PLAIN_SNIPPETS_MOST - len(ids)
-        text = f"{short_path(snippet.path)}:\n{snippet.text}"[: room * CHARS_PER_TOKEN].rstrip("\n") + "\n\n"
+        text = f"{short_path(snippet.path)}:\n{snippet.text}"[: room * LONGEST_TOKEN].rstrip("\n") + "\n\n"
         ids += tokens.encode(text)[:room]
     return ids
 
 
-def read(tokens: Tokens, ids: Sequence[int], hole: Hole) -> str:
+def read(tokens: Tokens, ids: Sequence[int], healed: str) -> str:
     """The text of a middle, without what it had to write again."""
     text = tokens.decode(ids)
-    return text[len(hole.healed) :] if text.startswith(hole.healed) else ""
+    return text[len(healed) :] if text.startswith(healed) else ""
 
 
 def safe_boundary(text: str) -> int:
@@ -264,13 +257,13 @@ def window(tokens: Tokens, body: str, room: int, hop: int = HOP) -> list[int]:
 def suffix_streams(tokens: Tokens, control: ControlIds, suffix: str) -> list[Stream]:
     """`below` and `rest`; a hole at the very end of a text has neither."""
     end = suffix.find("\n") + 1 or len(suffix)
-    rest, below = suffix[:end], suffix[end : end + BELOW_MOST * CHARS_PER_TOKEN]
+    rest, below = suffix[:end], suffix[end : end + BELOW_MOST * LONGEST_TOKEN]
     streams = []
     if below:
         ids = (control.suffix, *tokens.encode(below))[:BELOW_MOST]
         streams.append(Stream("below", ids, BELOW_AT))
     if rest:
-        ids = (control.suffix, *tokens.encode(rest[: REST_MOST * CHARS_PER_TOKEN]))[:REST_MOST]
+        ids = (control.suffix, *tokens.encode(rest[: REST_MOST * LONGEST_TOKEN]))[:REST_MOST]
         streams.append(Stream("rest", ids, REST_AT, sees=(0,) if below else ()))
     return streams
 
@@ -279,7 +272,7 @@ def snippet_streams(tokens: Tokens, control: ControlIds, snippets: Sequence[Snip
     """One stream a snippet, each from position 0; the last one that fits in part is cut."""
     streams, room = [], SNIPPETS_MOST
     for snippet in snippets:
-        text = f"{short_path(snippet.path)}\n{snippet.text}"[: room * CHARS_PER_TOKEN]
+        text = f"{short_path(snippet.path)}\n{snippet.text}"[: room * LONGEST_TOKEN]
         ids = (control.file, *tokens.encode(text))[:room]
         if len(ids) > 1:
             streams.append(Stream("snippet", ids, SNIPPETS_AT))

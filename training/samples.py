@@ -162,7 +162,7 @@ class Sampler:
     def _hole(self, place: _Place, start: int, end: int, suffix: str, snippets: Sequence[Snippet]) -> Hole:
         prefix, text = place.text[:start], place.text[start:end]
         built = self._build(place, prefix, suffix, snippets)
-        return Hole(prefix, suffix, text, built.context, tuple(self._tokens.encode(built.hole.healed + text)))
+        return Hole(prefix, suffix, text, built.context, tuple(self._tokens.encode(built.healed + text)))
 
     def _repairs(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
         """A line with a mistake, as repair shows it: the line's beginning is the cursor, the wrong line the draft."""

@@ -13,7 +13,8 @@ from infill.languages import language_of_path
 SIDE_MOST = 32_768
 """Characters of each side that are looked at. The model reads the nearest kilobytes; the rest tells in what syntax the
 hole stands."""
-TOKENS_MOST = 512
+ANSWER_MOST = 512
+"""Tokens of an answer, however many a client asks for."""
 TOKENS_USUAL = 64
 """Tokens of an answer when the client names no number."""
 SNIPPETS_MOST = 64
@@ -64,7 +65,7 @@ class Call:
             cut=(len(self.prefix) - len(prefix), len(self.suffix) - len(suffix)),
             path=self.path[-NAME_MOST:],
             snippets=tuple(replace(one, path=one.path[-NAME_MOST:]) for one in self.snippets[-SNIPPETS_MOST:]),
-            max_tokens=min(self.max_tokens, TOKENS_MOST),
+            max_tokens=min(self.max_tokens, ANSWER_MOST),
             user=self.user[:NAME_MOST],
         )
 

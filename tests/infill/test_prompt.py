@@ -423,8 +423,8 @@ class TestHealing:
     @example("🙂")
     def test_takes_back_what_the_middle_must_write_again(self, before: str) -> None:
         built = build(before, heal=True)
-        assert self.whole(built) + built.hole.healed == "pkg/mod.py\n" + before
-        assert bool(built.hole.healed) == bool(before)
+        assert self.whole(built) + built.healed == "pkg/mod.py\n" + before
+        assert bool(built.healed) == bool(before)
 
     @given(code, code)
     @example("    retu", "rn x")
@@ -435,14 +435,14 @@ class TestHealing:
         """But where blanks go on, of which the last one alone is written again, and but for words like `it's`."""
         if not before.strip() or (not written[:1].strip() and before[-1] in " \t") or "'" in before + written:
             return
-        middle = TOKENS.encode(build(before, heal=True).hole.healed + written)
+        middle = TOKENS.encode(build(before, heal=True).healed + written)
         assert middle == TOKENS.encode(before + written)[-len(middle) :]
 
     @given(code, code)
     def test_read_gives_back_the_text_that_was_written(self, before: str, written: str) -> None:
         built = build(before, heal=True)
-        answer = TOKENS.encode(built.hole.healed + written)
-        assert prompt.read(TOKENS, answer, built.hole) == written
+        answer = TOKENS.encode(built.healed + written)
+        assert prompt.read(TOKENS, answer, built.healed) == written
 
     @pytest.mark.parametrize(
         ("before", "healed"),
@@ -456,28 +456,28 @@ class TestHealing:
     )
     def test_of_a_long_word_its_end_alone(self, before: str, healed: str) -> None:
         built = build(before, heal=True)
-        assert built.hole.healed == healed or len(TOKENS.encode(built.hole.healed)) <= prompt.HEALED_MOST + 3
-        assert before.endswith(built.hole.healed) and self.whole(built).endswith(before.removesuffix(built.hole.healed))
+        assert built.healed == healed or len(TOKENS.encode(built.healed)) <= prompt.HEALED_MOST + 3
+        assert before.endswith(built.healed) and self.whole(built).endswith(before.removesuffix(built.healed))
 
     @pytest.mark.parametrize("blanks", ["\n    ", "\n        ", "\n\n            ", "\n\t\t", "x  ", "a = "])
     def test_after_blanks_the_word_that_follows_has_the_tokens_it_always_has(self, blanks: str) -> None:
         """Of an indentation the last blank is the next word's; healed whole, it could only grow."""
         before, word = f"def f():{blanks}", "return 1"
         built = build(before, heal=True)
-        assert built.hole.healed == before[-1]
-        middle = TOKENS.encode(built.hole.healed + word)
+        assert built.healed == before[-1]
+        middle = TOKENS.encode(built.healed + word)
         assert built.context.opening is not None
         read = [*ids(built, "prefix"), built.context.opening]
         assert (read + middle)[-6:] == TOKENS.encode("pkg/mod.py\n" + before + word)[-6:]
 
     def test_a_middle_that_did_not_write_it_again_is_nothing(self) -> None:
         built = build("os.pa", heal=True)
-        assert prompt.read(TOKENS, TOKENS.encode("q"), built.hole) == ""
-        assert prompt.read(TOKENS, (), built.hole) == ""
+        assert prompt.read(TOKENS, TOKENS.encode("q"), built.healed) == ""
+        assert prompt.read(TOKENS, (), built.healed) == ""
 
     @given(code)
     def test_without_it_the_middle_is_the_text(self, written: str) -> None:
         built = build("x = ")
-        assert built.hole.healed == ""
-        assert prompt.read(TOKENS, TOKENS.encode(written), built.hole) == written
+        assert built.healed == ""
+        assert prompt.read(TOKENS, TOKENS.encode(written), built.healed) == written
         assert built.context.opening is None

@@ -105,7 +105,7 @@ def test_a_healed_middle_is_what_serving_asks_untrained_weights_for(tokens: Toke
         for hole in sampler.chunk(document, rng).holes:
             served = prompt.build(tokens, CONTROL, hole.prefix, hole.suffix, path, heal=True)
             assert hole.context == served.context and hole.context.opening is not None
-            assert tokens.decode(hole.middle) == served.hole.healed + hole.text
+            assert tokens.decode(hole.middle) == served.healed + hole.text
             assert len(hole.suffix) <= 200 and len(hole.prefix + hole.text) <= 900
 
 
