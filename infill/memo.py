@@ -50,7 +50,7 @@ class Memo:
         text goes in place of [cursor, end). Else None.
 
         Closing brackets and quotes that the editor put behind the cursor on its own account count as typed: the answer
-        leaves out what already stands there, or goes on behind it where that is `closed` (see `Site`). least: a
+        leaves out what already stands there, or goes on behind it where `closed` (see `Site`) begins so. least: a
         proposal of which nothing has been typed yet comes back only with at least this confidence, with
         None not at all.
         """
@@ -74,7 +74,7 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int, closed: str) -> 
     if _near(snapshot.text, proposal.start, tail) != (proposal.head, proposal.tail):
         return None
     left, stands = proposal.text[len(typed) :], snapshot.lf(cursor, tail)
-    if closed == stands and behind(left, closed, snapshot.language):
+    if closed.startswith(stands) and behind(left, stands, snapshot.language):
         return tail, left
     text = _without(left, stands, snapshot.language)
     return (cursor, text) if text else None

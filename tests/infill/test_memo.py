@@ -122,6 +122,12 @@ def test_it_does_not(text: str, typed: str, closed: str, stands: str, rest: str 
     assert found == (rest and (len(typed), rest))
 
 
+def test_it_goes_on_behind_the_first_of_those() -> None:
+    """One that the editor has just closed, in front of one that it closed before the proposal."""
+    memo, snapshot = proposed("x={", "}\n", "() =>")
+    assert memo.recall(snapshot.edit([Change(3, 3, "()")], 2), 4, ")}") == (5, ") =>")
+
+
 def test_what_was_not_sure_enough_comes_back_only_once_it_is_typed() -> None:
     snapshot, memo = Snapshot.open("file:///a.py", 1, "python", "x = \n"), Memo()
     memo.remember(snapshot, 4, 4, "bar", 0.1)
