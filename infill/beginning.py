@@ -7,45 +7,54 @@ proposal that stops where the model begins to guess is right more often and save
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from infill.brackets import balance
+from infill.brackets import QUOTES, balance
 from infill.filler import Filled
+from infill.site import WORDS, Kind
 
 SHORTEST = 3
 """Characters of a beginning: fewer are typed sooner than read. What ends a line may be shorter."""
 _NEAR = 400
 """Characters left of a text that tell whether it stands in quotes."""
+_JOINED = re.compile(r"\S\w|[^\w\s)\]}>\"'`]\S")
+"""Two characters between which nothing ends: a word, a number, an operator, a path of names go on."""
+_NO_QUOTES = str.maketrans("", "", QUOTES)
 
 
-def probable(one: Filled, least: float, before: str, language: str) -> Filled | None:
+def probable(one: Filled, least: float, before: str, language: str, kind: Kind) -> Filled | None:
     """The longest beginning of a text that has at least this probability, which is its confidence then: all of it,
     whole lines, or whole words in which nothing is left open that the text itself opened. None when there is none.
 
     A text whose beginnings nobody knows comes back whole or not at all. before: the line up to the text. language: an
-    LSP language id.
+    LSP language id. kind: of the place.
     """
     if not one.beginnings:
         return one if one.confidence is None or one.confidence >= least else None
     for at, p in reversed(one.beginnings):
-        if p >= least and at == len(one.text):
-            return replace(one, confidence=p)
-        if p >= least and _may_end(one.text, at, before[-_NEAR:], language):
-            return replace(one, text=one.text[:at], confidence=p, finished=True)
+        whole = at == len(one.text)
+        if p >= least and (one.finished if whole else _may_end(one.text, at, before[-_NEAR:], language, kind)):
+            within_line = not whole and one.text[at] != "\n"
+            return replace(one, text=one.text[:at], confidence=p, finished=True, within_line=within_line)
     return None
 
 
-def _may_end(text: str, at: int, before: str, language: str) -> bool:
+def _may_end(text: str, at: int, before: str, language: str, kind: Kind) -> bool:
     """Whether so much of a text may be shown without the rest."""
     said, after = text[:at], text[at]
     if after == "\n":
         return True
-    if len("".join(said.split())) < SHORTEST or (_of_word(said[-1]) and _of_word(after)):
+    if len("".join(said.split())) < SHORTEST or _JOINED.match(text, at - 1):
         return False
+    return not _leaves_open(said, before, language, kind)
+
+
+def _leaves_open(said: str, before: str, language: str, kind: Kind) -> bool:
+    """Whether a bracket or quote that a text opens is left open. Among words a quote is an apostrophe, and the brackets
+    are those of the text alone."""
     read = balance(before + said, language)
-    opened = [*read.open, *([read.quote] if read.quote else [])]
-    return all(offset < len(before) for offset, _ in opened)
-
-
-def _of_word(char: str) -> bool:
-    return char.isalnum() or char == "_"
+    quoted = read.quote is not None and read.quote[0] < len(before)
+    if quoted or kind in WORDS - {"string"}:
+        return bool(balance(said.translate(_NO_QUOTES)).open)
+    return read.quote is not None or any(offset >= len(before) for offset, _ in read.open)

@@ -151,7 +151,8 @@ class Completer:
         )
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
-        probable = (beginning.probable(one, request.least, around.prefix_line, around.language) for one in result.texts)
+        at = (around.prefix_line, around.language, around.kind)
+        probable = (beginning.probable(one, request.least, *at) for one in result.texts)
         kept = [(shown, one.score) for one in probable if one and (shown := _shown(one, around, closed))]
         by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
@@ -399,7 +400,7 @@ def together(found: Sequence[Repair]) -> Repair:
 def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | None:
     """A text as it would be shown, going on behind the brackets that are `closed` if it can; None when nothing is left
     of it."""
-    around = replace(around, finished=filled.finished)
+    around = replace(around, finished=filled.finished, within_line=filled.within_line)
     end, text = around.end + len(closed), trim.over(filled.text, around, closed)
     if text is None:
         end, text = around.end, trim.trim(filled.text, around)

@@ -123,6 +123,7 @@ class Filled:
     goes_on: it ends because no more lines were wanted: after it the model began another.
     beginnings: (code points, probability that what is missing begins with so many of the text's), ascending, the whole
     text's last; none where the text was not written left to right.
+    within_line: its last line is but the beginning of what the model wrote there (`infill/beginning.py`).
     """
 
     text: str
@@ -132,6 +133,7 @@ class Filled:
     follows: float | None = None
     goes_on: bool = False
     beginnings: tuple[tuple[int, float], ...] = ()
+    within_line: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ class Around:
     prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
     one, the nearest only. indent: white space the line begins with. edge: columns of the line on which its statement
     begins, the least that may follow. lines: the most lines of a text. remarks: whether comments are wanted. finished:
-    False for a text that was cut short.
+    False for a text that was cut short. within_line: whether its last line is but the beginning of one.
     """
 
     snapshot: Snapshot
@@ -62,6 +62,7 @@ class Around:
     language: str
     remarks: bool
     finished: bool = True
+    within_line: bool = False
 
     @classmethod
     def at(cls, snapshot: Snapshot, start: int, end: int, chosen: str, here: Site, lines: int) -> Around:
@@ -320,7 +321,7 @@ def without_stutter(text: str, around: Around) -> str | None:
 def without_errors(text: str, around: Around) -> str | None:
     """The longest beginning of the text that adds no syntax error to a document that is otherwise sound.
 
-    What the text leaves open counts as completed: a beginning that can go on is no error.
+    What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows.
     """
     text = text.rstrip()
     syntax = around.snapshot.syntax(around.end)
@@ -331,7 +332,9 @@ def without_errors(text: str, around: Around) -> str | None:
     whole = len(syntax.text) == len(around.snapshot.text)
     if standing > (_HALF_WRITTEN if whole else 0):
         return text
-    return next((part for part in _beginnings(text, around) if not _adds_errors(part, around, standing)), None)
+    known = text.rpartition("\n")[0] if around.within_line else text
+    sound = next((part for part in _beginnings(known, around) if not _adds_errors(part, around, standing)), None)
+    return text if sound == known else sound
 
 
 def not_only_remarks(text: str, around: Around) -> str | None:

@@ -6,6 +6,7 @@ import pytest
 
 from infill.beginning import probable
 from infill.filler import Filled
+from infill.site import Kind
 
 
 def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
@@ -15,24 +16,26 @@ def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
     return Filled("".join(tokens), -1.0, 0.1, finished, beginnings=beginnings)
 
 
-def shown(one: Filled, least: float, before: str = "", language: str = "python") -> str | None:
-    found = probable(one, least, before, language)
+def shown(
+    one: Filled, least: float, before: str = "", language: str = "python", kind: Kind = "statement"
+) -> str | None:
+    found = probable(one, least, before, language, kind)
     return None if found is None else found.text
 
 
 def test_is_what_reaches_the_probability() -> None:
     one = written("total", " +=", " row", ".", "price")
     assert shown(one, 0.0) == "total += row.price"
-    assert shown(one, 0.6) == "total += row."
+    assert shown(one, 0.6) == "total += row"
     assert shown(one, 0.7) == "total += row"
     assert shown(one, 0.9) == "total"
     assert shown(one, 0.95) is None
 
 
 def test_its_confidence_is_its_probability() -> None:
-    found = probable(written("total", " +=", " row"), 0.8, "", "python")
+    found = probable(written("total", " +=", " row"), 0.8, "", "python", "statement")
     assert found is not None
-    assert (found.confidence, found.finished) == (pytest.approx(0.81), True)
+    assert (found.confidence, found.finished, found.within_line) == (pytest.approx(0.81), True, True)
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,12 @@ def test_its_confidence_is_its_probability() -> None:
         (("in", " x", "s", "y", ":"), "for y ", None),
         (("f(", "\n", "    a", ",", "\n"), "", "f("),
         (("a_b", "_c", " d", " e", " f"), "", "a_b_c d"),
+        (("await", " pool", ".", "query", "("), "", "await pool"),
+        (("let", " v: Vec", "<", "_", ">"), "", "let v: Vec"),
+        (("let", " v = Vec", "::", "new", "()"), "", "let v = Vec"),
+        (("elif", " a =", "=", "=", " b"), "", "elif"),
+        (("A", "bout", "</", "label", ">"), "<label>", "About"),
+        (("self", ",", " value: ", "int", ")"), "def set(", "self, value:"),
     ],
 )
 def test_ends_where_a_line_does_or_a_word_with_nothing_left_open(
@@ -65,11 +74,36 @@ def test_knows_what_a_quote_is(language: str) -> None:
     assert shown(written(*tokens), 0.7, "", language) == {"rust": "fn f<'a>", "cpp": "n = 1'000"}[language]
 
 
-def test_a_whole_text_may_be_short_and_is_cut_short_still() -> None:
+@pytest.mark.parametrize(
+    ("tokens", "before", "kind", "said"),
+    [
+        (("the", " user", "'s", " choice", " is"), "It is ", "prose", "the user's"),
+        (("the", " user", "'s", " choice", " is"), "It isn't ", "prose", "the user's"),
+        (("the", " file (", "if", " any", ")"), "It is ", "docstring", "the"),
+        (("Hello", " ${", "user", ".name", "}"), "say(`", "string", "Hello"),
+        (("Hello", " ${", "name}", " and", " bye"), "say(`", "string", "Hello ${name}"),
+        (("[name", "]", ":", " ", "{x"), 'f"{row', "expression", "[name]:"),
+        (("all', ", "f(", "x", ")"), "say('", "string", "all',"),
+    ],
+)
+def test_among_words_an_apostrophe_is_no_quote_and_brackets_are_closed(
+    tokens: tuple[str, ...], before: str, kind: Kind, said: str
+) -> None:
+    found = shown(written(*tokens), 0.7, before, "python", kind)
+    assert found is not None
+    assert found.rstrip() == said
+
+
+def test_what_ends_a_line_may_be_short() -> None:
     assert shown(written(")"), 0.6) == ")"
-    late = probable(written("a", " +", finished=False), 0.6, "", "python")
-    assert late is not None
-    assert (late.text, late.finished) == ("a +", False)
+    line = probable(written(")", "\n", "x"), 0.75, "", "python", "statement")
+    assert line is not None
+    assert (line.text, line.within_line) == (")", False)
+
+
+def test_of_a_text_that_was_cut_short_nobody_knows_whether_it_ends_a_word() -> None:
+    assert shown(written("total", " +=", " row", finished=False), 0.6) == "total +="
+    assert shown(written("total", finished=False), 0.6) is None
 
 
 def test_a_text_of_unknown_beginnings_is_shown_whole_or_not_at_all() -> None:

@@ -173,6 +173,22 @@ def test_a_chosen_item_counts_as_written() -> None:
     assert trim.trim(") +", hole) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "half", "shown"),
+    [
+        ("public void", True, "public void"),
+        ("public void", False, None),
+        ("void f() {\n        return", True, "void f() {\n        return"),
+        ("void void void() {\n        return", True, None),
+    ],
+)
+def test_half_a_line_is_no_syntax_error(text: str, half: bool, shown: str | None) -> None:
+    before, after = "class Counter {\n    int count;\n\n    ", "\n}\n"
+    snapshot = Snapshot.open("a", 1, "java", before + after)
+    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before)), 2)
+    assert trim.trim(text, replace(hole, within_line=half)) == shown
+
+
 class TestBetweenFinalSides:
     """A hole whose two sides are final: what fits is not touched, what only repeats its surroundings is cut."""
 
