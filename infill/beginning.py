@@ -27,16 +27,18 @@ def probable(one: Filled, least: float, before: str, language: str, kind: Kind) 
     """The longest beginning of a text that has at least this probability, which is its confidence then: all of it,
     whole lines, or whole words in which nothing is left open that the text itself opened. None when there is none.
 
-    A text whose beginnings nobody knows comes back whole or not at all. before: the line up to the text. language: an
-    LSP language id. kind: of the place.
+    A word may end within a token. A text whose beginnings nobody knows comes back whole or not at all. before: the line
+    up to the text. language: an LSP language id. kind: of the place.
     """
     if not one.beginnings:
         return one if one.confidence is None or one.confidence >= least else None
-    for at, p in reversed(one.beginnings):
-        whole = at == len(one.text)
-        if p >= least and (one.finished if whole else _may_end(one.text, at, before[-_NEAR:], language, kind)):
-            within_line = not whole and one.text[at] != "\n"
-            return replace(one, text=one.text[:at], confidence=p, finished=True, within_line=within_line)
+    likely = [(at, p) for at, p in one.beginnings if p >= least]
+    for end in range(likely[-1][0] if likely else 0, 0, -1):
+        whole = end == len(one.text)
+        if one.finished if whole else _may_end(one.text, end, before[-_NEAR:], language, kind):
+            confidence = next(p for at, p in likely if at >= end)
+            within_line = not whole and one.text[end] != "\n"
+            return replace(one, text=one.text[:end], confidence=confidence, finished=True, within_line=within_line)
     return None
 
 

@@ -36,6 +36,9 @@ def test_its_confidence_is_its_probability() -> None:
     found = probable(written("total", " +=", " row"), 0.8, "", "python", "statement")
     assert found is not None
     assert (found.confidence, found.finished, found.within_line) == (pytest.approx(0.81), True, True)
+    within_token = probable(written("jobs", "_.", "push"), 0.8, "", "python", "statement")
+    assert within_token is not None
+    assert (within_token.text, within_token.confidence) == ("jobs_", pytest.approx(0.81))
 
 
 @pytest.mark.parametrize(
@@ -55,8 +58,10 @@ def test_its_confidence_is_its_probability() -> None:
         (("await", " pool", ".", "query", "("), "", "await pool"),
         (("let", " v: Vec", "<", "_", ">"), "", "let v: Vec"),
         (("let", " v = Vec", "::", "new", "()"), "", "let v = Vec"),
-        (("elif", " a =", "=", "=", " b"), "", "elif"),
+        (("elif", " a =", "=", "=", " b"), "", "elif a"),
         (("A", "bout", "</", "label", ">"), "<label>", "About"),
+        (("self.", "jobs", "_.", "push"), "", "self.jobs_"),
+        (("__", "exit", "__(", "self"), "def ", "__exit__"),
         (("self", ",", " value: ", "int", ")"), "def set(", "self, value:"),
     ],
 )
@@ -79,11 +84,11 @@ def test_knows_what_a_quote_is(language: str) -> None:
     [
         (("the", " user", "'s", " choice", " is"), "It is ", "prose", "the user's"),
         (("the", " user", "'s", " choice", " is"), "It isn't ", "prose", "the user's"),
-        (("the", " file (", "if", " any", ")"), "It is ", "docstring", "the"),
+        (("the", " file (", "if", " any", ")"), "It is ", "docstring", "the file"),
         (("Hello", " ${", "user", ".name", "}"), "say(`", "string", "Hello"),
         (("Hello", " ${", "name}", " and", " bye"), "say(`", "string", "Hello ${name}"),
         (("[name", "]", ":", " ", "{x"), 'f"{row', "expression", "[name]:"),
-        (("all', ", "f(", "x", ")"), "say('", "string", "all',"),
+        (("all', ", "f(", "x", ")"), "say('", "string", "all', f"),
     ],
 )
 def test_among_words_an_apostrophe_is_no_quote_and_brackets_are_closed(
@@ -102,7 +107,7 @@ def test_what_ends_a_line_may_be_short() -> None:
 
 
 def test_of_a_text_that_was_cut_short_nobody_knows_whether_it_ends_a_word() -> None:
-    assert shown(written("total", " +=", " row", finished=False), 0.6) == "total +="
+    assert shown(written("total", " +=", " row", finished=False), 0.6) == "total += "
     assert shown(written("total", finished=False), 0.6) is None
 
 
