@@ -59,7 +59,9 @@ def _number(low: float, high: float) -> Kind:
     return Kind(f"a number from {low:g} to {high:g}", {"type": "number", "minimum": low, "maximum": high}, read)
 
 
-def _whole(low: int, high: int) -> Kind:
+def whole(low: int, high: int) -> Kind:
+    """A whole number, also one that is sent as a float."""
+
     def read(sent: Any) -> int:
         if isinstance(sent, bool) or not isinstance(sent, int | float) or not low <= sent <= high or sent != int(sent):
             raise ValueError
@@ -149,13 +151,13 @@ class Settings:
         "How unsure a proposal may be: as much of a line is shown as is right with a probability of 1 - eagerness; 1 "
         "shows whole lines, however doubtful, 0 next to nothing.",
     )  # fmt: skip
-    max_lines: int = _setting("maxLines", _whole(1, 100), 8, "The most lines a proposal may have.")
+    max_lines: int = _setting("maxLines", whole(1, 100), 8, "The most lines a proposal may have.")
     deadline_ms: int = _setting(
-        "deadlineMs", _whole(0, 60_000), 2000,
+        "deadlineMs", whole(0, 60_000), 2000,
         "Milliseconds after which the best text so far is taken; 0 waits until it is finished.",
     )  # fmt: skip
     debounce_ms: int = _setting(
-        "debounceMs", _whole(0, 5000), 0,
+        "debounceMs", whole(0, 5000), 0,
         "Milliseconds without a keystroke before the model is asked; 0 waits only while you type faster than it "
         "answers.",
     )  # fmt: skip
@@ -177,10 +179,10 @@ class Settings:
     open_files: bool = _setting("context.openFiles", _flag(), True, "Read other open files as context.")
     imports: bool = _setting("context.imports", _flag(), True, "Read the signatures of imported files that are open.")
     recent_edits: bool = _setting("context.recentEdits", _flag(), True, "Read recently edited files as context.")
-    context_tokens: int = _setting("context.tokens", _whole(0, 4096), 512, "The most tokens of other files it reads.")
+    context_tokens: int = _setting("context.tokens", whole(0, 4096), 512, "The most tokens of other files it reads.")
     fix: bool = _setting("fix.enable", _flag(), True, "Offer quick fixes and rewrites as code actions.")
     max_distance: int = _setting(
-        "fix.maxDistance", _whole(1, 1000), 64, "The most characters a fix may change; larger ones are not proposed."
+        "fix.maxDistance", whole(1, 1000), 64, "The most characters a fix may change; larger ones are not proposed."
     )
     trace: bool = _setting(
         "trace", _flag(), False,
@@ -204,7 +206,7 @@ class Settings:
         scope="machine",
     )
     threads: int = _setting(
-        "threads", _whole(0, THREADS_MOST), 0, "Cores the model may use; 0 is up to four, one less than there are.",
+        "threads", whole(0, THREADS_MOST), 0, "Cores the model may use; 0 is up to four, one less than there are.",
         scope="machine",
     )  # fmt: skip
     remote_url: str = _setting(

@@ -396,7 +396,7 @@ def test_fill_ends_lines_as_the_sides_do(redraft: Run, script: Script) -> None:
 
 
 def test_fill_says_whether_it_was_the_limit_that_left_nothing(redraft: Run, script: Script) -> None:
-    lines = [json.dumps({"prefix": "x = ", "suffix": "\n", "max_tokens": most}) for most in (2, 64, 5000)]
+    lines = [json.dumps({"prefix": "x = ", "suffix": "\n", "max_tokens": most}) for most in (2, 64.0, 5000)]
     model = script([("x = ", '(("never closed')])
     cut, free, beyond = answers(redraft("fill", "--model", model, stdin="\n".join(lines)))
     assert (cut["completion"], cut["finished"], "max_tokens" in cut["reason"]) == ("", False, True)

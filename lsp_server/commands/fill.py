@@ -24,7 +24,7 @@ from infill.edits import apply
 from infill.filler import TOKENS_MOST, Filled, FillReport
 from infill.languages import language_of_path
 from infill.region import apart, reported
-from lsp_server import compose, terminal
+from lsp_server import compose, jsontext, terminal
 from lsp_server.compose import Choice
 from lsp_server.settings import MODES
 
@@ -61,7 +61,7 @@ async def _answer_all(completer: Completer, mode: str, fix: bool) -> int:
 async def _answer(completer: Completer, line: bytes, mode: str, fix: bool) -> dict[str, Any]:
     number: object = None
     try:
-        asked = json.loads(line)
+        asked = jsontext.read(line)
         if not isinstance(asked, dict):
             raise ValueError("the line is no JSON object")
         number = asked.get("id")

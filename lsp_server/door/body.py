@@ -3,12 +3,12 @@ dialect's `Struct`; what clients send besides is ignored."""
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Annotated, Any, TypeVar
 
 from msgspec import Meta, Struct, ValidationError, convert
 
+from lsp_server import jsontext
 from lsp_server.door.call import N_MOST, Refused, texts_of, tokens_of
 
 B = TypeVar("B", bound=Struct)
@@ -47,7 +47,7 @@ _MISSING = re.compile(r"Object missing required field `(?P<name>\w+)`")
 def parse(raw: bytes) -> dict[str, Any]:
     """The JSON object of a body. Raises Refused for anything else."""
     try:
-        value = json.loads(raw)
+        value = jsontext.read(raw)
     except (ValueError, RecursionError) as error:
         problem = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Refused(400, f"the body is no JSON: {problem}") from None

@@ -14,7 +14,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from infill.filler import TOKENS_MOST
 from lsp_server.session import Session
-from lsp_server.settings import MODES
+from lsp_server.settings import MODES, whole
 
 METHOD = "redraft/fill"
 
@@ -82,7 +82,9 @@ def _text(params: Mapping[str, Any], name: str) -> str:
 
 
 def _whole(params: Mapping[str, Any], name: str, low: int, high: int, *, default: int) -> int:
-    value = params.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise JsonRpcInvalidParams(f"`{name}` must be a whole number from {low} to {high}")
-    return value
+    kind = whole(low, high)
+    try:
+        number: int = kind.read(params.get(name, default))
+    except ValueError:
+        raise JsonRpcInvalidParams(f"`{name}` must be {kind.words}") from None
+    return number

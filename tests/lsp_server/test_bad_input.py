@@ -163,6 +163,7 @@ def test_what_is_no_message_gets_an_error_without_id(wire: Wire, body: bytes, co
         ("redraft/fill", {"prefix": 5}, -32602),
         ("redraft/fill", {"prefix": "", "suffix": "", "mode": "fast"}, -32602),
         ("redraft/fill", {"prefix": "", "suffix": "", "maxTokens": True}, -32602),
+        ("redraft/fill", {"prefix": "", "suffix": "", "maxTokens": 5.5}, -32602),
         ("redraft/fill", {"prefix": "", "suffix": "", "maxTokens": 10**9}, -32602),
     ],
 )
@@ -442,7 +443,7 @@ def test_half_a_surrogate_pair_at_a_time(wire: Wire) -> None:
 
 
 def test_fill_answers_with_text_score_and_cost(wire: Wire) -> None:
-    params = {"prefix": "a", "suffix": "b", "language": "python", "path": "w/a.py", "maxTokens": 5, "deadlineMs": 500}
+    params = {"prefix": "a", "suffix": "b", "language": "python", "path": "w/a.py", "maxTokens": 5.0, "deadlineMs": 500}
     told = wire.ask("redraft/fill", params)["result"]
     assert told["text"] == "axb"
     assert (told["score"], told["confidence"], told["finished"], told["forwards"]) == (-1.5, 0.8, True, 1)

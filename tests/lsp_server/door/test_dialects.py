@@ -65,6 +65,24 @@ def test_while_somebody_types_a_text_has_the_lines_of_its_place(door: Served, be
     assert post(door, "/infill", typed).json()["content"] == text
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/infill", INFILL, "n_predict"),
+        ("/completion", QWEN, "n_predict"),
+        ("/v1/completions", FIM, "max_tokens"),
+        ("/v1/fim/completions", FIM, "max_tokens"),
+    ],
+)
+def test_a_whole_number_may_be_spelt_as_a_float(door: Served, path: str, body: dict[str, Any], field: str) -> None:
+    """As programs write it in whose language every number is one."""
+    answer = post(door, path, {**body, field: 64.0})
+    assert answer.status_code == 200, answer.text
+    assert TEXT_OF[path](answer.json()) == ADDED
+    answer = post(door, path, {**body, field: 64.5})
+    assert answer.status_code == 400 and f"`{field}`" in answer.text
+
+
 def test_openai_has_all_that_its_clients_read(door: Served) -> None:
     answer = post(door, "/v1/completions", {**FIM, "echo": True}).json()
     assert answer["id"].startswith("cmpl-")
