@@ -252,7 +252,8 @@ class Completer:
         end, newline = "\n" * whole_lines, line_ending(prefix + suffix)
         whole = (one.text.removesuffix(end) + end for one in texts)
         said = (replace(one, text=text.replace("\n", newline)) for one, text in zip(texts, whole, strict=True))
-        return replace(result, texts=tuple(said))
+        cut = not texts and bool(result.texts) and not result.texts[0].finished
+        return replace(result, texts=tuple(said), cut=cut)
 
     def warm(
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS

@@ -179,10 +179,12 @@ class FillReport:
 
 @dataclass(frozen=True, slots=True)
 class FillResult:
-    """Distinct texts, best first, and what they cost."""
+    """Distinct texts, best first, and what they cost. cut: nothing of the best could stand, because a limit cut it
+    short."""
 
     texts: tuple[Filled, ...]
     report: FillReport = field(default_factory=FillReport)
+    cut: bool = False
 
 
 def distinct(texts: Iterable[Filled]) -> tuple[Filled, ...]:

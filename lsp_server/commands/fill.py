@@ -92,7 +92,7 @@ async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> di
     )
     if result.texts:
         return _completion(result.texts[0], result.report)
-    if result.report.tokens >= most:
+    if result.cut:
         return _completion(None, result.report, reason="max_tokens cut the text short before it could stand", cut=True)
     return _completion(None, result.report, reason="the model has nothing to say")
 

@@ -116,8 +116,7 @@ class Door:
                     result = await self._filled(completer, call, seen)
         self.metrics.note(result.report)
         texts = [Text(one.text, one.finished).until(call.stop) for one in result.texts[: call.n]]
-        # Of a text that was cut short nothing may be left: then the client's limit is why, not the model.
-        texts = texts or [Text("", not 0 < call.max_tokens <= result.report.tokens)]
+        texts = texts or [Text("", not result.cut)]
         return Answer(
             call,
             tuple(texts),

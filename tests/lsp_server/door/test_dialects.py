@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import pytest
 
+from infill.complete import Completer
+from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult
+from lsp_server.door.app import Door, application
+from lsp_server.door.facts import Facts
+from lsp_server.door.guard import Guard
 from tests.lsp_server.door.conftest import Served
 
 ADDED = "a, b):\n    return a + b"
@@ -106,6 +112,23 @@ def test_a_text_of_which_the_limit_left_nothing_says_so(door: Served) -> None:
     answer = post(door, "/v1/completions", {**hole, "max_tokens": 2}).json()
     assert (answer["choices"][0]["text"], answer["choices"][0]["finish_reason"]) == ("", "length")
     assert post(door, "/api/generate", {**hole, "stream": False}).json()["done_reason"] == "stop"
+
+
+@pytest.mark.parametrize(("finished", "reason"), [(True, "stop"), (False, "length")])
+async def test_the_limit_is_one_of_each_text(finished: bool, reason: str) -> None:
+    """Three of which nothing can stand have more tokens than one may have."""
+
+    class Unfit:
+        async def fill(self, request: FillRequest) -> FillResult:
+            texts = tuple(Filled("y = 2000" + end, -1.0, None, finished) for end in ("", " ", "\n"))
+            return FillResult(texts, FillReport(tokens=6))
+
+    door = Door(Facts("unfit", 0, "", 0, "0", 0), Guard.of("127.0.0.1"), completer=Completer(cast(Filler, Unfit())))
+    asked = {"prompt": "x = 1\n", "suffix": "y = 2000\n", "n": 3, "max_tokens": 4}
+    transport = httpx2.ASGITransport(application(door, contextlib.nullcontext))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
+        answer = (await http.post("/beta/completions", json=asked)).json()
+    assert [(one["text"], one["finish_reason"]) for one in answer["choices"]] == [("", reason)]
 
 
 def test_lines_end_as_those_around_the_hole_do(door: Served) -> None:
