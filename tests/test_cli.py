@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -416,6 +417,20 @@ def test_fill_touches_no_secrets(redraft: Run, script: Script) -> None:
 def test_fill_of_nothing_is_nothing(redraft: Run, script: Script) -> None:
     ran = redraft("fill", "--model", script([("x", "y")]))
     assert (ran.stdout, ran.stderr, ran.returncode) == ("", "", 0)
+
+
+def test_an_interrupt_ends_fill_while_it_waits_for_a_line(script: Script) -> None:
+    command = [REDRAFT, "fill", "--model", script([("return ", "a + b")])]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as fill:
+        assert fill.stdin is not None and fill.stdout is not None and fill.stderr is not None
+        try:
+            print('{"id": 1, "prefix": "return "}', file=fill.stdin, flush=True)
+            assert json.loads(fill.stdout.readline())["id"] == 1
+            fill.send_signal(signal.SIGINT)
+            assert (fill.wait(30), fill.stderr.read()) == (130, "")
+        finally:
+            fill.kill()
 
 
 @pytest.mark.parametrize(

@@ -39,19 +39,20 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     with terminal.waiting("loading the model"):
         completer = Completer(compose.open_filler(choice))
     try:
-        return asyncio.run(_answer_all(completer, given.mode or "quality", given.fix))
+        return _answer_all(completer, given.mode or "quality", given.fix)
     finally:
         completer.close()
 
 
-async def _answer_all(completer: Completer, mode: str, fix: bool) -> int:
+def _answer_all(completer: Completer, mode: str, fix: bool) -> int:
     wrong = 0
+    # No event loop while a line is waited for: it would take Ctrl-C for itself.
     # Bytes, because a line that is not UTF-8 must not cost the others their answers.
-    with terminal.bar(None, "lines") as bar:
+    with asyncio.Runner() as runner, terminal.bar(None, "lines") as bar:
         for line in iter(sys.stdin.buffer.readline, b""):
             if not line.strip():
                 continue
-            answer = await _answer(completer, line, mode, fix)
+            answer = runner.run(_answer(completer, line, mode, fix))
             wrong += "error" in answer
             print(json.dumps(answer, ensure_ascii=False), flush=True)
             bar.update()
