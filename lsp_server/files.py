@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,29 +51,54 @@ class SourceFile:
         return cls(path, raw, snapshot)
 
     def write(self, text: str) -> None:
-        """Replace the file's text, at once or not at all; a byte order mark stays.
+        """Write another text into the file that is there: links to it, its owner, mode and attributes stay, and so does
+        a byte order mark. Until that is done the old text lies beside it, too.
 
         Raises UserError when the file is no longer what was read, or cannot be written.
         """
-        target = self.path.resolve()
+        target, mark = self.path.resolve(), BOM if self.raw.startswith(BOM) else b""
         try:
             if target.read_bytes() != self.raw:
                 raise UserError(f"{self.path} was changed by another program meanwhile; run the command again.")
             if not os.access(target, os.W_OK):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            mark = BOM if self.raw.startswith(BOM) else b""
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-            try:
-                with os.fdopen(handle, "wb") as stream:
-                    stream.write(mark + text.encode())
-                os.chmod(temporary, target.stat().st_mode & 0o7777)
-                os.replace(temporary, target)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-                raise
+            with _kept_beside(target, self.raw):
+                _overwrite(target, mark + text.encode())
         except OSError as error:
-            raise UserError(f"{self.path} cannot be written ({error.strerror}); check its permissions.") from None
+            raise UserError(
+                f"{self.path} cannot be written ({error.strerror}); check its permissions and its folder's."
+            ) from None
+
+
+@contextlib.contextmanager
+def _kept_beside(target: Path, raw: bytes) -> Iterator[None]:
+    """While a file is written, what it said lies in a second one in its folder, and comes back when that fails.
+
+    Raises UserError when it cannot come back; the second file stays then, as it does when this process is killed.
+    """
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".orig")
+    os.close(handle)
+    copy = Path(name)
+    with contextlib.ExitStack() as stack:
+        stack.callback(copy.unlink)
+        _overwrite(copy, raw)
+        try:
+            yield
+        except BaseException:
+            try:
+                _overwrite(target, raw)
+            except OSError as error:
+                stack.pop_all()
+                raise UserError(f"{target} is half written ({error.strerror}); its old text is in {copy}.") from None
+            raise
+
+
+def _overwrite(path: Path, raw: bytes) -> None:
+    with path.open("r+b") as stream:
+        stream.write(raw)
+        stream.truncate()
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def split_place(place: str, what: str) -> tuple[str, list[str]]:
