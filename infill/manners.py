@@ -168,12 +168,16 @@ def _matches(patterns: tuple[str, ...], path: str, inside: str | None) -> bool:
 
 @lru_cache(maxsize=16)
 def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    """The patterns compiled; those that are none are left out."""
+    return _compiled(one.lower() for written in patterns for one in islice(_spelled_out(written), _SPELLINGS))
+
+
+def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
+    """The patterns of some lines; a line that is none is left out."""
     sound = []
-    for pattern in (one for written in patterns for one in islice(_spelled_out(written), _SPELLINGS)):
+    for line in lines:
         with suppress(ValueError):
-            GitIgnoreSpec.from_lines([pattern.lower()])
-            sound.append(pattern.lower())
+            GitIgnoreSpec.from_lines([line])
+            sound.append(line)
     return GitIgnoreSpec.from_lines(sound)
 
 
@@ -239,6 +243,6 @@ def _opinion(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
 def _git_spec(file: str, _changed: int, _size: int) -> GitIgnoreSpec:
     """A file's patterns; none of one that cannot be read."""
     try:
-        return GitIgnoreSpec.from_lines(Path(file).read_text(encoding="utf-8", errors="replace").splitlines())
-    except (OSError, ValueError):
-        return GitIgnoreSpec.from_lines([])
+        return _compiled(Path(file).read_text(encoding="utf-8", errors="replace").splitlines())
+    except OSError:
+        return _compiled([])

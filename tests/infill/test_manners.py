@@ -129,6 +129,13 @@ class TestDenied:
         (tmp_path / ".gitignore").write_text("")
         assert not ignored("a.log.py")
 
+    @pytest.mark.parametrize("none", ["!", "\\", "a\\"])
+    def test_a_line_that_is_no_pattern_costs_the_others_nothing(self, tmp_path: Path, none: str) -> None:
+        (tmp_path / ".gitignore").write_text(f"*.log.py\n{none}\nout/\n")
+        for path in ("a.log.py", "out/a.py"):
+            assert denied(str(tmp_path / path), "", (), tmp_path) == "ignored by .gitignore"
+        assert denied(str(tmp_path / "a.py"), "", (), tmp_path) is None
+
     def test_as_git_says(self, tmp_path: Path) -> None:
         """Also of a folder below the repository's root, where nothing comes back in a folder that is ignored."""
         subprocess.run(["git", "init", "-q", tmp_path], check=True)
