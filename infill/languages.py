@@ -1,5 +1,5 @@
-"""One row per language: its grammar, its comment sign, its block style, its queries. Of others the sign is all that is
-known."""
+"""One row per language: its grammar, its comment sign, its block style, its queries. Of others the sign and the style
+are all that is known."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from typing import Literal
 
 import tree_sitter
 
+Block = Literal["indent", "braces", "words", "none"]
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
     """What the text side knows of a language.
 
     id: the LSP language id. grammar: module of the grammar's wheel, empty for plain text. entry: the function there
-    that returns the grammar. queries: the file in `infill/queries` without its ending. block: what a block is made of.
+    that returns the grammar. queries: the file in `infill/queries` without its ending. block: what a block is made of:
+    lines that are deeper than a head, braces, words such as `do` and `end`, or nothing that a line's end would tell of.
     """
 
     id: str
@@ -26,7 +29,7 @@ class Language:
     entry: str = "language"
     queries: str = ""
     line_comment: str = ""
-    block: Literal["indent", "braces"] = "indent"
+    block: Block = "indent"
     extensions: tuple[str, ...] = ()
 
     @property
@@ -76,7 +79,19 @@ _SIGNS = {
     ";": "asm autohotkey clojure commonlisp dosini emacs-lisp fennel ini lisp nasm racket scheme",
 }
 """The LSP language ids, of all editors, of languages without a row whose remarks begin with each sign."""
+_BLOCKS: dict[Block, str] = {
+    "braces": "awk cs csharp css cuda cuda-cpp d dart gleam glsl graphql groovy hcl hlsl json json5 jsonc jsonnet "
+    "kotlin less nginx nix objc objcpp objective-c objective-cpp odin perl perl6 php powershell proto proto3 "
+    "ps1 r raku scss shaderlab solidity swift tcl terraform v wgsl zig",
+    "words": "ada bash crystal elixir fish haskell julia ksh lua luau pascal ruby sh shellscript systemverilog verilog "
+    "vhdl zsh",
+    "none": "cfg clojure cmake commonlisp conf dockerfile dosini dotenv emacs-lisp fennel gitconfig gitignore html "
+    "ignore ini lisp mysql pgsql plsql po postgres properties racket robotframework sass scheme sql sshconfig "
+    "stylus toml xml",
+}
+"""The block style, likewise; of those that stand nowhere, `indent`, which knows the heads of the others as well."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
+_BLOCK_OF = {key: block for block, keys in _BLOCKS.items() for key in keys.split()}
 _BY_ID = {row.id: row for row in _ROWS}
 _BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensions}
 
@@ -84,7 +99,8 @@ _BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensi
 def language(language_id: str) -> Language:
     """The row of an LSP language id; a row without grammar for every id that is not in the table."""
     key = language_id.lower()
-    return _BY_ID.get(_ALIASES.get(key, key)) or Language(language_id, line_comment=_SIGN_OF.get(key, ""))
+    known = _BY_ID.get(_ALIASES.get(key, key))
+    return known or Language(language_id, line_comment=_SIGN_OF.get(key, ""), block=_BLOCK_OF.get(key, "indent"))
 
 
 def language_of_path(path: str) -> str:

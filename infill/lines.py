@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from infill.brackets import balance, closing_quote, opens_quote
-from infill.languages import Language
+from infill.languages import Block, Language
 
 SAYING = 3
 """Letters and digits a line must hold for its repetition to mean anything wherever it is indented."""
@@ -16,6 +16,13 @@ _HEAD = re.compile(
 _PYTHON_HEAD = re.compile(
     r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*):$"
 )
+_OPENS: dict[Block, re.Pattern[str]] = {
+    "indent": re.compile(r"[:{]$|\b(?:then|do)$"),
+    "braces": re.compile(r"{$|^\s*(?:case\b.*|default\s*):$"),
+    "words": re.compile(r"{$|\b(?:then|do|begin)$"),
+    "none": re.compile(r"(?!)"),
+}
+"""How a line ends that opens a block."""
 _BEFORE_REMARK = " \t;,)"
 """Behind anything else the sign of a comment is part of a word, an address or a pattern."""
 
@@ -70,12 +77,10 @@ def opens_block(row: Language, line: str) -> bool:
     """Whether a line of code ends by opening a block."""
     at, sign = left_open(row, line) or (len(line), "")
     code = (line[:at] if sign == row.line_comment else line).rstrip()
-    if row.block == "braces":
-        return code.endswith("{") or re.match(r"\s*(?:case\b.*|default\s*):$", code) is not None
     if row.id == "python":
         wrapped = code.endswith(":") and bool(balance(code, row.id).strays)
         return wrapped or _PYTHON_HEAD.match(code) is not None
-    return code.endswith((":", "{")) or re.search(r"\b(?:then|do)$", code) is not None
+    return _OPENS[row.block].search(code) is not None
 
 
 def begins_block(text: str) -> bool:

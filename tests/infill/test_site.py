@@ -81,7 +81,18 @@ def at(language_id: str, marked: str, invoked: bool = False) -> Site:
         ("sql", "email text, -- the user's ‸", "comment", 16, 1),
         ("sql", "/* All\nof ‸", "comment", 16, 1),
         ("html", "<!-- the\n‸", "comment", 16, 1),
-        ("json", '{"a": ["src/*"],\n"b": ‸', "block", 32, 0),
+        ("json", '{"a": ["src/*"],\n"b": ‸', "expression", 16, 1),
+        ("css", "a {\n  color:‸", "expression", 16, 1),
+        ("css", "a {\n  color:\n  ‸\n}", "empty", 16, 1),
+        ("css", "a:hover {\n  ‸\n}", "block", 32, 0),
+        ("ini", "[a]\nkey:‸", "expression", 16, 1),
+        ("lua", "return a:‸", "expression", 16, 1),
+        ("shellscript", "echo the sum:\n‸", "empty", 16, 1),
+        ("swift", "switch a {\ncase .b:\n    ‸\n}", "block", 32, 0),
+        ("pascal", "begin\n  ‸", "block", 32, 0),
+        ("yaml", "image:\n  ‸", "block", 32, 0),
+        ("gdscript", "func f():\n    ‸", "block", 32, 0),
+        ("", "def f():\n    ‸", "block", 32, 0),
     ],
 )
 def test_kinds(language_id: str, marked: str, kind: str, canvas: int, lines: int) -> None:
@@ -132,6 +143,7 @@ def test_kinds(language_id: str, marked: str, kind: str, canvas: int, lines: int
         ("rust", "f(‸)?;", True),
         ("plaintext", "a ‸", True),
         ("plaintext", "a ‸ b", False),
+        ("css", "a {\n  color: red;‸\n}", False),
     ],
 )
 def test_whether_to_ask(language_id: str, marked: str, ask: bool) -> None:
