@@ -54,6 +54,10 @@ class Engine:
         self._warming = self._scheduler.submit(steps, Priority.IDLE)
         return self._warming
 
+    def rest(self) -> None:
+        """Encode no more ahead of time."""
+        self._warming.cancel()
+
     def close(self) -> None:
         """Cancel what is queued and wait for the step under way."""
         self._scheduler.close()

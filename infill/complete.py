@@ -262,6 +262,10 @@ class Completer:
         if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root) is None:
             self._filler.warm(self._request(snapshot, cursor, cursor, "", others, preferences))
 
+    def rest(self) -> None:
+        """Encode no more ahead of time, for `warm` or behind an answer that read only what is near."""
+        self._filler.rest()
+
     def close(self) -> None:
         """Stop the filler."""
         self._filler.close()

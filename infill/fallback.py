@@ -125,6 +125,11 @@ class FallbackFiller:
         if not self._breaker.closed:
             self._second.warm(request)
 
+    def rest(self) -> None:
+        """Both."""
+        self._first.rest()
+        self._second.rest()
+
     def close(self) -> None:
         """Close both."""
         if self._probe is not None:

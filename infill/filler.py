@@ -221,5 +221,8 @@ class Filler(Protocol):
     def warm(self, request: FillRequest) -> None:
         """Prepare for this request when nothing else is to be done; may do nothing."""
 
+    def rest(self) -> None:
+        """Do no more of what nobody waits for."""
+
     def close(self) -> None:
         """Stop the worker; waiting requests are cancelled."""

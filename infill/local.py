@@ -212,6 +212,9 @@ class LocalFiller:
         if self._may_idle():
             self.engine.warm(self._prompt(request).context)
 
+    def rest(self) -> None:
+        self.engine.rest()
+
     def close(self) -> None:
         self.engine.close()
 

@@ -115,6 +115,9 @@ class RemoteFiller:
     def warm(self, request: FillRequest) -> None:
         """Nothing: work ahead of time on another machine is somebody's money."""
 
+    def rest(self) -> None:
+        """Nothing is done that nobody waits for."""
+
     def close(self) -> None:
         """Close its connections soon; after the event loop has ended, they went with it."""
         with contextlib.suppress(RuntimeError):

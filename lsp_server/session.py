@@ -7,7 +7,6 @@ whatever goes back to the editor is computed from that snapshot.
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import threading
 import time
@@ -188,6 +187,7 @@ class Session:
             self._verdicts.clear()
             for task in [task for task, allowed in self._allowed.items() if not allowed()]:
                 task.cancel()
+            self._rest()
             self._start_loading()
             self.say_state()
 
@@ -331,8 +331,18 @@ class Session:
         if place == self._warmed:
             return
         self._warmed = place
-        warm = functools.partial(asked.completer.warm, others=asked.others, preferences=asked.preferences)
-        asyncio.get_running_loop().call_soon(warm, asked.snapshot, cursor)
+
+        def warm() -> None:
+            if self._warmed == place:
+                asked.completer.warm(asked.snapshot, cursor, others=asked.others, preferences=asked.preferences)
+
+        asyncio.get_running_loop().call_soon(warm)
+
+    def _rest(self) -> None:
+        """New settings may forbid what is done ahead of time; where they allow it, the next cursor stop begins anew."""
+        self._warmed = ("", 0, 0)
+        if self.completer is not None:
+            self.completer.rest()
 
     def outdate(self, uri: str) -> None:
         """The document has changed: what was asked about its old text is no longer wanted."""

@@ -167,6 +167,22 @@ def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
     )
 
 
+def test_rest_ends_what_is_warmed(engine: Engine) -> None:
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def hold(_step: Step) -> None:
+        at_work.set()
+        assert go_on.wait(SECONDS)
+
+    busy = engine.generate(tasks()[0], Priority.TYPING, hold)
+    assert at_work.wait(SECONDS)
+    warming = engine.warm(context(8, 200))
+    engine.rest()
+    go_on.set()
+    busy.result(SECONDS)
+    assert warming.cancelled()
+
+
 def test_score_is_what_writing_left_to_right_said(engine: Engine, alone: list[Generation]) -> None:
     for candidate in alone[3].candidates:
         (row,) = engine.score(tasks()[3].context, [candidate.ids], Priority.ACTION).result(SECONDS)

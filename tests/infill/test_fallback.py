@@ -28,7 +28,7 @@ class Other:
     def __init__(self, name: str, *outcomes: BaseException | str) -> None:
         self.name, self.outcomes = name, list(outcomes)
         self.asked: list[FillRequest] = []
-        self.warmed = self.closed = 0
+        self.warmed = self.rested = self.closed = 0
         self.waiting = asyncio.Event()
 
     async def fill(self, request: FillRequest) -> FillResult:
@@ -46,6 +46,9 @@ class Other:
 
     def warm(self, request: FillRequest) -> None:
         self.warmed += 1
+
+    def rest(self) -> None:
+        self.rested += 1
 
     def close(self) -> None:
         self.closed += 1
@@ -179,6 +182,8 @@ async def test_only_an_open_breaker_warms_the_second(breaker: Breaker) -> None:
         await fill(both)
     both.warm(ASK)
     assert (first.warmed, second.warmed) == (0, 1)
+    both.rest()
+    assert (first.rested, second.rested) == (1, 1)
 
 
 async def test_cancelling_reaches_the_first_and_is_no_failure() -> None:

@@ -31,6 +31,7 @@ class ScriptedCompleter(Completer):
 
     def __init__(self, script: dict[str, Any], settings: Settings) -> None:
         self.script, self.settings, self.calls = script, settings, Counter[str]()
+        self.warming = False
 
     @asynccontextmanager
     async def called(self, what: str) -> AsyncIterator[FillReport]:
@@ -68,6 +69,11 @@ class ScriptedCompleter(Completer):
 
     def warm(self, *given: Any, **rest: Any) -> None:
         self.calls["warm"] += 1
+        self.warming = True
+
+    def rest(self) -> None:
+        self.calls["rest"] += self.warming
+        self.warming = False
 
     def close(self) -> None: ...
 
@@ -88,7 +94,7 @@ def scripted(given: dict[str, Any]) -> RedraftServer:
 
     @server.feature("test/calls")
     def calls(params: Any) -> dict[str, int]:
-        return dict(made[0].calls) if made else {}
+        return dict(+made[0].calls) if made else {}
 
     @server.feature("test/broken")
     async def broken(params: Any) -> None:

@@ -81,6 +81,9 @@ class Heard:
     def warm(self, request: FillRequest) -> None:
         self._filler.warm(request)
 
+    def rest(self) -> None:
+        self._filler.rest()
+
     def close(self) -> None:
         self._filler.close()
 
