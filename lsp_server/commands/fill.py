@@ -145,7 +145,7 @@ def _range(snapshot: Snapshot, given: object) -> tuple[int, int]:
             start, end = (_offset(snapshot, given[side]) for side in ("start", "end"))
         else:
             start, end = given  # type: ignore[misc]
-        if isinstance(start, int) and isinstance(end, int) and 0 <= start <= end <= len(snapshot.text):
+        if type(start) is type(end) is int and 0 <= start <= end <= len(snapshot.text):
             return start, end
     except (TypeError, KeyError, ValueError, IndexError):
         pass

@@ -63,12 +63,13 @@ def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
     source = SourceFile.read(name)
     if not numbers:
         return source, _known(source)
-    first, _, last = numbers[0].partition("-")
-    if not first.isdecimal() or not (last or first).isdecimal() or int(last or first) < int(first):
+    first, dash, last = numbers[0].partition("-")
+    last = last if dash else first
+    if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
         raise UserError(
             f"{numbers[0]!r} names no lines; write FILE:LINE or FILE:FIRST-LAST, for example main.py:12-14."
         )
-    return source, parts(source.snapshot, line_span(source, int(first))[0], line_span(source, int(last or first))[1])
+    return source, parts(source.snapshot, line_span(source, int(first))[0], line_span(source, int(last))[1])
 
 
 def _known(source: SourceFile) -> list[tuple[int, int]]:

@@ -71,7 +71,8 @@ def _token(file: str | None) -> str:
         try:
             where, token = file, Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"the token file {file} cannot be read ({error}); check the path.") from None
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise UserError(f"the token file {file} cannot be read ({reason}); check the path.") from None
     if len(token) < TOKEN_SHORTEST and (token or file is not None):
         raise UserError(f"the token in {where} is shorter than {TOKEN_SHORTEST} characters; use a longer, random one.")
     return token

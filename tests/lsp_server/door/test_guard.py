@@ -94,6 +94,12 @@ def test_off_loopback_a_token_is_required(redraft: Callable[..., subprocess.Comp
     assert "REDRAFT_TOKEN" in ran.stderr
 
 
+def test_a_token_file_that_is_none_is_one_sentence(redraft: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    ran = redraft("serve", "--token-file", "none.txt")
+    told = "redraft: the token file none.txt cannot be read (No such file or directory); check the path.\n"
+    assert (ran.returncode, ran.stderr) == (1, told)
+
+
 def test_off_loopback_with_a_token(tmp_path: Path) -> None:
     with serving("--model", scripted(tmp_path, RULES), "--host", "0.0.0.0", REDRAFT_TOKEN=TOKEN) as door:
         url = f"http://127.0.0.1:{door.port}/v1/models"
