@@ -246,6 +246,12 @@ class Window:
         self.page.wait_for_selector(row, timeout=20_000)
         self.page.click(row)
 
+    def menu(self, *labels: str) -> None:
+        """Open redraft's menu from the status bar and choose, there and in what opens then."""
+        self.page.click(".statusbar-item[id^='redraft']")
+        for label in labels:
+            self.choose(label)
+
     def ghost(self) -> str:
         """The grey text, as one string."""
         shown = self.page.evaluate(

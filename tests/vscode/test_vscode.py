@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.conftest import REDRAFT, ROOT
@@ -225,18 +227,13 @@ class TestFixes:
 
 
 class TestStatusBar:
-    def menu(self, window: Window, *labels: str) -> None:
-        window.page.click(".statusbar-item[id^='redraft']")
-        for label in labels:
-            window.choose(label)
-
     def pages(self, window: Window) -> list[str]:
         """What the web pages within the window say."""
         return [frame.inner_text("body") for frame in window.page.frames if frame is not window.page.main_frame]
 
     def test_the_mode_is_chosen_there_and_the_next_trace_tells(self, window: Window, code_server: CodeServer) -> None:
         window.open("mode.py")
-        self.menu(window)
+        window.menu()
         window.page.wait_for_selector(".quick-input-list .monaco-list-row")
         eventually(
             lambda: window.page.eval_on_selector(".quick-input-widget", "one => getComputedStyle(one).opacity == 1")
@@ -248,17 +245,17 @@ class TestStatusBar:
         window.page.click(".editor-group-container.active .monaco-editor .view-lines")
         window.type("def add")
         eventually(lambda: window.ghost() == "(a, b):")
-        self.menu(window, "Show last trace")
+        window.menu("Show last trace")
         told = eventually(lambda: [one for one in self.pages(window) if "mode: quality" in one])
         assert HEAD in told[0]
         window.picture("trace")
         window.page.click(".editor-group-container .monaco-editor .view-lines")
-        self.menu(window, "Mode", "speedy")
+        window.menu("Mode", "speedy")
         eventually(lambda: "redraft.mode" not in code_server.settings())  # the default is written as nothing
 
     def test_a_pause_for_one_language(self, window: Window, code_server: CodeServer) -> None:
         window.open("paused.py")
-        self.menu(window, "Pause for python")
+        window.menu("Pause for python")
         eventually(lambda: window.state() == "redraft, Paused.")
         eventually(lambda: code_server.settings().get("redraft.enable") == {"*": True, "python": False})
         window.page.click(".editor-group-container.active .monaco-editor .view-lines")
@@ -271,7 +268,7 @@ class TestStatusBar:
         window.type("total / ")
         eventually(lambda: window.ghost() == "values.length;")
         window.open("again.py")
-        self.menu(window, "Resume for python")
+        window.menu("Resume for python")
         window.until_ready()
         eventually(lambda: "redraft.enable" not in code_server.settings())
         window.page.click(".editor-group-container.active .monaco-editor .view-lines")
@@ -284,10 +281,10 @@ class TestStatusBar:
         eventually(lambda: window.state() == "redraft, Paused.")
         code_server.set(redraft__enable={"*": True, "go": False})
         window.until_ready()
-        self.menu(window, "Pause everywhere")
+        window.menu("Pause everywhere")
         eventually(lambda: window.state() == "redraft, Paused.")
         eventually(lambda: code_server.settings().get("redraft.enable") is False)
-        self.menu(window, "Resume")
+        window.menu("Resume")
         window.until_ready()
         eventually(lambda: code_server.settings().get("redraft.enable") == {"*": True, "go": False})
 
@@ -334,6 +331,51 @@ class TestServer:
         finally:
             code_server.set()
         window.until_ready()
+
+    @pytest.fixture
+    def starts(self, code_server: CodeServer, tmp_path: Path) -> Iterator[Callable[[], list[int]]]:
+        """The processes of a server that only answers when there is a file `go` beside it."""
+        program, log = tmp_path / "redraft", tmp_path / "starts"
+        wait = "while ! [ -e go ]; do sleep 0.1; done"
+        program.write_text(f'#!/bin/sh\ncd {tmp_path}\necho $$ >> {log}\n{wait}\nexec {REDRAFT} "$@"\n')
+        program.chmod(0o755)
+        log.touch()
+        code_server.set(redraft__path=str(program))
+        yield lambda: [int(pid) for pid in log.read_text().split()]
+        code_server.set()
+
+    def test_one_that_never_answers_is_told_of_and_gives_way(
+        self, window: Window, code_server: CodeServer, starts: Callable[[], list[int]]
+    ) -> None:
+        eventually(starts)
+        eventually(lambda: window.state() == "redraft, Not working.")
+        window.menu("Restart the server")
+        eventually(lambda: len(starts()) == 2)
+        code_server.set()
+        window.until_ready()
+        assert len(starts()) == 2
+        eventually(lambda: not any(map(psutil.pid_exists, starts())))
+        window.open("answers.py")
+        window.type("def add", milliseconds=10)
+        eventually(lambda: window.ghost() == "(a, b):")
+        assert window.messages() == []
+
+    def test_a_crash_during_a_restart_starts_no_second_one(
+        self, window: Window, starts: Callable[[], list[int]], tmp_path: Path
+    ) -> None:
+        (first,) = eventually(starts)
+        window.command("redraft: Restart Server")
+        window.command("redraft: Select Mode")
+        window.page.wait_for_selector(".quick-input-list .monaco-list-row[aria-label*='causal']")  # that came after it
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first, signal.SIGKILL)
+        window.press("Escape")
+        (tmp_path / "go").touch()
+        window.until_ready()
+        window.open("once.py")
+        window.type("def add", milliseconds=10)
+        eventually(lambda: window.ghost() == "(a, b):")
+        assert len(starts()) == 2
 
     def test_the_embedded_model_completes(self, window: Window, code_server: CodeServer) -> None:
         window.open("embedded.py", "def mean(values):\n    total = 0\n    for value in values:\n        total +=")

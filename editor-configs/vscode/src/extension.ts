@@ -56,14 +56,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       }
     }),
   );
-  await started.restart();
+  void started.restart(); // one that never answers must not keep us from the rest
   const listening = await python.onDidChoose(() => started.reconsider());
   if (listening) {
     context.subscriptions.push(listening);
   }
 }
 
-export function deactivate(): Promise<void> | undefined {
+export function deactivate(): Promise<unknown> | undefined {
   return server?.stop();
 }
 

@@ -1,6 +1,7 @@
 /** The server's life: found, started, started again after a crash, stopped. */
 
 import * as os from 'node:os';
+import { setTimeout as after } from 'node:timers/promises';
 import * as vscode from 'vscode';
 import { CloseAction, ErrorAction, LanguageClient, Middleware, State } from 'vscode-languageclient/node';
 import { find, Found } from './find';
@@ -20,8 +21,13 @@ const FIRST_PAUSE = 250;
 const CRASHES_MOST = 6;
 /** Milliseconds after which a running server counts as sound. */
 const SOUND_AFTER = 60_000;
+/** Milliseconds after which the user is told of a server that has not answered yet. */
+const SILENT_AFTER = 10_000;
+/** Milliseconds that one which is to end gets to answer, before it is killed. */
+const LAST_MOMENT = 1000;
 
 const STARTING: Status = { state: 'loading', message: 'Starting the server.' };
+const SILENT: Status = { state: 'error', message: 'The server does not answer; restart it, or see its output.' };
 
 /** vscode-languageclient shows a popup for what is told in one sentence here; it still writes it all to the log. */
 class QuietClient extends LanguageClient {
@@ -36,8 +42,10 @@ export class Server implements vscode.Disposable {
   status: Status = STARTING;
 
   private client: LanguageClient | undefined;
+  /** Done when the client has started, its features registered, or has failed to. */
+  private starting: Promise<void> = Promise.resolve();
   private running: Found | undefined;
-  private turn: Promise<void> = Promise.resolve();
+  private ended: Promise<unknown> = Promise.resolve();
   private crashes = 0;
   private since = 0;
   private pause: NodeJS.Timeout | undefined;
@@ -57,41 +65,48 @@ export class Server implements vscode.Disposable {
   /** Start it, in place of the one that runs. */
   restart(): Promise<void> {
     this.crashes = 0;
-    return this.next(async () => this.start(await this.search()));
+    return this.begin();
   }
 
   /**
    * Start it again if it would now be another one: another environment was chosen, the folder is trusted now. The one
    * that stays is told the settings: a trusted folder has more of a say.
    */
-  reconsider(): Promise<void> {
-    return this.next(async () => {
-      const found = await this.search();
-      if (JSON.stringify(found) !== JSON.stringify(this.running)) {
-        this.crashes = 0;
-        await this.start(found);
-      } else if (this.connection) {
-        await this.configure(this.connection);
-      }
-    });
+  async reconsider(): Promise<void> {
+    const found = await this.search();
+    if (JSON.stringify(found) !== JSON.stringify(this.running)) {
+      await this.restart();
+    } else if (this.connection) {
+      await this.configure(this.connection);
+    }
   }
 
-  stop(): Promise<void> {
-    return this.next(() => this.end());
+  /** From now on there is none; done when none runs. */
+  stop(): Promise<unknown> {
+    clearTimeout(this.pause);
+    const { client } = this;
+    this.client = this.running = undefined;
+    this.ended = Promise.all([this.ended, client && this.dismiss(client, this.starting)]);
+    return this.ended;
   }
 
   dispose(): void {
     void this.stop();
   }
 
-  /** One after the other: two starts that overlap would leave a server that nobody stops. */
-  private next(step: () => Promise<void>): Promise<void> {
-    clearTimeout(this.pause);
-    this.turn = this.turn.then(step).catch((error: unknown) => {
+  /** Stop the one there is and start one. Who is overtaken by another who wants the same leaves it to that one. */
+  private async begin(): Promise<void> {
+    this.say(STARTING);
+    try {
+      const ended = this.stop();
+      const [found] = await Promise.all([this.search(), ended]);
+      if (ended === this.ended) {
+        await this.start(found);
+      }
+    } catch (error) {
       this.output.error(String(error));
       this.say({ state: 'error', message: "redraft's server could not be started; its output says why." });
-    });
-    return this.turn;
+    }
   }
 
   private async search(): Promise<Found> {
@@ -107,27 +122,21 @@ export class Server implements vscode.Disposable {
   }
 
   private async start(found: Found): Promise<void> {
-    await this.end();
     this.running = found;
     if ('problem' in found) {
       this.say({ state: 'error', message: found.problem });
       void this.ask(found.problem, { 'Choose It…': 'redraft.choosePath', 'How to Install': 'redraft.help' });
       return;
     }
-    this.say(STARTING);
     this.output.info(`starting ${[found.command, ...found.args].join(' ')}`);
     const client = (this.client = this.create(found.command, found.args));
     this.since = Date.now();
-    client.onNotification('redraft/status', (status: Status) => {
-      if (client === this.client) {
-        this.say(status);
-      }
-    });
-    try {
-      await client.start();
-    } catch {
-      this.crashed(client);
-    }
+    // It says that it is ready before its features are registered.
+    client.onNotification('redraft/status', (status: Status) => this.starting.then(() => this.sayOf(client, status)));
+    const silent = setTimeout(() => this.sayOf(client, SILENT), SILENT_AFTER);
+    this.starting = client.start().catch(() => this.crashed(client));
+    await this.starting;
+    clearTimeout(silent);
   }
 
   private create(command: string, args: string[]): LanguageClient {
@@ -188,14 +197,20 @@ export class Server implements vscode.Disposable {
     this.say(STARTING);
     const pause = FIRST_PAUSE * 2 ** (this.crashes - 1);
     this.output.warn(`the server stopped; starting it again in ${pause} ms`);
-    this.pause = setTimeout(() => void this.next(async () => this.start(await this.search())), pause);
+    this.pause = setTimeout(() => void this.begin(), pause);
   }
 
-  private async end(): Promise<void> {
-    const client = this.client;
-    this.client = undefined;
-    this.running = undefined;
-    await client?.dispose().catch((error: unknown) => this.output.warn(String(error)));
+  /** Ask it to end; one that is still starting gets a moment to answer, and is killed by the library if it does not. */
+  private async dismiss(client: LanguageClient, starting: Promise<void>): Promise<void> {
+    await Promise.race([starting, after(LAST_MOMENT)]);
+    await client.dispose().catch((error: unknown) => this.output.warn(String(error)));
+    await starting;
+  }
+
+  private sayOf(client: LanguageClient, status: Status): void {
+    if (client === this.client) {
+      this.say(status);
+    }
   }
 
   private say(status: Status): void {
