@@ -283,10 +283,36 @@ class TestStatusBar:
         window.until_ready()
         window.menu("Pause everywhere")
         eventually(lambda: window.state() == "redraft, Paused.")
-        eventually(lambda: code_server.settings().get("redraft.enable") is False)
         window.menu("Resume")
         window.until_ready()
-        eventually(lambda: code_server.settings().get("redraft.enable") == {"*": True, "go": False})
+        assert code_server.settings().get("redraft.enable") == {"*": True, "go": False}
+        assert "redraft.paused" not in code_server.settings()
+
+    def test_a_pause_everywhere_holds_in_every_folder_and_changes_nothing_in_it(
+        self, code_server: CodeServer, open_window: Callable[[CodeServer], Window], shared: Window
+    ) -> None:
+        before = len(code_server.language_servers())
+        one, other = open_window(code_server), open_window(code_server)
+        wish = json.dumps({"redraft.enable": {"*": True, "typescript": False}})
+        for window in (one, other):
+            (window.folder / ".vscode").mkdir()
+            (window.folder / ".vscode" / "settings.json").write_text(wish)
+        one.load("demo.py")
+        one.until_ready()
+        one.menu("Pause everywhere")
+        eventually(lambda: one.state() == "redraft, Paused.")
+        other.load("demo.py")
+        eventually(lambda: other.state() == "redraft, Paused.")
+        other.menu("Resume")
+        other.until_ready()
+        one.load("demo.py")
+        one.until_ready()
+        one.open("as_before.ts")
+        eventually(lambda: one.state() == "redraft, Paused.")
+        for window in (one, other):
+            assert (window.folder / ".vscode" / "settings.json").read_text() == wish
+            window.close()
+        eventually(lambda: len(code_server.language_servers()) == before)
 
 
 class TestServer:

@@ -30,7 +30,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     menu: () => status.showMenu(started, languages),
     selectMode: () => status.selectMode(),
     pauseLanguage: () => status.pauseLanguage(languages),
-    pause: () => status.pause(context.globalState),
+    pause: () => status.pause(),
     showTrace: () => trace.show(started.connection),
     showOutput: () => output.show(),
     restart: () => started.restart(),

@@ -15,8 +15,18 @@ export function ofScope(extension: vscode.Extension<unknown>, scope: 'machine' |
       .flatMap(group => Object.entries(group.properties))
       .filter(([, described]) => described.scope === scope)
       .map(([name]) => name.slice(SECTION.length + 1))
-      .map(name => [name, get(name)]),
+      .map(name => [name, name === 'enable' ? enabled() : get(name)]),
   );
+}
+
+/** Everything is off until it is resumed. No folder has a say in that, and what `enable` says stays as it is. */
+export function isPaused(): boolean {
+  return get('paused');
+}
+
+/** What is on now. */
+export function enabled(): Enable {
+  return !isPaused() && get('enable');
 }
 
 /**
@@ -78,11 +88,6 @@ function languagesIn(...enables: Enable[]): string[] {
 
 export function isOn(enable: Enable, language: string): boolean {
   return typeof enable === 'boolean' ? enable : enable[language] ?? enable['*'] ?? true;
-}
-
-/** Whether there is a language that is on. */
-export function isOnSomewhere(enable: Enable): boolean {
-  return typeof enable === 'boolean' ? enable : (enable['*'] ?? true) || Object.values(enable).some(on => on);
 }
 
 /** The same with one language on or off. */

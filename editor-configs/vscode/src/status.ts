@@ -89,8 +89,11 @@ export class StatusBar implements vscode.Disposable {
     if (said.state === 'error' || said.state === 'loading') {
       return said;
     }
+    if (settings.isPaused()) {
+      return { state: 'off', message: 'Paused everywhere.' };
+    }
     if (language !== undefined && !settings.isOn(settings.get('enable'), language)) {
-      return { state: 'off', message: said.state === 'off' ? 'Paused everywhere.' : `Paused for ${language}.` };
+      return { state: 'off', message: `Paused for ${language}.` };
     }
     return this.thinking && said.state !== 'off' ? { state: 'thinking', message: '' } : said;
   }
@@ -102,7 +105,7 @@ interface Entry extends vscode.QuickPickItem {
 
 /** What can be done here and now, each a command of its own. */
 export async function showMenu(server: Server, languages: readonly string[]): Promise<void> {
-  const enable = settings.get<settings.Enable>('enable');
+  const paused = settings.isPaused();
   const language = activeLanguage(languages);
   const entries: Entry[] = [];
   if (server.status.state === 'error') {
@@ -112,14 +115,13 @@ export async function showMenu(server: Server, languages: readonly string[]): Pr
     );
   }
   entries.push({ label: '$(settings) Mode', description: settings.get('mode'), command: 'redraft.selectMode' });
-  if (language !== undefined && settings.isOnSomewhere(enable)) {
-    const on = settings.isOn(enable, language);
+  if (language !== undefined && !paused) {
+    const on = settings.isOn(settings.get('enable'), language);
     const label = on ? `$(debug-pause) Pause for ${language}` : `$(play) Resume for ${language}`;
     entries.push({ label, command: 'redraft.pauseLanguage' });
   }
-  const pause = settings.isOnSomewhere(enable) ? '$(debug-pause) Pause everywhere' : '$(play) Resume';
   entries.push(
-    { label: pause, command: 'redraft.pause' },
+    { label: paused ? '$(play) Resume' : '$(debug-pause) Pause everywhere', command: 'redraft.pause' },
     { label: '$(list-tree) Show last trace', command: 'redraft.showTrace' },
     { label: '', kind: vscode.QuickPickItemKind.Separator },
     { label: '$(output) Show output', command: 'redraft.showOutput' },
@@ -146,6 +148,10 @@ export async function selectMode(): Promise<void> {
 }
 
 export async function pauseLanguage(languages: readonly string[]): Promise<void> {
+  if (settings.isPaused()) {
+    void vscode.window.showInformationMessage('redraft is paused everywhere; resume it first.');
+    return;
+  }
   const language = activeLanguage(languages);
   if (language === undefined) {
     void vscode.window.showInformationMessage('redraft completes nothing in this editor; open a file of code first.');
@@ -156,14 +162,8 @@ export async function pauseLanguage(languages: readonly string[]): Promise<void>
 }
 
 /** Off everywhere; on again as it was before. */
-export async function pause(memory: vscode.Memento): Promise<void> {
-  const enable = settings.get<settings.Enable>('enable');
-  if (settings.isOnSomewhere(enable)) {
-    await memory.update('enable', enable);
-    await settings.set('enable', false);
-  } else {
-    await settings.set('enable', memory.get<settings.Enable>('enable') ?? true);
-  }
+export async function pause(): Promise<void> {
+  await settings.set('paused', !settings.isPaused());
 }
 
 /** The language of the active editor, if it is one of ours. */
