@@ -24,8 +24,8 @@ def area(radius):
     return math.pi * radius ** 2
 
 
-def add(a, b):
-    return """.replace("\n", "\r\n")
+def volume(radius, height):
+    return area(""".replace("\n", "\r\n")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -41,12 +41,12 @@ async def whole() -> AsyncIterator[Editor]:
 
 async def test_ghost_text_comes_and_typing_through_it_asks_no_model(whole: Editor) -> None:
     whole.open(CODE)
-    (item,) = (await whole.ghost(8, 11)).items
+    (item,) = (await whole.ghost(8, 16)).items
     assert isinstance(item.insert_text, str)
     assert item.insert_text.strip()
-    assert item.range == Range(Position(8, 11), Position(8, 11))
-    whole.type(2, 8, 11, item.insert_text[0])
-    (rest,) = (await whole.ghost(8, 12)).items
+    assert item.range == Range(Position(8, 16), Position(8, 16))
+    whole.type(2, 8, 16, item.insert_text[0])
+    (rest,) = (await whole.ghost(8, 17)).items
     assert rest.insert_text == item.insert_text[1:]
     assert whole.log[-1].message.endswith("(no model call)")
 
@@ -55,7 +55,7 @@ async def test_the_last_trace_shows_the_steps_of_what_the_model_wrote(whole: Edi
     told = plain(await whole.ask("redraft/lastTrace", {}))
     assert "slot filled" in told["html"]
     assert "<script" not in told["html"]
-    assert "def add(a, b):" in told["text"]
+    assert "def volume(radius, height):" in told["text"]
     assert "forwards" in told["text"].splitlines()[-1]
 
 
@@ -82,7 +82,7 @@ async def test_a_folder_that_lies_in_a_vendored_one_is_worked_in(whole: Editor) 
     whole.client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(added))
     for uri, shown in (("file:///v/vendor/app/a.py", 1), ("file:///v/vendor/app/vendor/a.py", 0)):
         whole.open(CODE, uri=uri)
-        assert len((await whole.ghost(8, 11, uri=uri)).items) == shown
+        assert len((await whole.ghost(8, 16, uri=uri)).items) == shown
 
 
 async def test_secrets_are_not_read(whole: Editor) -> None:
