@@ -151,9 +151,8 @@ class Completer:
         )
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
-        at = (around.prefix_line, around.language, around.kind)
-        probable = (beginning.probable(one, request.least, *at) for one in result.texts)
-        kept = [(shown, one.score) for one in probable if one and (shown := _shown(one, around, closed))]
+        probable = _probable(result.texts, around, request.least)
+        kept = [(shown, one.score) for one in probable if (shown := _shown(one, around, closed))]
         by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
         ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
@@ -219,8 +218,9 @@ class Completer:
     ) -> FillResult:
         """The text between prefix and suffix, for other tools.
 
-        max_lines 0: as many as the limit of tokens allows; None: as many as the place asks for, as while typing.
-        max_tokens 0: no text; the sides and snippets are encoded when nothing else is to be done.
+        max_lines 0: as many as the limit of tokens allows; None: somebody types, so as many as the place asks for, and
+        of one text as much as is probable. max_tokens 0: no text; the sides and snippets are encoded when nothing else
+        is to be done.
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
         Its lines end as those of the two sides do.
@@ -240,6 +240,7 @@ class Completer:
             limits=Limits(canvas=canvas, tokens=max_tokens, lines=lines, deadline=deadline),
             mode=mode,
             alternatives=alternatives,
+            least=DEFAULTS.least if typing and alternatives == 1 else 0.0,
             urgent=urgent,
             on_step=on_step,
         )
@@ -248,11 +249,12 @@ class Completer:
             return FillResult(())
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, at, at, "", here, lines or max_tokens)
-        texts = _fitting(around if typing else around.between(), result.texts, trim.trim if typing else trim.fit)
+        probable = _probable(result.texts, around, request.least) if typing else list(result.texts)
+        texts = _fitting(around if typing else around.between(), probable, trim.trim if typing else trim.fit)
         end, newline = "\n" * whole_lines, line_ending(prefix + suffix)
         whole = (one.text.removesuffix(end) + end for one in texts)
         said = (replace(one, text=text.replace("\n", newline)) for one, text in zip(texts, whole, strict=True))
-        cut = not texts and bool(result.texts) and not result.texts[0].finished
+        cut = not texts and bool(probable) and not probable[0].finished
         return replace(result, texts=tuple(said), cut=cut)
 
     def warm(
@@ -402,6 +404,12 @@ def together(found: Sequence[Repair]) -> Repair:
     )
 
 
+def _probable(texts: Sequence[Filled], around: trim.Around, least: float) -> list[Filled]:
+    """The beginnings of texts that are probable enough to be shown."""
+    found = (beginning.probable(one, least, around.prefix_line, around.language, around.kind) for one in texts)
+    return [one for one in found if one is not None]
+
+
 def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | None:
     """A text as it would be shown, going on behind the brackets that are `closed` if it can; None when nothing is left
     of it."""
@@ -418,7 +426,7 @@ def _fitting(
     """What fits into a hole, each text once."""
     found: dict[str, Filled] = {}
     for one in texts:
-        text = fit(one.text, replace(around, finished=one.finished))
+        text = fit(one.text, replace(around, finished=one.finished, within_line=one.within_line))
         if text is not None:
             found.setdefault(text.rstrip(), replace(one, text=text))
     return list(found.values())

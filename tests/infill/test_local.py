@@ -725,6 +725,17 @@ class TestEagerness:
         monkeypatch.setattr(Run, "late", lambda run: run.cost.forwards == 5)
         assert await self.shown(filler, "a(b) + c", 1.0) == ["a(b)"]
 
+    @pytest.mark.parametrize(
+        ("lines", "alternatives", "said"),
+        [(None, 1, "one two three four"), (None, 2, "one two three four five"), (0, 1, "one two three four five")],
+    )
+    async def test_is_the_usual_one_for_tools_of_somebody_who_types(
+        self, filler: Make, lines: int | None, alternatives: int, said: str
+    ) -> None:
+        completer = Completer(filler(saying("one two three four five", prob=0.9), LEFT_TO_RIGHT))
+        result = await completer.fill("x = ", "\n", max_lines=lines, alternatives=alternatives)
+        assert result.texts[0].text == said and not result.cut
+
     async def test_does_not_count_when_asked_by_hand(self, filler: Make) -> None:
         assert "one two" in await self.shown(filler, "one two", 0.0, invoked=True)
 
