@@ -18,7 +18,7 @@ from infill.complete import Completer
 from infill.document import Change, Snapshot
 
 FILE = Path(__file__).parent / "data" / "store.py"
-BEGIN, END = "    def load", "\n\n    def save"
+BEGIN, END = "def load", "\n\n    def save"
 ROW, LETTER, LEFT, TOP = 24, 8.4, 20, 62
 
 

@@ -31,6 +31,7 @@ _ENDLESS_CALL = re.compile(
     r"\b(?:def|fn|func|function)\s+(\w+)[(<](?!.*\b(?:self|cls)\b).*\n\s*(?:return\s+)?(?:await\s+)?\1\([^()\n]*\);?[\s}]*\Z"
 )
 """The head of a function and all of its body."""
+_WORD = re.compile(r"\w+")
 _ARROW = re.compile(r"[-=]>")
 _ANGLES = str.maketrans("<>", "[]")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
@@ -300,6 +301,14 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
     return text
 
 
+def not_the_next_line(text: str, around: Around) -> str | None:
+    """Nothing where half a line, of two words and more, is how the next one begins."""
+    begun = (around.prefix_line + text).rpartition("\n")[2].rstrip()
+    below = next((line for line in around.suffix if line.strip()), "")
+    again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
+    return None if again else text
+
+
 def without_stutter(text: str, around: Around) -> str | None:
     """A line, a few lines or a few characters said again are said once; the line above is not said again at all."""
     for pattern in _STUTTERS:
@@ -370,6 +379,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     up_to_the_rest,
     balanced_with_the_rest,
     up_to_the_suffix,
+    not_the_next_line,
     without_stutter,
     without_errors,
     not_only_remarks,

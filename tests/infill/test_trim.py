@@ -189,6 +189,17 @@ def test_half_a_line_is_no_syntax_error(text: str, half: bool, shown: str | None
     assert trim.trim(text, replace(hole, within_line=half)) == shown
 
 
+@pytest.mark.parametrize(
+    ("text", "half", "shown"),
+    [("def save", True, None), ("def", True, "def"), ("def load", True, "def load"), ("def save", False, "def save")],
+)
+def test_half_a_line_is_not_how_the_next_one_begins(text: str, half: bool, shown: str | None) -> None:
+    before, after = "class Store:\n    ", "\n\n    def save(self) -> None:\n        pass\n"
+    snapshot = Snapshot.open("a", 1, "python", before + after)
+    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
+    assert trim.not_the_next_line(text, replace(hole, within_line=half)) == shown
+
+
 class TestBetweenFinalSides:
     """A hole whose two sides are final: what fits is not touched, what only repeats its surroundings is cut."""
 
