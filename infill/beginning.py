@@ -14,8 +14,8 @@ from infill.brackets import QUOTES, balance
 from infill.filler import Filled
 from infill.site import WORDS, Kind
 
-SHORTEST = 3
-"""Characters of a beginning: fewer are typed sooner than read. What ends a line may be shorter."""
+SHORTEST, SHORTEST_END = 3, 2
+"""Characters of a beginning, and of one that ends a line: fewer are typed sooner than read, and one saves no key."""
 _NEAR = 400
 """Characters left of a text that tell whether it stands in quotes."""
 _JOINED = re.compile(r"\S\w|[^\w\s)\]}>\"'`]\S")
@@ -32,24 +32,24 @@ def probable(one: Filled, least: float, before: str, language: str, kind: Kind) 
     """
     if not one.beginnings:
         return one if one.confidence is None or one.confidence >= least else None
+    if one.finished and not least:
+        return replace(one, confidence=one.beginnings[-1][1])
     likely = [(at, p) for at, p in one.beginnings if p >= least]
     for end in range(likely[-1][0] if likely else 0, 0, -1):
-        whole = end == len(one.text)
-        if one.finished if whole else _may_end(one.text, end, before[-_NEAR:], language, kind):
+        if _may_end(one, end, before[-_NEAR:], language, kind):
             confidence = next(p for at, p in likely if at >= end)
-            within_line = not whole and one.text[end] != "\n"
+            within_line = one.text[end : end + 1] not in ("", "\n")
             return replace(one, text=one.text[:end], confidence=confidence, finished=True, within_line=within_line)
     return None
 
 
-def _may_end(text: str, at: int, before: str, language: str, kind: Kind) -> bool:
+def _may_end(one: Filled, end: int, before: str, language: str, kind: Kind) -> bool:
     """Whether so much of a text may be shown without the rest."""
-    said, after = text[:at], text[at]
-    if after == "\n":
-        return True
-    if len("".join(said.split())) < SHORTEST or _JOINED.match(text, at - 1):
-        return False
-    return not _leaves_open(said, before, language, kind)
+    said, after = one.text[:end], one.text[end : end + 1]
+    size = len("".join(said.split()))
+    if not after or after == "\n":
+        return size >= SHORTEST_END and (one.finished or after == "\n")
+    return size >= SHORTEST and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, before, language, kind)
 
 
 def _leaves_open(said: str, before: str, language: str, kind: Kind) -> bool:

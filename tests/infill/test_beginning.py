@@ -99,11 +99,13 @@ def test_among_words_an_apostrophe_is_no_quote_and_brackets_are_closed(
     assert found.rstrip() == said
 
 
-def test_what_ends_a_line_may_be_short() -> None:
-    assert shown(written(")"), 0.6) == ")"
-    line = probable(written(")", "\n", "x"), 0.75, "", "python", "statement")
+def test_what_ends_a_line_may_be_short_but_saves_a_key() -> None:
+    assert shown(written("()"), 0.6) == "()"
+    assert shown(written(")"), 0.6) is None
+    assert shown(written(")"), 0.0) == ")", "when everything is wanted"
+    line = probable(written("):", "\n", "x"), 0.75, "", "python", "statement")
     assert line is not None
-    assert (line.text, line.within_line) == (")", False)
+    assert (line.text, line.within_line) == ("):", False)
 
 
 def test_of_a_text_that_was_cut_short_nobody_knows_whether_it_ends_a_word() -> None:

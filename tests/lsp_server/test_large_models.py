@@ -307,7 +307,7 @@ async def test_a_server_whose_model_is_refused_serves_with_the_embedded_one(tmp_
     (message,) = editor.messages
     assert "lacks its shard" in message.message
     assert message.message.endswith("The model that comes with redraft serves instead.")
-    editor.open("import math\n\n\ndef add(a, b):\n    return ", uri="file:///w/a.py")
-    assert (await editor.ghost(4, 11, uri="file:///w/a.py")).items
+    editor.open("import math\n\n\ndef add(a, b):\n    return a", uri="file:///w/a.py")
+    assert (await editor.ghost(4, 12, uri="file:///w/a.py")).items
     await editor.client.shutdown_session()
     await editor.client.stop()
