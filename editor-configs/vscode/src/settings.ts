@@ -25,7 +25,7 @@ export function isPaused(): boolean {
 }
 
 /** What is on now. */
-export function enabled(): Enable {
+function enabled(): Enable {
   return !isPaused() && get('enable');
 }
 
