@@ -200,10 +200,13 @@ class Window:
     def open(self, name: str, text: str = "") -> None:
         """Write a file, open it in this window, and put the cursor at its end."""
         (self.folder / name).write_text(text)
-        # Asked for by its whole path, a file is found without a search, which would know a new one only after a while.
-        self.keys.press("Control+p")
-        self._pick(str(self.folder / name), name)
+        self.find(self.folder / name)
         self._until_shown(name)
+
+    def find(self, file: Path) -> None:
+        """Open a file by its whole path: that needs no search, which would know a new one only after a while."""
+        self.keys.press("Control+p")
+        self._pick(str(file), file.name)
 
     def _until_shown(self, name: str) -> None:
         self.page.wait_for_selector(f".tab.active[data-resource-name='{name}']", timeout=90_000)

@@ -177,6 +177,10 @@ class TestFixes:
         window.press("Control+Home", *["ArrowDown"] * 5, "End", *["ArrowLeft"] * 10)
         eventually(lambda: "Ln 6" in window.page.inner_text(".statusbar"))
         window.page.wait_for_selector("[class*='lightbulb'], .lightBulbWidget", timeout=20_000)
+        return self.actions(window)
+
+    def actions(self, window: Window) -> list[str]:
+        """Open the menu of what can be done at the cursor, until redraft is in it."""
 
         def titles() -> list[str]:
             if not window.page.query_selector(".action-widget"):
@@ -197,6 +201,9 @@ class TestFixes:
     def preview(self, window: Window, name: str) -> None:
         """Open a file, and look at what its fix would change."""
         self.lightbulb(window, name)
+        self.look(window)
+
+    def look(self, window: Window) -> None:
         self.choose(window, "(preview)")
         tab = ".tab.active[aria-label*='proposed by redraft']"
         eventually(lambda: window.page.query_selector(tab) or window.messages())
@@ -224,6 +231,29 @@ class TestFixes:
         window.page.click(".editor-actions a[aria-label^='Discard This Fix']")
         eventually(lambda: not window.page.query_selector(".tab[aria-label*='proposed by redraft']"))
         window.saves("leave.ts", MEAN % "valeus")
+
+    def test_in_a_notebook_it_is_looked_at_in_the_language_of_the_cell(self, window: Window) -> None:
+        language = {"vscode": {"languageId": "typescript"}}
+        cell = {
+            "cell_type": "code",
+            "execution_count": None,
+            "metadata": language,
+            "outputs": [],
+            "source": MEAN % "valeus",
+        }
+        book = window.folder / "book.ipynb"
+        book.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+        window.find(book)
+        window.page.click(".notebookOverlay .monaco-editor .view-lines")
+        window.press("Control+Home", *["ArrowDown"] * 5, "Shift+End")
+        self.actions(window)
+        self.look(window)
+        eventually(lambda: "TypeScript" in window.page.inner_text(".statusbar"))
+        window.page.click(".editor-actions a[aria-label^='Apply This Fix']")
+        eventually(
+            lambda: "values.length" in window.page.inner_text(".notebookOverlay .view-lines").replace("\xa0", " ")
+        )
+        window.press("Control+s")
 
 
 class TestStatusBar:

@@ -25,7 +25,7 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
   constructor() {
     this.parts = [
       vscode.workspace.registerTextDocumentContentProvider(SCHEME, this),
-      vscode.workspace.onDidCloseTextDocument(document => this.proposals.delete(document.uri.toString())),
+      vscode.window.tabGroups.onDidChangeTabs(({ closed }) => closed.forEach(tab => this.proposals.delete(shownIn(tab)))),
     ];
   }
 
@@ -76,6 +76,8 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
     const proposal = { document, version, edits, after: applied(document, edits) };
     const uri = document.uri.with({ scheme: SCHEME, query: `${(this.count += 1)}` });
     this.proposals.set(uri.toString(), proposal);
+    // Its name alone would not tell, in a notebook or a file without a name.
+    await vscode.languages.setTextDocumentLanguage(await vscode.workspace.openTextDocument(uri), document.languageId);
     const name = vscode.workspace.asRelativePath(document.uri);
     const selection = edits[0]?.range.start;
     const options: vscode.TextDocumentShowOptions = { preview: true };
@@ -111,9 +113,13 @@ export class Preview implements vscode.TextDocumentContentProvider, vscode.Dispo
   }
 
   private active(): Proposal | undefined {
-    const tab = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-    return tab instanceof vscode.TabInputTextDiff ? this.proposals.get(tab.modified.toString()) : undefined;
+    return this.proposals.get(shownIn(vscode.window.tabGroups.activeTabGroup.activeTab));
   }
+}
+
+/** The address of what a tab proposes, or nothing. */
+function shownIn(tab: vscode.Tab | undefined): string {
+  return tab?.input instanceof vscode.TabInputTextDiff ? tab.input.modified.toString() : '';
 }
 
 /** The document's text with edits that do not overlap. */
