@@ -1,4 +1,4 @@
-"""What giving up early saves who types: the same cursors asked by default, and with every doubtful text wanted."""
+"""What stopping where it gets doubtful saves who types: the same cursors asked by default, and with whole texts wanted."""
 
 from __future__ import annotations
 
