@@ -1,4 +1,4 @@
-"""What stopping where it gets doubtful saves who types: the same cursors asked by default, and with whole texts wanted."""
+"""What stopping at the first doubt saves who types: the same cursors asked by default, and with whole texts wanted."""
 
 from __future__ import annotations
 
