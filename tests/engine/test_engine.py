@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
@@ -145,7 +146,9 @@ def test_warming_makes_the_next_request_encode_nothing(engine: Engine, alone: li
     same(warmed, alone[4])
 
 
-def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
+@contextmanager
+def held(engine: Engine) -> Iterator[Future[Generation]]:
+    """A job that stays in its first step until the block is left."""
     at_work, go_on = threading.Event(), threading.Event()
 
     def hold(_step: Step) -> None:
@@ -154,8 +157,15 @@ def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
 
     busy = engine.generate(tasks()[0], Priority.TYPING, hold)
     assert at_work.wait(SECONDS)
-    older, newer = engine.warm(context(8, 200)), engine.warm(context(9, 200))
-    go_on.set()
+    try:
+        yield busy
+    finally:
+        go_on.set()
+
+
+def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
+    with held(engine) as busy:
+        older, newer = engine.warm(context(8, 200)), engine.warm(context(9, 200))
     newer.result(SECONDS)
     assert older.cancelled()
     assert busy.done()
@@ -168,17 +178,9 @@ def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
 
 
 def test_rest_ends_what_is_warmed(engine: Engine) -> None:
-    at_work, go_on = threading.Event(), threading.Event()
-
-    def hold(_step: Step) -> None:
-        at_work.set()
-        assert go_on.wait(SECONDS)
-
-    busy = engine.generate(tasks()[0], Priority.TYPING, hold)
-    assert at_work.wait(SECONDS)
-    warming = engine.warm(context(8, 200))
-    engine.rest()
-    go_on.set()
+    with held(engine) as busy:
+        warming = engine.warm(context(8, 200))
+        engine.rest()
     busy.result(SECONDS)
     assert warming.cancelled()
 
