@@ -103,6 +103,9 @@ def main() -> int:
     given = parser.parse_args()
     # An editor that leaves takes its terminal with it, and its last words are still to be read then.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    # Helix kills what it started right behind `exit`, which still lies in the pipe then: another process reads it.
+    if tee := os.fork():
+        return os.waitstatus_to_exitcode(os.waitpid(tee, 0)[1])
     script = next(word.removeprefix("scripted:") for word in given.command if word.startswith("scripted:"))
     record = Record(given.out, given.client, json.loads(Path(script).read_text(encoding="utf-8")), given.root)
     with subprocess.Popen(given.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
