@@ -67,12 +67,14 @@ class FillRequest:
     @property
     def begun(self) -> str:
         """What stands left of the hole on its line."""
-        return self.prefix.rpartition("\n")[2]
+        return self.prefix[self.prefix.rfind("\n") + 1 :]
 
     @property
     def rest(self) -> str:
-        """What stands right of the hole on its line, without white space around it."""
-        return self.suffix.partition("\n")[0].strip()
+        """What stands right of the hole on its line, without white space around it. Asked for every beam of a search,
+        so nothing of the rest of the file is copied."""
+        end = self.suffix.find("\n")
+        return self.suffix[: end if end >= 0 else None].strip()
 
     @property
     def hurried(self) -> bool:

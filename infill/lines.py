@@ -23,6 +23,7 @@ _OPENS: dict[Block, re.Pattern[str]] = {
     "none": re.compile(r"(?!)"),
 }
 """How a line ends that opens a block."""
+_WRITTEN = re.compile(r"^.*\S.*", re.MULTILINE)
 _BEFORE_REMARK = " \t;,)"
 """Behind anything else the sign of a comment is part of a word, an address or a pattern."""
 
@@ -42,9 +43,15 @@ def width(line: str) -> int:
     return len(indent(line).expandtabs(4))
 
 
+def first_written(text: str) -> str:
+    """The first line that is not blank, empty where there is none."""
+    found = _WRITTEN.search(text)
+    return found.group() if found else ""
+
+
 def next_depth(text: str) -> int:
     """The depth of the first written line."""
-    return next((width(line) for line in text.split("\n") if line.strip()), 0)
+    return width(first_written(text))
 
 
 def says(line: str) -> bool:

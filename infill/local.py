@@ -19,7 +19,7 @@ from infill.confidence import Beta
 from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
 from infill.filler import Step as TextStep
 from infill.line_by_line import line_by_line
-from infill.lines import says, width
+from infill.lines import first_written, says, width
 from infill.steering import SURE, Guided, Healing, meeting
 
 if TYPE_CHECKING:
@@ -354,7 +354,7 @@ def _sure(texts: Sequence[Filled]) -> bool:
 
 def _stands_below(text: str, request: FillRequest) -> bool:
     """Whether a line is the next one of the document already; what stands deeper may say the same."""
-    line, below = request.begun + text, next((one for one in request.suffix.split("\n") if one.strip()), "")
+    line, below = request.begun + text, first_written(request.suffix)
     return says(line) and line.strip() == below.strip() and width(line) <= width(below)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import math
 import threading
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from engine.tokenizer import RESERVED, Tokenizer
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.filler import Filled, FillError, FillRequest, FillResult, Limits, Score, Snippet, Step
+from infill.lines import next_depth
 from infill.local import SCORED_MOST, LocalFiller
 from infill.steering import meeting
 from tests.fakes import CONTROL, DELETE, EOM, INSERT, MASK, predict
@@ -807,3 +809,16 @@ class TestEngineBehind:
     async def test_an_unknown_mode_is_one_sentence(self, filler: Make) -> None:
         with pytest.raises(ValueError, match="use speedy, quality, auto or causal"):
             await filler(saying("a")).fill(replace(REQUEST, mode="hasty"))
+
+
+def test_the_lines_at_a_hole_are_found_without_a_copy_of_the_file() -> None:
+    """They are asked for at every token of every beam."""
+    file = "value = compute(value)\n" * 50_000
+    request = FillRequest(f"{file}    total", f"  )\n{file}", "a.py", "python")
+    below = f"\n   \n        {file}"
+    tracemalloc.start()
+    try:
+        assert (request.begun, request.rest, next_depth(below)) == ("    total", ")", 8)
+        assert tracemalloc.get_traced_memory()[1] < 10_000
+    finally:
+        tracemalloc.stop()
