@@ -10,7 +10,7 @@ import gc
 
 from lsp_server import compose, process
 from lsp_server.compose import Choice
-from lsp_server.errors import UserError
+from lsp_server.errors import UserError, refusal
 
 REMOTE = ("remote.url", "remote.kind", "remote.model", "remote.proxy")
 PINNED = ("model", "backend", "device", "dtype", "threads", "mode", *REMOTE)
@@ -45,7 +45,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     try:
         server.start_tcp(*address)
     except OSError as error:
-        raise UserError(f"cannot listen on {given.tcp} ({error.strerror}); choose another address.") from None
+        raise UserError(f"cannot listen on {given.tcp} ({refusal(error)}); choose another address.") from None
     return server.exit_code
 
 

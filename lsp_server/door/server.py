@@ -17,7 +17,7 @@ from infill.complete import Completer
 from lsp_server.door.app import Door, application
 from lsp_server.door.guard import BODY_SECONDS
 from lsp_server.door.line import LONGEST
-from lsp_server.errors import UserError
+from lsp_server.errors import UserError, refusal
 
 CONNECTIONS_MOST = 512
 READER_SECONDS = 10.0
@@ -86,7 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=128)
     except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "that is no host's name"
+        reason = refusal(error) if isinstance(error, OSError) else "that is no host's name"
         raise UserError(f"cannot listen on {host}:{port} ({reason}); choose another --host or --port.") from None
 
 

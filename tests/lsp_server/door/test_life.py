@@ -73,10 +73,13 @@ def test_a_model_that_cannot_be_loaded_ends_the_server(
     assert "Traceback" not in ran.stderr
 
 
-def test_a_port_in_use_is_one_sentence(redraft: Callable[..., subprocess.CompletedProcess[str]], door: Served) -> None:
-    ran = redraft("serve", "--port", str(door.port))
+@pytest.mark.parametrize("command", [("serve", "--port", "{}"), ("lsp", "--tcp", "127.0.0.1:{}")])
+def test_a_port_in_use_is_one_sentence(
+    redraft: Callable[..., subprocess.CompletedProcess[str]], door: Served, command: tuple[str, ...]
+) -> None:
+    ran = redraft(*(word.format(door.port) for word in command))
     assert ran.returncode == 1
-    assert ran.stderr.startswith(f"redraft: cannot listen on 127.0.0.1:{door.port}")
+    assert ran.stderr.startswith(f"redraft: cannot listen on 127.0.0.1:{door.port} (Address already in use); choose")
     assert "Traceback" not in ran.stderr
 
 
