@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from infill.brackets import QUOTES, balance
+from infill.brackets import CLOSERS, QUOTES, balance
 from infill.filler import Filled
 from infill.site import WORDS, Kind
 
@@ -23,12 +23,12 @@ _JOINED = re.compile(r"\S\w|[^\w\s)\]}>\"'`]\S")
 _NO_QUOTES = str.maketrans("", "", QUOTES)
 
 
-def probable(one: Filled, least: float, before: str, language: str, kind: Kind) -> Filled | None:
+def probable(one: Filled, least: float, before: str, rest: str, language: str, kind: Kind) -> Filled | None:
     """The longest beginning of a text that has at least this probability, which is its confidence then: all of it,
     whole lines, or whole words in which nothing is left open that the text itself opened. None when there is none.
 
-    A word may end within a token. A text whose beginnings nobody knows comes back whole or not at all. before: the line
-    up to the text. language: an LSP language id. kind: of the place.
+    A word may end within a token. A text whose beginnings nobody knows comes back whole or not at all. before, rest:
+    the line up to the text and after it. language: an LSP language id. kind: of the place.
     """
     if not one.beginnings:
         return one if one.confidence is None or one.confidence >= least else None
@@ -36,20 +36,26 @@ def probable(one: Filled, least: float, before: str, language: str, kind: Kind) 
         return replace(one, confidence=one.beginnings[-1][1])
     likely = [(at, p) for at, p in one.beginnings if p >= least]
     for end in range(likely[-1][0] if likely else 0, 0, -1):
-        if _may_end(one, end, before[-_NEAR:], language, kind):
+        if _may_end(one, end, before[-_NEAR:], rest, language, kind):
             confidence = next(p for at, p in likely if at >= end)
             within_line = one.text[end : end + 1] not in ("", "\n")
             return replace(one, text=one.text[:end], confidence=confidence, finished=True, within_line=within_line)
     return None
 
 
-def _may_end(one: Filled, end: int, before: str, language: str, kind: Kind) -> bool:
+def _may_end(one: Filled, end: int, before: str, rest: str, language: str, kind: Kind) -> bool:
     """Whether so much of a text may be shown without the rest."""
     said, after = one.text[:end], one.text[end : end + 1]
     size = len("".join(said.split()))
     if not after or after == "\n":
-        return size >= SHORTEST_END and (one.finished or after == "\n")
+        return size >= SHORTEST_END and (one.finished or after == "\n") and not _says_empty(said, rest)
     return size >= SHORTEST and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, before, language, kind)
+
+
+def _says_empty(said: str, rest: str) -> bool:
+    """Whether a bracket that a text opens last would be closed right behind it, before the closing ones of the rest:
+    it is a body's, which is yet to come."""
+    return said.rstrip()[-1:] in tuple(CLOSERS) and rest.lstrip()[:1] in tuple(CLOSERS.values())
 
 
 def _leaves_open(said: str, before: str, language: str, kind: Kind) -> bool:

@@ -406,7 +406,8 @@ def together(found: Sequence[Repair]) -> Repair:
 
 def _probable(texts: Sequence[Filled], around: trim.Around, least: float) -> list[Filled]:
     """The beginnings of texts that are probable enough to be shown."""
-    found = (beginning.probable(one, least, around.prefix_line, around.language, around.kind) for one in texts)
+    place = (around.prefix_line, around.rest, around.language, around.kind)
+    found = (beginning.probable(one, least, *place) for one in texts)
     return [one for one in found if one is not None]
 
 

@@ -17,9 +17,9 @@ def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
 
 
 def shown(
-    one: Filled, least: float, before: str = "", language: str = "python", kind: Kind = "statement"
+    one: Filled, least: float, before: str = "", language: str = "python", kind: Kind = "statement", rest: str = ""
 ) -> str | None:
-    found = probable(one, least, before, language, kind)
+    found = probable(one, least, before, rest, language, kind)
     return None if found is None else found.text
 
 
@@ -33,10 +33,10 @@ def test_is_what_reaches_the_probability() -> None:
 
 
 def test_its_confidence_is_its_probability() -> None:
-    found = probable(written("total", " +=", " row"), 0.8, "", "python", "statement")
+    found = probable(written("total", " +=", " row"), 0.8, "", "", "python", "statement")
     assert found is not None
     assert (found.confidence, found.finished, found.within_line) == (pytest.approx(0.81), True, True)
-    within_token = probable(written("jobs", "_.", "push"), 0.8, "", "python", "statement")
+    within_token = probable(written("jobs", "_.", "push"), 0.8, "", "", "python", "statement")
     assert within_token is not None
     assert (within_token.text, within_token.confidence) == ("jobs_", pytest.approx(0.81))
 
@@ -103,9 +103,27 @@ def test_what_ends_a_line_may_be_short_but_saves_a_key() -> None:
     assert shown(written("()"), 0.6) == "()"
     assert shown(written(")"), 0.6) is None
     assert shown(written(")"), 0.0) == ")", "when everything is wanted"
-    line = probable(written("):", "\n", "x"), 0.75, "", "python", "statement")
+    line = probable(written("):", "\n", "x"), 0.75, "", "", "python", "statement")
     assert line is not None
     assert (line.text, line.within_line) == ("):", False)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "before", "rest", "said"),
+    [
+        (("(req, res)", " =>", " {", "\n"), "app.get(path, ", ");", "(req, res) =>"),
+        (("(w Writer, r", " *Request)", " {"), "mux.HandleFunc(path, func", ")", "(w Writer, r *Request)"),
+        (("users", ".map((user) =>", " {"), "wrap(", ")", "users.map"),
+        (("(req, res)", " =>", " {", "\n"), "app.get(path, ", "", "(req, res) => {"),
+        (("useState(", "[])"), "wrap(", ")", "useState([])"),
+    ],
+)
+def test_ends_before_a_body_that_the_brackets_of_the_rest_would_close(
+    tokens: tuple[str, ...], before: str, rest: str, said: str
+) -> None:
+    """`=> {}` before a bracket that the editor closed would be an empty body, with the cursor behind it."""
+    found = shown(written(*tokens), 0.6, before, "typescript", "call", rest)
+    assert (found and found.rstrip()) == said
 
 
 def test_of_a_text_that_was_cut_short_nobody_knows_whether_it_ends_a_word() -> None:
