@@ -45,7 +45,8 @@ class Around:
     prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
     one, the nearest only. indent: white space the line begins with. edge: columns of the line on which its statement
     begins, the least that may follow. lines: the most lines of a text. remarks: whether comments are wanted. finished:
-    False for a text that was cut short. within_line: whether its last line is but the beginning of one.
+    False for a text that was cut short. within_line: whether its last line is but the beginning of one. final: whether
+    both sides are final, so that nobody types there.
     """
 
     snapshot: Snapshot
@@ -64,6 +65,7 @@ class Around:
     remarks: bool
     finished: bool = True
     within_line: bool = False
+    final: bool = False
 
     @classmethod
     def at(cls, snapshot: Snapshot, start: int, end: int, chosen: str, here: Site, lines: int) -> Around:
@@ -89,7 +91,7 @@ class Around:
         """The same for a hole whose two sides are final: a text may leave its block, but nothing indented for good."""
         above = _line_above(self)
         deep = self.indent or width(above) or opens_block(language(self.language), above)
-        return replace(self, edge=1 if deep else 0)
+        return replace(self, edge=1 if deep else 0, final=True)
 
 
 def trim(text: str, around: Around) -> str | None:
@@ -162,7 +164,7 @@ def not_the_prefix_again(text: str, around: Around) -> str | None:
 
 
 def after_the_prefix(text: str, around: Around) -> str | None:
-    """No second space, no second indentation."""
+    """No second space, no second indentation; where one is begun, what is missing of it stays."""
     if around.indent == around.prefix_line and around.kind in ("empty", "block"):
         text = re.sub(r"^(?:[ \t]*\n)+", "", text)
     if around.prefix_line[-1:].isspace() and not text.startswith("\n"):
@@ -500,9 +502,12 @@ def _errors(snapshot: Snapshot, offset: int) -> int:
 
 
 def _indents(around: Around) -> bool:
-    """Whether the cursor's line is blank and indented no deeper than the block's head above it."""
-    blank = around.kind == "block" and not around.prefix_line.strip()
-    return blank and width(around.indent) <= width(_line_above(around))
+    """Whether the cursor's line is blank and its indentation may be but begun: no deeper than the block's head above it
+    or, while somebody types, than a line that leaves a bracket open, and less than that of any other."""
+    above = _line_above(around)
+    deeper = width(around.indent) - width(above)
+    opens = around.kind == "block" or (balance(above, around.language).open and not around.final)
+    return not around.prefix_line.strip() and (deeper <= 0 if opens else deeper < 0 and not around.final)
 
 
 def _opens(line: str, around: Around) -> bool:
