@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from infill.brackets import CLOSERS, QUOTES, balance
 from infill.filler import Filled
+from infill.lines import announces
 from infill.site import WORDS, Kind
 
 SHORTEST, SHORTEST_END = 3, 2
@@ -27,9 +28,17 @@ def probable(one: Filled, least: float, before: str, rest: str, language: str, k
     """The longest beginning of a text that has at least this probability, which is its confidence then: all of it,
     whole lines, or whole words in which nothing is left open that the text itself opened. None when there is none.
 
-    A word may end within a token. A text whose beginnings nobody knows comes back whole or not at all. before, rest:
-    the line up to the text and after it. language: an LSP language id. kind: of the place.
+    A word may end within a token, and a decorator is but the beginning of a definition. A text whose beginnings nobody
+    knows comes back whole or not at all. before, rest: the line up to the text and after it. language: an LSP language
+    id. kind: of the place.
     """
+    found = _beginning(one, least, before, rest, language, kind)
+    if found is not None and announces((before + found.text).rpartition("\n")[2]):
+        return replace(found, within_line=True)
+    return found
+
+
+def _beginning(one: Filled, least: float, before: str, rest: str, language: str, kind: Kind) -> Filled | None:
     if not one.beginnings:
         return one if one.confidence is None or one.confidence >= least else None
     if one.finished and not least:

@@ -125,7 +125,8 @@ class Filled:
     goes_on: it ends because no more lines were wanted: after it the model began another.
     beginnings: (code points, probability that what is missing begins with so many of the text's), ascending, the whole
     text's last; none where the text was not written left to right.
-    within_line: its last line is but the beginning of what the model wrote there (`infill/beginning.py`).
+    within_line: its last line is but the beginning of what the model wrote there, or of what it announces
+    (`infill/beginning.py`).
     """
 
     text: str

@@ -24,6 +24,7 @@ _OPENS: dict[Block, re.Pattern[str]] = {
 }
 """How a line ends that opens a block."""
 _WRITTEN = re.compile(r"^.*\S.*", re.MULTILINE)
+_ANNOUNCES = re.compile(r"\s*(?:@[\w.]+(?:\(.*)?$|#!?\[|\[\w+(?:\(.*\))?\]$)")
 _BEFORE_REMARK = " \t;,)"
 """Behind anything else the sign of a comment is part of a word, an address or a pattern."""
 
@@ -88,6 +89,11 @@ def opens_block(row: Language, line: str) -> bool:
         wrapped = code.endswith(":") and bool(balance(code, row.id).strays)
         return wrapped or _PYTHON_HEAD.match(code) is not None
     return _OPENS[row.block].search(code) is not None
+
+
+def announces(line: str) -> bool:
+    """Whether a line is a decorator, an annotation or an attribute, in any language: the beginning of a definition."""
+    return _ANNOUNCES.match(line) is not None
 
 
 def begins_block(text: str) -> bool:

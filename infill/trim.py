@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from infill.brackets import CLOSERS, balance, behind, closes_again
 from infill.document import Change, Snapshot
 from infill.languages import Language, language
-from infill.lines import SAYING, indent, lf, opens_block, says, width
+from infill.lines import SAYING, announces, indent, lf, opens_block, says, width
 from infill.site import Kind, Site
 
 _NEAR = 40
@@ -276,11 +276,12 @@ def balanced_with_the_rest(text: str, around: Around) -> str | None:
 
 
 def up_to_the_suffix(text: str, around: Around) -> str | None:
-    """Ends before the line that comes next in the document; what stands deeper in a block may say the same."""
+    """Ends before the line that comes next in the document; what stands deeper in a block may say the same, and so may
+    what announces another definition."""
     below = next((line for line in around.suffix if line.strip()), "")
     first, *others = text.split("\n")
     if not around.rest.strip() and _same(around.prefix_line + first, below):
-        return None
+        return text if not others and _announces_another(below, around) else None
     for n, line in enumerate(others, start=1):
         whole = line + around.rest if n == len(others) else line
         if _same(whole, below) and width(whole) <= width(below):
@@ -308,7 +309,7 @@ def not_the_next_line(text: str, around: Around) -> str | None:
     begun = (around.prefix_line + text).rpartition("\n")[2].rstrip()
     below = next((line for line in around.suffix if line.strip()), "")
     again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
-    return None if again else text
+    return None if again and not _announces_another(below, around) else text
 
 
 def without_stutter(text: str, around: Around) -> str | None:
@@ -537,6 +538,12 @@ def _line_above(around: Around) -> str:
 def _unbalanced(text: str, language: str) -> bool:
     left = balance(text, language)
     return bool(left.open or left.quote)
+
+
+def _announces_another(below: str, around: Around) -> bool:
+    """Whether the next written line announces a definition behind a blank line: one that stands above it may well begin
+    alike, as `@Override` or `#[test]`."""
+    return around.within_line and announces(below) and not around.suffix[0].strip()
 
 
 def _same(line: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from benchmarks.humaneval import SETS, read_tasks
 from infill import trim
+from infill.beginning import probable
 from infill.complete import Completer
 from infill.document import Change, Snapshot
 from infill.filler import Filled, FillRequest, FillResult, Score
@@ -198,6 +199,30 @@ def test_half_a_line_is_not_how_the_next_one_begins(text: str, half: bool, shown
     snapshot = Snapshot.open("a", 1, "python", before + after)
     hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
     assert trim.not_the_next_line(text, replace(hole, within_line=half)) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "begun", "text", "below", "shown"),
+    [
+        ("java", "    @Over", "ride", "\n\n    @Override\n    public String toString() {", "ride"),
+        ("java", "    @Over", "ride", "\n    @Override\n    public String toString() {", None),
+        ("rust", "    #[te", "st]", "\n\n    #[test]\n    fn adds() {", "st]"),
+        ("csharp", "    ", "[Fact]", "\n\n    [Fact]\n    public void Adds()", "[Fact]"),
+        ("python", "@", "app.route", '\n\n\n@app.route("/health")\ndef health():', "app.route"),
+        ("python", "@", "app.route", '\n@app.route("/health")\ndef health():', None),
+        ("ruby", "    ", "@count = 0", "\n\n    @count = 0\n", None),
+        ("python", "", "@dataclass", "\n", "@dataclass"),
+        ("python", "", "@dataclass\nclass class", "\n", None),
+    ],
+)
+def test_what_announces_a_definition_may_announce_the_next_one_too(
+    language: str, begun: str, text: str, below: str, shown: str | None
+) -> None:
+    snapshot = Snapshot.open("a", 1, language, begun + below)
+    hole = Around.at(snapshot, len(begun), len(begun), "", look(snapshot, len(begun), invoked=True), 2)
+    found = probable(Filled(text, None, None, True), 0.6, begun, "", language, hole.kind)
+    assert found is not None
+    assert trim.trim(text, replace(hole, within_line=found.within_line)) == shown
 
 
 class TestBetweenFinalSides:
