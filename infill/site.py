@@ -24,10 +24,12 @@ _PROSE = frozenset(
     ("plaintext", "markdown", "latex", "tex", "bibtex", "restructuredtext", "asciidoc", "git-commit", "git-rebase")
 )
 _COMMENTS = (("/*", "*/"), ("<!--", "-->"))
-# Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
+# Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark. The names of an
+# import are written last, when what they come from stands there.
 _CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
 _TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
-_FINE_REST = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_TAIL}(?:(?://|#|--|/\*).*)?$")
+_SOURCE = r"(?:from\s+(?:\"[^\"]*\"|'[^']*'))?+"
+_FINE_REST = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_SOURCE}{_TAIL}(?:(?://|#|--|/\*).*)?$")
 _MEMBER = re.compile(r"[\w)\]}\"'?!](?:\??\.|->|::)\w*$")
 _CALLEE = re.compile(r"([^\W\d]\w*|[)\]>!])\s*$")
 _NO_CALLEE = frozenset(
