@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -346,8 +346,9 @@ class Session:
 
     def outdate(self, uri: str) -> None:
         """The document has changed: what was asked about its old text is no longer wanted."""
-        for kind in ("inline", "menu"):
-            if (task := self._running.get((unquote(uri), kind))) is not None and task.cancel():
+        for kind in get_args(Kind):
+            task = self._running.get((unquote(uri), kind))
+            if task is not None and task.cancel() and kind != "fix":
                 self.rhythm.outran(typist=True)
 
     def forget(self, uri: str) -> None:

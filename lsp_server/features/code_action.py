@@ -186,6 +186,8 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
         _refuse(session)
     asked = session.question(target.uri)
     repair = None if asked is None else await session.newest(target.uri, "fix", _repair(session, asked, span), None)
+    if session.documents.get(target.uri) is not now:
+        _refuse(session)
     if asked is None or repair is None:
         if session.question(target.uri) is None:
             session.show("redraft is off here or has no model yet; try again in a moment.")
@@ -193,8 +195,6 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     if not repair.edits:
         session.show(repair.reason or "redraft found no better text here.")
         return None
-    if session.documents.get(target.uri) is not asked.snapshot:
-        _refuse(session)
     return _workspace_edit(session, asked.snapshot, repair)
 
 

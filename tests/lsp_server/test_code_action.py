@@ -272,6 +272,22 @@ class TestASlowModel:
             await pending
         assert refused.value.code == -32801
 
+    @pytest.mark.parametrize("closed", [False, True])
+    async def test_an_edit_meanwhile_ends_the_work_for_nothing(self, ready: Editor, closed: bool) -> None:
+        ready.open(TEXT)
+        offer = (await ready.actions(WORD, "broken"))[0]
+        pending = ready.ask(types.CODE_ACTION_RESOLVE, offer)
+        await ready.asked("repair")
+        if closed:
+            ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
+        else:
+            ready.type(2, 3, 5, "3")
+        with pytest.raises(JsonRpcException) as refused:
+            await pending
+        assert refused.value.code == -32801
+        assert ["has changed since" in message.message for message in ready.messages] == [True]
+        assert (await ready.calls())["cancelled"] == 1
+
     async def test_a_newer_fix_takes_the_older_ones_place(self, ready: Editor) -> None:
         ready.open(TEXT)
         offer = (await ready.actions(WORD, "broken"))[0]
