@@ -230,12 +230,12 @@ class Session:
         return verdict
 
     def root_of(self, uri: str) -> str | None:
-        """Path of the opened folder that a document, by its URI or path, lies in."""
+        """Path of the opened folder that a document, by its URI or path, lies in; the innermost one of several."""
         from infill.document import path_of
         from infill.manners import under
 
         path, roots = path_of(uri), (path_of(folder) for folder in self._folders())
-        return next((root for root in roots if under(path, root) is not None), None)
+        return max((root for root in roots if under(path, root) is not None), key=len, default=None)
 
     def _folders(self) -> list[str]:
         """URIs of the opened folders as of now."""

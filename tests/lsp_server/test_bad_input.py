@@ -470,6 +470,16 @@ def test_fill_knows_the_folder_that_is_open(fresh: Wire, tmp_path: Path, name: s
     assert (told["reason"], told["text"]) == (reason, "" if reason else "axb")
 
 
+@pytest.mark.parametrize("inner_first", [False, True])
+def test_of_folders_within_each_other_the_innermost_counts(fresh: Wire, inner_first: bool) -> None:
+    """Whoever opened a folder inside `vendor` writes code there."""
+    folders = [{"uri": "file:///w/", "name": "all"}, {"uri": "file:///w/vendor/app", "name": "app"}]
+    fresh.initialize(workspaceFolders=folders[::-1] if inner_first else folders)
+    for name, texts in (("vendor/app/a.py", ["f():"]), ("vendor/other/a.py", [])):
+        fresh.open("def ", uri=f"file:///w/{name}")
+        assert fresh.texts(0, 4, f"file:///w/{name}") == texts
+
+
 def test_next_edit_requests_are_answered_with_none(wire: Wire) -> None:
     params = {"textDocument": {"uri": URI, "version": 1}, "position": {"line": 0, "character": 0}}
     assert wire.ask("textDocument/copilotInlineEdit", params)["result"] == {"edits": []}
