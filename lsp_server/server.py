@@ -147,6 +147,7 @@ async def _pull(session: Session) -> None:
 
 
 def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
+    session.forget(params.text_document.uri)  # where it is opened anew without having been closed
     session.documents.open(params.text_document)
 
 

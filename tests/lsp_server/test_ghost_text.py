@@ -309,6 +309,14 @@ class TestWhileTheModelThinks:
         ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
         assert not (await stale).items
 
+    async def test_opening_a_document_anew_ends_its_requests(self, ready: Editor) -> None:
+        """As another language, without having closed it."""
+        ready.open("def ", version=7)
+        stale = ready.ghost(0, 4)
+        await ready.asked("complete")
+        ready.open("class ", language="ruby", version=1)
+        assert not (await stale).items
+
 
 # ---- off, manual, loading
 
