@@ -73,6 +73,18 @@ def test_two_fast_tabs_insert_once(editor: Editor) -> None:
     assert editor.lines[0].rstrip() == "def add(a, b):"
 
 
+@pytest.mark.parametrize("key", ["x", "<CR>", "<Esc>"])
+def test_a_key_that_comes_with_the_tab_finds_the_proposal_taken(editor: Editor, key: str) -> None:
+    """As over a slow connection, where several keys arrive at once."""
+    editor.open([""])
+    editor.lua("vim.bo.autoindent, vim.bo.indentexpr = false, ''")
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type(f"<Tab>{key}")
+    editor.settle()
+    assert "\n".join(editor.lines) == "def add(a, b):" + {"x": "x", "<CR>": "\n", "<Esc>": ""}[key]
+
+
 def test_typing_into_it_and_a_fast_tab_double_nothing(editor: Editor) -> None:
     """Neovim 0.12 by itself would insert the whole text where it was asked for, beside what has been typed of it."""
     editor.open([""])

@@ -189,7 +189,7 @@ end
 -- The keys that take what is shown, or its next word or line; nil when nothing is shown.
 function M.take(part)
   if not menu.open() and current() then
-    return ("<C-g>u<Cmd>lua require('redraft.ghost').accept(%s)<CR><C-g>u"):format(part and ("%q"):format(part) or "")
+    return parts.keys("ghost", part)
   end
 end
 

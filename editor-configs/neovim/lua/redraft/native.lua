@@ -78,25 +78,40 @@ function M.thinking()
   return false
 end
 
+-- What of an item goes into the text at the cursor, unless something else was typed.
+local function insert(item, part)
+  local row, from, _, to = item.range:to_extmark()
+  local line, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local before = vim.api.nvim_get_current_line():sub(from + 1, column)
+  if line - 1 ~= row or column < from or not vim.startswith(item.insert_text, before) then
+    return
+  end
+  local rest = item.insert_text:sub(#before + 1)
+  local taken = parts.of(rest, part)
+  parts.insert(taken, rest:sub(#taken + 1), parts.over(rest, right - (to - from)))
+  if taken == rest then
+    parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
+  end
+end
+
 function M.take(part)
-  local shown = look() and (not seen or fits()) and vim.lsp.inline_completion.get({
+  return look() and (not seen or fits()) and parts.keys("native", part) or nil
+end
+
+-- The editor hands the item over a moment later; keys that came with this one have to wait for that.
+function M.accept(part)
+  local over = false
+  vim.lsp.inline_completion.get({
     on_accept = function(item)
-      local row, from, _, to = item.range:to_extmark()
-      local line, column = unpack(vim.api.nvim_win_get_cursor(0))
-      local before = vim.api.nvim_get_current_line():sub(from + 1, column)
-      if line - 1 ~= row or column < from or not vim.startswith(item.insert_text, before) then
-        return
-      end
-      local rest = item.insert_text:sub(#before + 1)
-      local taken = parts.of(rest, part)
-      parts.insert(taken, rest:sub(#taken + 1), parts.over(rest, right - (to - from)))
-      vim.api.nvim_feedkeys(vim.keycode("<C-g>u"), "ni", false) -- what is typed after it is another step for undo
-      if taken == rest then
-        parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
-      end
+      insert(item, part)
     end,
   })
-  return shown and "<C-g>u" or nil
+  vim.schedule(function()
+    over = true
+  end)
+  vim.wait(1000, function()
+    return over
+  end)
 end
 
 function M.choose(step)

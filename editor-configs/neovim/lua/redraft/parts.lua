@@ -15,6 +15,12 @@ function M.of(text, part)
   return taken ~= "" and taken or text
 end
 
+-- The keys that have a module accept what it shows, as one step for undo.
+function M.keys(module, part)
+  local given = part and ("%q"):format(part) or ""
+  return ("<C-g>u<Cmd>lua require('redraft.%s').accept(%s)<CR><C-g>u"):format(module, given)
+end
+
 -- Whether a text has all the characters of another one, in their order.
 local function has(text, characters)
   local at = 0
