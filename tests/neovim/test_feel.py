@@ -142,6 +142,15 @@ def test_it_goes_when_the_cursor_leaves(start: Callable[..., Editor], script: Ca
             server.resume()
 
 
+def test_it_stays_behind_in_no_window(editor: Editor) -> None:
+    """A click takes the cursor to another window without an end of insert mode."""
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.type("<Cmd>new<CR>")
+    eventually(lambda: editor.marks() == [], 20)
+
+
 def test_a_tab_indents_where_the_cursor_went(editor: Editor) -> None:
     editor.open(["", "x"])
     editor.lua("vim.bo.expandtab, vim.bo.shiftwidth, vim.bo.softtabstop = true, 4, 4")

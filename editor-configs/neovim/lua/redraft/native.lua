@@ -144,13 +144,11 @@ M.refresh = M.invoke
 function M.setup(group)
   vim.lsp.inline_completion.enable(true)
   vim.api.nvim_create_autocmd({ "TextChangedI", "TextChangedP", "CursorMovedI" }, { group = group, callback = typed })
-  vim.api.nvim_create_autocmd("ModeChanged", {
-    group = group,
-    pattern = "i*:n",
-    callback = function()
-      pretend("InsertLeave") -- <C-c> leaves it out
-    end,
-  })
+  local leave = function()
+    pretend("InsertLeave")
+  end
+  vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = "i*:n", callback = leave }) -- <C-c> leaves it out
+  vim.api.nvim_create_autocmd("BufLeave", { group = group, callback = leave }) -- by a click, say
   vim.api.nvim_create_autocmd("InsertEnter", {
     group = group,
     callback = function()
