@@ -267,6 +267,23 @@ def test_an_open_menu_hides_it_and_has_the_keys(editor: Editor) -> None:
     assert editor.lines[2] == "def add(a"
 
 
+def test_a_key_that_closes_the_menu_may_dismiss_ghost_text(
+    start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)], keys={"dismiss": "<C-e>"})
+    editor.open(["alpha = 1", "alpine = 2", ""])
+    editor.lua("vim.bo.complete = '.'; vim.o.completeopt = 'menuone,noinsert'")
+    editor.type("3Gidef add(a")
+    eventually(lambda: editor.ghost() == ", b):")
+    editor.type("<C-n>")
+    eventually(lambda: editor.vim.funcs.pumvisible() == 1 and editor.ghost() == "")
+    editor.type("<C-e>")
+    eventually(lambda: editor.vim.funcs.pumvisible() == 0, 20)
+    eventually(lambda: editor.ghost() == ", b):")
+    editor.type("<C-e>")
+    assert editor.ghost() == ""
+
+
 @pytest.mark.parametrize("menu", ["blink.cmp", "cmp"])
 def test_the_menus_of_plugins_count_too(drawn: Neovim, editor: Editor, menu: str) -> None:
     """By what these plugins document: a function that says whether the menu is open, and events."""

@@ -237,12 +237,18 @@ function M.invoke()
   request(INVOKED)
 end
 
--- True when there was something to dismiss.
-
-function M.dismiss()
-  local something = shown ~= nil
+local function leave()
   cancel()
   forget()
+end
+
+-- True when there was something to dismiss.
+function M.dismiss()
+  if menu.open() then
+    return false
+  end
+  local something = shown ~= nil
+  leave()
   return something
 end
 
@@ -267,9 +273,6 @@ function M.setup(group)
     end
   end)
   on({ "TextChangedP", "CursorMovedI" }, redraw)
-  local leave = function()
-    M.dismiss() -- whose true would remove this autocommand
-  end
   on({ "InsertLeave", "BufLeave" }, leave)
   on("ModeChanged", leave, "i*:n") -- <C-c> leaves no other trace
   menu.follow(group, redraw, changed)
