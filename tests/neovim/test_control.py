@@ -301,6 +301,17 @@ def test_by_another_name_or_of_another_type_it_is_another_file(
     assert [(uri.rpartition("/")[2], language) for uri, language in known.items()] == [("two.py", "lua")]
 
 
+def test_a_file_of_another_type_than_it_is_set_up_for_is_left_alone(editor: Editor) -> None:
+    editor.open([""])
+    editor.vim.command("set filetype=text")
+    editor.settle()
+    assert editor.lua("return #vim.lsp.get_clients({ bufnr = 0 })") == 0
+    editor.vim.command("set filetype=python")
+    editor.until_ready()
+    editor.type("idef add(")
+    eventually(editor.ghost)
+
+
 def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Editor]) -> None:
     editor = start(["/nowhere/redraft", "lsp"])
     for name in ("one.py", "two.py"):

@@ -98,12 +98,14 @@ end
 
 -- A file is told of once, when it is opened: by another name or of another type it is another file. Neovim itself sees a
 -- new name when it is written, and not even then where it is the first one.
-local function tell_anew(buffer)
+local function tell_anew(buffer, retyped)
   local client, was = M.of(buffer), told[buffer]
   if client and was and not vim.deep_equal(was, known_by(buffer)) then
     vim.lsp.buf_detach_client(buffer, client.id) -- closes it by its new name
     M.call(client, "notify", "textDocument/didClose", { textDocument = { uri = was.uri } })
-    vim.lsp.buf_attach_client(buffer, client.id)
+    if not retyped then -- else start() does it, for the types that are ours
+      vim.lsp.buf_attach_client(buffer, client.id)
+    end
   end
 end
 
@@ -168,18 +170,18 @@ end
 -- `given`: the options of setup(). `on_ready`: called when the model can answer from now on.
 function M.setup(given, augroup, on_ready)
   options, group, ready = given, augroup, on_ready
+  -- BufNew: what `:write` says where it gives a buffer its first name.
+  vim.api.nvim_create_autocmd({ "FileType", "BufFilePost", "BufNew" }, {
+    group = group,
+    callback = function(event)
+      tell_anew(event.buf, event.event == "FileType")
+    end,
+  })
   vim.api.nvim_create_autocmd("FileType", {
     group = group,
     pattern = options.filetypes,
     callback = function(event)
       start(event.buf)
-    end,
-  })
-  -- BufNew: what `:write` says where it gives a buffer its first name.
-  vim.api.nvim_create_autocmd({ "FileType", "BufFilePost", "BufNew" }, {
-    group = group,
-    callback = function(event)
-      tell_anew(event.buf)
     end,
   })
   M.configure({}) -- a server that runs since an earlier setup()
