@@ -221,6 +221,19 @@ def test_dismissed_it_stays_away_until_more_is_typed(editor: Editor) -> None:
     eventually(lambda: editor.ghost() == ", b):")
 
 
+def test_dismissed_before_it_came_it_does_not_come(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES, seconds=0.5)])
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(lambda: editor.running() == 1)
+    editor.type("<C-]>")
+    eventually(lambda: editor.running() == 0)
+    editor.settle()
+    assert editor.ghost() == ""
+    editor.type("a")
+    eventually(lambda: editor.ghost() == ", b):")
+
+
 def test_only_when_asked_for(drawn: Neovim, editor: Editor) -> None:
     editor.lua("require('redraft').configure({ trigger = 'manual' })")
     try:

@@ -125,6 +125,11 @@ local function pretend(event)
   pcall(vim.api.nvim_exec_autocmds, event, its)
 end
 
+-- What is shown goes, and so does the request under way.
+local function leave()
+  pretend("InsertLeave")
+end
+
 -- The editor has no call for it, but asks when the cursor moves.
 function M.invoke()
   if vim.fn.mode():sub(1, 1) == "i" then
@@ -134,7 +139,7 @@ end
 
 function M.dismiss()
   local something = look() ~= nil
-  erase()
+  leave()
   stale = true
   return something
 end
@@ -144,9 +149,6 @@ M.refresh = M.invoke
 function M.setup(group)
   vim.lsp.inline_completion.enable(true)
   vim.api.nvim_create_autocmd({ "TextChangedI", "TextChangedP", "CursorMovedI" }, { group = group, callback = typed })
-  local leave = function()
-    pretend("InsertLeave")
-  end
   vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = "i*:n", callback = leave }) -- <C-c> leaves it out
   vim.api.nvim_create_autocmd("BufLeave", { group = group, callback = leave }) -- by a click, say
   vim.api.nvim_create_autocmd("InsertEnter", {
