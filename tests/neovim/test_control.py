@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.conftest import REDRAFT, eventually
 from tests.conversations import record
-from tests.neovim.conftest import BROKEN, INIT, RULES, Editor, diagnose, servers
+from tests.neovim.conftest import BROKEN, INIT, RULES, Editor, Neovim, diagnose, servers
 
 
 def test_a_quick_fix_is_resolved_and_applied(editor: Editor) -> None:
@@ -224,6 +225,26 @@ def test_set_up_again_what_was_set_before_is_gone(start: Callable[..., Editor], 
     editor.type("<Tab>")
     eventually(lambda: editor.lines[1] == "    total = a + b!")
     assert servers(editor) == old
+
+
+def test_set_up_again_another_one_may_draw(
+    neovim: Neovim, start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    """The editor instead of the plugin, the plugin instead of the editor."""
+    before = "plugin" if neovim.ghost_text == "native" else "native"
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)], ghost_text=before)
+    editor.open([""])
+    options = json.dumps({"filetypes": "python", "ghost_text": neovim.ghost_text})
+    editor.lua("vim.env.REDRAFT_OPTIONS = ...", options)
+    editor.vim.command(f"luafile {INIT}")
+    editor.type("idef add(")
+    eventually(lambda: editor.ghost() == "a, b):", 20)
+    drawn_by_the_editor = editor.lua(
+        "local client = vim.lsp.get_clients({ name = 'redraft' })[1]\n"
+        "local its = vim.lsp.inline_completion\n"
+        "return its ~= nil and its.is_enabled({ client_id = client.id })"
+    )
+    assert drawn_by_the_editor == (neovim.ghost_text == "native")
 
 
 def test_it_starts_with_the_first_file_that_has_a_type(
