@@ -8,6 +8,7 @@ proposal that stops where the model begins to guess is right more often and save
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 
 from infill.brackets import CLOSERS, QUOTES, balance
@@ -58,6 +59,8 @@ def _may_end(one: Filled, end: int, before: str, rest: str, language: str, kind:
     size = len("".join(said.split()))
     if not after or after == "\n":
         return size >= SHORTEST_END and (one.finished or after == "\n") and not _says_empty(said, rest)
+    if unicodedata.category(after).startswith("M"):  # an accent, or a vowel's sign: it is of the letter before it
+        return False
     return size >= SHORTEST and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, before, language, kind)
 
 

@@ -63,6 +63,8 @@ def test_its_confidence_is_its_probability() -> None:
         (("self.", "jobs", "_.", "push"), "", "self.jobs_"),
         (("__", "exit", "__(", "self"), "def ", "__exit__"),
         (("self", ",", " value: ", "int", ")"), "def set(", "self, value:"),
+        (("Zoe\u0308", " na", "i", "\u0308", "ve"), "'", "Zoe\u0308"),
+        (("\u0928", "\u092e", "\u0938", "\u094d", "\u0924\u0947"), "'", None),
     ],
 )
 def test_ends_where_a_line_does_or_a_word_with_nothing_left_open(
