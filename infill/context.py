@@ -38,6 +38,7 @@ _PACKAGE = frozenset(("__init__", "index", "mod", "lib"))
 """Files that stand for their folder."""
 _QUOTED = re.compile(r"""["'<]([^"'<>\n]+)["'>]""")
 _PYTHON_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_PYTHON_REMARK = re.compile(r"#.*")
 _PYTHON_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]+)", re.MULTILINE)
 _SCRIPT = re.compile(
     r"""^(?:import|export)\b[^;"'=:()]*["']([^"'\n]+)|\b(?:require|import)\(\s*["']([^"'\n]+)""", re.MULTILINE
@@ -157,7 +158,8 @@ def _python(head: str, folder: str) -> Iterator[str]:
         base = "/" + module.replace(".", "/") if module else ""
         if dots:
             base = posixpath.normpath(posixpath.join(folder, *[".."] * (len(dots) - 1))) + base
-        members = [name.split()[0] for name in names.strip("()").split(",") if name.strip()]
+        listed = _PYTHON_REMARK.sub("", names).strip("()").split(",")
+        members = [name.split()[0] for name in listed if name.strip()]
         yield from [base, *(f"{base}/{name}" for name in members)] if base else []
     for names in _PYTHON_IMPORT.findall(head):
         yield from ("/" + name.split()[0].replace(".", "/") for name in names.split(",") if name.strip())

@@ -66,6 +66,11 @@ SHOWN = {
         ("/w/app/main.py", "from shop.cart import Cart", ["/w/shop/cart.py"]),
         ("/w/app/main.py", "from .cart import Cart\nfrom . import tax", ["/w/app/cart.py", "/w/app/tax.py"]),
         ("/w/app/main.py", "from ..shop import (\n    cart,\n    tax as t,\n)", ["/w/shop/cart.py", "/w/shop/tax.py"]),
+        (
+            "/w/app/main.py",
+            "from ..shop import (  # noqa\n    cart,  # carts, rows\n    tax,\n)",
+            ["/w/shop/cart.py", "/w/shop/tax.py"],
+        ),
         ("/w/app/main.py", "import shop.cart as c, json", ["/w/shop/cart.py"]),
         ("/w/app/main.py", "import shop", ["/w/shop/__init__.py"]),
         ("/w/src/main.ts", "import { cart } from './shop/cart';", ["/w/src/shop/cart.ts"]),
