@@ -9,9 +9,16 @@ from typing import Any
 def read(raw: bytes) -> Any:
     """What a text says; a whole number is an `int` however it is spelt: where all numbers are floats, 64 is `64.0`.
 
-    Raises ValueError when it is no JSON, RecursionError when it is nested too deeply.
+    Raises ValueError, which says why, when it is no JSON.
     """
-    return json.loads(raw, parse_float=_number)
+    try:
+        return json.loads(raw, parse_float=_number)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is no JSON (byte {error.start + 1} is not UTF-8)") from None
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"it is no JSON ({error})") from None
 
 
 def _number(text: str) -> int | float:

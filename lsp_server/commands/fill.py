@@ -64,14 +64,14 @@ async def _answer(completer: Completer, line: bytes, mode: str, fix: bool) -> di
     try:
         asked = jsontext.read(line)
         if not isinstance(asked, dict):
-            raise ValueError("the line is no JSON object")
+            raise ValueError("it is no JSON object")
         number = asked.get("id")
         mode = _field(asked, "mode", str, mode)
         if mode not in MODES:
             raise ValueError(f"no mode is called {mode!r}: use {', '.join(MODES)}")
         return {"id": number, **await (_fix(completer, asked, mode) if fix else _fill(completer, asked, mode))}
-    except (ValueError, RecursionError) as error:
-        return {"id": number, "error": str(error) or "the line is nested too deeply"}
+    except ValueError as error:
+        return {"id": number, "error": str(error)}
 
 
 async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> dict[str, Any]:

@@ -48,9 +48,8 @@ def parse(raw: bytes) -> dict[str, Any]:
     """The JSON object of a body. Raises Refused for anything else."""
     try:
         value = jsontext.read(raw)
-    except (ValueError, RecursionError) as error:
-        problem = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise Refused(400, f"the body is no JSON: {problem}") from None
+    except ValueError as error:
+        raise Refused(400, f"the body cannot be read: {error}") from None
     if not isinstance(value, dict):
         raise Refused(400, "the body must be a JSON object")
     return value
