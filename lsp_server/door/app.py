@@ -46,7 +46,7 @@ FILLS: Mapping[str, tuple[Dialect, ...]] = {
 }
 """Path -> its dialects: the first whose sign stands in the body, else the last."""
 PEOPLE = replace(openai.DIALECT, name="people")
-"""Who looks at /metrics, at the pages and at paths that do not exist."""
+"""Who looks at /metrics, at the pages and at most paths that do not exist."""
 TABBY_EVENTS = ("view", "select", "dismiss")
 GONE = 499
 """A status that nobody is left to read."""
@@ -231,13 +231,14 @@ def _no_such(door: Door) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def refuse(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, HTTPException)
         where = f"{request.method} {request.url.path}: {problem.detail}"
-        refused = Refused(problem.status_code, f"{where}; /docs has what there is (holes are filled, nobody chats)")
+        refused = Refused(problem.status_code, f"{where}; redraft fills holes and does not chat, /docs lists its paths")
+        dialect = ollama.DIALECT if request.url.path.startswith("/api/") else PEOPLE
 
         async def answer(request: Request) -> Response:
             door.guard.admit(request)
             raise refused
 
-        response = await _guarded(door, PEOPLE, answer)(request)
+        response = await _guarded(door, dialect, answer)(request)
         response.headers.update(problem.headers or {})
         return response
 

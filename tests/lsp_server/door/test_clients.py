@@ -59,6 +59,9 @@ def test_ollama_asks_what_there_is(door: Served) -> None:
         assert client.ps().models == []
         with pytest.raises(ollama.ResponseError, match="num_predict"):
             client.generate(model="script", prompt="x", options={"num_predict": -9})
+        with pytest.raises(ollama.ResponseError, match="does not chat") as caught:
+            client.chat(model="script", messages=[{"role": "user", "content": "hello"}])
+        assert isinstance(caught.value.error, str), "a sentence, as Ollama's own errors"
 
 
 @pytest.mark.slow
