@@ -33,9 +33,9 @@ def sse_done(events: Iterable[Any]) -> Iterator[bytes]:
 
 
 def ndjson(events: Iterable[Any]) -> Iterator[bytes]:
-    """A JSON value a line."""
+    """A JSON value a line, in ASCII: some readers end a line at U+2028, too."""
     for event in events:
-        yield encoded(event) + b"\n"
+        yield json.dumps(event, separators=(",", ":")).encode() + b"\n"
 
 
 @dataclass(frozen=True, slots=True)

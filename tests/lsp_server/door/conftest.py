@@ -23,6 +23,7 @@ RULES = [
     ("def add(", "a, b):\n    return a + b"),
     ("open = ", '(("never closed'),
     ("greet = ", "'hello'"),
+    ("line_end = ", "'\u2028'"),
     ("a, b):\n    ", "s = a + b\n    return s"),
 ]
 

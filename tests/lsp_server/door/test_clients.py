@@ -52,6 +52,12 @@ def test_ollama_generates_and_streams(door: Served) -> None:
     assert [part.done for part in parts] == [False, False, True]
 
 
+def test_ollama_reads_a_text_with_a_line_end_of_unicode(door: Served) -> None:
+    with ollama.Client(host=door.url) as client:
+        parts = client.generate(model="script", prompt="line_end = ", suffix="\n", stream=True)
+        assert "".join(part.response for part in parts) == "'\u2028'"
+
+
 def test_ollama_asks_what_there_is(door: Served) -> None:
     with ollama.Client(host=door.url) as client:
         assert [model.model for model in client.list().models] == ["script:latest"]
