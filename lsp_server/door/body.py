@@ -14,9 +14,10 @@ from lsp_server.door.call import N_MOST, Refused, texts_of, tokens_of
 B = TypeVar("B", bound=Struct)
 
 Several = Annotated[int, Meta(ge=1, le=N_MOST, description="How many distinct texts are wanted.")]
-Tokens = Annotated[int, Meta(ge=0, description="The most tokens of a text; 0 reads the prompt and writes nothing.")]
-TokensOrAny = Annotated[int, Meta(ge=-2, description="As above; negative leaves it to the server.")]
-Milliseconds = Annotated[float, Meta(le=600_000, description="None where it is not above 0.")]
+_MOST = "The most tokens of a text; 0 reads the prompt and writes nothing"
+Tokens = Annotated[int, Meta(ge=0, description=f"{_MOST}.")]
+TokensOrAny = Annotated[int, Meta(ge=-2, description=f"{_MOST}, a negative number leaves it to the server.")]
+Milliseconds = Annotated[float, Meta(le=600_000, description="The time to write for somebody who types; 0: no limit.")]
 Stop = Annotated[str | list[str], Meta(description="The text ends before the first of these.")]
 Stream = Annotated[bool, Meta(description="Answer in events, a line of text each.")]
 

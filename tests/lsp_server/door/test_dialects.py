@@ -351,6 +351,9 @@ def test_the_description_lists_what_the_routes_are(door: Served) -> None:
     for path, methods in told["paths"].items():
         for method in methods:
             assert door.http.request(method, path, json={}).status_code not in (404, 405, 500)
+    fields = {name: schema["properties"] for name, schema in told["components"]["schemas"].items()}
+    most = [fields["LlamaInfill"]["n_predict"], fields["OpenAICompletion"]["max_tokens"]]
+    assert all(each["anyOf"][0]["description"].startswith("The most tokens of a text") for each in most)
     page = door.http.get("/docs").text
     assert all(f"<code>{path}</code>" in page for path in told["paths"])
     assert "<script" not in page
