@@ -139,6 +139,13 @@ def test_trace_is_one_page_that_runs_nothing(redraft: Run, script: Script, tmp_p
     assert page.tags.count("tr") >= 2
 
 
+def test_a_trace_that_cannot_be_written_costs_no_answer(redraft: Run, script: Script, tmp_path: Path) -> None:
+    (tmp_path / "page.py").write_text("x = \n")
+    ran = redraft("complete", "page.py:1:5", "--model", script([("x = ", "1 + y")]), "--trace", "nowhere/out.html")
+    assert ran.stdout == "1 + y\n"
+    assert "nowhere/out.html cannot be written" in one_sentence(ran)
+
+
 # ---- errors
 
 

@@ -43,17 +43,16 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
         completion = asyncio.run(_complete(completer, source, cursor, given.mode or "speedy", steps))
     finally:
         completer.close()
-    if given.trace:
-        _write_trace(given.trace, source, cursor, completion, steps)
     if given.json:
         print(json.dumps(_as_json(source, completion, steps if given.steps else None), ensure_ascii=False))
-        return 0
-    if given.steps:
+    elif given.steps:
         picture.show(source.snapshot, cursor, completion, steps)
     elif completion.suggestions:
         print(completion.suggestions[0].text)
-    if not completion.suggestions:
+    if not completion.suggestions and not given.json:
         print(f"redraft: nothing to suggest here ({completion.reason}).", file=sys.stderr)
+    if given.trace:
+        _write_trace(given.trace, source, cursor, completion, steps)
     return 0
 
 
