@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -96,6 +97,30 @@ def test_the_command_finds_its_interpreter_through_a_link(tmp_path: Path) -> Non
         [str(link), "--version"], capture_output=True, text=True, cwd=tmp_path, timeout=300, check=False
     )
     assert ran.stdout.startswith("redraft "), ran.stderr
+
+
+def test_without_an_environment_of_its_own_it_starts_the_python_that_it_was_installed_for(workspace: Path) -> None:
+    """`pip install --user` puts it into a folder without Python, and the first python3 on PATH may be another one."""
+    folder = workspace.parent / "bin"
+    folder.mkdir()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    module, _, function = project["scripts"]["redraft-python"].partition(":")
+    entry = f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
+    programs = {
+        "redraft": (ROOT / "lsp_server" / "bin" / "redraft").read_text(),
+        "redraft-python": entry,
+        "python3": "#!/bin/sh\necho not this one >&2\nexit 2\n",
+    }
+    for name, text in programs.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    names = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(workspace)}
+    ran = subprocess.run(
+        [str(folder / "redraft"), "--version"],
+        cwd=workspace, env={**os.environ, **names}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert ran.stdout.startswith("redraft "), ran.stderr
+    assert executed(workspace) == ""
 
 
 def test_the_installed_command_is_the_one_in_the_repository() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from tests.vscode.conftest import NODE, ROOT
 
 PROGRAM = """
 import { find } from %s;
+Object.defineProperty(process, 'platform', { value: process.argv[2] });
 process.stdout.write(JSON.stringify(find(JSON.parse(process.argv[1]))));
 """
 
 
-def find(tmp_path: Path, **where: Any) -> dict[str, Any]:
+def find(tmp_path: Path, platform: str = sys.platform, **where: Any) -> dict[str, Any]:
     given = {"configured": "", "path": "", "home": str(tmp_path / "home"), "forbidden": [], **where}
     source = json.dumps(str(ROOT / "editor-configs" / "vscode" / "src" / "find.ts"))
     program = [str(NODE), "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--input-type=module", "-e"]
-    ran = subprocess.run([*program, PROGRAM % source, json.dumps(given)], capture_output=True, text=True, check=True)
+    arguments = [PROGRAM % source, json.dumps(given), platform]
+    ran = subprocess.run([*program, *arguments], capture_output=True, text=True, check=True)
     return dict(json.loads(ran.stdout))
 
 
@@ -83,6 +86,25 @@ def test_nothing_in_an_untrusted_folder_by_name_or_behind_a_link(tmp_path: Path)
         assert "not trusted" in find(tmp_path, configured=configured, forbidden=[str(folder)])["problem"]
     outside = installed(tmp_path / "ws-2")
     assert "command" in find(tmp_path, environment=str(outside.parent), forbidden=[str(folder)])
+
+
+@pytest.mark.parametrize(
+    ("beside", "started"),
+    [
+        (["python.exe", "redraft-python.exe"], ["python.exe", "-I", "-m", "lsp_server", "lsp"]),
+        (["redraft-python.exe"], ["redraft-python.exe", "lsp"]),
+    ],
+)
+def test_on_windows_no_batch_file_is_started(tmp_path: Path, beside: list[str], started: list[str]) -> None:
+    """In an environment Python lies beside the command, in the folder Scripts of Python itself it does not."""
+    folder = installed(tmp_path / "Scripts").parent
+    for name in ("redraft.cmd", *beside):
+        (folder / name).touch(0o755)
+    command = [str(folder / started[0]), *started[1:]]
+    named = [{"configured": str(folder / name)} for name in ("redraft.cmd", "redraft")]
+    for where in ({"environment": str(folder)}, {"path": str(folder)}, *named):
+        found = find(tmp_path, "win32", **where)
+        assert [found["command"], *found["args"]] == command
 
 
 def test_nowhere(tmp_path: Path) -> None:

@@ -51,7 +51,9 @@ function configured(where: Surroundings): Found {
   if (isForbidden(named, where.forbidden)) {
     return { problem: `The setting redraft.path names ${named}, which lies in a folder that is not trusted.` };
   }
-  return { command: named, args: ['lsp'], place: named };
+  const batch = process.platform === 'win32' && /^redraft(\.cmd)?$/i.test(path.basename(named));
+  const [program, ...args] = (batch && commandIn(path.dirname(named))) || [named];
+  return { command: program!, args: [...args, 'lsp'], place: named };
 }
 
 /** The command line of a redraft that is installed in this folder of programs. */
@@ -61,8 +63,11 @@ function commandIn(folder: string): string[] | undefined {
     return isProgram(program) ? [program] : undefined;
   }
   // There the command is a batch file, which cannot be started without a shell; it does no more than this.
-  const python = path.join(folder, 'python.exe');
-  return isProgram(path.join(folder, 'redraft.cmd')) && isProgram(python) ? [python, '-I', '-m', 'lsp_server'] : undefined;
+  const [python, entry] = [path.join(folder, 'python.exe'), path.join(folder, 'redraft-python.exe')];
+  if (!isProgram(path.join(folder, 'redraft.cmd'))) {
+    return undefined;
+  }
+  return isProgram(python) ? [python, '-I', '-m', 'lsp_server'] : isProgram(entry) ? [entry] : undefined;
 }
 
 function isProgram(name: string): boolean {

@@ -34,10 +34,17 @@ async function chosenEnvironment(): Promise<string | undefined> {
   try {
     const resolved = await environments?.resolveEnvironment(environments.getActiveEnvironmentPath(first));
     const program = resolved?.executable.uri?.fsPath;
-    return program && path.dirname(program);
+    return program && programsBeside(program);
   } catch {
     return undefined; // it throws as long as the folder is not trusted
   }
+}
+
+/** On Windows those of a Python that is no virtual environment lie in a folder of their own. */
+function programsBeside(python: string): string {
+  const folder = path.dirname(python);
+  const own = process.platform !== 'win32' || path.basename(folder).toLowerCase() === 'scripts';
+  return own ? folder : path.join(folder, 'Scripts');
 }
 
 async function api(): Promise<PythonApi | undefined> {

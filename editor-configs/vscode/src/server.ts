@@ -143,8 +143,8 @@ export class Server implements vscode.Disposable {
     const client: LanguageClient = new QuietClient(
       settings.SECTION,
       'redraft',
-      // Not the opened folder, which is what it would be by itself.
-      { command, args, options: { cwd: os.homedir() } },
+      // Not the opened folder, which is what it would be by itself; and nothing that a folder could have said to Python.
+      { command, args, options: { cwd: os.homedir(), env: { PYTHONPATH: undefined, PYTHONHOME: undefined } } },
       {
         documentSelector: this.languages.flatMap(language =>
           ['file', 'untitled', 'vscode-notebook-cell'].map(scheme => ({ scheme, language })),
