@@ -30,7 +30,8 @@ def run(arguments: Sequence[str]) -> int:
         if getattr(sys, name) is None:  # closed by whoever started us
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+        # Line ends as they are: Windows would write CRLF, and of those in a file's diff CR CR LF.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")  # type: ignore[union-attr]
     try:
         given = parser(arguments).parse_args(arguments)
         remote = (getattr(given, f"remote.{name}") for name in ("url", "kind", "model", "proxy"))

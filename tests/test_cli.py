@@ -8,9 +8,10 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from infill.complete import Completion
 from infill.document import Snapshot
 from infill.filler import Slot, Step
 from lsp_server import cli, trace
+from lsp_server.commands import fix
+from lsp_server.files import SourceFile
 from tests.conftest import REDRAFT, ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -352,6 +355,23 @@ def test_a_diff_of_the_first_lines_can_be_applied(redraft: Run, script: Script, 
     diff = redraft("fix", "mean.py:3", "--model", script(REPAIR)).stdout
     subprocess.run(["patch", "-p0"], input=diff.encode(), cwd=tmp_path, check=True, capture_output=True)
     assert path.read_bytes() == mark + FIXED.encode()
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_diff_has_the_line_ends_of_the_file_on_windows_too(script: Script, tmp_path: Path, end: str) -> None:
+    (tmp_path / "mean.py").write_text(BROKEN, newline=end)
+    as_there = "import sys; sys.stdout.reconfigure(encoding='cp1252', newline='\\r\\n'); from lsp_server import cli"
+    program = [sys.executable, "-c", f"{as_there}; sys.exit(cli.run(sys.argv[1:]))"]
+    arguments = ["fix", "mean.py:3", "--model", script(REPAIR)]
+    ran = subprocess.run([*program, *arguments], capture_output=True, cwd=tmp_path, timeout=300, check=True)
+    assert f"+    return total / len(values){end}".encode() in ran.stdout.splitlines(keepends=True)
+    assert b"--- mean.py\n" in ran.stdout
+
+
+def test_a_diff_names_a_file_of_windows_as_git_and_patch_read_it() -> None:
+    path = PureWindowsPath("src\\mean.py")
+    source = SourceFile(path, BROKEN.encode(), Snapshot.open("file:///C:/src/mean.py", 0, "python", BROKEN))  # type: ignore[arg-type]
+    assert fix._diff(source, FIXED).startswith("--- src/mean.py\n+++ src/mean.py\n")
 
 
 def test_fix_looks_at_every_line_of_a_long_range(redraft: Run, script: Script, tmp_path: Path) -> None:

@@ -117,7 +117,8 @@ def _diff(source: SourceFile, after: str) -> str:
     # Not splitlines: `patch` knows no line ends but LF, and files have form feeds in them.
     mark = "\ufeff" if source.raw.startswith(BOM) else ""
     before, now = (io.StringIO(mark + text, newline="\n").readlines() for text in (source.snapshot.text, after))
-    lines = difflib.unified_diff(before, now, str(source.path), str(source.path))
+    name = source.path.as_posix()  # as git and patch read it, on Windows too
+    lines = difflib.unified_diff(before, now, name, name)
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
