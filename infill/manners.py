@@ -2,7 +2,7 @@
 
 Patterns follow gitignore; those of the user may hold `{a,b}` and begin with `~`, too. They are matched without regard
 to case, against the path under the workspace where it is known, else against every tail of the path; the user's that
-begin with a slash against the whole path, too.
+begin with a slash or a drive against the whole path, too.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ _MINIFIED = 500
 _JUST_NOW = 8
 """Edits after which what the user deleted is no longer news."""
 _PARTLY = 3
+_DRIVE = re.compile(r"[A-Za-z]:[/\\]")
+_WHOLE = re.compile(rf"[/~]|{_DRIVE.pattern}")
 _CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _SPELLINGS = 64
 """That one pattern may have."""
@@ -84,7 +86,7 @@ def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str
         return "generated file"
     if _matches(_VENDORED, path, inside):
         return "vendored file"
-    whole = tuple(pattern for pattern in exclude if pattern.startswith(("/", "~")))
+    whole = tuple(pattern for pattern in exclude if _WHOLE.match(pattern))
     excluded = _matches(exclude, path, inside) or (whole and _spec(whole).match_file(path.lower().lstrip("/")))
     return "excluded by the settings" if excluded else None
 
@@ -187,7 +189,9 @@ def _spelled_out(pattern: str) -> Iterator[str]:
         for one in choice[1].split(","):
             yield from _spelled_out(pattern[: choice.start()] + one + pattern[choice.end() :])
     else:
-        yield path_of(os.path.expanduser(pattern)) if pattern.startswith("~") else pattern
+        # Elsewhere a backslash is an escape.
+        whole = pattern.startswith("~") or _DRIVE.match(pattern)
+        yield path_of(os.path.expanduser(pattern)) if whole else pattern
 
 
 def _git_ignored(root: Path, inside: str) -> bool:

@@ -307,6 +307,15 @@ def test_globs_are_understood_as_editors_write_them(pattern: str, path: str) -> 
         assert denied("file:///w/src/users.py", None, [pattern], root) is None
 
 
+@pytest.mark.parametrize(
+    "pattern", ["C:/Users/me/app/secret/", "c:\\Users\\me\\app\\secret\\**", "C:\\Users\\me\\{app,lib}\\secret"]
+)
+def test_a_pattern_may_be_a_whole_path_of_windows(pattern: str) -> None:
+    for root in (None, "c:\\Users\\me\\app", "c:\\Users\\me\\app\\secret"):
+        assert denied("file:///c%3A/Users/me/app/secret/x.py", None, [pattern], root) == "excluded by the settings"
+        assert denied("file:///c%3A/Users/me/app/src/x.py", None, [pattern], root) is None
+
+
 def test_a_folder_called_shadow_is_no_secret() -> None:
     assert denied("/etc/shadow") == "keys and secrets are never read"
     assert denied("file:///w/src/shadow/map.py") is None
