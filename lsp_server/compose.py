@@ -143,9 +143,13 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
         tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
         tokenizer.check(checkpoint.config.control, checkpoint.config.vocab)
         denoiser, runs_on = backends.open_denoiser(checkpoint, backend, choice.cores, device, choice.dtype or "auto")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        what = "'redraft[torch]'" if backend == "torch" else error.name
+        raise UserError(f"the {backend} backend needs {error.name}; install it with pip install {what}.") from None
+    except ImportError as error:  # a library of the system: onnxruntime's wheels for Windows bring no C++ runtime
         raise UserError(
-            f"the {backend} backend needs {error.name}; install it with pip install 'redraft[{backend}]'."
+            f"the {backend} backend cannot be loaded ({error}); install its package again, and on Windows Microsoft's "
+            "Visual C++ Redistributable."
         ) from None
     except CheckpointError as error:
         raise UserError(str(error)) from None

@@ -570,6 +570,22 @@ def test_doctor_sees_two_wheels_of_one_package(
     assert "PROBLEM" in told and "pip uninstall -y onnxruntime onnxruntime-gpu" in told
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("ImportError('DLL load failed while importing onnxruntime_pybind11_state', name='x')", "C++ Redistributable"),
+        ("ModuleNotFoundError('No module', name='onnxruntime')", "pip install onnxruntime."),
+    ],
+)
+def test_a_runtime_that_cannot_be_loaded_is_one_sentence(sums: Path, tmp_path: Path, error: str, said: str) -> None:
+    """On Windows without Microsoft's C++ runtime, which neither Python nor onnxruntime brings."""
+    (tmp_path / "onnxruntime.py").write_text(f"raise {error}")
+    found = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from lsp_server import cli"
+    program = f"{found}; sys.exit(cli.run(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", program, "complete", f"{sums}:2:12"]
+    assert said in one_sentence(subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False))
+
+
 def test_a_device_that_is_not_there_is_one_sentence(redraft: Run) -> None:
     for device, told in {"cuda": "has no working CUDAExecutionProvider here", "tpu": "runs on cpu or cuda"}.items():
         ran = redraft("doctor", "--device", device)
