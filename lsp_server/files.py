@@ -31,6 +31,8 @@ class SourceFile:
         """Raises UserError for whatever is no readable UTF-8 text file of at most 10 MB."""
         path = Path(name)
         try:
+            if path.is_dir():
+                raise IsADirectoryError  # Windows would say that permission is denied
             with path.open("rb") as stream:
                 raw = stream.read(MOST_BYTES + 1)
         except FileNotFoundError:
