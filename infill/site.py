@@ -235,7 +235,7 @@ def _by_characters(place: _Place) -> Kind | None:
     at, sign = left_open(row, before) or (0, "")
     if sign and sign not in QUOTES:
         return "comment"
-    if not sign or _in_substitution(before, at):
+    if not sign or in_substitution(before, at):
         return None
     return "docstring" if before.strip().startswith(('"""', "'''")) and row.id == "python" else "string"
 
@@ -250,7 +250,7 @@ def _in_open_comment(place: _Place) -> bool:
     return False
 
 
-def _in_substitution(before: str, quote: int) -> bool:
+def in_substitution(before: str, quote: int) -> bool:
     """Whether the cursor is in the code of an f-string or a template."""
     if before[quote] != "`" and before[max(quote - 1, 0) : quote].lower() != "f":
         return False

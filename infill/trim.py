@@ -10,7 +10,7 @@ from infill.brackets import CLOSERS, balance, behind, closes_again
 from infill.document import Change, Snapshot
 from infill.languages import Language, language
 from infill.lines import SAYING, announces, indent, lf, opens_block, says, width
-from infill.site import Kind, Site
+from infill.site import Kind, Site, in_substitution
 
 _NEAR = 40
 """Lines above and below the cursor that a text is compared with."""
@@ -241,6 +241,19 @@ def closed_once_in_words(text: str, around: Around) -> str | None:
     return text[: closes_again(text, closer)] if words and closer in CLOSERS.values() else text
 
 
+def closed_before_the_quote(text: str, around: Around) -> str | None:
+    """Within a string: the code in an f-string or a template is closed before the quote right of the cursor."""
+    at, quote = balance(around.prefix_line, around.language).quote or (0, "")
+    typing_words = around.kind == "string" and not around.final
+    if not quote or not typing_words or not around.rest.startswith(quote):
+        return text
+    found = balance(text, around.language)
+    if found.quote or not in_substitution(around.prefix_line + text, at):
+        return text
+    code = next((start for start, bracket in found.open if bracket == "{"), len(text))
+    return text + balance(text[code:], around.language).closing
+
+
 def up_to_the_rest(text: str, around: Around) -> str | None:
     """Nothing that repeats the rest of the line; its brackets are the next step's matter."""
     rest = around.rest.strip()
@@ -379,6 +392,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     in_the_block,
     up_to_the_quote,
     closed_once_in_words,
+    closed_before_the_quote,
     up_to_the_rest,
     balanced_with_the_rest,
     up_to_the_suffix,
