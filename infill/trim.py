@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from infill.brackets import CLOSERS, balance, behind, closes_again
 from infill.document import Change, Snapshot
-from infill.languages import Language, language
+from infill.languages import Language, keywords, language
 from infill.lines import SAYING, announces, indent, lf, opens_block, says, width
 from infill.site import Kind, Site, in_substitution
 
@@ -32,6 +32,7 @@ _ENDLESS_CALL = re.compile(
 )
 """The head of a function and all of its body."""
 _WORD = re.compile(r"\w+")
+_NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
 _ARROW = re.compile(r"[-=]>")
 _ANGLES = str.maketrans("<>", "[]")
 _CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
@@ -318,11 +319,12 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
 
 
 def not_the_next_line(text: str, around: Around) -> str | None:
-    """Nothing where half a line, of two words and more, is how the next one begins."""
+    """Nothing where half a line, of two words and more, is how the next one begins; two definitions may begin alike."""
     begun = (around.prefix_line + text).rpartition("\n")[2].rstrip()
     below = next((line for line in around.suffix if line.strip()), "")
     again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
-    return None if again and not _announces_another(below, around) else text
+    another = _announces_another(below, around) or _names_another(below, len(begun), around)
+    return None if again and not another else text
 
 
 def without_stutter(text: str, around: Around) -> str | None:
@@ -558,6 +560,15 @@ def _announces_another(below: str, around: Around) -> bool:
     """Whether the next written line announces a definition behind a blank line: one that stands above it may well begin
     alike, as `@Override` or `#[test]`."""
     return around.within_line and announces(below) and not around.suffix[0].strip()
+
+
+def _names_another(below: str, begun: int, around: Around) -> bool:
+    """Whether the next written line is a definition behind a blank line of which no more than `begun` characters are
+    said, its name not among them: `pub fn` may well be said again there."""
+    name = _NAME_TO_COME.match(below, begun)
+    if name is None or "=" in below[:begun] or around.suffix[0].strip():
+        return False
+    return name[1] not in keywords(language(around.language))
 
 
 def _same(line: str, other: str) -> bool:

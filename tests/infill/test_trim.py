@@ -204,6 +204,30 @@ def test_half_a_line_is_not_how_the_next_one_begins(text: str, half: bool, shown
 @pytest.mark.parametrize(
     ("language", "begun", "text", "below", "shown"),
     [
+        ("rust", "    p", "ub fn", "    pub fn push(&mut self) {", "ub fn"),
+        ("typescript", "export a", "sync function", "export async function load(): Promise<void> {", "sync function"),
+        ("typescript", "export c", "onst", "export const LIMIT = 3;", "onst"),
+        ("go", "func (", "s *Store)", "func (s *Store) Add(item string) {", "s *Store)"),
+        ("go", "func (", "s *Store", "func (s *Store) Add(item string) {", "s *Store"),
+        ("c", "static s", "truct node", "static struct node *push(int value)", "truct node"),
+        ("java", "    public v", "oid", "    public void deposit(double amount) {", "oid"),
+        ("java", "    public v", "oid deposit", "    public void deposit(double amount) {", None),
+        ("go", "t", "ype Store", "type Store struct {", None),
+        ("javascript", "c", "onst b =", 'const b = require("b");', None),
+    ],
+)
+def test_definitions_may_begin_alike_up_to_their_names(
+    language: str, begun: str, text: str, below: str, shown: str | None
+) -> None:
+    for gap, expected in (("\n\n", shown), ("\n", None)):
+        snapshot = Snapshot.open("a", 1, language, f"{begun}{gap}{below}\n")
+        hole = Around.at(snapshot, len(begun), len(begun), "", look(snapshot, len(begun), invoked=True), 1)
+        assert trim.not_the_next_line(text, replace(hole, within_line=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "begun", "text", "below", "shown"),
+    [
         ("java", "    @Over", "ride", "\n\n    @Override\n    public String toString() {", "ride"),
         ("java", "    @Over", "ride", "\n    @Override\n    public String toString() {", None),
         ("rust", "    #[te", "st]", "\n\n    #[test]\n    fn adds() {", "st]"),
