@@ -216,16 +216,19 @@ def in_the_block(text: str, around: Around) -> str | None:
 
 
 def up_to_the_quote(text: str, around: Around) -> str | None:
-    """Within a string: ends before the quote that stands right of the cursor, or farther right on its line. So does
-    the code within one, where the quote follows the cursor at once."""
+    """Within a string: ends before the quote that stands right of the cursor, farther right on its line, or below. So
+    does the code within one, where the quote follows the cursor at once."""
     open_ = _open_quote(around)
     in_code = around.kind in _CODE and open_ and around.rest.startswith(open_)
-    if not (around.kind in ("string", "docstring") or in_code) or not around.rest.strip():
+    if not (around.kind in ("string", "docstring") or in_code):
         return text
-    quote = around.rest[0] if around.rest[0] in ("'", '"', "`", ">") else open_
+    if around.rest.strip():
+        quote = around.rest[0] if around.rest[0] in ("'", '"', "`", ">") else open_
+        quote = 3 * quote if quote and around.rest.startswith(3 * quote) else quote
+    else:
+        quote = _quote_below(around)
     if not quote:
         return text
-    quote = 3 * quote if around.rest.startswith(3 * quote) else quote
     at = 0
     while at < len(text) and not text.startswith(quote, at):
         at += 2 if text[at] == "\\" else 1
@@ -425,6 +428,20 @@ def _open_quote(around: Around) -> str:
     """The quote that is open at the cursor, if its line opened it."""
     at, quote = balance(around.prefix_line, around.language).quote or (0, "")
     return 3 * quote if quote and around.prefix_line.startswith(3 * quote, at) else quote
+
+
+def _quote_below(around: Around) -> str:
+    """The quote with which the string around the cursor ends on a line below, if it does. Where code is broken that may
+    be another string's."""
+    syntax = around.snapshot.syntax(around.end)
+    if syntax is None or syntax.tree.root_node.has_error or around.final:
+        return ""
+    line_end = around.end + len(around.rest)
+    for name, node in syntax.captures_at(around.end):
+        if name in ("string", "docstring") and syntax.range_of(node)[1] > line_end:
+            ending = syntax.text_of(node)[-3:]
+            return ending if ending in (3 * '"', 3 * "'") else ending[-1:].strip("#")  # Rust: r"…"#
+    return ""
 
 
 def _apart(text: str, length: int) -> bool:
