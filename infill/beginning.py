@@ -58,16 +58,20 @@ def _may_end(one: Filled, end: int, before: str, rest: str, language: str, kind:
     said, after = one.text[:end], one.text[end : end + 1]
     size = len("".join(said.split()))
     if not after or after == "\n":
-        return size >= SHORTEST_END and (one.finished or after == "\n") and not _says_empty(said, rest)
+        return size >= SHORTEST_END and (one.finished or after == "\n") and not _says_empty(said, rest, language)
     if unicodedata.category(after).startswith("M"):  # an accent, or a vowel's sign: it is of the letter before it
         return False
-    return size >= SHORTEST and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, before, language, kind)
+    ends_line = one.text[end:].partition("\n")[0].strip() in CLOSERS  # but for the body's bracket
+    shortest = SHORTEST_END if ends_line else SHORTEST
+    return size >= shortest and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, before, language, kind)
 
 
-def _says_empty(said: str, rest: str) -> bool:
-    """Whether a bracket that a text opens last would be closed right behind it, before the closing ones of the rest:
-    it is a body's, which is yet to come."""
-    return said.rstrip()[-1:] in tuple(CLOSERS) and rest.lstrip()[:1] in tuple(CLOSERS.values())
+def _says_empty(said: str, rest: str, language: str) -> bool:
+    """Whether a bracket that a text opens last would be closed right behind it, before a closing one of the rest that
+    the text has not got itself: it is a body's, which is yet to come."""
+    brackets = "".join(rest.split())
+    closing = len(brackets) - len(brackets.lstrip("".join(CLOSERS.values())))
+    return said.rstrip()[-1:] in tuple(CLOSERS) and len(balance(said, language).strays) < closing
 
 
 def _leaves_open(said: str, before: str, language: str, kind: Kind) -> bool:

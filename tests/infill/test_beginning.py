@@ -116,8 +116,11 @@ def test_what_ends_a_line_may_be_short_but_saves_a_key() -> None:
         (("(req, res)", " =>", " {", "\n"), "app.get(path, ", ");", "(req, res) =>"),
         (("(w Writer, r", " *Request)", " {"), "mux.HandleFunc(path, func", ")", "(w Writer, r *Request)"),
         (("users", ".map((user) =>", " {"), "wrap(", ")", "users.map"),
+        ((" =>", " {", "\n"), "app.get(path, (req, res)", ");", " =>"),
         (("(req, res)", " =>", " {", "\n"), "app.get(path, ", "", "(req, res) => {"),
         (("useState(", "[])"), "wrap(", ")", "useState([])"),
+        (("user: User", "):", " Promise {", "\n"), "function f(", ")", "user: User): Promise {"),
+        (("user)", " =>", " {", "\n"), "wrap(users.map((", ")))", "user) =>"),
     ],
 )
 def test_ends_before_a_body_that_the_brackets_of_the_rest_would_close(
