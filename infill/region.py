@@ -202,8 +202,8 @@ def unpaired(snapshot: Snapshot, region: Region) -> Callable[[str], int]:
 
 
 def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
-    """Whether `text` changes nothing but the words of strings and comments (indentation counts as code), and the focus
-    is none of these: no code around says what they should say."""
+    """Whether `text` changes nothing but the words of strings, comments and prose (indentation counts as code), and the
+    focus is none of these or some of them are gone: no code around says what they should say."""
     changes = list(region.edits(snapshot, text))
     if all((snapshot.text[one.start : one.end] + one.text).isspace() for one in changes):
         return False
@@ -212,9 +212,11 @@ def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
         return False
     syntax, (first, last) = snapshot.syntax(region.start), (region.start + at for at in region.focus)
     if syntax is None:
-        return not _said(snapshot, (first + last) // 2)
-    around = (node for node in syntax.nodes_around(first) if syntax.range_of(node)[1] >= last)
-    return not any("string" in node.type or "comment" in node.type for node in around)
+        meant = _said(snapshot, (first + last) // 2)
+    else:
+        around = (node for node in syntax.nodes_around(first) if syntax.range_of(node)[1] >= last)
+        meant = any("string" in node.type or "comment" in node.type for node in around)
+    return not meant or len(_WORD.findall(text)) < len(_WORD.findall(region.text))
 
 
 def loses(snapshot: Snapshot, region: Region, text: str) -> bool:

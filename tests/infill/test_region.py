@@ -127,6 +127,9 @@ def test_ranges_that_share_a_line_are_one() -> None:
         ("python", 'def f():\n    """What it does."""', 'def f():\n    """What it did."""', True),
         ("python", 'def f():\n  """What it does."""', 'def f():\n    """What it does."""', False),
         ("python", '"""What it does."""', '"""What it did."""', False),
+        ("python", '"""What it does."""', '"""What it"""', True),
+        ("markdown", "Call Bob.", "#", True),
+        ("plaintext", "Call Bbo.", "Call Bob.", False),
         ("javascript", "const x = `a ${size}`", "const x = `b ${size}`", True),
         ("javascript", "const x = `a ${size}`", "const x = `a ${sizes}`", False),
         ("go", 'x := get("size") // of it', 'x := get("size") // of that', True),
@@ -137,7 +140,7 @@ def test_ranges_that_share_a_line_are_one() -> None:
 def test_what_strings_and_comments_say_is_not_code(
     language: str, stands: str, instead: str, words: bool, newline: str
 ) -> None:
-    """Unless they are what is looked at."""
+    """Unless they are what is looked at, and none of them goes."""
     text = newline.join([*stands.split("\n"), "y = 2", ""])
     snapshot = Snapshot.open("file:///a", 1, language, text)
     start = 3 if stands.startswith('"') else 0
