@@ -59,17 +59,22 @@ class OnnxForward:
         check(rows, self.config)
         c = self.config
         t, (h, j) = len(rows.ids), rows.targets.shape
+        # Where nobody asks for a prediction, one is made all the same: onnxruntime before 1.31, and there is no newer
+        # one for Intel Macs, ends the process over a product without rows.
+        first = np.zeros(1, np.int64), np.zeros((1, j), np.int64)
+        head_rows, targets = (rows.head_rows, rows.targets) if h else first
+        made = len(head_rows)
         inputs: dict[str, NDArray[Any]] = {
             "ids": rows.ids,
             "positions": rows.positions,
             "canvas": rows.canvas.astype(np.float32),
             "bias": np.ascontiguousarray(rows.bias),
-            "head_rows": rows.head_rows,
-            "targets": np.ascontiguousarray(rows.targets),
+            "head_rows": head_rows,
+            "targets": np.ascontiguousarray(targets),
         }
-        top_ids = np.empty((h, TOP_K), np.int64)
-        top_probs = np.empty((h, TOP_K), np.float32)
-        logprobs = np.empty((h, j), np.float32)
+        top_ids = np.empty((made, TOP_K), np.int64)
+        top_probs = np.empty((made, TOP_K), np.float32)
+        logprobs = np.empty((made, j), np.float32)
         kv = np.empty((c.layers, 2, c.kv_heads, t, c.head_dim), np.float32)
         self._bind_past(past)
         for name, array in inputs.items():
@@ -79,7 +84,7 @@ class OnnxForward:
         _bind(self._binding.bind_output, "target_logprobs", logprobs, logprobs.shape)
         _bind(self._binding.bind_output, "kv", kv, (c.layers * 2, *kv.shape[2:]))
         self._thread.submit(self._session.run_with_iobinding, self._binding).result()
-        return Output(top_ids, top_probs, logprobs, kv)
+        return Output(top_ids[:h], top_probs[:h], logprobs[:h], kv)
 
     def close(self) -> None:
         self._thread.shutdown()
