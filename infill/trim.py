@@ -32,6 +32,8 @@ _ENDLESS_CALL = re.compile(
 )
 """The head of a function and all of its body."""
 _WORD = re.compile(r"\w+")
+_NAMED = re.compile(r"=|\w[(<]")
+"""What stands behind a name in a definition; a receiver in Go stands before it."""
 _NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
 _ARROW = re.compile(r"[-=]>")
 _ANGLES = str.maketrans("<>", "[]")
@@ -583,7 +585,7 @@ def _names_another(below: str, begun: int, around: Around) -> bool:
     """Whether the next written line is a definition behind a blank line of which no more than `begun` characters are
     said, its name not among them: `pub fn` may well be said again there."""
     name = _NAME_TO_COME.match(below, begun)
-    if name is None or "=" in below[:begun] or around.suffix[0].strip():
+    if name is None or _NAMED.search(below, 0, begun) or around.suffix[0].strip():
         return False
     return name[1] not in keywords(language(around.language))
 

@@ -212,6 +212,8 @@ def test_half_a_line_is_not_how_the_next_one_begins(text: str, half: bool, shown
         ("c", "static s", "truct node", "static struct node *push(int value)", "truct node"),
         ("java", "    public v", "oid", "    public void deposit(double amount) {", "oid"),
         ("java", "    public v", "oid deposit", "    public void deposit(double amount) {", None),
+        ("python", "    d", "ef save(self) ->", "    def save(self) -> None:", None),
+        ("typescript", "  asy", "nc load(): Promise", "  async load(): Promise<void> {", None),
         ("go", "t", "ype Store", "type Store struct {", None),
         ("javascript", "c", "onst b =", 'const b = require("b");', None),
     ],
