@@ -456,10 +456,15 @@ def test_fill_of_nothing_is_nothing(redraft: Run, script: Script) -> None:
     assert (ran.stdout, ran.stderr, ran.returncode) == ("", "", 0)
 
 
+def _heeds_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_an_interrupt_ends_fill_while_it_waits_for_a_line(script: Script) -> None:
     command = [REDRAFT, "fill", "--model", script([("return ", "a + b")])]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, text=True, **pipes) as fill:
+    # Whoever runs the tests in the background of a shell has told all that they start to ignore it.
+    with subprocess.Popen(command, text=True, preexec_fn=_heeds_interrupts, **pipes) as fill:
         assert fill.stdin is not None and fill.stdout is not None and fill.stderr is not None
         try:
             print('{"id": 1, "prefix": "return "}', file=fill.stdin, flush=True)
