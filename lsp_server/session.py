@@ -172,6 +172,7 @@ class Session:
         """Put the client's present configuration over what it said at the start; say what of it cannot be used."""
         merged = self._at_start | settings.only_window(values)
         folders = [path for uri in self._folders() if (path := to_fs_path(uri))]
+        before = self.settings
         self.settings, complaints = settings.read(merged, folders, self._pinned)
         ignored = {name for name in values if name not in settings.only_window(values)}
         complaints += [
@@ -187,7 +188,8 @@ class Session:
             self._verdicts.clear()
             for task in [task for task, allowed in self._allowed.items() if not allowed()]:
                 task.cancel()
-            self._rest()
+            if self.settings != before:  # clients answer what they are asked at the start, too
+                self._rest()
             self._start_loading()
             self.say_state()
 

@@ -101,6 +101,17 @@ async def test_off_ends_what_is_read_ahead_of_time(editor: Editor, enable: Any) 
     assert await editor.calls() == {"warm": 2, "rest": 1}
 
 
+async def test_settings_that_are_told_again_end_nothing(editor: Editor) -> None:
+    """As by every client that is asked for them at the start."""
+    await editor.initialize(pushing_client())
+    editor.open("def ")
+    here = types.Range(types.Position(0, 4), types.Position(0, 4))
+    await editor.actions(here)
+    push(editor, {"redraft": {"enable": True}})
+    await editor.actions(here)
+    assert await editor.calls() == {"warm": 1}
+
+
 async def test_what_is_off_from_the_start_is_loaded_when_it_is_turned_on(editor: Editor) -> None:
     await editor.initialize(pushing_client(), {"enable": False})
     assert await editor.ask("test/loaded", {}) == 0
