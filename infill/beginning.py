@@ -71,7 +71,7 @@ def _says_empty(said: str, rest: str, language: str) -> bool:
     the text has not got itself: it is a body's, which is yet to come."""
     brackets = "".join(rest.split())
     closing = len(brackets) - len(brackets.lstrip("".join(CLOSERS.values())))
-    return said.rstrip()[-1:] in tuple(CLOSERS) and len(balance(said, language).strays) < closing
+    return said.rstrip()[-1:] in CLOSERS and len(balance(said, language).strays) < closing
 
 
 def _leaves_open(said: str, before: str, language: str, kind: Kind) -> bool:
