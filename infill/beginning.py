@@ -14,7 +14,8 @@ from dataclasses import replace
 from infill.brackets import CLOSERS, QUOTES, balance
 from infill.filler import Filled
 from infill.lines import announces
-from infill.site import WORDS, Kind
+from infill.site import WORDS
+from infill.trim import Around
 
 SHORTEST, SHORTEST_END = 3, 2
 """Characters of a beginning, and of one that ends a line: fewer are typed sooner than read, and one saves no key."""
@@ -25,60 +26,60 @@ _JOINED = re.compile(r"\S\w|[^\w\s)\]}>\"'`]\S")
 _NO_QUOTES = str.maketrans("", "", QUOTES)
 
 
-def probable(one: Filled, least: float, before: str, rest: str, language: str, kind: Kind) -> Filled | None:
+def probable(one: Filled, least: float, around: Around) -> Filled | None:
     """The longest beginning of a text that has at least this probability, which is its confidence then: all of it,
     whole lines, or whole words in which nothing is left open that the text itself opened. None when there is none.
 
     A word may end within a token, and a decorator is but the beginning of a definition. A text whose beginnings nobody
-    knows comes back whole or not at all. before, rest: the line up to the text and after it. language: an LSP language
-    id. kind: of the place.
+    knows comes back whole or not at all.
     """
-    found = _beginning(one, least, before, rest, language, kind)
-    if found is not None and announces((before + found.text).rpartition("\n")[2]):
+    found = _beginning(one, least, around)
+    if found is not None and announces((around.prefix_line + found.text).rpartition("\n")[2]):
         return replace(found, within_line=True)
     return found
 
 
-def _beginning(one: Filled, least: float, before: str, rest: str, language: str, kind: Kind) -> Filled | None:
+def _beginning(one: Filled, least: float, around: Around) -> Filled | None:
     if not one.beginnings:
         return one if one.confidence is None or one.confidence >= least else None
     if one.finished and not least:
         return replace(one, confidence=one.beginnings[-1][1])
     likely = [(at, p) for at, p in one.beginnings if p >= least]
     for end in range(likely[-1][0] if likely else 0, 0, -1):
-        if _may_end(one, end, before[-_NEAR:], rest, language, kind):
+        if _may_end(one, end, around):
             confidence = next(p for at, p in likely if at >= end)
             within_line = one.text[end : end + 1] not in ("", "\n")
             return replace(one, text=one.text[:end], confidence=confidence, finished=True, within_line=within_line)
     return None
 
 
-def _may_end(one: Filled, end: int, before: str, rest: str, language: str, kind: Kind) -> bool:
+def _may_end(one: Filled, end: int, around: Around) -> bool:
     """Whether so much of a text may be shown without the rest."""
     said, after = one.text[:end], one.text[end : end + 1]
     size = len("".join(said.split()))
     if not after or after == "\n":
-        return size >= SHORTEST_END and (one.finished or after == "\n") and not _says_empty(said, rest, language)
+        return size >= SHORTEST_END and (one.finished or after == "\n") and not _says_empty(said, around)
     if unicodedata.category(after).startswith("M"):  # an accent, or a vowel's sign: it is of the letter before it
         return False
     ends_line = one.text[end:].partition("\n")[0].strip() in CLOSERS  # but for the body's bracket
     shortest = SHORTEST_END if ends_line else SHORTEST
-    return size >= shortest and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, before, language, kind)
+    return size >= shortest and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, around)
 
 
-def _says_empty(said: str, rest: str, language: str) -> bool:
+def _says_empty(said: str, around: Around) -> bool:
     """Whether a bracket that a text opens last would be closed right behind it, before a closing one of the rest that
     the text has not got itself: it is a body's, which is yet to come."""
-    brackets = "".join(rest.split())
+    brackets = "".join(around.rest.split())
     closing = len(brackets) - len(brackets.lstrip("".join(CLOSERS.values())))
-    return said.rstrip()[-1:] in CLOSERS and len(balance(said, language).strays) < closing
+    return said.rstrip()[-1:] in CLOSERS and len(balance(said, around.language).strays) < closing
 
 
-def _leaves_open(said: str, before: str, language: str, kind: Kind) -> bool:
+def _leaves_open(said: str, around: Around) -> bool:
     """Whether a bracket or quote that a text opens is left open. Among words a quote is an apostrophe, and the brackets
     are those of the text alone."""
-    read = balance(before + said, language)
+    before = around.prefix_line[-_NEAR:]
+    read = balance(before + said, around.language)
     quoted = read.quote is not None and read.quote[0] < len(before)
-    if quoted or kind in WORDS - {"string"}:
+    if quoted or around.kind in WORDS - {"string"}:
         return bool(balance(said.translate(_NO_QUOTES)).open)
     return read.quote is not None or any(offset >= len(before) for offset, _ in read.open)

@@ -406,8 +406,7 @@ def together(found: Sequence[Repair]) -> Repair:
 
 def _probable(texts: Sequence[Filled], around: trim.Around, least: float) -> list[Filled]:
     """The beginnings of texts that are probable enough to be shown."""
-    place = (around.prefix_line, around.rest, around.language, around.kind)
-    found = (beginning.probable(one, least, *place) for one in texts)
+    found = (beginning.probable(one, least, around) for one in texts)
     return [one for one in found if one is not None]
 
 

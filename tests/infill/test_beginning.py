@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infill.beginning import probable
+from infill.document import Snapshot
 from infill.filler import Filled
-from infill.site import Kind
+from infill.site import Kind, look
+from infill.trim import Around
 
 
 def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
@@ -16,10 +20,16 @@ def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
     return Filled("".join(tokens), -1.0, 0.1, finished, beginnings=beginnings)
 
 
+def place(before: str = "", language: str = "python", kind: Kind = "statement", rest: str = "") -> Around:
+    """A cursor of this kind between the two parts of its line."""
+    snapshot, at = Snapshot.open("untitled:a", 0, language, before + rest), len(before)
+    return replace(Around.at(snapshot, at, at, "", look(snapshot, at, invoked=True), 8), kind=kind)
+
+
 def shown(
     one: Filled, least: float, before: str = "", language: str = "python", kind: Kind = "statement", rest: str = ""
 ) -> str | None:
-    found = probable(one, least, before, rest, language, kind)
+    found = probable(one, least, place(before, language, kind, rest))
     return None if found is None else found.text
 
 
@@ -33,10 +43,10 @@ def test_is_what_reaches_the_probability() -> None:
 
 
 def test_its_confidence_is_its_probability() -> None:
-    found = probable(written("total", " +=", " row"), 0.8, "", "", "python", "statement")
+    found = probable(written("total", " +=", " row"), 0.8, place())
     assert found is not None
     assert (found.confidence, found.finished, found.within_line) == (pytest.approx(0.81), True, True)
-    within_token = probable(written("jobs", "_.", "push"), 0.8, "", "", "python", "statement")
+    within_token = probable(written("jobs", "_.", "push"), 0.8, place())
     assert within_token is not None
     assert (within_token.text, within_token.confidence) == ("jobs_", pytest.approx(0.81))
 
@@ -105,7 +115,7 @@ def test_what_ends_a_line_may_be_short_but_saves_a_key() -> None:
     assert shown(written("()"), 0.6) == "()"
     assert shown(written(")"), 0.6) is None
     assert shown(written(")"), 0.0) == ")", "when everything is wanted"
-    line = probable(written("):", "\n", "x"), 0.75, "", "", "python", "statement")
+    line = probable(written("):", "\n", "x"), 0.75, place())
     assert line is not None
     assert (line.text, line.within_line) == ("):", False)
 

@@ -246,7 +246,7 @@ def test_what_announces_a_definition_may_announce_the_next_one_too(
 ) -> None:
     snapshot = Snapshot.open("a", 1, language, begun + below)
     hole = Around.at(snapshot, len(begun), len(begun), "", look(snapshot, len(begun), invoked=True), 2)
-    found = probable(Filled(text, None, None, True), 0.6, begun, "", language, hole.kind)
+    found = probable(Filled(text, None, None, True), 0.6, hole)
     assert found is not None
     assert trim.trim(text, replace(hole, within_line=found.within_line)) == shown
 
