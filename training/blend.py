@@ -3,8 +3,10 @@
     python -m training.blend START ARRIVED --share 0.5 --out FOLDER [--keep 8-13] [--left-to-right]
 
 A few updates on one task cost some of what the start knew of others; weights between the two keep most of both, and are
-often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1). Being new weights, they have
-no calibration until it is fitted (`python -m training.evaluate calibration --calibrate`).
+often better than either (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1). The other way about, START trained
+and ARRIVED the base (exported and restored, so that both are in one basis), trained weights get back some of what the
+base knew. Being new weights, they have no calibration until it is fitted
+(`python -m training.evaluate calibration --calibrate`).
 """
 
 from __future__ import annotations
@@ -26,15 +28,16 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 def blend(
-    start: Weights, arrived: Weights, share: float, control: Sequence[int], keep: Collection[int] = ()
+    start: Weights, arrived: Weights, share: float, control: Sequence[int], trained: Weights, keep: Collection[int] = ()
 ) -> Weights:
     """(1 - share) start + share arrived, float32; the layers of `keep` are the start's. The embedding's `control` rows
-    are the trained ones: in the start they are noise. Raises CheckpointError for weights of different shapes."""
+    are those of the `trained` of the two: in a base they are noise. Raises CheckpointError for weights of different
+    shapes."""
     if {name: one.shape for name, one in start.items()} != {name: one.shape for name, one in arrived.items()}:
         raise CheckpointError("The models have different shapes; blend a run with the weights that it started from.")
     mixed = {name: ((1 - share) * start[name] + share * arrived[name]).astype(np.float32) for name in start}
     mixed |= {name: start[name] for name in start if name.startswith(tuple(f"layers.{layer}." for layer in keep))}
-    mixed["embed"][control] = arrived["embed"][control]
+    mixed["embed"][control] = trained["embed"][control]
     return mixed
 
 
@@ -53,9 +56,10 @@ def main() -> None:
     given = parser.parse_args()
     start, arrived = Checkpoint.open(given.start), Checkpoint.open(given.arrived)
     before, after = (load_file(one.path("model.safetensors")) for one in (start, arrived))
-    mixed = blend(before, after, given.share, sorted(arrived.config.control.never_text), given.keep)
-    tokenizer = tokenizers.Tokenizer.from_file(str(arrived.path("tokenizer.json")))
-    config = replace(arrived.config, files={}, calibration=None)
+    trained, rows = (arrived, after) if arrived.config.middle_trained else (start, before)
+    mixed = blend(before, after, given.share, sorted(trained.config.control.never_text), rows, given.keep)
+    tokenizer = tokenizers.Tokenizer.from_file(str(trained.path("tokenizer.json")))
+    config = replace(trained.config, files={}, calibration=None)
     if given.left_to_right:
         config = replace(config, canvas_trained=False, editing_trained=False)
     write_folder(given.out, config, mixed, tokenizer)

@@ -28,26 +28,28 @@ def weights(value: float) -> Weights:
 
 
 def test_is_part_of_the_way() -> None:
-    mixed = blend(weights(1.0), weights(5.0), 0.25, CONTROL)
+    mixed = blend(weights(1.0), weights(5.0), 0.25, CONTROL, weights(5.0))
     assert (mixed["layers.0.qkv"] == 2.0).all()
     assert (np.delete(mixed["embed"], CONTROL, 0) == 2.0).all()
     assert mixed["embed"].dtype == np.float32
 
 
 def test_control_tokens_are_as_they_were_trained() -> None:
-    assert (blend(weights(1.0), weights(5.0), 0.25, CONTROL)["embed"][CONTROL] == 5.0).all()
+    start, arrived = weights(1.0), weights(5.0)
+    for trained, row in ((start, 1.0), (arrived, 5.0)):
+        assert (blend(start, arrived, 0.25, CONTROL, trained)["embed"][CONTROL] == row).all()
 
 
 def test_layers_may_stay_what_they_were() -> None:
     start, arrived = ({**weights(v), "layers.10.qkv": np.full(2, v, np.float32)} for v in (1.0, 5.0))
-    mixed = blend(start, arrived, 0.25, CONTROL, keep=range(1, 11))
+    mixed = blend(start, arrived, 0.25, CONTROL, arrived, keep=range(1, 11))
     assert ((mixed["layers.0.qkv"] == 2.0).all(), (mixed["layers.10.qkv"] == 1.0).all()) == (True, True)
 
 
 def test_models_of_different_shapes_are_one_sentence() -> None:
     other = weights(1.0) | {"layers.0.qkv": np.zeros((4, 4), np.float32)}
     with pytest.raises(CheckpointError, match="different shapes; blend a run with the weights"):
-        blend(weights(1.0), other, 0.5, CONTROL)
+        blend(weights(1.0), other, 0.5, CONTROL, other)
 
 
 def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
