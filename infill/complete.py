@@ -151,10 +151,7 @@ class Completer:
         )
         result = await self._filler.fill(request)
         around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
-        probable = _probable(result.texts, around, request.least)
-        kept = [(shown, one.score) for one in probable if (shown := _shown(one, around, closed))]
-        by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
-        ranked = [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
+        ranked = _suggestions(result.texts, around, closed, request.least)
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
         for one in reversed(suggestions):  # the best is the last that is remembered, and the first to come back
@@ -408,6 +405,14 @@ def _probable(texts: Sequence[Filled], around: trim.Around, least: float) -> lis
     """The beginnings of texts that are probable enough to be shown."""
     found = (beginning.probable(one, least, around) for one in texts)
     return [one for one in found if one is not None]
+
+
+def _suggestions(texts: Sequence[Filled], around: trim.Around, closed: str, least: float) -> list[Suggestion]:
+    """What may be shown of texts, each once, best first."""
+    probable = _probable(texts, around, least)
+    kept = [(shown, one.score) for one in probable if (shown := _shown(one, around, closed))]
+    by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
+    return [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
 
 
 def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | None:
