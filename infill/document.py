@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from infill.languages import language
+from infill.lines import lf
 from infill.syntax import WHOLE, Syntax
 
 MAX_PARSED = 4_000_000
@@ -177,8 +178,7 @@ class Snapshot:
 
     def lf(self, start: int, end: int) -> str:
         """Text of [start, end) with LF line endings. Both sides of any offset join to the whole."""
-        piece = self.text[self.settled(start) : self.settled(end)]
-        return _LINE_END.sub("\n", piece) if "\r" in piece else piece
+        return lf(self.text[self.settled(start) : self.settled(end)])
 
     # ---- syntax
 

@@ -31,7 +31,7 @@ _BEFORE_REMARK = " \t;,)"
 
 def lf(text: str) -> str:
     """A text with LF line endings."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
 def indent(line: str) -> str:
