@@ -14,8 +14,10 @@ _MARK = re.compile(rf"[{QUOTES}/()\[\]{{}}]")
 _SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
 _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 """A regular expression that ends on its line."""
-_BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\s*\Z")
-"""Behind anything else a slash divides, or ends a tag."""
+_BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\Z")
+"""Behind anything else, white space aside, a slash divides, or ends a tag."""
+_WORD_BEFORE = len(" return")
+"""Characters that the former looks at."""
 _NUMBER = re.compile(r"(?<!\w)\d[\w']*\Z")
 _NEAR = 200
 """Characters left of one that tell what it is: to look at all of a long line for each would take seconds."""
@@ -135,7 +137,8 @@ def _comment_end(text: str, at: int) -> int | None:
 
 def _regex_end(text: str, at: int, language: str) -> int | None:
     """Offset of the last slash of the regular expression that begins there, or None for a division."""
-    if language not in _SCRIPTS or not _BEFORE_REGEX.search(text[max(0, at - _NEAR) : at]):
+    before = text[max(0, at - _NEAR) : at].rstrip()[-_WORD_BEFORE:]
+    if language not in _SCRIPTS or not _BEFORE_REGEX.search(before):
         return None
     found = _REGEX.match(text, at, at + _LONGEST)
     return found.end() - 1 if found else None

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infill import brackets
 from infill.brackets import balance
 
 
@@ -55,6 +56,22 @@ def test_regular_expressions_of_scripts() -> None:
         assert balance("xs.filter(x => /'/.test(x", language).closing == "))"
         assert balance("{ return /[\"']/.test(x", language).closing == ")}"
         assert balance("<Foo a={x} /> {cond && <Bar b={y} />}", language).strays == ()
+
+
+def test_a_few_characters_tell_whether_a_slash_begins_a_regular_expression(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of drawing has thousands of them."""
+    seen: list[str] = []
+
+    class Pattern:
+        def search(self, text: str) -> object:
+            seen.append(text)
+            return pattern.search(text)
+
+    pattern = brackets._BEFORE_REGEX
+    monkeypatch.setattr(brackets, "_BEFORE_REGEX", Pattern())
+    assert balance("x = (" + "<i></i>" * 50 + "return" + " " * 50 + "/)/", "javascript").closing == ")"
+    assert len(seen) == 51
+    assert max(map(len, seen)) < 10
 
 
 def test_a_regular_expression_has_a_longest_length() -> None:
