@@ -54,6 +54,8 @@ _MINIFIED = 500
 _JUST_NOW = 8
 """Edits after which what the user deleted is no longer news."""
 _PARTLY = 3
+_BEGINNING = 100
+"""Characters that tell most texts apart."""
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
 _WHOLE = re.compile(rf"[/~]|{_DRIVE.pattern}")
 _CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
@@ -118,13 +120,20 @@ def _place(offset: int, later: Iterable[Edited]) -> int:
 
 
 def _restores(removed: str, typed: str, text: str) -> bool:
-    gone, typed, new = ("".join(part.split()) for part in (removed, typed, text))
+    begun, head = _written(removed[:_BEGINNING]), _written(typed[:_BEGINNING])
+    if not (begun.startswith(head) or head.startswith(begun)):
+        return False  # either may be half a file: what was deleted, and what stands between there and the cursor
+    gone, typed, new = map(_written, (removed, typed, text))
     if not gone or not new or not gone.startswith(typed):
         return False
     whole = typed + new
     if whole == gone or (len(gone) >= _PARTLY and whole.startswith(gone)):
         return True
     return len(new) >= _PARTLY and (gone.startswith(whole) or new in gone)
+
+
+def _written(text: str) -> str:
+    return "".join(text.split())
 
 
 def _denied_text(text: str) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from infill import manners
 from infill.document import Change, Snapshot
 from infill.manners import denied, puts_back
 
@@ -286,6 +287,22 @@ class TestPutsBack:
             at = len(snapshot.text) - 2 * n
             snapshot = snapshot.edit([Change(at, at, "z")], 30 + n)
         assert not puts_back(snapshot, 4, 4, "foo(bar)")
+
+    def test_half_a_file_below_an_edit_is_not_read_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        written, read = manners._written, list[int]()
+
+        def counted(text: str) -> str:
+            read.append(len(text))
+            return written(text)
+
+        monkeypatch.setattr(manners, "_written", counted)
+        snapshot = Snapshot.open("file:///a.py", 0, "python", "name = other\n" * 5_000)
+        for line in range(5):
+            snapshot = snapshot.edit([Change(13 * line, 13 * line + 4, "word")], line)
+        for rewritten in (Change(130, 60_000, "other = name\n" * 4_000), Change(50_000, 50_000, "va")):
+            snapshot = snapshot.edit([rewritten], 20)
+        assert not puts_back(snapshot, 50_002, 50_002, "lue")
+        assert sum(read) < 2_000
 
     def test_nothing_was_deleted(self) -> None:
         assert not puts_back(Snapshot.open("a", 0, "python", "x = \n"), 4, 4, "foo(bar)")
