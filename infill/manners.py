@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from pathspec import GitIgnoreSpec
 
@@ -61,6 +62,13 @@ _WHOLE = re.compile(rf"[/~]|{_DRIVE.pattern}")
 _CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _SPELLINGS = 64
 """That one pattern may have."""
+_LONGEST = 1_000
+"""Characters of a pattern: one that is longer is none."""
+_RULES_MOST = 100_000
+"""Bytes of a .gitignore: one that is longer ignores everything, as it would take seconds to read."""
+_STARS = re.compile(r"(\[\^/\]\*|\(\?:/\.\+\)\?|\^\(\?:\.\+/\)\?)")
+_DEEP = {"(?:/.+)?": "(?:/.+?)??", "^(?:.+/)?": "^(?:.+?/)??"}
+"""What pathspec writes for `**`, and the same with the first place that fits tried first."""
 
 
 def denied(
@@ -169,27 +177,50 @@ def under(path: str, root: str | Path | None) -> str | None:
 
 
 def _matches(patterns: tuple[str, ...], path: str, inside: str | None) -> bool:
-    spec = _spec(patterns)
-    if inside is not None:
-        return bool(spec.match_file(inside.lower()))
-    parts = [part for part in path.lower().split("/") if part]
-    found = {spec.check_file("/".join(parts[first:])).include for first in range(len(parts))}
-    return True in found and False not in found
+    return bool(_spec(patterns, inside is None).match_file((path if inside is None else inside).lower().lstrip("/")))
 
 
 @lru_cache(maxsize=16)
-def _spec(patterns: tuple[str, ...]) -> GitIgnoreSpec:
-    return _compiled(one.lower() for written in patterns for one in islice(_spelled_out(written), _SPELLINGS))
+def _spec(patterns: tuple[str, ...], anywhere: bool = False) -> GitIgnoreSpec:
+    """anywhere: patterns with a folder in them hold below any other, too, not only from the path's first part on."""
+    short = (written for written in patterns if len(written) <= _LONGEST)
+    lines = (one.lower() for written in short for one in islice(_spelled_out(written), _SPELLINGS))
+    return _compiled(map(_below_any, lines) if anywhere else lines)
+
+
+def _below_any(pattern: str) -> str:
+    sign = "!" if pattern.startswith("!") else ""
+    path = pattern.removeprefix("!").lstrip("/")
+    return pattern if not path.strip() or pattern.startswith("#") else f"{sign}**/{path}"
 
 
 def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
     """The patterns of some lines; a line that is none is left out."""
-    sound = []
+    sound = list[Any]()
     for line in lines:
         with suppress(ValueError):
-            GitIgnoreSpec.from_lines([line])
-            sound.append(line)
-    return GitIgnoreSpec.from_lines(sound)
+            sound.extend(GitIgnoreSpec.from_lines([line]).patterns)
+    for pattern in sound:
+        if pattern.regex:
+            pattern.regex = re.compile(_settled(pattern.regex.pattern), re.DOTALL)  # a name may hold a line end
+    return GitIgnoreSpec(sound)
+
+
+def _settled(expression: str) -> str:
+    """pathspec's expression of a pattern, in which a star that another follows takes the first place that fits for
+    good, and so does `**`. What follows makes up for that, and to try all other places would take hours: an opened
+    folder may bring a dozen stars, and a name that they all but match."""
+    first, *parts = _STARS.split(expression)
+    after = name = settled = ""
+    for star, rest in zip(parts[-2::-2], parts[::-2], strict=True):
+        if star in _DEEP:
+            text = f"(?>{_DEEP[star]}{rest}{name}(?=/))" if settled else star + rest + name
+            name, settled = "", text + settled
+        else:
+            end = "(?=/)" if after in _DEEP else ""
+            name = (f"(?>[^/]*?{rest}{end})" if after else star + rest) + name
+        after = star
+    return first + name + settled
 
 
 def _spelled_out(pattern: str) -> Iterator[str]:
@@ -253,8 +284,10 @@ def _opinion(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
 
 
 @lru_cache(maxsize=64)
-def _git_spec(file: str, _changed: int, _size: int) -> GitIgnoreSpec:
+def _git_spec(file: str, _changed: int, size: int) -> GitIgnoreSpec:
     """A file's patterns; none of one that cannot be read."""
+    if size > _RULES_MOST:
+        return _compiled(["*"])
     try:
         return _compiled(Path(file).read_text(encoding="utf-8", errors="replace").splitlines())
     except OSError:

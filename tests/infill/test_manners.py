@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pathspec import GitIgnoreSpec
 
 from infill import manners
 from infill.document import Change, Snapshot
@@ -234,6 +236,61 @@ class TestDenied:
     @pytest.mark.parametrize("name", ["x%00y/a.py", "x\ud800y/a.py"])
     def test_what_no_path_can_hold_is_ignored_by_none(self, tmp_path: Path, name: str) -> None:
         assert denied(f"{tmp_path.as_uri()}/{name}", "", (), tmp_path) is None
+
+    def test_a_line_end_in_a_name_hides_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / ".gitignore").write_text("mine.py\n")
+        assert denied("/w/a\nb/x.map", root="/w") == "generated file"
+        assert denied("/w/a\nb/etc/shadow", root="/w") == "keys and secrets are never read"
+        assert denied(str(tmp_path / "a\nb" / "mine.py"), "", (), tmp_path) == "ignored by .gitignore"
+
+    def test_a_path_of_many_folders_is_matched_once_by_each_list(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        looks = list[str]()
+        check = GitIgnoreSpec.check_file
+
+        def counted(spec: GitIgnoreSpec, path: str) -> Any:
+            looks.append(path)
+            return check(spec, path)
+
+        monkeypatch.setattr(GitIgnoreSpec, "check_file", counted)
+        assert denied("/many" * 100 + "/a.py") is None
+        assert len(looks) < 10
+
+    def test_a_gitignore_of_megabytes_is_not_read(self, tmp_path: Path) -> None:
+        (tmp_path / ".gitignore").write_text("*.log\n" * 100_000)
+        assert denied(str(tmp_path / "src" / "a.py"), "", (), tmp_path) == "ignored by .gitignore"
+
+    def test_a_pattern_that_nobody_wrote_by_hand_is_none(self) -> None:
+        assert denied("/w/a.py", "", ["{a,b}" * 3000], "/w") is None
+        assert denied("/w/a.sql", "", ["{a,b}" * 3000, "*.sql"], "/w") == "excluded by the settings"
+
+
+class TestStars:
+    """What an opened folder brings must not keep the server busy for hours."""
+
+    @pytest.mark.parametrize(
+        ("pattern", "stars"),
+        [("*a*a*a*b", 2), ("x/*a*/*b*c/d*", 1), ("**a**b", 2), ("**/a/**/b/**/c", 1), ("**/*a*/**/*b*c", 2)],
+    )
+    def test_few_are_tried_at_more_than_one_place(self, pattern: str, stars: int) -> None:
+        """A last star and a last `**` (before a bare name is one, too): an atomic group is tried once."""
+        (one,) = manners._compiled([pattern]).patterns
+        left = one.regex.pattern if one.regex else ""
+        while (fewer := re.sub(r"\(\?>(?:[^()]|\((?!\?>)[^()]*\))*\)", "", left)) != left:
+            left = fewer
+        assert len(re.findall(r"(?<!\.)\*|\.\+", left)) <= stars
+
+    def test_the_same_is_matched_as_before(self) -> None:
+        rng = random.Random(5)
+        pieces = ["*", "*", "a", "b", "/", "**/", "/**/", "?", "[ab]"]
+        for _ in range(3000):
+            pattern = "a" + "".join(rng.choices(pieces, k=rng.randint(1, 9)))
+            (as_written,) = GitIgnoreSpec.from_lines([pattern]).patterns
+            (settled,) = manners._compiled([pattern]).patterns
+            for _ in range(5 if as_written.regex else 0):
+                path = "/".join("".join(rng.choices("abc", k=rng.randint(1, 3))) for _ in range(rng.randint(1, 5)))
+                found = [one.regex.search(path) for one in (as_written, settled) if one.regex]
+                one, other = ((match.span(), match.groupdict()) if match else None for match in found)
+                assert one == other, (pattern, path)
 
 
 def backspaced(text: str, start: int, end: int) -> Snapshot:
