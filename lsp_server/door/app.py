@@ -187,7 +187,9 @@ def application(door: Door, lifespan: Callable[[Starlette], Any]) -> Starlette:
     routes.append(Route("/v1/events", _guarded(door, tabby.DIALECT, door.event), methods=["POST"]))
     for path, made in pages.items():
         routes.append(Route(path, _guarded(door, PEOPLE, partial(door.page, made=made))))
-    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _no_such(door)})
+    served = Starlette(routes=routes, lifespan=lifespan, exception_handlers={HTTPException: _no_such(door)})
+    served.router.redirect_slashes = False  # it answers before the guard does, with whatever Host it was told
+    return served
 
 
 def _fill_routes(door: Door) -> Iterator[Route]:

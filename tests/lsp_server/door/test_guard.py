@@ -21,7 +21,7 @@ def test_own_names_are_let_in(door: Served, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "[", "a:b:c", ""])
-@pytest.mark.parametrize("path", ["/health", "/metrics", "/docs", "/nowhere", "/api/tags"])
+@pytest.mark.parametrize("path", ["/health", "/health/", "/metrics", "/docs", "/nowhere", "/api/tags"])
 def test_a_rebound_name_is_refused(door: Served, host: str, path: str) -> None:
     answer = door.http.get(path, headers={"Host": host})
     assert answer.status_code == 403
