@@ -37,13 +37,14 @@ _HEAD = 16_000
 _PACKAGE = frozenset(("__init__", "index", "mod", "lib"))
 """Files that stand for their folder."""
 _QUOTED = re.compile(r"""["'<]([^"'<>\n]+)["'>]""")
-_PYTHON_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
+_PYTHON_FROM = re.compile(r"^[ \t]*from[ \t]+(\.*+)([\w.]*+)[ \t]+import[ \t]+(\([^)]*\)|[^\n#]*)", re.MULTILINE)
 _PYTHON_REMARK = re.compile(r"#.*")
 _PYTHON_IMPORT = re.compile(r"^[ \t]*import[ \t]+([^\n#]+)", re.MULTILINE)
 _SCRIPT = re.compile(
-    r"""^(?:import|export)\b[^;"'=:()]*["']([^"'\n]+)|\b(?:require|import)\(\s*["']([^"'\n]+)""", re.MULTILINE
+    r"""^(?:import|export)\b[^;"'=:()]{0,2000}["']([^"'\n]+)|\b(?:require|import)\(\s*["']([^"'\n]+)""", re.MULTILINE
 )
-"""What an `export` defines, a type, a value, a function, has one of these marks before it has a quote."""
+"""What an `export` defines, a type, a value, a function, has one of these marks before it has a quote. A list of names
+is not read to the end of the file for each of thousands of lines that say `import` alone."""
 _GO = re.compile(r"^import\s*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
 _INCLUDE = re.compile(r"""^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)""", re.MULTILINE)
 _RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(use|mod)\s+([^;{]+)", re.MULTILINE)

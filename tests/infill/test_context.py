@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from infill import context
 from infill.context import alike, gather, imported, recently_edited
 from infill.document import Change, Snapshot
 from infill.outline import outline
@@ -35,6 +36,18 @@ class TestOutline:
 
 def test_plain_text_has_no_outline() -> None:
     assert outline(Snapshot.open("a", 1, "plaintext", "def f(): pass")) == ""
+
+
+def test_a_list_of_imported_names_is_not_read_to_the_end_of_the_file_for_each_import() -> None:
+    found = context._SCRIPT.search("import\n" * 1000 + '"./b"')
+    assert found is not None
+    assert len(found.group()) <= 2_010
+
+
+def test_a_line_of_dots_is_read_once() -> None:
+    """Not once for each way to part it into the dots before a module and those within: 15,000 took seconds."""
+    dots, module = r"(\.*+)", r"([\w.]*+)"
+    assert dots + module in context._PYTHON_FROM.pattern
 
 
 def test_a_long_table_is_not_shown_whole() -> None:
