@@ -23,6 +23,8 @@ WINDOW = 16_000
 """Code points of the window of a longer document."""
 MARGIN = 4_000
 """Code points between what is asked about and the window's end at least; a window begins within as many lines."""
+HEAP = 5_000
+"""Parts of one syntax error above which a text is no code."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(r"[ \t]*(?=[^\s)}\]>#*/])")
 
@@ -110,7 +112,11 @@ class Syntax:
         return self.text[self._bytes.offset(node.start_byte) : self._bytes.offset(node.end_byte)]
 
     def captures(self) -> list[tuple[str, tree_sitter.Node]]:
-        """What the language's query captures, as (capture name, node) in the order of the text, outer nodes first."""
+        """What the language's query captures, as (capture name, node) in the order of the text, outer nodes first;
+        nothing of a text that is a heap of marks: a query takes the square of an error's parts, half a minute for
+        100,000 brackets."""
+        if any(node.child_count > HEAP for node in self.broken(self.start, self.start + len(self.text))):
+            return []
         return _captures(self.language, self.tree.root_node, None)
 
     def captures_at(self, offset: int) -> list[tuple[str, tree_sitter.Node]]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infill import context
+from infill import context, syntax
 from infill.context import alike, gather, imported, recently_edited
 from infill.document import Change, Snapshot
 from infill.outline import outline
@@ -36,6 +36,15 @@ class TestOutline:
 
 def test_plain_text_has_no_outline() -> None:
     assert outline(Snapshot.open("a", 1, "plaintext", "def f(): pass")) == ""
+
+
+@pytest.mark.parametrize("text", ["(" * 20_000, "def f():\n    x = " + "[" * 20_000])
+def test_a_heap_of_marks_has_no_outline_and_is_not_looked_through(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A query over it takes seconds, and every keystroke waits for it."""
+    looks = list[str]()
+    monkeypatch.setattr(syntax, "_captures", lambda row, *_: looks.append(row.id) or [])  # type: ignore[func-returns-value]
+    assert outline(Snapshot.open("a", 1, "python", text)) == ""
+    assert not looks
 
 
 def test_a_list_of_imported_names_is_not_read_to_the_end_of_the_file_for_each_import() -> None:
