@@ -29,8 +29,8 @@ IDLE_SECONDS = LONGEST + 15
 
 class Patient(H11Protocol):
     """HTTP/1.1 that gives a reader READER_SECONDS for each time that it lets the connection fill up, then hangs up: an
-    answer that nobody reads must not stay in memory. And a client BODY_SECONDS for its first request: who asks nothing
-    must not keep a place."""
+    answer that nobody reads must not stay in memory. And a client BODY_SECONDS for its first request, and for the rest
+    of each that it begins: who asks nothing must not keep a place."""
 
     _stuck: asyncio.TimerHandle | None = None
     _silent: asyncio.TimerHandle | None = None
@@ -41,8 +41,10 @@ class Patient(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if self.cycle is not None:
+        if self.cycle is not None and not self.cycle.response_complete:
             self._spoken()
+        elif self._silent is None:  # a part of a request, for which uvicorn waits for ever
+            self._silent = self.loop.call_later(BODY_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -160,6 +160,9 @@ async def test_who_asks_nothing_keeps_no_place(monkeypatch: pytest.MonkeyPatch) 
                 assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         asks[1].write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"204" in await asks[0].readuntil(b"\r\n\r\n")
+        asks[1].write(b"GET / HTTP/1.1\r\n")  # what it begins, it has to end
+        with contextlib.suppress(ConnectionError):
+            assert await asyncio.wait_for(asks[0].read(), PATIENCE) == b""
         for _, writer in (asks, silent, slow):
             writer.close()
             with contextlib.suppress(ConnectionError):
