@@ -90,7 +90,7 @@ def denied(
 
 @lru_cache(maxsize=512)
 def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str | None:
-    if _matches(_SECRET, path, None):
+    if _matches(_SECRET, _original(path), None):
         return "keys and secrets are never read"
     if _matches(_GENERATED, path, inside):
         return "generated file"
@@ -99,6 +99,13 @@ def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str
     whole = tuple(pattern for pattern in exclude if _WHOLE.match(pattern))
     excluded = _matches(exclude, path, inside) or (whole and _spec(whole).match_file(path.lower().lstrip("/")))
     return "excluded by the settings" if excluded else None
+
+
+def _original(path: str) -> str:
+    """A path without what editors add to the name of a copy (`.env~`, `#.env#`), and what Windows does not look at in a
+    name (`.env.`, `.env::$DATA`)."""
+    folder, slash, name = path.rpartition("/")
+    return folder + slash + name.lower().removesuffix("::$data").strip("#").rstrip("~. ")
 
 
 def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:

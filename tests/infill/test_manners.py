@@ -32,6 +32,10 @@ class TestDenied:
     def test_keys_and_secrets(self, base: str, path: str) -> None:
         assert denied(base + path) == "keys and secrets are never read"
 
+    @pytest.mark.parametrize("path", [".env~", "#.env#", "id_rsa~", "credentials.json~", "server.KEY ", ".env::$DATA"])
+    def test_copies_and_other_spellings_of_them(self, path: str) -> None:
+        assert denied(f"/home/me/app/{path}") == "keys and secrets are never read"
+
     @pytest.mark.parametrize(
         "path",
         [
