@@ -24,7 +24,8 @@ LONGEST_REGION = 1_500
 SUSPECTS = 3
 DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
-_WORD = re.compile(r"\w+")
+_WORD = re.compile(r"\w+|[^\x00-\x7f]")
+"""A smiley or a dash of a text is said, too."""
 _REACH = 8_000
 """Code points above and below a region in which its brackets may have their other one."""
 
@@ -219,11 +220,19 @@ def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
     return not meant or len(_WORD.findall(text)) < len(_WORD.findall(region.text))
 
 
-def loses(snapshot: Snapshot, region: Region, text: str) -> bool:
-    """Whether `text` lacks a number of the region, or a word of its strings."""
-    gone = Counter(_WORD.findall(region.text)) - Counter(_WORD.findall(text))
-    said = {word for quote in quoted(region.text, snapshot.language) for word in _WORD.findall(quote)} if gone else ()
-    return any(word[0].isdigit() or word in said for word in gone)
+def misstates(snapshot: Snapshot, region: Region, text: str) -> bool:
+    """Whether `text` lacks a number of the region or a word of its strings, or has a word in its own that is new."""
+    was, now = Counter(_WORD.findall(region.text)), Counter(_WORD.findall(text))
+    gone, come = was - now, now - was
+
+    def said(code: str) -> set[str]:
+        return {word for quote in quoted(code, snapshot.language) for word in _WORD.findall(quote)}
+
+    return (
+        any(word[0].isdigit() for word in gone)
+        or not gone.keys().isdisjoint(said(region.text))
+        or not come.keys().isdisjoint(said(text))
+    )
 
 
 def _said(snapshot: Snapshot, at: int) -> bool:

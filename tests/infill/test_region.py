@@ -7,7 +7,18 @@ from itertools import pairwise
 import pytest
 
 from infill.document import Snapshot
-from infill.region import LONGEST_REGION, MOST_LINES, Region, apart, damage, loses, parts, reported, reworded, unpaired
+from infill.region import (
+    LONGEST_REGION,
+    MOST_LINES,
+    Region,
+    apart,
+    damage,
+    misstates,
+    parts,
+    reported,
+    reworded,
+    unpaired,
+)
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
@@ -174,10 +185,13 @@ def test_what_a_diagnostic_says_of_words_is_about_them(text: str, looked_at: str
         ("python", 'host = "host"', 'host = "",', True),
         ("python", 'x = f("a, "b")', 'x = f("a", "b")', False),
         ("python", 'retrun f("a")', 'return f("a")', False),
+        ("python", 'f("size"', 'f("the size")', True),
+        ("python", 'f("size 😀"', 'f("size")', True),
+        ("python", 'f(g(size")', 'f(g("size"))', False),
         ("rust", "fn f<'a>(x: &'a srt, y: &'a str)", "fn f<'a>(x: &'a str, y: &'a str)", False),
     ],
 )
 def test_numbers_and_what_strings_say_are_lost(language: str, stands: str, instead: str, lost: bool) -> None:
     snapshot = Snapshot.open("file:///a", 1, language, stands)
     region = Region.around(snapshot, 0, len(stands))
-    assert loses(snapshot, region, instead) is lost
+    assert misstates(snapshot, region, instead) is lost

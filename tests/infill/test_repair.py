@@ -133,6 +133,33 @@ async def test_a_missing_mark_costs_no_number_and_no_string(
     assert apply(wrong, found.edits) == right
 
 
+@pytest.mark.parametrize(
+    ("language", "right", "end"),
+    [
+        (
+            "go",
+            "package store\n\nfunc open(path string) error {\n\t_, err := os.ReadFile(path)\n\tif err != nil {\n"
+            '\t\treturn fmt.Errorf("open 😀 störe: %w", err)\n\t}\n\treturn nil\n}\n',
+            "r)\n\t}",
+        ),
+        (
+            "python",
+            "class Order:\n    def add(self, line):\n        if line.quantity <= 0:\n"
+            '            raise ValueError(f"quantité 😀😀 {line.quantity}")\n        self.lines.append(line)\n',
+            ")\n        self",
+        ),
+    ],
+)
+async def test_a_slip_beside_a_string_leaves_what_it_says(
+    completer: Completer, language: str, right: str, end: str
+) -> None:
+    """Words and signs that the model does not foresee."""
+    wrong, at = right.replace(end, end[1:]), right.index(end)
+    snapshot = Snapshot.open("file:///a", 1, language, wrong)
+    found = await completer.repair(snapshot, at, at, preferences=PREFERENCES)
+    assert apply(wrong, found.edits) in (wrong, right)
+
+
 @pytest.mark.parametrize("line", [line for line in CODE.splitlines() if line.startswith("        ")])
 async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> None:
     text, found = await repaired(completer, CODE, line)
