@@ -6,7 +6,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from infill.brackets import CLOSERS
@@ -44,18 +44,19 @@ def cost(words: int, letters: int) -> float:
 
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
-    that does or like a word of the language, a small word more or less, a doubled mark written once, or,
-    where syntax is broken, a mark more at the end of a line: what a model that writes on from a doubtful token does not
-    come back to.
+    that does or like a word of the language, a small word more or less, a doubled mark written once, or, where syntax
+    is broken, a mark more at the end of a line or the `in` of a loop: what a model that writes on from a doubtful token
+    does not come back to.
     """
     above, below = snapshot.lf(0, region.start)[-SCOPE:], snapshot.lf(region.end, len(snapshot.text))[:SCOPE]
     yield from _reindented(region, above, below)
     yield from _respelt(region, above, below, keywords(language(snapshot.language)))
-    yield from _forgotten(region, above, below)
+    yield from _forgotten(region, above, below, FORGOTTEN)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
     if snapshot.errors(region.start, region.end):
         yield from _marked(region)
+        yield from _forgotten(region, above, below, ("in ",))
 
 
 def _reindented(region: Region, above: str, below: str) -> Iterator[str]:
@@ -102,10 +103,10 @@ def _respelt(region: Region, above: str, below: str, words: frozenset[str]) -> I
             yield region.text[: match.start()] + name + region.text[match.end() :]
 
 
-def _forgotten(region: Region, above: str, below: str) -> Iterator[str]:
+def _forgotten(region: Region, above: str, below: str, words: Iterable[str]) -> Iterator[str]:
     text = region.text
     places = [match.start() for match in _PLACE.finditer(text)]
-    for word in (word for word in FORGOTTEN if word in above or word in text or word in below):
+    for word in (word for word in words if word in above or word in text or word in below):
         for at in places:
             if text.startswith(word, at):
                 yield text[:at] + text[at + len(word) :]

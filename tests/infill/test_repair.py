@@ -160,6 +160,25 @@ async def test_a_slip_beside_a_string_leaves_what_it_says(
     assert apply(wrong, found.edits) in (wrong, right)
 
 
+async def test_a_mend_takes_no_call_away(completer: Completer) -> None:
+    """`for row in file:` would mend the syntax, too."""
+    code = """\
+def read_orders(path):
+    orders = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            number = int(row["number"])
+            orders[number] = Order(number)
+    for order in orders.values():
+        order.check()
+    return orders
+"""
+    wrong = code.replace("row in csv", "row csv")
+    snapshot, at = Snapshot.open("file:///w/orders.py", 1, "python", wrong), wrong.index("row csv")
+    found = await completer.repair(snapshot, at, at, preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == code
+
+
 @pytest.mark.parametrize("line", [line for line in CODE.splitlines() if line.startswith("        ")])
 async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> None:
     text, found = await repaired(completer, CODE, line)
