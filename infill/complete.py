@@ -17,7 +17,19 @@ from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillError, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
 from infill.lines import lf
 from infill.memo import Memo
-from infill.region import LONGEST_REGION, Region, damage, doubt, misstates, parts, placed, reworded, unpaired, windows
+from infill.region import (
+    LONGEST_REGION,
+    Region,
+    damage,
+    doubt,
+    misstates,
+    parts,
+    placed,
+    remarks,
+    reworded,
+    unpaired,
+    windows,
+)
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
@@ -367,9 +379,9 @@ def _likeliest(
     snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
 ) -> list[_Candidate]:
     """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken, no bracket more without its other one, with no change to words alone; where syntax is broken, which needs no
-    margin to be mended, with its numbers and what its strings say; first those that can win most, less what the slip
-    costs."""
+    broken, no bracket more without its other one, with no change to words alone, with all comments; where syntax is
+    broken, which needs no margin to be mended, with its numbers and what its strings say; first those that can win
+    most, less what the slip costs."""
     tokens, hopes = placed(region, standing.pieces), []
     for text in set(texts) - {region.text}:
         words, letters = changed(region.text, text)
@@ -379,7 +391,9 @@ def _likeliest(
     broken, sound, alone = damage(snapshot, region, region.text), [], unpaired(snapshot, region)
     most_alone = alone(region.text)
     paired = (hope for hope in sorted(hopes, reverse=True) if alone(hope[1]) <= most_alone)
-    fit = (hope for hope in paired if not (broken and misstates(snapshot, region, hope[1])))
+    kept = remarks(snapshot, region)
+    remarked = (hope for hope in paired if all(remark in hope[1] for remark in kept))
+    fit = (hope for hope in remarked if not (broken and misstates(snapshot, region, hope[1])))
     for _, text, cost in islice(fit, LOOKED_AT):
         left = damage(snapshot, region, text)
         rewords = (reworded(snapshot, region, one) for one in singly(region.text, text))

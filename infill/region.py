@@ -235,5 +235,14 @@ def misstates(snapshot: Snapshot, region: Region, text: str) -> bool:
     )
 
 
+def remarks(snapshot: Snapshot, region: Region) -> list[str]:
+    """What a repair leaves: the lines of the region's comments, but of the one that the focus is in."""
+    syntax, (first, last) = snapshot.syntax(region.start), (region.start + at for at in region.focus)
+    nodes = syntax.touching(region.start, region.end) if syntax else ()
+    found = (syntax.range_of(node) for node in nodes if syntax and "comment" in node.type)
+    kept = (snapshot.lf(max(a, region.start), min(b, region.end)) for a, b in found if not a <= first <= last <= b)
+    return [line.strip() for comment in kept for line in comment.split("\n")]
+
+
 def _said(snapshot: Snapshot, at: int) -> bool:
     return site.look(snapshot, at, invoked=True).kind in site.WORDS

@@ -152,14 +152,17 @@ class Syntax:
     def hollow(self, start: int, end: int) -> list[int]:
         """Where in [start, end] heads without a body end, in languages whose blocks are made by depth alone: to the
         grammar a block of nothing is no error."""
+        touching = (node for node in self.touching(start, end) if node.type == "block")
+        return [self.range_of(node)[0] for node in touching if node.start_byte == node.end_byte]
+
+    def touching(self, start: int, end: int) -> Iterator[tree_sitter.Node]:
+        """The nodes that touch [start, end], outer ones first."""
         first, last = (self._bytes.before(min(max(at - self.start, 0), len(self.text))) for at in (start, end))
-        waiting, found = [self.tree.root_node], list[int]()
+        waiting = [self.tree.root_node]
         while waiting:
             node = waiting.pop()
-            if node.type == "block" and node.start_byte == node.end_byte:
-                found.append(self.range_of(node)[0])
+            yield node
             waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
-        return found
 
     # ---- bytes
 

@@ -179,6 +179,35 @@ def read_orders(path):
     assert apply(wrong, found.edits) == code
 
 
+@pytest.mark.parametrize(
+    ("language", "wrong", "comment"),
+    [
+        (
+            "python",
+            CODE.replace("self.path = path\n", "self.path = pth  # größer – siehe oben\n"),
+            "# größer – siehe oben",
+        ),
+        (
+            "python",
+            CODE.replace("return total\n", "return totl  # Summe, größer – Rabatt abgezogen\n"),
+            "# Summe, größer – Rabatt abgezogen",
+        ),
+        (
+            "c",
+            "int add(list_t *list, int room)\n{\n    if (list->count == list->room  /* größer – siehe oben */\n"
+            "        return -1;\n    return 0;\n}\n",
+            "/* größer – siehe oben */",
+        ),
+    ],
+)
+async def test_a_slip_before_a_comment_leaves_the_comment(
+    completer: Completer, language: str, wrong: str, comment: str
+) -> None:
+    snapshot, at = Snapshot.open("file:///shop/inventory.py", 1, language, wrong), wrong.index(comment) - 3
+    found = await completer.repair(snapshot, at, at, preferences=PREFERENCES)
+    assert comment in apply(wrong, found.edits)
+
+
 @pytest.mark.parametrize("line", [line for line in CODE.splitlines() if line.startswith("        ")])
 async def test_what_is_right_is_left_alone(completer: Completer, line: str) -> None:
     text, found = await repaired(completer, CODE, line)
