@@ -55,14 +55,14 @@ class Region:
 
     def edits(self, snapshot: Snapshot, text: str) -> Iterator[Edit]:
         """What makes the region read `text` (LF). New lines end like the document; those that stay keep their end."""
-        first = snapshot.line_of(self.start)
-
-        def place(at: int) -> int:
-            line = self.text.count("\n", 0, at)
-            return snapshot.line_range(first + line)[0] + at - (self.text.rfind("\n", 0, at) + 1)
-
         for one in edits(self.text, text):
-            yield Edit(place(one.start), place(one.end), one.text.replace("\n", snapshot.newline))
+            start, end = self.place(snapshot, one.start), self.place(snapshot, one.end)
+            yield Edit(start, end, one.text.replace("\n", snapshot.newline))
+
+    def place(self, snapshot: Snapshot, at: int) -> int:
+        """Where offset `at` of the text stands in the snapshot, whose lines may end in CR LF."""
+        line = snapshot.line_of(self.start) + self.text.count("\n", 0, at)
+        return snapshot.line_range(line)[0] + at - (self.text.rfind("\n", 0, at) + 1)
 
 
 def reported(snapshot: Snapshot, start: int, end: int) -> tuple[int, int]:
@@ -211,7 +211,7 @@ def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
     between = (at for one in changes for at in range(one.start, one.end + 1))
     if any(not set(one.text).isdisjoint(QUOTES) for one in changes) or not all(_said(snapshot, at) for at in between):
         return False
-    syntax, (first, last) = snapshot.syntax(region.start), (region.start + at for at in region.focus)
+    syntax, (first, last) = snapshot.syntax(region.start), (region.place(snapshot, at) for at in region.focus)
     if syntax is None:
         meant = _said(snapshot, (first + last) // 2)
     else:
@@ -237,7 +237,7 @@ def misstates(snapshot: Snapshot, region: Region, text: str) -> bool:
 
 def remarks(snapshot: Snapshot, region: Region) -> list[str]:
     """What a repair leaves: the lines of the region's comments, but of the one that the focus is in."""
-    syntax, (first, last) = snapshot.syntax(region.start), (region.start + at for at in region.focus)
+    syntax, (first, last) = snapshot.syntax(region.start), (region.place(snapshot, at) for at in region.focus)
     nodes = syntax.touching(region.start, region.end) if syntax else ()
     found = (syntax.range_of(node) for node in nodes if syntax and "comment" in node.type)
     kept = (snapshot.lf(max(a, region.start), min(b, region.end)) for a, b in found if not a <= first <= last <= b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -15,6 +16,7 @@ from infill.region import (
     damage,
     misstates,
     parts,
+    remarks,
     reported,
     reworded,
     unpaired,
@@ -195,3 +197,13 @@ def test_numbers_and_what_strings_say_are_lost(language: str, stands: str, inste
     snapshot = Snapshot.open("file:///a", 1, language, stands)
     region = Region.around(snapshot, 0, len(stands))
     assert misstates(snapshot, region, instead) is lost
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_the_comment_that_is_meant_is_found_whatever_ends_the_lines(ending: str) -> None:
+    text = ending.join(["a = 1  # one", "b = 2  # two", "c = 3  # three", ""])
+    snapshot, start = Snapshot.open("file:///a.py", 1, "python", text), text.index("# three")
+    region = Region.around(snapshot, 0, start + 7)
+    meant = replace(region, focus=(len(snapshot.lf(0, start)), len(snapshot.lf(0, start + 7))))
+    assert sorted(remarks(snapshot, meant)) == ["# one", "# two"]
+    assert reworded(snapshot, meant, meant.text.replace("three", "threes")) is False
