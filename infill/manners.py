@@ -22,17 +22,21 @@ from pathspec import GitIgnoreSpec
 from infill.document import MAX_LINE, MAX_PARSED, Edited, Snapshot, path_of
 
 _SECRET = (
-    ".env", ".env.*", "*.env", ".envrc", "*.pem", "*.key", "*.crt", "*.cer", "*.der", "*.csr", "*.p7b", "*.p8", "*.p12",
-    "*.pfx", "*.jks", "*.keystore", "*.kdb", "*.kdbx", "*.ppk", "*.asc", "*.gpg", "*.pgp", "*.ovpn", "*.agekey",
-    "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "ssh_host_*_key", "authorized_keys", "known_hosts",
-    ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".htpasswd", ".git-credentials", ".dockercfg",
-    "credentials", "credentials.json", "credentials.y*ml", "credentials.toml", "credentials.ini", "credentials.csv",
-    "credentials.xml", "credentials.db", "*.credentials", "secrets", "secrets.json", "secrets.y*ml", "secrets.toml",
-    "secrets.ini", "secrets.properties", "secret.json", "secret.y*ml", "*.secret", "*.secrets", "service-account*.json",
-    "service_account*.json", "client_secret*.json", "*.tfstate", "*.tfstate.*", "*.tfvars", "*.tfvars.json",
-    "master.key", "etc/shadow", ".ssh/", ".aws/", ".gnupg/", ".kube/", ".azure/", ".gcloud/", ".password-store/",
-    ".docker/config.json", ".git/config", "gcloud/credentials.db",
+    ".env", ".env.*", ".env-*", ".env_*", "*.env", ".envrc", ".envrc.*", ".flaskenv", "*.pem", "*.key", "*.crt",
+    "*.cer", "*.der", "*.csr", "*.p7b", "*.p8", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdb", "*.kdbx", "*.ppk",
+    "*.asc", "*.gpg", "*.pgp", "*.ovpn", "*.agekey", "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*", "ssh_host_*_key",
+    "authorized_keys", "known_hosts", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".htpasswd",
+    ".git-credentials", ".dockercfg", "credentials", "credentials.json", "credentials.y*ml", "credentials.toml",
+    "credentials.ini", "credentials.csv", "credentials.xml", "credentials.db", "*.credentials", "secrets",
+    "secrets.json", "secrets.y*ml", "secrets.toml", "secrets.ini", "secrets.properties", "secret.json", "secret.y*ml",
+    "*.secret", "*.secrets", "service-account*.json", "service_account*.json", "serviceaccount*.json",
+    "client_secret*.json", "application_default_credentials.json", "*.secrets.json", "*.secrets.y*ml", ".vault-token",
+    ".boto", ".s3cfg", ".terraformrc", ".yarnrc.yml", ".*_history", "*.tfstate", "*.tfstate.*", "*.tfvars",
+    "*.tfvars.json", "master.key", "etc/shadow", ".ssh/", ".aws/", ".gnupg/", ".kube/", ".azure/", ".gcloud/",
+    ".password-store/", ".docker/config.json", ".git/config", "gcloud/credentials.db", "gh/hosts.yml",
+    ".m2/settings.xml",
 )  # fmt: skip
+_COPY = re.compile(r"^#|(?:::\$data|\.(?:bak|old|orig|save)|[~#. ])+$", re.IGNORECASE)
 _GENERATED = (
     "*.lock", "package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "go.sum", "bun.lockb", "*.min.js",
     "*.min.mjs", "*.min.css", "*.bundle.js", "*.map", "*_pb2.py", "*_pb2.pyi", "*_pb2_grpc.py", "*.pb.go", "*.pb.cc",
@@ -102,10 +106,10 @@ def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str
 
 
 def _original(path: str) -> str:
-    """A path without what editors add to the name of a copy (`.env~`, `#.env#`), and what Windows does not look at in a
-    name (`.env.`, `.env::$DATA`)."""
+    """A path without what editors and people add to the name of a copy (`.env~`, `#.env#`, `key.pem.bak`), and what
+    Windows does not look at in a name (`.env.`, `.env::$DATA`)."""
     folder, slash, name = path.rpartition("/")
-    return folder + slash + name.lower().removesuffix("::$data").strip("#").rstrip("~. ")
+    return folder + slash + _COPY.sub("", name)
 
 
 def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:

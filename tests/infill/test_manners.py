@@ -25,14 +25,27 @@ class TestDenied:
             "server.key", "ca.crt", "store.jks", "passwords.kdbx", ".netrc", "_netrc", ".npmrc", ".pypirc", ".htpasswd",
             ".ssh/config", ".aws/credentials", ".aws/config", "a/.gnupg/x", ".kube/config", "credentials.json",
             "secrets.yaml", "secrets.yml", "main.tfstate", "prod.tfvars", ".git/config", ".docker/config.json",
-            "service-account-prod.json", ".git-credentials",
+            "service-account-prod.json", "serviceAccountKey.json", ".git-credentials", ".env-prod", ".flaskenv",
+            "prod.secrets.yaml", ".vault-token", ".bash_history", ".config/gh/hosts.yml",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("base", ["file:///home/me/app/", "C:\\work\\app\\", "vscode-remote://host/home/me/"])
     def test_keys_and_secrets(self, base: str, path: str) -> None:
         assert denied(base + path) == "keys and secrets are never read"
 
-    @pytest.mark.parametrize("path", [".env~", "#.env#", "id_rsa~", "credentials.json~", "server.KEY ", ".env::$DATA"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            ".env~",
+            "#.env#",
+            "id_rsa~",
+            "credentials.json~",
+            "server.KEY ",
+            ".env::$DATA",
+            "a.pem.bak",
+            "secrets.yaml.OLD",
+        ],
+    )
     def test_copies_and_other_spellings_of_them(self, path: str) -> None:
         assert denied(f"/home/me/app/{path}") == "keys and secrets are never read"
 
