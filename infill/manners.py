@@ -54,6 +54,7 @@ _MARKED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PRIVATE = re.compile(r"\s*-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)")
+_SECRETS = "keys and secrets are never read"
 _HEADER = 2_000
 _MINIFIED = 500
 _JUST_NOW = 8
@@ -81,21 +82,24 @@ def denied(
     """Why a file is none of our business, in a few words, or None.
 
     uri: a URI of any scheme or a path. text: its content, if known. exclude: the user's own patterns. root: the
-    workspace folder; its .gitignore files count, and patterns are read relative to it.
+    workspace folder; its .gitignore files count, patterns are read relative to it, and a link in it is what it leads to.
     """
     path = path_of(uri)
     inside = under(path, root)
     if reason := _denied_name(path, inside, tuple(exclude)):
         return reason
-    if inside is not None and root is not None and _git_ignored(Path(root), inside):
-        return "ignored by .gitignore"
+    if inside is not None and root is not None:
+        if _is_secret(_led_to(os.path.join(root, inside))):
+            return _SECRETS
+        if _git_ignored(Path(root), inside):
+            return "ignored by .gitignore"
     return None if text is None else _denied_text(text)
 
 
 @lru_cache(maxsize=512)
 def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str | None:
-    if _matches(_SECRET, _original(path), None):
-        return "keys and secrets are never read"
+    if _is_secret(path):
+        return _SECRETS
     if _matches(_GENERATED, path, inside):
         return "generated file"
     if _matches(_VENDORED, path, inside):
@@ -103,6 +107,17 @@ def _denied_name(path: str, inside: str | None, exclude: tuple[str, ...]) -> str
     whole = tuple(pattern for pattern in exclude if _WHOLE.match(pattern))
     excluded = _matches(exclude, path, inside) or (whole and _spec(whole).match_file(path.lower().lstrip("/")))
     return "excluded by the settings" if excluded else None
+
+
+@lru_cache(maxsize=512)
+def _is_secret(path: str) -> bool:
+    return _matches(_SECRET, _original(path), None)
+
+
+def _led_to(path: str) -> str:
+    with suppress(OSError, ValueError):  # no path holds NUL or half a surrogate pair
+        return path_of(os.path.realpath(path))
+    return path
 
 
 def _original(path: str) -> str:
@@ -161,7 +176,7 @@ def _denied_text(text: str) -> str | None:
     if _MARKED.search(text, 0, _HEADER):
         return "generated file"
     if _PRIVATE.match(text):
-        return "keys and secrets are never read"
+        return _SECRETS
     sample = text[: 100 * _MINIFIED]
     if len(sample) > 10 * _MINIFIED and len(sample) > _MINIFIED * (1 + sample.count("\n") + sample.count("\r")):
         return "minified file"

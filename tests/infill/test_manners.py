@@ -228,6 +228,18 @@ class TestDenied:
         long = tmp_path / ("x" * 5000)
         assert denied(str(long / "a.py"), "", (), long) is None
 
+    def test_a_link_with_a_harmless_name_is_what_it_leads_to(self, tmp_path: Path) -> None:
+        (tmp_path / "work").mkdir()
+        (tmp_path / ".aws").mkdir()
+        (tmp_path / ".aws" / "config").write_text("[default]\n")
+        (tmp_path / "work" / "settings.ini").symlink_to(tmp_path / ".aws" / "config")
+        (tmp_path / "work" / "cloud").symlink_to(tmp_path / ".aws")
+        (tmp_path / "work" / "a.ini").symlink_to(tmp_path / "work" / "b.ini")
+        work = tmp_path / "work"
+        for name in ("settings.ini", "cloud/config", "cloud/not there yet"):
+            assert denied(str(work / name), "", (), work) == "keys and secrets are never read", name
+        assert denied(str(work / "a.ini"), "", (), work) is None
+
     @pytest.mark.parametrize("odd", ["folder", "pipe", "unreadable"])
     def test_an_odd_gitignore_has_no_opinion(self, tmp_path: Path, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / ".gitignore").write_text("*.log.py\n")
