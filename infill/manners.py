@@ -82,7 +82,7 @@ def denied(
     """Why a file is none of our business, in a few words, or None.
 
     uri: a URI of any scheme or a path. text: its content, if known. exclude: the user's own patterns. root: the
-    workspace folder; its .gitignore files count, patterns are read relative to it, and a link in it is what it leads to.
+    workspace folder; its .gitignore files count, patterns are read relative to it, a link in it is what it leads to.
     """
     path = path_of(uri)
     inside = under(path, root)

@@ -80,6 +80,8 @@ class Door:
         with self.metrics.seconds.labels(dialect.name).time():
             answer = await self._unless_gone(request, self._answer(call, _client(request, call)))
         notes = {"X-Redraft-Cut": "prefix={}, suffix={}".format(*call.cut)} if any(call.cut) else {}
+        if answer.denied:
+            notes["X-Redraft-Silent"] = answer.denied
         if call.stream and dialect.events is not None:
             events = dialect.framing.frames(dialect.events(answer, asked))
             return StreamingResponse(_async(events), headers=notes, media_type=dialect.framing.media)
@@ -110,7 +112,8 @@ class Door:
 
     async def _answer(self, call: Call, client: str) -> Answer:
         completer, seen, result = self._loaded(), _Seen(self.metrics), FillResult(())
-        if manners.denied(call.path, call.prefix + call.suffix) is None:
+        denied = manners.denied(call.path, call.prefix + call.suffix)
+        if denied is None:
             async with self.line.turn(client):
                 with self.metrics.running.track_inprogress():
                     result = await self._filled(completer, call, seen)
@@ -125,6 +128,7 @@ class Door:
             uuid.uuid4().hex,
             int(time.time()),
             seen.prompt_ms,
+            denied,
         )
 
     async def _filled(self, completer: Completer, call: Call, seen: Callable[[Step], None]) -> FillResult:

@@ -107,7 +107,8 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back: at least one text, best first. prompt_ms: of report.ms, the time until the prompt was read."""
+    """What goes back: at least one text, best first. prompt_ms: of report.ms, the time until the prompt was read.
+    denied: why the model was not asked, if it was not."""
 
     call: Call
     texts: tuple[Text, ...]
@@ -116,6 +117,7 @@ class Answer:
     id: str
     created: int
     prompt_ms: float = 0.0
+    denied: str | None = None
 
     @property
     def reason(self) -> str:

@@ -309,10 +309,14 @@ def test_a_long_prompt_is_cut_on_the_far_sides_and_says_so(door: Served) -> None
 def test_the_model_is_never_asked_about_secrets(door: Served) -> None:
     before = door.metric("redraft_forwards_total")
     body = {"segments": {"prefix": "greet = ", "suffix": "\n", "filepath": "config/.env"}}
-    assert post(door, "/v1/completions", body).json()["choices"][0]["text"] == ""
+    answer = post(door, "/v1/completions", body)
+    assert answer.json()["choices"][0]["text"] == ""
+    assert answer.headers["x-redraft-silent"] == "keys and secrets are never read"
     assert door.metric("redraft_forwards_total") == before
     body["segments"]["filepath"] = "config/app.py"
-    assert post(door, "/v1/completions", body).json()["choices"][0]["text"] == "'hello'"
+    answer = post(door, "/v1/completions", body)
+    assert answer.json()["choices"][0]["text"] == "'hello'"
+    assert "x-redraft-silent" not in answer.headers
 
 
 # ---- what clients ask first
