@@ -520,6 +520,12 @@ class TestCard:
         repaired = {"exact": share, "left_alone": share, "kinds": {}, "threads": 2}
         assert "--limit" not in card.table({"weights": "a", "repair": repaired | {"limit": 0}})
         assert ", by `--limit`: repair 1,056." in card.table({"weights": "a", "repair": repaired | {"limit": 1056}})
+        several = {"runs": [self.run("speedy", 40, "MultiLine")], "limit": 300}
+        single = {"runs": [self.run("speedy", 40)], "limit": 0}
+        both = card.joined({"weights": "a", "humaneval": several}, {"humaneval": single})
+        assert ", by `--limit`: humaneval 300." in card.table(both)
+        again = single | {"runs": both["humaneval"]["runs"]}
+        assert "--limit" not in card.table(card.joined(both, {"humaneval": again}))
 
     def test_new_figures_go_between_the_marks_beside_the_old_ones(self, folder: Path) -> None:
         checkpoint = self.checkpoint(folder)

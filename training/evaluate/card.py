@@ -64,12 +64,16 @@ def joined(known: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
     """New figures in place of older ones; a HumanEval set asked alone leaves the others."""
     both = known | found
     if "humaneval" in known and "humaneval" in found:
-        runs = {
-            (run["set"], run["mode"], run["oracle"]): run
-            for run in (*known["humaneval"]["runs"], *found["humaneval"]["runs"])
-        }
-        both["humaneval"] = found["humaneval"] | {"runs": list(runs.values())}
+        before, now = known["humaneval"], found["humaneval"]
+        runs = {_asked(run): run for run in (*before["runs"], *now["runs"])}
+        both["humaneval"] = now | {"runs": list(runs.values())}
+        if len(runs) > len(now["runs"]):  # some are older ones, which may have been limited
+            both["humaneval"]["limit"] = min(filter(None, (before.get("limit"), now.get("limit"))), default=0)
     return both
+
+
+def _asked(run: dict[str, Any]) -> tuple[str, str, bool]:
+    return run["set"], run["mode"], run["oracle"]
 
 
 def table(known: dict[str, Any]) -> str:
