@@ -151,12 +151,14 @@ local function request(kind, arrived)
   local tick, place = vim.api.nvim_buf_get_changedtick(buffer), vim.api.nvim_win_get_cursor(0)
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.context = { triggerKind = kind }
-  local sent, id
-  sent, id = clients.call(client, "request", METHOD, params, function(problem, answer)
-    if asked and asked.id == id then
-      asked = nil
-      vim.cmd.redrawstatus() -- no longer thinking
+  local mine, sent = { client = client }, nil
+  asked = mine
+  sent, mine.id = clients.call(client, "request", METHOD, params, function(problem, answer)
+    if asked ~= mine then
+      return -- dismissed, or asked again, while this answer was on its way already
     end
+    asked = nil
+    vim.cmd.redrawstatus() -- no longer thinking
     local still_there = vim.api.nvim_get_current_buf() == buffer
       and vim.api.nvim_buf_get_changedtick(buffer) == tick
       and vim.deep_equal(vim.api.nvim_win_get_cursor(0), place)
@@ -168,7 +170,9 @@ local function request(kind, arrived)
       arrived()
     end
   end, buffer)
-  asked = sent and { client = client, id = id } or nil
+  if not sent then
+    asked = nil
+  end
 end
 
 local function changed()
