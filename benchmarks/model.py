@@ -26,9 +26,12 @@ def open_completer(given: argparse.Namespace) -> Completer:
 
 
 def completer_over(checkpoint: Checkpoint, forward: Forward, lookahead: int | None = None) -> Completer:
-    """A completer over weights that are loaded already. lookahead: tokens guessed, if not as many as usual."""
+    """A completer over weights that are loaded already. lookahead: tokens guessed, if not as many as usual.
+
+    It remembers no predictions: places are asked about several times here, and each time shall cost what it costs.
+    """
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    denoiser = backends.denoiser(forward)
+    denoiser = backends.denoiser(forward, remembered=0)
     if lookahead is not None:
         denoiser.lookahead = lookahead
     return Completer(LocalFiller.over(checkpoint.config, denoiser, tokenizer))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
-from engine.denoiser import Context, Draft, Prediction, Scoring, Stream
+from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring, Stream
 from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 ROOM = 4
@@ -24,7 +24,7 @@ ROOM = 4
 Tokens = tuple[int, ...]
 
 
-class BlockDenoiser:
+class BlockDenoiser(Denoiser["BlockLease"]):
     """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the one in
     use."""
 

@@ -1,7 +1,7 @@
-"""The generator: prefill in chunks -> (predict -> refine)* -> the next canvas; one `next()` is one forward.
+"""The generator: prefill in chunks -> (predict -> refine)* -> the next canvas; one `next()` is one forward at most.
 
-Whoever drives it may stop between any two forwards: cancelling is not asking for the next, and a deadline is looked at
-in the same places. It knows only token ids.
+Whoever drives it may stop between any two: cancelling is not asking for the next, and a deadline is looked at in the
+same places. It knows only token ids.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Decoding = Generator[Step, None, Generation]
 def decode(
     denoiser: Denoiser[Any], task: Task, modes: Modes, vocabulary: Vocabulary, clock: Clock, submitted: float
 ) -> Decoding:
-    """Run one task. Yields after each forward; its return value is the Generation."""
+    """Run one task. Yields after each forward and each remembered answer; its return value is the Generation."""
     run = Run(denoiser, task, vocabulary, clock, submitted)
     lease = denoiser.open(task.context)
     nearby = task.nearby if lease.pending > COLD else None

@@ -109,6 +109,12 @@ class Denoiser(Protocol[LeaseT]):
         vocabulary.
         """
 
+    def recall(
+        self, lease: LeaseT, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction] | None:
+        """The answer of `next_token`, where all of it was given before and is remembered: no forward."""
+        return None
+
     def score(self, lease: LeaseT, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """log p of each token of each middle, left to right: float32 (len(middle),) each.
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
-from engine.denoiser import Context, Draft, Prediction, Scoring
+from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
 from engine.forward import NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
 
 AHEAD = 16
@@ -33,7 +33,7 @@ class FullLease:
         """Nothing is held."""
 
 
-class FullDenoiser:
+class FullDenoiser(Denoiser[FullLease]):
     """`Denoiser` over a backend. One row of tokens a forward: what it reads is long, so rows gain nothing together."""
 
     lookahead = 0

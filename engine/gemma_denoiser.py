@@ -22,7 +22,7 @@ from safetensors import SafetensorError
 
 from engine.canvas import ControlIds
 from engine.checkpoint import Checkpoint, CheckpointError
-from engine.denoiser import Context, Draft, Prediction, Scoring
+from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
 from engine.forward import TOP_K
 from engine.released import REMEDY, ReleasedConfig
 
@@ -40,7 +40,7 @@ class GemmaLease:
         """Nothing is held."""
 
 
-class GemmaDenoiser:
+class GemmaDenoiser(Denoiser[GemmaLease]):
     """`Denoiser` over `DiffusionGemmaForBlockDiffusion`. The same text gets the same answer: its noise is seeded."""
 
     lookahead = 0

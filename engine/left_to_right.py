@@ -19,18 +19,18 @@ from engine.run import Run, ranked
 from engine.task import Candidate, Step
 
 HEALED, MOST_HEALING = 0.02, 8
-"""Share of the ways to write the end of the prefix again that may stay unknown, and forwards after which it may be
-more: then the first way that comes to an end is enough."""
+"""Share of the ways to write the end of the prefix again that may stay unknown, and tokens asked for after which it may
+be more: then the first way that comes to an end is enough."""
 FAVOURED = 4
 """Beams that the steering's favour may keep beside the most probable ones."""
 NOTHING = Candidate((), (), False)
 
 
 class LeftToRight:
-    """The middles of one run."""
+    """The middles of one run. told: the forwards that its steps have told of."""
 
     def __init__(self, run: Run, lease: Lease) -> None:
-        self.run, self.lease = run, lease
+        self.run, self.lease, self.told = run, lease, 0
         self.task, self.steering = run.task, run.task.steering
         self.rules, self.vocabulary = run.rules, run.vocabulary
 
@@ -63,12 +63,16 @@ class LeftToRight:
         return tuple(takewhile(lambda token: token not in self.rules.ends and token not in self.rules.barred, guess))
 
     def _next(self, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None) -> list[Prediction]:
-        """The token after each middle, in one forward."""
-        ask = self.run.denoiser.next_token
-        return self.run.forward(self.lease, len(middles), lambda: ask(self.lease, middles, among))
+        """The token after each middle: as it is remembered, or in one forward."""
+        denoiser = self.run.denoiser
+        if known := denoiser.recall(self.lease, middles, among):
+            return known
+        return self.run.forward(self.lease, len(middles), lambda: denoiser.next_token(self.lease, middles, among))
 
     def _step(self, beam: Beam) -> Step:
-        return Step("token", self.run.elapsed(), 0, beam.candidate.ids, beam.candidate.probs)
+        """What there is after an answer, and whether a forward gave it."""
+        kind, self.told = "token" if self.run.cost.forwards > self.told else "remembered", self.run.cost.forwards
+        return Step(kind, self.run.elapsed(), 0, beam.candidate.ids, beam.candidate.probs)
 
     def _healed(self) -> Generator[Step, None, list[Beam]]:
         """What to start with: nothing, or the ways to write the end of the prefix again, most of them with more. Theirs
@@ -76,14 +80,15 @@ class LeftToRight:
         heal = self.steering.heal
         if heal(()) is None:
             return [Beam()]
-        begun, written, total = [Beam()], list[Beam](), 0.0
+        begun, written, total, asked = [Beam()], list[Beam](), 0.0, 0
         while begun and math.exp(begun[0].score) > HEALED * total and not self.run.late():
-            long_enough = self.run.cost.forwards >= MOST_HEALING
+            long_enough = asked >= MOST_HEALING
             if written and long_enough:
                 break
             # Now any way to the end will do, and the longest is the nearest to it.
             beam = begun.pop(_longest(begun) if long_enough else 0)
             (said,) = self._next([self.task.committed + beam.candidate.ids], heal(beam.candidate.ids))
+            asked += 1
             for one in (self._grown(beam, *answer) for answer in ranked(said, 0, self.rules)):
                 (written if heal(one.candidate.ids) is None else begun).append(one)
             begun, total = _best(begun), sum(math.exp(one.score) for one in written)

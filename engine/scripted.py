@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
-from engine.denoiser import Context, Draft, Prediction, Scoring
+from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
 
 Answer = Callable[[Context, tuple[int, ...], Canvas], Prediction]
 """What the script predicts for a canvas, given the context and the tokens committed before it."""
@@ -31,7 +31,7 @@ class ScriptedLease:
 
 
 @dataclass(slots=True)
-class ScriptedDenoiser:
+class ScriptedDenoiser(Denoiser[ScriptedLease]):
     """Predicts what `answer` says. seconds: how long each forward sleeps. lookahead: as of `Denoiser`. calls: every
     draft asked about, in order."""
 

@@ -15,28 +15,35 @@ from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
-from engine.denoiser import Context, Draft, Prediction, Scoring
+from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
 from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
+from engine.prediction_cache import PredictionCache, Said
 
 REGION = 32
 """Slots by which the region of a stream grows that another one follows."""
 MIDDLE_ROOM = 64
 """Slots kept free for middle tokens when a working set is laid out."""
+REMEMBERED = 8
+"""Contexts whose predictions are kept: who goes back a few words finds them again."""
 
 
-class StreamDenoiser:
-    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy beside the working set."""
+class StreamDenoiser(Denoiser["StreamLease"]):
+    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy beside the working set. remembered:
+    contexts whose predictions are kept."""
 
     lookahead = 4
 
-    def __init__(self, forward: Forward, control: ControlIds, cache_bytes: int = 128 << 20) -> None:
+    def __init__(
+        self, forward: Forward, control: ControlIds, cache_bytes: int = 128 << 20, remembered: int = REMEMBERED
+    ) -> None:
         self.control = control
         self._forward = forward
         self._cache = ContextCache(forward.new_kv, cache_bytes)
+        self._predictions = PredictionCache(remembered)
         self._working = WorkingSet(forward)
 
     def open(self, context: Context) -> StreamLease:
-        return StreamLease(context, self._cache.open(context), self)
+        return StreamLease(context, self._cache.open(context), self, self._predictions.open(context))
 
     def release(self, lease: StreamLease) -> None:
         """Give up a lease; what was encoded of its context stays cached, its middle does not."""
@@ -56,12 +63,20 @@ class StreamDenoiser:
     def next_token(
         self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
     ) -> list[Prediction]:
-        one = self._start(lease, lease.pending)
+        one, targets = self._start(lease, lease.pending), NO_TARGETS if among is None else among
         for middle in middles:
             rows = one.add_middle(self._middle(lease, middle), known=len(middle))
-            one.ask(rows[-1], NO_TARGETS if among is None else among)
+            one.ask(rows[-1], targets)
         output = self._run(one)
+        lease.said.update((middle, Said.of(output, row, targets)) for row, middle in enumerate(middles))
         return [best_of(output, row, among) for row in range(len(middles))]
+
+    def recall(
+        self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+    ) -> list[Prediction] | None:
+        said = [lease.said[middle].among(among) for middle in middles if middle in lease.said]
+        known = [one for one in said if one is not None]
+        return known if len(known) == len(middles) else None
 
     def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """What middles begin with in common is computed once."""
@@ -103,12 +118,13 @@ class StreamDenoiser:
 
 @dataclass(eq=False)
 class StreamLease:
-    """One job's hold: its context and the streams' cached parts. aside: while another job has the working set, the keys
-    and values of the last token of each of its middles."""
+    """One job's hold: its context, the streams' cached parts, and what was said in this context already. aside: while
+    another job has the working set, the keys and values of the last token of each of its middles."""
 
     context: Context
     holds: list[Hold]
     denoiser: StreamDenoiser
+    said: dict[tuple[int, ...], Said]
     aside: dict[tuple[int, ...], KV] = field(default_factory=dict)
 
     @property

@@ -79,8 +79,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One forward. kind: prefill, denoise or token. seconds: since the job was submitted. candidate: whose canvas it
-    is; a token step shows the likeliest middle so far. probs: of the committed tokens, 1 for those that were given."""
+    """One forward. kind: prefill, denoise or token; or remembered, a token's without a forward. seconds: since the job
+    was submitted. candidate: whose canvas it is; a token step shows the likeliest middle so far. probs: of the
+    committed tokens, 1 for those that were given."""
 
     kind: str
     seconds: float

@@ -103,8 +103,9 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One forward of the decoding loop. kind: prefill, denoise or token; ms: milliseconds since the job began.
-    candidate: whose slots they are; a token step shows the likeliest text so far."""
+    """One forward of the decoding loop. kind: prefill, denoise or token; or remembered, a token's without a forward.
+    ms: milliseconds since the job began. candidate: whose slots they are; a token step shows the likeliest text so far.
+    """
 
     kind: str
     ms: float

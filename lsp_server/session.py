@@ -307,7 +307,7 @@ class Session:
         if report.forwards or report.by:
             self.status.took(report.ms)
             self.rhythm.outran(typist=False)
-        if report.forwards:
+        if steps:
             self.last_told = (asked.snapshot, cursor, completion, steps)
         return completion
 

@@ -74,7 +74,7 @@ def _legend() -> str:
 
 def _row(number: int, step: Step) -> str:
     slots = "".join(_slot(slot) for slot in step.slots) or "<i>reading the context</i>"
-    candidate = "likeliest" if step.kind == "token" else step.candidate + 1
+    candidate = {"token": "likeliest", "remembered": "likeliest, remembered"}.get(step.kind, step.candidate + 1)
     return (
         f'<tr><td class="n">{number}</td><td class="n">{step.ms:.0f}</td><td class="n">{candidate}</td>'
         f'<td class="slots">{slots}</td></tr>\n'

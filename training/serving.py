@@ -7,6 +7,7 @@ from pathlib import Path
 
 from engine import Engine, backends
 from engine.checkpoint import Checkpoint
+from engine.stream_denoiser import REMEMBERED
 from engine.tokenizer import Tokenizer
 from infill.complete import Completer
 from infill.confidence import Beta
@@ -26,12 +27,18 @@ class Served:
 
     @classmethod
     def open(
-        cls, folder: Path, backend: str = "onnx", threads: int = 2, calibration: Calibration | None = None
+        cls,
+        folder: Path,
+        backend: str = "onnx",
+        threads: int = 2,
+        calibration: Calibration | None = None,
+        remembered: int = REMEMBERED,
     ) -> Served:
-        """Load a folder. Raises CheckpointError."""
+        """Load a folder. remembered: contexts whose predictions are kept; 0 for forwards to be counted. Raises
+        CheckpointError."""
         checkpoint = Checkpoint.open(folder)
         tokens = Tokenizer.load(checkpoint.path("tokenizer.json"))
-        denoiser = backends.denoiser(backends.load(checkpoint, backend, threads))
+        denoiser = backends.denoiser(backends.load(checkpoint, backend, threads), remembered=remembered)
         filler = LocalFiller.over(checkpoint.config, denoiser, tokens, calibration=calibration)
         own = checkpoint.config.calibration
         return cls(filler.engine, tokens, filler, Completer(filler), Beta(**own) if own else None)

@@ -11,7 +11,7 @@ from engine.denoiser import Denoiser
 from engine.forward import Forward
 from engine.full_denoiser import FullDenoiser
 from engine.released import WEIGHTS, ReleasedConfig
-from engine.stream_denoiser import StreamDenoiser
+from engine.stream_denoiser import REMEMBERED, StreamDenoiser
 
 # From 1.29 on onnxruntime keeps an identifier in the user's home and reports what it runs to its makers, unless this is
 # set before it is imported.
@@ -82,17 +82,18 @@ def _limit(threads: int | None) -> None:
         torch.set_num_threads(threads)
 
 
-def denoiser(forward: Forward, cached_tokens: int | None = None) -> Denoiser[Any]:
+def denoiser(forward: Forward, cached_tokens: int | None = None, remembered: int = REMEMBERED) -> Denoiser[Any]:
     """What caches and predicts with these weights: it follows from who sees whom in them.
 
-    cached_tokens: encoded context that is kept beside what is in use; None: what is usual for such weights.
+    cached_tokens: encoded context that is kept beside what is in use; None: what is usual for such weights. remembered:
+    contexts whose predictions are kept, of weights that write left to right; 0 to measure what they cost.
     """
     config = forward.config
     released = isinstance(config, ReleasedConfig)
     usual_tokens = CACHED_PROMPTS * PLAIN_TOKENS if released else CACHED_TOKENS
     cache_bytes = (usual_tokens if cached_tokens is None else cached_tokens) * int(forward.new_kv(1).nbytes)
     if not isinstance(config, ReleasedConfig):
-        return StreamDenoiser(forward, config.control, cache_bytes)
+        return StreamDenoiser(forward, config.control, cache_bytes, remembered)
     if config.block:
         return BlockDenoiser(forward, config.control, config.block, cache_bytes)
     return FullDenoiser(forward, config.control)

@@ -18,7 +18,7 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from infill.complete import Completer, Completion, Preferences
-from infill.document import Snapshot
+from infill.document import Change, Snapshot
 from infill.filler import FillError, Step
 from lsp_server import compose, terminal
 from lsp_server.commands.serve import PORT
@@ -105,19 +105,19 @@ def _describe(choice: Choice) -> None:
 
 
 async def _measure(completer: Completer, mode: str) -> None:
-    """Complete a sample twice: the first answer shows the cost of a new file, the second that of a keystroke."""
+    """Complete a sample, and again when a blank was typed: what a new file costs, and a keystroke."""
     snapshot = Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    for title in ("new file", "again"):
+    for title in ("new file", "next key"):
         steps: list[Step] = []
         completion = await completer.complete(
-            snapshot, len(SAMPLE), preferences=preferences, invoked=True, on_step=steps.append
+            snapshot, len(snapshot.text), preferences=preferences, invoked=True, on_step=steps.append
         )
         if not completion.suggestions:
             raise UserError(
                 f"the model had nothing to say about the sample ({completion.reason}); try another --model."
             )
-        snapshot = snapshot.edit([], 1)
+        snapshot = snapshot.edit([Change(len(SAMPLE), len(SAMPLE), " ")], 1)
         report = completion.report
         _say(title, f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards")
         if title == "new file":

@@ -261,7 +261,7 @@ class _Seen:
         self._metrics, self.prompt_ms = metrics, 0.0
 
     def __call__(self, step: Step) -> None:
-        self._metrics.forwards.inc()
+        self._metrics.forwards.inc(step.kind != "remembered")
         if step.kind == "prefill":
             self.prompt_ms = step.ms
 

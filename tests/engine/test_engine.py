@@ -49,7 +49,8 @@ def forward() -> object:
 
 @pytest.fixture
 def engine(forward: object) -> Iterator[Engine]:
-    made = Engine(StreamDenoiser(forward, CONTROL, 200_000), MODES, VOCABULARY)  # type: ignore[arg-type]
+    denoiser = StreamDenoiser(forward, CONTROL, 200_000, remembered=0)  # type: ignore[arg-type]
+    made = Engine(denoiser, MODES, VOCABULARY)
     yield made
     made.close()
 

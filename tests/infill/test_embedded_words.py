@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from engine.checkpoint import EMBEDDED
 from infill.complete import Completer
+from training.serving import Served
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +22,21 @@ async def test_a_word_that_has_begun_goes_on(completer: Completer, typed: str, m
     before = f"def double(number):\n    result = 2 * number\n    {typed}"
     found = await filled(completer, before, "\n\n\nprint(double(3))\n", "python", mode)
     assert typed + found == "return result"
+
+
+async def test_a_letter_more_says_the_same_for_less(completer: Completer) -> None:
+    """What the model was asked a letter ago is remembered."""
+    forgetful = Served.open(EMBEDDED, "onnx", 2, remembered=0).completer
+    costs = []
+    for typed in ("r", "re", "ret", "retu", "retur"):
+        before = f"def triple(number):\n    result = 3 * number\n    {typed}"
+        request = {"path": "src/sample", "language": "python", "mode": "causal", "max_lines": 1}
+        answers = [await one.fill(before, "\n\n\nprint(triple(3))\n", **request) for one in (completer, forgetful)]  # type: ignore[arg-type]
+        assert len({answer.texts[0].text for answer in answers}) == 1
+        costs.append([answer.report.forwards for answer in answers])
+    forgetful.close()
+    remembered, asked_anew = map(sum, zip(*costs, strict=True))
+    assert costs[0][0] == costs[0][1] and remembered <= asked_anew / 2
 
 
 @pytest.mark.parametrize("mode", ["causal", "speedy"])

@@ -59,6 +59,15 @@ async def test_the_last_trace_shows_the_steps_of_what_the_model_wrote(whole: Edi
     assert "forwards" in told["text"].splitlines()[-1]
 
 
+async def test_what_was_asked_a_moment_ago_costs_nothing_and_still_has_a_trace(whole: Editor) -> None:
+    whole.open(CODE.replace("volume", "surface"), uri="file:///w/again.py")
+    first, again = [await whole.ghost(8, 16, uri="file:///w/again.py", invoked=True) for _ in range(2)]
+    assert [item.insert_text for item in again.items] == [item.insert_text for item in first.items] != []
+    assert whole.log[-1].message.endswith("(no model call)")
+    told = plain(await whole.ask("redraft/lastTrace", {}))
+    assert "likeliest, remembered" in told["html"] and "surface" in told["html"]
+
+
 async def test_fill_gives_the_text_between(whole: Editor) -> None:
     asked = {"prefix": "def add(a, b):\n    return ", "suffix": "\n\nprint(add(1, 2))\n", "maxTokens": 8}
     told = plain(await whole.ask("redraft/fill", {**asked, "language": "python"}))

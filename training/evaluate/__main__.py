@@ -97,7 +97,7 @@ def parsed() -> argparse.Namespace:
 
 def answered(given: argparse.Namespace, checkpoint: Checkpoint, keep: Keep) -> dict[str, Any]:
     """Ask the questions of a command line."""
-    served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p)
+    served = Served.open(given.model, given.backend, given.threads, calibration=lambda p: p, remembered=0)
     try:
         session = Session(
             served, given.limit, given.set, given.mode, given.oracle, given.data,

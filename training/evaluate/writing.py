@@ -49,7 +49,8 @@ class Piece:
 class Seen:
     """keys: how many were pressed. saved: of them, those that a right proposal, taken at once, would have saved. ghost:
     keys after which a proposal stood there. right: for each new proposal whether all of it was written then. flickered:
-    proposals that changed or went although what was typed is what they said. asked_ms: where the model was asked."""
+    proposals that changed or went although what was typed is what they said. asked_ms: where the model was asked, of
+    which it remembers nothing here."""
 
     keys: int = 0
     saved: int = 0
