@@ -35,6 +35,8 @@ _CALLEE = re.compile(r"([^\W\d]\w*|[)\]>!])\s*$")
 _NO_CALLEE = frozenset(
     ("if", "while", "for", "switch", "catch", "return", "and", "or", "not", "in", "elif", "match", "with", "assert")
 )
+_FORMATTED = re.compile(r"fr?\Z", re.IGNORECASE)
+"""What stands before the quote of an f-string."""
 _OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
 _DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
 _ENDED = re.compile(r";\s*$|}$|^\s*(?:pass|break|continue)\s*$")
@@ -251,10 +253,15 @@ def _in_open_comment(place: _Place) -> bool:
 
 
 def in_substitution(before: str, quote: int) -> bool:
-    """Whether the cursor is in the code of an f-string or a template."""
-    if before[quote] != "`" and before[max(quote - 1, 0) : quote].lower() != "f":
+    """Whether the cursor is in the code of the f-string or template whose quote stands at `quote`: a brace of an
+    f-string that is doubled and one of a template without a `$` are text."""
+    written = before[quote:]
+    if written[0] == "`":
+        return written.rfind("${") > written.rfind("}")
+    if not _FORMATTED.search(before[max(quote - 2, 0) : quote]):
         return False
-    return before.rfind("{", quote) > before.rfind("}", quote)
+    fields = written.replace("{{", "").replace("}}", "")
+    return fields.rfind("{") > fields.rfind("}")
 
 
 def _opened_above(place: _Place, syntax: Syntax) -> Kind | None:
