@@ -101,6 +101,8 @@ def _without(left: str, closed: str, language: str) -> str | None:
     if set(closed) & set(QUOTES):
         end = closes_again(left, closed[0])
         return None if end is None or set(closed) - set(left[end:]) else left[:end]
-    strays = balance(left, language).strays
-    fits = [left[at] for at in strays[: len(closed)]] == list("".join(closed.split()))
-    return left[: strays[0]] if strays and fits else None
+    brackets, strays = "".join(closed.split()), balance(left, language).strays
+    if not brackets or "".join(left[at] for at in strays[: len(brackets)]) != brackets:
+        return None
+    inside = left[: strays[0]]
+    return inside.rstrip() if closed[0].isspace() else inside  # that white space stands there, too

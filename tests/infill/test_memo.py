@@ -84,6 +84,12 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
         ('f"{a} b"', 'f"{', '}"', "a"),
         ('f"{a} b"', 'f"{', "}'", None),
         ('print("(it\'s)")', 'print("(', ')")', "it's"),
+        ("f(() => {\n    x();\n});", "f(() => {\n    ", "\n})", "x();"),
+        ("  f(() => {\n    x();\n  });", "  f(() => {\n    ", "\n  })", "x();"),
+        ("f(() => {\n    x();\n});", "f(() => {\n    ", "\n}", "x();"),
+        ("a = { b: 1 };", "a = { ", " }", "b: 1"),
+        ("f( a );", "f(", ")", " a "),
+        ("a)", "", " ", None),
     ],
 )
 def test_several_that_the_editor_closed(text: str, typed: str, closed: str, rest: str | None) -> None:
