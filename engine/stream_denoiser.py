@@ -105,7 +105,7 @@ class StreamDenoiser(Denoiser["StreamLease"]):
         for index, rows in one.stream_rows.items():
             if rows:
                 kv = output.kv[..., rows.start : rows.stop, :]
-                self._working.extend(index, kv)
+                self._working.extend(index, kv, one.lease.holds[index])
                 self._cache.append(one.lease.holds[index], kv)
         for middle, row in one.middle_rows.items():
             self._working.keep_middle(middle, output.kv[..., row : row + 1, :])
@@ -198,9 +198,9 @@ class WorkingSet:
             at += need
         return regions
 
-    def extend(self, index: int, kv: KV, hold: Hold | None = None) -> None:
+    def extend(self, index: int, kv: KV, hold: Hold) -> None:
         """Write the keys and values of a region's next tokens."""
-        region, hold = self.regions[index], hold or self._lease.holds[index]  # type: ignore[union-attr]
+        region = self.regions[index]
         n = len(region.ids)
         self.kv[..., region.at + n : region.at + n + kv.shape[-2], :] = kv
         region.ids = hold.ids[: n + kv.shape[-2]]
