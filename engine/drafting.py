@@ -93,12 +93,12 @@ class Drafting:
 
     def _extend(self, sketch: Sketch) -> None:
         """A canvas that stands without an end continues on the next one, which takes its last tokens back as drafts."""
-        used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
-        written = len(sketch.committed) - len(self.task.committed) + used
+        ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
+        written = len(sketch.committed) - len(self.task.committed) + len(ids)
         lines = int(self.vocabulary.line_breaks[list(sketch.committed[len(self.task.committed) :] + ids)].sum())
         full = self.task.max_lines and lines >= self.task.max_lines
         if (
-            0 < used == len(sketch.canvas)
+            0 < len(ids) == len(sketch.canvas)
             and ids[-1] not in self.rules.ends
             and written < self.task.max_tokens
             and not (full or (sketch.mode.lengths and not self.task.exact))
@@ -125,11 +125,11 @@ class Drafting:
         return block - (self.run.context.middle + written) % block
 
     def _candidate(self, sketch: Sketch) -> Candidate:
-        used, ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
+        ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
         settled = indel.settled_end(sketch.canvas, self.rules.ends, self.rules.control)
         ended = bool(np.isin(sketch.canvas.ids[:settled], list(self.rules.ends)).any())
         old = sketch.committed[len(self.task.committed) :]
-        probs = (*sketch.probs, *map(float, sketch.canvas.probs[:used]))
+        probs = (*sketch.probs, *map(float, sketch.canvas.probs[: len(ids)]))
         return self.run.bounded(Candidate(old + ids, probs, (ended or bool(sketch.mode.lengths)) and sketch.done))
 
 

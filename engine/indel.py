@@ -49,8 +49,7 @@ def settle(canvas: Canvas, ends: Collection[int], control: ControlIds) -> None:
     canvas.ids[after], canvas.new[after], canvas.probs[after] = control.eom, False, 1.0
 
 
-def scrub(canvas: Canvas, control: ControlIds, reserved: Collection[int]) -> tuple[int, tuple[int, ...]]:
-    """What may be shown of a canvas: (slots used, tokens), up to the first slot that is not text."""
+def scrub(canvas: Canvas, control: ControlIds, reserved: Collection[int]) -> tuple[int, ...]:
+    """What may be shown of a canvas: its tokens up to the first slot that is not text."""
     stop = np.flatnonzero(np.isin(canvas.ids, [*reserved, *control.never_text]))
-    used = int(stop[0]) if len(stop) else len(canvas)
-    return used, tuple(int(i) for i in canvas.ids[:used])
+    return tuple(canvas.ids[: int(stop[0]) if len(stop) else None].tolist())
