@@ -144,7 +144,8 @@ class GemmaDenoiser(Denoiser[GemmaLease]):
     @torch.no_grad()
     def _sampled(self, text: tuple[int, ...], count: int) -> tuple[list[int], list[float]]:
         """transformers' own `generate` for as many of its canvases as hold `count` tokens."""
-        last, recorder = _Last(), _Recorder()
+        last = _Last()
+        recorder = _Recorder(last)
         with self._noise(text):
             done = self._model.generate(
                 torch.tensor([text], device=self._model.device),
@@ -152,7 +153,7 @@ class GemmaDenoiser(Denoiser[GemmaLease]):
                 eos_token_id=self.control.eom,
                 pad_token_id=self.control.mask,
                 logits_processor=transformers.LogitsProcessorList([last]),
-                streamer=recorder.over(last),
+                streamer=recorder,
                 disable_compile=True,
             )
         ids = done.sequences[0, len(text) :].tolist()
@@ -204,16 +205,12 @@ class _Last(transformers.LogitsProcessor):
 class _Recorder(transformers.generation.streamers.BaseStreamer):
     """Notes the probability of each token when its canvas is finished. The prompt comes first and has no scores."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: _Last) -> None:
         self.probs: list[float] = []
-        self._last: _Last | None = None
-
-    def over(self, last: _Last) -> _Recorder:
         self._last = last
-        return self
 
     def put(self, value: torch.Tensor) -> None:
-        if self._last is not None and self._last.scores is not None:
+        if self._last.scores is not None:
             self.probs += self._last.scores[0].softmax(dim=-1).amax(dim=-1).tolist()
 
     def end(self) -> None:
