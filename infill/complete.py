@@ -178,29 +178,23 @@ class Completer:
         *,
         others: Sequence[Snapshot] = (),
         preferences: Preferences = DEFAULTS,
-        on_step: Callable[[Step], None] | None = None,
     ) -> Repair:
         """A better text for the code around [start, end), or none; in pieces, of which each has the deadline."""
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Repair(reason=reason)
         found = [
-            await self._piece(snapshot, Region.around(snapshot, *piece), others, preferences, on_step)
+            await self._piece(snapshot, Region.around(snapshot, *piece), others, preferences)
             for piece in parts(snapshot, start, end)
         ]
         return together(found)
 
     async def _piece(
-        self,
-        snapshot: Snapshot,
-        region: Region,
-        others: Sequence[Snapshot],
-        preferences: Preferences,
-        on_step: Callable[[Step], None] | None,
+        self, snapshot: Snapshot, region: Region, others: Sequence[Snapshot], preferences: Preferences
     ) -> Repair:
         if len(region.text) > LONGEST_REGION:
             return Repair(reason=TOO_LONG)
         whole = self._request(snapshot, region.start, region.end, "", others, preferences)
-        whole = replace(whole, urgent=False, on_step=on_step)
+        whole = replace(whole, urgent=False)
         try:
             async with asyncio.timeout(preferences.deadline):
                 return await self._better(snapshot, region, whole, preferences)
