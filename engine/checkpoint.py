@@ -111,6 +111,11 @@ class Checkpoint:
         return self.folder / name
 
 
+def embedded() -> dict[str, Path]:
+    """The folders of the models that come with the package, by name."""
+    return {folder.name: folder for folder in sorted(EMBEDDED.parent.iterdir()) if folder.is_dir()}
+
+
 def write_config(folder: Path, config: ModelConfig) -> None:
     """Write `config.json` beside the weights; `files` must list them already."""
     (folder / "config.json").write_text(json.dumps(asdict(config), indent=2) + "\n", encoding="utf-8")

@@ -63,19 +63,18 @@ class Choice:
     @property
     def folder(self) -> Path:
         """Where the model lies. Raises UserError for a name or folder that does not exist."""
-        from engine.checkpoint import EMBEDDED
+        from engine.checkpoint import EMBEDDED, embedded
 
         if not self.model:
             return EMBEDDED
-        named = EMBEDDED.parent / self.model
-        if Path(self.model).name == self.model and named.is_dir():
+        if named := embedded().get(self.model):
             return named
         try:
             folder = Path(self.model).expanduser()
         except RuntimeError:  # `~name` of nobody
             folder = Path(self.model)
         if not folder.is_dir():
-            names = ", ".join(sorted(path.name for path in EMBEDDED.parent.iterdir() if path.is_dir()))
+            names = ", ".join(embedded())
             raise UserError(f"there is no model folder {self.model}; name one, or an embedded model ({names}).")
         return folder
 

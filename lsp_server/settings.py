@@ -311,8 +311,13 @@ def read(
 
 def _objection(model: str, folders: Iterable[str]) -> str | None:
     """Why a model must not be loaded from where its setting says, or None."""
+    if not model:
+        return None
     if not re.search(r"[/\\:]", model):
-        return None if not model or model in _embedded() else "is neither an absolute path nor a model's name"
+        from engine.checkpoint import embedded
+
+        # Any other bare name would be looked for in the working directory.
+        return None if model in embedded() else "is neither an absolute path nor a model's name"
     place = model.removeprefix("scripted:")
     if place.startswith(("//", "\\\\")) or "://" in place:
         return "names a place on the network"
@@ -325,13 +330,6 @@ def _objection(model: str, folders: Iterable[str]) -> str | None:
     if any(resolved.is_relative_to(Path(folder).resolve()) for folder in folders):
         return "lies in an opened folder"
     return None
-
-
-def _embedded() -> set[str]:
-    """The names of the models in the package: any other bare name would be looked for in the working directory."""
-    from engine.checkpoint import EMBEDDED
-
-    return {folder.name for folder in EMBEDDED.parent.iterdir()}
 
 
 def _flat(sent: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -197,6 +197,11 @@ def test_a_missing_model_is_one_sentence(redraft: Run, sums: Path) -> None:
     assert "there is no model folder nowhere" in one_sentence(redraft("complete", "sums.py:2:12", "--model", "nowhere"))
 
 
+def test_a_folder_is_looked_for_where_the_user_stands(redraft: Run, sums: Path) -> None:
+    sentence = one_sentence(redraft("complete", "sums.py:2:12", "--model", ".."))
+    assert "No model in ..: config.json is missing" in sentence
+
+
 def test_an_empty_model_folder_is_one_sentence(redraft: Run, sums: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "config.json is missing" in one_sentence(redraft("complete", "sums.py:2:12", "--model", "./empty"))
