@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from lsp_server import version
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
-from lsp_server.settings import MODES, REMOTE_KINDS, THREADS_MOST, address
+from lsp_server.settings import BACKENDS, DTYPES, MODES, REMOTE_KINDS, THREADS_MOST, address
 
 COMMANDS = {
     "lsp": "run the language server for an editor",
@@ -93,14 +93,12 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
         metavar="DIR|NAME|scripted:FILE",
         help="a model folder, the name of an embedded model, or a script to answer from (default: the embedded model)",
     )
-    common.add_argument(
-        "--backend", default="", choices=("auto", "onnx", "torch"), help="what runs the model (default: what it needs)"
-    )
+    common.add_argument("--backend", default="", choices=BACKENDS, help="what runs the model (default: what it needs)")
     common.add_argument("--device", default="", help="cpu, cuda, ..., as the backend names it (default: cpu)")
     common.add_argument(
         "--dtype",
         default="",
-        choices=("auto", "float32", "bfloat16", "float16", "int8"),
+        choices=DTYPES,
         help="what the weights of a large model are held as (default: as they are stored)",
     )
     common.add_argument(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SECTION = "redraft"
 THREADS_MOST = 256
 MODES = ("speedy", "quality", "auto", "causal")
+BACKENDS = ("auto", "onnx", "torch")
+DTYPES = ("auto", "float32", "bfloat16", "float16", "int8")
 REMOTE_KINDS = ("completions", "llama.cpp", "fim", "mercury-edit", "sglang", "vllm")
 _PLACES = ("comment", "docstring", "string", "prose")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
@@ -194,13 +196,11 @@ class Settings:
         "A model's name, or the absolute path of its folder; empty is the one that comes with redraft.",
         scope="machine",
     )  # fmt: skip
-    backend: str = _setting(
-        "backend", _choice("auto", "onnx", "torch"), "auto", "What runs the model.", scope="machine"
-    )
+    backend: str = _setting("backend", _choice(*BACKENDS), "auto", "What runs the model.", scope="machine")
     device: str = _setting("device", _text(), "auto", "What the backend runs on, as it names it.", scope="machine")
     dtype: str = _setting(
         "dtype",
-        _choice("auto", "float32", "bfloat16", "float16", "int8"),
+        _choice(*DTYPES),
         "auto",
         "What the weights of a large model are held as; `int8` needs half the memory of `bfloat16`.",
         scope="machine",
