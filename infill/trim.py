@@ -10,7 +10,7 @@ from infill.brackets import CLOSERS, balance, behind, closes_again
 from infill.document import Change, Snapshot
 from infill.languages import Language, keywords, language
 from infill.lines import SAYING, announces, indent, lf, opens_block, says, width
-from infill.site import Kind, Site, in_substitution
+from infill.site import WORDS, Kind, Site, in_substitution
 
 _NEAR = 40
 """Lines above and below the cursor that a text is compared with."""
@@ -37,7 +37,6 @@ _NAMED = re.compile(r"=|\w[(<]")
 _NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
 _ARROW = re.compile(r"[-=]>")
 _ANGLES = str.maketrans("<>", "[]")
-_CODE: tuple[Kind, ...] = ("member", "call", "expression", "statement", "block", "empty")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,24 +74,40 @@ class Around:
         """The surroundings of a hole at a site."""
         line = snapshot.line_of(start)
         first, last = snapshot.line_range(line)
+        prefix_line = snapshot.text[first:start] + chosen
         below = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
         above = tuple(snapshot.lf(snapshot.line_range(max(line - _NEAR, 0))[0], first).split("\n")[:-1])
         return cls(
             snapshot, start, end, chosen, here.kind,
-            prefix_line=snapshot.text[first:start] + chosen,
+            prefix_line=prefix_line,
             rest=snapshot.text[end:last],
             above=above,
             suffix=tuple(snapshot.lf(last, below).split("\n")[1:]),
             indent=here.indent,
-            edge=_depth(above, snapshot.text[first:start] + chosen, snapshot.language),
+            edge=_depth(above, prefix_line, snapshot.language),
             lines=lines,
             language=snapshot.language,
             remarks=here.remarks,
         )  # fmt: skip
 
+    @property
+    def in_code(self) -> bool:
+        """Whether code is to be written, not words."""
+        return self.kind not in WORDS
+
+    @property
+    def line_above(self) -> str:
+        """The nearest line above that is not blank, empty where there is none."""
+        return next((line for line in reversed(self.above) if line.strip()), "")
+
+    @property
+    def line_below(self) -> str:
+        """The next line that is not blank, empty where there is none."""
+        return next((line for line in self.suffix if line.strip()), "")
+
     def between(self) -> Around:
         """The same for a hole whose two sides are final: a text may leave its block, but nothing indented for good."""
-        above = _line_above(self)
+        above = self.line_above
         deep = self.indent or width(above) or opens_block(language(self.language), above)
         return replace(self, edge=1 if deep else 0, final=True)
 
@@ -153,7 +168,7 @@ def finish(text: str, around: Around) -> str | None:
     whole, newline, _ = text.rpartition("\n")
     if newline and whole.strip():
         return whole
-    if around.kind not in _CODE:
+    if not around.in_code:
         return text.rpartition(" ")[0]
     ends = [end.end() for end in _BOUNDARY.finditer(text)]
     return next((text[:end] for end in reversed(ends) if not _unbalanced(text[:end], around.language)), None)
@@ -221,7 +236,7 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
     """Within a string: ends before the quote that stands right of the cursor, farther right on its line, or below. So
     does the code within one, where the quote follows the cursor at once."""
     open_ = _open_quote(around)
-    in_code = around.kind in _CODE and open_ and around.rest.startswith(open_)
+    in_code = around.in_code and open_ and around.rest.startswith(open_)
     if not (around.kind in ("string", "docstring") or in_code):
         return text
     if around.rest.strip():
@@ -243,7 +258,7 @@ def closed_once_in_words(text: str, around: Around) -> str | None:
     """Among words, and in the code within a string: ends before the closing bracket that stands right of the cursor
     already."""
     closer = around.rest.lstrip()[:1]
-    words = around.kind not in _CODE or _open_quote(around)
+    words = not around.in_code or _open_quote(around)
     return text[: closes_again(text, closer)] if words and closer in CLOSERS.values() else text
 
 
@@ -265,7 +280,7 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
     rest = around.rest.strip()
     if around.kind == "string" and (quote := _open_quote(around)):
         rest = rest.partition(quote)[0].rstrip()
-    elif around.kind not in _CODE:
+    elif not around.in_code:
         return text
     if rest.startswith(">"):
         return text[: _end_of_types(text)]
@@ -282,7 +297,7 @@ def balanced_with_the_rest(text: str, around: Around) -> str | None:
     """Brackets agree with the closing ones right of the cursor: what the text left open is closed, and it ends before a
     bracket that closes something for the second time."""
     closers = re.match(r"[)\]}]*", "".join(around.rest.split()))
-    if around.kind not in _CODE or not closers or not closers[0]:
+    if not around.in_code or not closers or not closers[0]:
         return text
     meets = _meeting(around.prefix_line, closers[0], around)
     if meets is None:
@@ -297,7 +312,7 @@ def balanced_with_the_rest(text: str, around: Around) -> str | None:
 def up_to_the_suffix(text: str, around: Around) -> str | None:
     """Ends before the line that comes next in the document; what stands deeper in a block may say the same, and so may
     what announces another definition."""
-    below = next((line for line in around.suffix if line.strip()), "")
+    below = around.line_below
     first, *others = text.split("\n")
     if not around.rest.strip() and _same(around.prefix_line + first, below):
         return text if not others and _announces_another(below, around) else None
@@ -326,7 +341,7 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
 def not_the_next_line(text: str, around: Around) -> str | None:
     """Nothing where half a line, of two words and more, is how the next one begins; two definitions may begin alike."""
     begun = (around.prefix_line + text).rpartition("\n")[2].rstrip()
-    below = next((line for line in around.suffix if line.strip()), "")
+    below = around.line_below
     again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
     another = _announces_another(below, around) or _names_another(below, len(begun), around)
     return None if again and not another else text
@@ -338,7 +353,7 @@ def without_stutter(text: str, around: Around) -> str | None:
         stutter = next(filter(_endless, pattern.finditer(text)), None)
         text = text[: stutter.end(1)] if stutter else text
     lines = text.split("\n")
-    above = _line_above(around)
+    above = around.line_above
     if len(above.strip()) > 2 * SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
         return None
     whole = [around.prefix_line + lines[0], *lines[1:]]
@@ -357,7 +372,7 @@ def without_errors(text: str, around: Around) -> str | None:
     """
     text = text.rstrip()
     syntax = around.snapshot.syntax(around.end)
-    if around.kind not in _CODE or syntax is None:
+    if not around.in_code or syntax is None:
         return text
     standing = _errors(around.snapshot, around.end)
     # A window of a long document begins or ends within something, an error of its own.
@@ -371,7 +386,7 @@ def without_errors(text: str, around: Around) -> str | None:
 
 def not_only_remarks(text: str, around: Around) -> str | None:
     """Code, where the cursor stands in code and comments are not wanted: those are for people to write."""
-    if around.remarks or around.kind not in _CODE:
+    if around.remarks or not around.in_code:
         return text
     row = language(around.language)
     return text if all(_without_remarks(part, row).strip() for part in (text, around.prefix_line + text)) else None
@@ -379,8 +394,8 @@ def not_only_remarks(text: str, around: Around) -> str | None:
 
 def no_endless_call(text: str, around: Around) -> str | None:
     """No body in which a function does nothing but call itself; what a method calls so is another function."""
-    code = "\n".join((_line_above(around), around.prefix_line + text))
-    return None if around.kind in _CODE and _ENDLESS_CALL.search(code) else text
+    code = "\n".join((around.line_above, around.prefix_line + text))
+    return None if around.in_code and _ENDLESS_CALL.search(code) else text
 
 
 def something(text: str, around: Around) -> str | None:
@@ -540,7 +555,7 @@ def _errors(snapshot: Snapshot, offset: int) -> int:
 def _indents(around: Around) -> bool:
     """Whether the cursor's line is blank and its indentation may be but begun: no deeper than the block's head above it
     or, while somebody types, than a line that leaves a bracket open, and less than that of any other."""
-    above = _line_above(around)
+    above = around.line_above
     deeper = width(around.indent) - width(above)
     opens = around.kind == "block" or (balance(above, around.language).open and not around.final)
     return not around.prefix_line.strip() and (deeper <= 0 if opens else deeper < 0 and not around.final)
@@ -564,10 +579,6 @@ def _without_remarks(text: str, row: Language) -> str:
     if row.block_comments:
         text = re.sub(r"^[ \t]*\{?/\*.*?(?:\*/\}?|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
     return text
-
-
-def _line_above(around: Around) -> str:
-    return next((line for line in reversed(around.above) if line.strip()), "")
 
 
 def _unbalanced(text: str, language: str) -> bool:
