@@ -11,11 +11,11 @@ import re
 import unicodedata
 from dataclasses import replace
 
+from infill.around import Around
 from infill.brackets import CLOSERS, QUOTES, balance
 from infill.filler import Filled
 from infill.lines import announces
 from infill.site import WORDS
-from infill.trim import Around
 
 SHORTEST, SHORTEST_END = 3, 2
 """Characters of a beginning, and of one that ends a line: fewer are typed sooner than read, and one saves no key."""

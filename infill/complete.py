@@ -12,6 +12,7 @@ from itertools import chain, islice
 from operator import itemgetter
 
 from infill import beginning, context, manners, rank, site, slips, trim
+from infill.around import Around
 from infill.document import Snapshot, line_ending
 from infill.edits import Edit, changed, singly
 from infill.filler import Filled, Filler, FillError, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
@@ -162,7 +163,7 @@ class Completer:
             on_step=on_step,
         )
         result = await self._filler.fill(request)
-        around = trim.Around.at(snapshot, start, cursor, chosen, here, lines)
+        around = Around.at(snapshot, start, cursor, chosen, here, lines)
         ranked = _suggestions(result.texts, around, closed, request.least)
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
@@ -251,7 +252,7 @@ class Completer:
             self._filler.warm(request)
             return FillResult(())
         result = await self._filler.fill(request)
-        around = trim.Around.at(snapshot, at, at, "", here, lines or max_tokens)
+        around = Around.at(snapshot, at, at, "", here, lines or max_tokens)
         probable = _probable(result.texts, around, request.least) if typing else list(result.texts)
         texts = _fitting(around if typing else around.between(), probable, trim.trim if typing else trim.fit)
         end, newline = "\n" * whole_lines, line_ending(prefix + suffix)
@@ -411,13 +412,13 @@ def together(found: Sequence[Repair]) -> Repair:
     )
 
 
-def _probable(texts: Sequence[Filled], around: trim.Around, least: float) -> list[Filled]:
+def _probable(texts: Sequence[Filled], around: Around, least: float) -> list[Filled]:
     """The beginnings of texts that are probable enough to be shown."""
     found = (beginning.probable(one, least, around) for one in texts)
     return [one for one in found if one is not None]
 
 
-def _suggestions(texts: Sequence[Filled], around: trim.Around, closed: str, least: float) -> list[Suggestion]:
+def _suggestions(texts: Sequence[Filled], around: Around, closed: str, least: float) -> list[Suggestion]:
     """What may be shown of texts, each once, best first."""
     probable = _probable(texts, around, least)
     kept = [(shown, one.score) for one in probable if (shown := _shown(one, around, closed))]
@@ -425,7 +426,7 @@ def _suggestions(texts: Sequence[Filled], around: trim.Around, closed: str, leas
     return [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
 
 
-def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | None:
+def _shown(filled: Filled, around: Around, closed: str) -> Suggestion | None:
     """A text as it would be shown, going on behind the brackets that are `closed` if it can; None when nothing is left
     of it."""
     around = replace(around, finished=filled.finished, within_line=filled.within_line)
@@ -435,9 +436,7 @@ def _shown(filled: Filled, around: trim.Around, closed: str) -> Suggestion | Non
     return None if text is None else Suggestion(around.start, end, around.chosen + text, filled.confidence)
 
 
-def _fitting(
-    around: trim.Around, texts: Sequence[Filled], fit: Callable[[str, trim.Around], str | None]
-) -> list[Filled]:
+def _fitting(around: Around, texts: Sequence[Filled], fit: Callable[[str, Around], str | None]) -> list[Filled]:
     """What fits into a hole, each text once."""
     found: dict[str, Filled] = {}
     for one in texts:

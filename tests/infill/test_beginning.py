@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from infill.around import Around
 from infill.beginning import probable
 from infill.document import Snapshot
 from infill.filler import Filled
 from infill.site import Kind, look
-from infill.trim import Around
 
 
 def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:

@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.humaneval import SETS, read_tasks
-from infill import trim
+from infill import soundness, trim
+from infill.around import Around
 from infill.beginning import probable
 from infill.complete import Completer
 from infill.document import Change, Snapshot
 from infill.filler import Filled, FillRequest, FillResult, Score
 from infill.languages import language_of_path
 from infill.site import look, width
-from infill.trim import Around
 
 SOURCES = sorted((Path(__file__).parent / "sources").iterdir())
 SIGNS = (
@@ -104,7 +104,7 @@ def test_a_sound_file_stays_sound(source: Path, place: float, text: str) -> None
     shown = trim.trim(text, hole)
     if shown is None or hole.kind in ("string", "docstring", "comment"):
         return
-    ending = trim._completion(shown, hole)
+    ending = soundness._completion(shown, hole)
     after = snapshot.edit([Change(start, start, shown + ending)], 3)
     assert after.errors(0, len(after.text)) == 0
 

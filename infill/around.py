@@ -1,0 +1,99 @@
+"""The hole that a text is trimmed for, and what stands around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from infill.brackets import balance
+from infill.document import Snapshot
+from infill.languages import language
+from infill.lines import opens_block, width
+from infill.site import WORDS, Kind, Site
+
+_NEAR = 40
+"""Lines above and below the cursor that a text is compared with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The hole and what stands around it, line endings LF.
+
+    The hole is [start, end) of the snapshot, on one line, of which `chosen` is written already; the text follows it.
+    prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
+    one, the nearest only. indent: white space the line begins with. edge: columns of the line on which its statement
+    begins, the least that may follow. lines: the most lines of a text. remarks: whether comments are wanted. finished:
+    False for a text that was cut short. within_line: whether its last line is but the beginning of one. final: whether
+    both sides are final, so that nobody types there.
+    """
+
+    snapshot: Snapshot
+    start: int
+    end: int
+    chosen: str
+    kind: Kind
+    prefix_line: str
+    rest: str
+    above: tuple[str, ...]
+    suffix: tuple[str, ...]
+    indent: str
+    edge: int
+    lines: int
+    language: str
+    remarks: bool
+    finished: bool = True
+    within_line: bool = False
+    final: bool = False
+
+    @classmethod
+    def at(cls, snapshot: Snapshot, start: int, end: int, chosen: str, here: Site, lines: int) -> Around:
+        """The surroundings of a hole at a site."""
+        line = snapshot.line_of(start)
+        first, last = snapshot.line_range(line)
+        prefix_line = snapshot.text[first:start] + chosen
+        below = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
+        above = tuple(snapshot.lf(snapshot.line_range(max(line - _NEAR, 0))[0], first).split("\n")[:-1])
+        return cls(
+            snapshot, start, end, chosen, here.kind,
+            prefix_line=prefix_line,
+            rest=snapshot.text[end:last],
+            above=above,
+            suffix=tuple(snapshot.lf(last, below).split("\n")[1:]),
+            indent=here.indent,
+            edge=_depth(above, prefix_line, snapshot.language),
+            lines=lines,
+            language=snapshot.language,
+            remarks=here.remarks,
+        )  # fmt: skip
+
+    @property
+    def in_code(self) -> bool:
+        """Whether code is to be written, not words."""
+        return self.kind not in WORDS
+
+    @property
+    def line_above(self) -> str:
+        """The nearest line above that is not blank, empty where there is none."""
+        return next((line for line in reversed(self.above) if line.strip()), "")
+
+    @property
+    def line_below(self) -> str:
+        """The next line that is not blank, empty where there is none."""
+        return next((line for line in self.suffix if line.strip()), "")
+
+    def between(self) -> Around:
+        """The same for a hole whose two sides are final: a text may leave its block, but nothing indented for good."""
+        above = self.line_above
+        deep = self.indent or width(above) or opens_block(language(self.language), above)
+        return replace(self, edge=1 if deep else 0, final=True)
+
+
+def _depth(above: Sequence[str], line: str, language: str) -> int:
+    """Columns of the line on which the statement of a line begins: where the brackets are that it closes."""
+    missing = len(balance(line, language).strays)
+    for upper in reversed(above if missing else ()):
+        found = balance(upper, language)
+        missing = max(missing - len(found.open), 0) + len(found.strays)
+        if not missing:
+            return width(upper)
+    return width(line)

@@ -1,0 +1,121 @@
+"""Steps of trimming that leave out what stands there already, before or after the hole, and what a text says twice.
+
+What may well be said again: the values of a row, and the beginning of another definition.
+"""
+
+from __future__ import annotations
+
+import re
+
+from infill.around import Around
+from infill.languages import keywords, language
+from infill.lines import SAYING, announces, says, width
+
+# The values of a list may be alike, a few of them.
+_STUTTERS = (
+    re.compile(r"((?=\S{0,30}\w\w)[^,\n]{2,40}?)\1{3,}"),
+    re.compile(r"((?=\S{0,30}\w\w)[^\n]{2,40}?)\1{6,}"),
+)
+_LONG_RUN = 40
+"""Characters of a run from which on it need not be one of words."""
+_VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
+"""The beginning of a row of plain values."""
+_WORD = re.compile(r"\w+")
+_NAMED = re.compile(r"=|\w[(<]")
+"""What stands behind a name in a definition; a receiver in Go stands before it."""
+_NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
+
+
+def not_the_prefix_again(text: str, around: Around) -> str | None:
+    """No repetition of the line's beginning; the values of a row may well repeat."""
+    written = around.prefix_line.strip()
+    repeats = len(written) > SAYING and text.lstrip().startswith(written) and not _VALUES.fullmatch(written)
+    return text.lstrip()[len(written) :] if repeats else text
+
+
+def up_to_the_suffix(text: str, around: Around) -> str | None:
+    """Ends before the line that comes next in the document; what stands deeper in a block may say the same, and so may
+    what announces another definition."""
+    below = around.line_below
+    first, *others = text.split("\n")
+    if not around.rest.strip() and _same(around.prefix_line + first, below):
+        return text if not others and _announces_another(below, around) else None
+    for n, line in enumerate(others, start=1):
+        whole = line + around.rest if n == len(others) else line
+        if _same(whole, below) and width(whole) <= width(below):
+            return "\n".join([first, *others][:n])
+    return text
+
+
+def not_the_suffix_again(text: str, around: Around) -> str | None:
+    """No lines at its end that come next in the document, however often it says them."""
+    lines = text.split("\n")
+    whole = [around.prefix_line + lines[0], *lines[1:]]
+    said = [line for line in whole if line.strip()]
+    below = [line for line in around.suffix if line.strip()][: len(said)]
+    for count in range(len(below) if not around.rest.strip() else 0, 0, -1):
+        pairs = list(zip(said[-count:], below[:count], strict=True))
+        again = all(line.strip() == other.strip() and width(line) <= width(other) for line, other in pairs)
+        if again and any(_same(line, other) for line, other in pairs):
+            kept = [n for n, line in enumerate(whole) if line.strip()][: len(said) - count]
+            return not_the_suffix_again("\n".join(lines[: kept[-1] + 1]), around) if kept else None
+    return text
+
+
+def not_the_next_line(text: str, around: Around) -> str | None:
+    """Nothing where half a line, of two words and more, is how the next one begins; two definitions may begin alike."""
+    begun = (around.prefix_line + text).rpartition("\n")[2].rstrip()
+    below = around.line_below
+    again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
+    another = _announces_another(below, around) or _names_another(below, len(begun), around)
+    return None if again and not another else text
+
+
+def without_stutter(text: str, around: Around) -> str | None:
+    """A line, a few lines or a few characters said again are said once; the line above is not said again at all."""
+    for pattern in _STUTTERS:
+        stutter = next(filter(_endless, pattern.finditer(text)), None)
+        text = text[: stutter.end(1)] if stutter else text
+    lines = text.split("\n")
+    above = around.line_above
+    if len(above.strip()) > 2 * SAYING and around.prefix_line + lines[0] == above and not around.prefix_line.strip():
+        return None
+    whole = [around.prefix_line + lines[0], *lines[1:]]
+    for n in range(len(lines)):
+        for period in range(1, min(4, (len(lines) - n) // 2) + 1):
+            said = whole[n : n + period]
+            if says("".join(said)) and said == whole[n + period : n + 2 * period]:
+                return "\n".join(lines[: n + period])
+    return text
+
+
+def _endless(run: re.Match[str]) -> bool:
+    """Whether a model repeats itself for having lost the thread: to the end of the line, words or very long. Constants,
+    colours and relative paths repeat characters, too."""
+    after = run.string[run.end() :].partition("\n")[0]
+    return len(after) < len(run[1]) and (len(set(filter(str.isalpha, run[1]))) >= SAYING or len(run[0]) > _LONG_RUN)
+
+
+def _announces_another(below: str, around: Around) -> bool:
+    """Whether the next written line announces a definition behind a blank line: one that stands above it may well begin
+    alike, as `@Override` or `#[test]`."""
+    return around.within_line and announces(below) and not around.suffix[0].strip()
+
+
+def _names_another(below: str, begun: int, around: Around) -> bool:
+    """Whether the next written line is a definition behind a blank line of which no more than `begun` characters are
+    said, its name not among them: `pub fn` may well be said again there."""
+    name = _NAME_TO_COME.match(below, begun)
+    if name is None or _NAMED.search(below, 0, begun) or around.suffix[0].strip():
+        return False
+    return name[1] not in keywords(language(around.language))
+
+
+def _same(line: str, other: str) -> bool:
+    """Whether a line stands there already: it says the same, or is the same bracket at the same place. The values of a
+    table may well repeat."""
+    if not other:
+        return False
+    if says(line):
+        return line.strip() == other.strip()
+    return line.rstrip() == other.rstrip() and not any(map(str.isalnum, line))
