@@ -13,7 +13,7 @@ from dataclasses import replace
 from infill.around import Around
 from infill.brackets import balance, behind
 from infill.languages import Language, language
-from infill.lines import indent, lf, opens_block, width
+from infill.lines import first_written, indent, lf, opens_block, width
 from infill.repeats import (
     not_the_next_line,
     not_the_prefix_again,
@@ -32,6 +32,8 @@ from infill.soundness import sound, without_errors
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffc-\uffff]")
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
+_GO_ON = (".", "?", ":", "+", "-", "*", "/", "&", "|", "=", "<", ">", ",", "{", "(", "[")
+"""How a line begins that goes on with the statement above it."""
 _ENDLESS_CALL = re.compile(
     r"\b(?:def|fn|func|function)\s+(\w+)[(<](?!.*\b(?:self|cls)\b).*\n\s*(?:return\s+)?(?:await\s+)?\1\([^()\n]*\);?[\s}]*\Z"
 )
@@ -116,17 +118,12 @@ def evenly_indented(text: str, around: Around) -> str | None:
     known = language(around.language).grammar  # of other languages nobody knows here what opens a block
     if not (known and newline and first.strip()) or around.prefix_line.strip() or _opens(opening, around):
         return text
-    lines = others.split("\n")
-    deepest = next((line for line in lines if line.strip()), "")
-    base, deeper = indent(opening), indent(deepest)
-    goes_on = deepest.strip().startswith(
-        (".", "?", ":", "+", "-", "*", "/", "&", "|", "=", "<", ">", ",", "{", "(", "[")
-    )
-    if goes_on or not deeper.startswith(base) or deeper == base:
+    second = first_written(others)
+    base, deeper = indent(opening), indent(second)
+    if second.strip().startswith(_GO_ON) or not deeper.startswith(base) or deeper == base:
         return text
-    return "\n".join(
-        [first, *(base + line.removeprefix(deeper) if line.startswith(deeper) else line for line in lines)]
-    )
+    lines = (base + line.removeprefix(deeper) if line.startswith(deeper) else line for line in others.split("\n"))
+    return "\n".join([first, *lines])
 
 
 def at_most_lines(text: str, around: Around) -> str | None:
