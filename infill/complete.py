@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-import math
 import re
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
-from operator import itemgetter
+from itertools import islice
 
-from infill import beginning, context, manners, rank, site, slips, trim
+from infill import beginning, context, manners, rank, site, trim
 from infill.around import Around
 from infill.document import Snapshot, line_ending
-from infill.edits import Edit, changed, singly
-from infill.filler import Filled, Filler, FillError, FillReport, FillRequest, FillResult, Limits, Score, Snippet, Step
+from infill.filler import TOKENS_PER_LINE, Filled, Filler, FillReport, FillRequest, FillResult, Limits, Snippet, Step
 from infill.lines import lf
 from infill.memo import Memo
-from infill.region import (
-    LONGEST_REGION,
-    Region,
-    damage,
-    doubt,
-    misstates,
-    parts,
-    placed,
-    remarks,
-    reworded,
-    unpaired,
-    windows,
-)
+from infill.region import Region, parts
+from infill.repair import Repair, better, together
 
 CHARS_PER_TOKEN = 3
 """What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
-TOKENS_PER_LINE = 24
 ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
-LOOKED_AT, CANDIDATES = 48, 6
-"""Texts whose syntax a repair looks at, and those that it scores."""
-DRAFTING = 0.6
-"""Share of a repair's time that goes into drafts; what came out has to be scored, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +51,6 @@ class Preferences:
 DEFAULTS = Preferences()
 _BEGINS_LINE = re.compile(r"(?! \S)[ \t]*[^\s()\],.:;=+*/%&|<>?-]")
 """What begins like a line of its own, not like the rest of one."""
-NO_BETTER = "redraft found no better text here."
-TOO_LONG = "redraft repairs no lines as long as these."
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +73,6 @@ class Completion:
 
     suggestions: tuple[Suggestion, ...] = ()
     reason: str = ""
-    report: FillReport = field(default_factory=FillReport)
-
-
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """Edits to the snapshot, sorted and disjoint; empty with a `reason` when no better text was found."""
-
-    edits: tuple[Edit, ...] = ()
-    reason: str = ""
-    gain: float = 0.0
     report: FillReport = field(default_factory=FillReport)
 
 
@@ -183,26 +150,18 @@ class Completer:
         """A better text for the code around [start, end), or none; in pieces, of which each has the deadline."""
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Repair(reason=reason)
-        found = [
-            await self._piece(snapshot, Region.around(snapshot, *piece), others, preferences)
-            for piece in parts(snapshot, start, end)
-        ]
-        return together(found)
+        regions = (Region.around(snapshot, *piece) for piece in parts(snapshot, start, end))
+        return together([await self._better(snapshot, region, others, preferences) for region in regions])
 
-    async def _piece(
+    async def _better(
         self, snapshot: Snapshot, region: Region, others: Sequence[Snapshot], preferences: Preferences
     ) -> Repair:
-        if len(region.text) > LONGEST_REGION:
-            return Repair(reason=TOO_LONG)
-        whole = self._request(snapshot, region.start, region.end, "", others, preferences)
-        whole = replace(whole, urgent=False)
-        try:
-            async with asyncio.timeout(preferences.deadline):
-                return await self._better(snapshot, region, whole, preferences)
-        except TimeoutError:
-            return Repair(reason="redraft found no better text here in time.")
-        except FillError:  # letters of many tokens each: there is no score to compare with
-            return Repair(reason=TOO_LONG)
+        whole = replace(
+            self._request(snapshot, region.start, region.end, "", others, preferences),
+            limits=Limits(deadline=preferences.deadline),
+            urgent=False,
+        )
+        return await better(self._filler, snapshot, region, whole, margin=self._margin, most=preferences.max_distance)
 
     async def fill(
         self,
@@ -309,108 +268,6 @@ class Completer:
         )
         return _ranked(found, prefix, preferences.context_tokens)
 
-    async def _better(self, snapshot: Snapshot, region: Region, whole: FillRequest, preferences: Preferences) -> Repair:
-        """Score what stands, redraft its doubtful windows, score what is likely, keep the best if it is good enough.
-
-        Drafting may take DRAFTING of the time that is left after the first scoring, which tells how many candidates
-        can be scored in the rest.
-        """
-        began = time.monotonic()
-        end = began + (preferences.deadline or math.inf)
-        (standing,) = await self._filler.score(whole, [region.text])
-        now = time.monotonic()
-        drafts, report = await self._drafts(region, standing, whole, now + DRAFTING * (end - now))
-        alone = chain.from_iterable(singly(region.text, draft) for draft in drafts)
-        near = chain(drafts, alone, slips.near(snapshot, region))
-        # Hundreds of texts and dozens of trees: whoever types meanwhile must not wait for them.
-        likely = await asyncio.to_thread(_likeliest, snapshot, region, standing, near, preferences.max_distance)
-        fit = (end - time.monotonic()) / max(now - began, 0.001)
-        likely = likely[: int(max(1, min(fit, CANDIDATES)))]
-        if not likely:
-            return Repair(reason=NO_BETTER, report=report)
-        scores = await self._filler.score(whole, [one.text for one in likely])
-        # What is broken was not meant so: mending it needs no margin.
-        gains = [
-            score.total - standing.total - one.cost + self._margin * one.mends
-            for score, one in zip(scores, likely, strict=True)
-        ]
-        gain, best = max(zip(gains, (one.text for one in likely), strict=True))
-        if gain < self._margin:
-            return Repair(reason=NO_BETTER, gain=gain, report=report)
-        return Repair(tuple(region.edits(snapshot, best)), gain=gain, report=report)
-
-    async def _drafts(
-        self, region: Region, standing: Score, whole: FillRequest, until: float
-    ) -> tuple[list[str], FillReport]:
-        """The region as the model would write it, one doubtful window at a time."""
-        drafts, report = [], FillReport()
-        for window in windows(region, standing.pieces):
-            request = replace(
-                whole,
-                prefix=whole.prefix + region.text[: window.start],
-                suffix=region.text[window.end :] + whole.suffix,
-                draft=region.text[window.start : window.end],
-                suspects=window.suspects,
-                limits=Limits(tokens=window.tokens + TOKENS_PER_LINE, lines=window.lines, deadline=_left(until)),
-                alternatives=2,
-            )
-            result = await self._filler.fill(request)
-            report += result.report
-            for one in (one for one in result.texts if one.finished and one.text.strip()):
-                drafts.append(region.text[: window.start] + one.text.rstrip() + region.text[window.end :])
-        return drafts, report
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """What a region may have been meant to say. cost: nats of the slip. mends: whether fewer syntax errors are left."""
-
-    text: str
-    cost: float
-    mends: bool = False
-
-
-def _likeliest(
-    snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
-) -> list[_Candidate]:
-    """The texts that are worth a score: other than the region's, no further from it than `most` characters, no more
-    broken, no bracket more without its other one, with no change to words alone, with all comments; where syntax is
-    broken, which needs no margin to be mended, with its numbers and what its strings say; first those that can win
-    most, less what the slip costs."""
-    tokens, hopes = placed(region, standing.pieces), []
-    for text in set(texts) - {region.text}:
-        words, letters = changed(region.text, text)
-        if letters <= most:
-            cost = slips.cost(words, letters)
-            hopes.append((doubt(region, tokens, text) - cost, text, cost))
-    broken, sound, alone = damage(snapshot, region, region.text), [], unpaired(snapshot, region)
-    most_alone = alone(region.text)
-    paired = (hope for hope in sorted(hopes, reverse=True) if alone(hope[1]) <= most_alone)
-    kept = remarks(snapshot, region)
-    remarked = (hope for hope in paired if all(remark in hope[1] for remark in kept))
-    fit = (hope for hope in remarked if not (broken and misstates(snapshot, region, hope[1])))
-    for _, text, cost in islice(fit, LOOKED_AT):
-        left = damage(snapshot, region, text)
-        rewords = (reworded(snapshot, region, one) for one in singly(region.text, text))
-        if left < broken or (left == broken and not any(rewords)):
-            sound.append((left, _Candidate(text, cost, left < broken)))
-        if not broken and len(sound) == CANDIDATES:
-            break
-    return [candidate for _, candidate in sorted(sound, key=itemgetter(0))[:CANDIDATES]]
-
-
-def together(found: Sequence[Repair]) -> Repair:
-    """The repairs of several pieces as one."""
-    if len(found) == 1:
-        return found[0]
-    better = [one for one in found if one.edits]
-    return Repair(
-        edits=tuple(chain.from_iterable(one.edits for one in better)),
-        reason="" if better else found[0].reason,
-        gain=sum(one.gain for one in better),
-        report=sum((one.report for one in found), FillReport()),
-    )
-
 
 def _probable(texts: Sequence[Filled], around: Around, least: float) -> list[Filled]:
     """The beginnings of texts that are probable enough to be shown."""
@@ -448,7 +305,3 @@ def _fitting(around: Around, texts: Sequence[Filled], fit: Callable[[str, Around
 
 def _ranked(snippets: Sequence[Snippet], prefix: str, tokens: int) -> tuple[Snippet, ...]:
     return rank.rank(snippets, prefix[-2000:], tokens, lambda text: len(text) // CHARS_PER_TOKEN)
-
-
-def _left(until: float) -> float | None:
-    return None if math.isinf(until) else max(0.0, until - time.monotonic())

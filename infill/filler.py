@@ -16,6 +16,10 @@ TOKENS_MOST = 1024
 """Tokens that a caller may ask for: the embedded model has positions for twice as many behind a full prefix."""
 
 
+TOKENS_PER_LINE = 24
+"""Tokens that a line is given where lines are counted."""
+
+
 @dataclass(frozen=True, slots=True)
 class Snippet:
     """A piece of another file. path: forward slashes, the last two parts. score: the higher, the more relevant."""

@@ -18,12 +18,13 @@ from dataclasses import replace
 from typing import Any
 
 from infill import manners
-from infill.complete import Completer, Preferences, together
+from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.edits import apply
 from infill.filler import TOKENS_MOST, Filled, FillReport
 from infill.languages import language_of_path
 from infill.region import apart, reported
+from infill.repair import together
 from lsp_server import compose, jsontext, terminal
 from lsp_server.compose import Choice
 from lsp_server.settings import MODES

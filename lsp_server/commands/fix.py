@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 from infill import manners
-from infill.complete import Completer, Preferences, Repair
+from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.edits import Edit, apply
 from infill.region import apart, parts, reported
+from infill.repair import Repair
 from lsp_server import compose, terminal
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError

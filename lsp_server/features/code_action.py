@@ -18,8 +18,8 @@ from lsp_server import positions, progress
 from lsp_server.session import Question, Session
 
 if TYPE_CHECKING:
-    from infill.complete import Repair
     from infill.document import Snapshot
+    from infill.repair import Repair
 
 FIX = "redraft.fix"
 KINDS = [types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite]

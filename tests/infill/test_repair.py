@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from infill import slips
-from infill.complete import DEFAULTS, LONGEST_REGION, NO_BETTER, TOO_LONG, Completer, Repair
+from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.edits import apply
-from infill.region import Region
+from infill.region import LONGEST_REGION, Region
+from infill.repair import NO_BETTER, TOO_LONG, Repair
 
 pytestmark = pytest.mark.slow
 PREFERENCES = replace(DEFAULTS, mode="quality", deadline=None)

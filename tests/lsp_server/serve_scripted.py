@@ -19,9 +19,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from infill.complete import Completer, Completion, Edit, Repair, Suggestion
+from infill.complete import Completer, Completion, Suggestion
 from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import Filled, FillReport, FillResult
+from infill.repair import Repair
 from lsp_server.server import RedraftServer, build
 from lsp_server.settings import Settings
 
