@@ -46,8 +46,7 @@ class ModelConfig:
     canvas_trained, editing_trained: False restricts decoding to `causal`, to filling. middle_trained: whether weights
     know, left to right, where a middle ends (EOM). modes: overrides of decoding thresholds, mode name -> field of
     `Mode` -> value. calibration: the numbers that turn a joint probability into a confidence (a, b and c of beta
-    calibration), or None. files: everything else in the folder that the model needs,
-    by name.
+    calibration), or None. files: everything else in the folder that the model needs, by name.
     """
 
     name: str

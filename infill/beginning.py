@@ -67,8 +67,8 @@ def _may_end(one: Filled, end: int, around: Around) -> bool:
 
 
 def _says_empty(said: str, around: Around) -> bool:
-    """Whether a bracket that a text opens last would be closed right behind it, before a closing one of the rest that
-    the text has not got itself: it is a body's, which is yet to come."""
+    """Whether a text ends by opening a bracket right before closing ones of the rest that it does not have itself: the
+    pair would look finished and empty, and its body is yet to come."""
     brackets = "".join(around.rest.split())
     closing = len(brackets) - len(brackets.lstrip("".join(CLOSERS.values())))
     return said.rstrip()[-1:] in CLOSERS and len(balance(said, around.language).strays) < closing

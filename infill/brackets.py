@@ -17,7 +17,7 @@ _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 _BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\Z")
 """Behind anything else, white space aside, a slash divides, or ends a tag."""
 _WORD_BEFORE = len(" return")
-"""Characters that the former looks at."""
+"""Characters that _BEFORE_REGEX looks at."""
 _NUMBER = re.compile(r"(?<!\w)\d[\w']*\Z")
 _NEAR = 200
 """Characters left of one that tell what it is: to look at all of a long line for each would take seconds."""

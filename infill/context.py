@@ -19,6 +19,7 @@ from infill.outline import outline
 from infill.rank import identifiers
 
 _IMPORTED, _EDITED = 1.0, 0.6
+"""Scores of an imported file's signatures and of the latest edit; what looks alike has its similarity."""
 _FILES = 8
 """Other files that are looked at for edits and likeness; any number may be imported."""
 _REGION = 6
@@ -30,10 +31,9 @@ _LINES = 4_000
 _ALIKE = 0.08
 """Jaccard similarity under which two regions have nothing to say to each other."""
 _NEAR = 1_500
-
+"""Code points before the cursor whose names are compared."""
 _HEAD = 16_000
 """Code points of a file in which its imports are looked for."""
-
 _PACKAGE = frozenset(("__init__", "index", "mod", "lib"))
 """Files that stand for their folder."""
 _QUOTED = re.compile(r"""["'<]([^"'<>\n]+)["'>]""")

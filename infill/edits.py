@@ -24,8 +24,8 @@ class Edit:
 
 
 def edits(old: str, new: str) -> list[Edit]:
-    """Sorted, disjoint edits that turn `old` into `new`: one per run of changed lines, one per
-    line where lines pair up.
+    """Sorted, disjoint edits that turn `old` into `new`: one per run of changed lines, one per line where as many lines
+    took the place of others.
 
     An edit begins and ends at a word border and never between CR and LF.
     """

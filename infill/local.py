@@ -40,7 +40,7 @@ SCORED_MOST = 1536
 """Tokens of a text and of what follows it that are scored: with the longest prompt of any form before them they still
 have positions in models of 4,096."""
 SEEN = 0.5
-"""How much of what a text's own probability counts is with the suffix seen."""
+"""Weight of a text's log-probability with both sides seen; the rest of the weight is on that without the suffix."""
 OPEN_AFTER_DRAFT = 8
 """Slots of a canvas that a draft leaves to EOM, so that a repair may grow."""
 
@@ -176,8 +176,12 @@ class LocalFiller:
         return replace(found, texts=tuple(sorted(scored, key=lambda one: -(one.score or 0.0))))
 
     def _fit(self, one: Filled, score: Score, end: str) -> Filled:
-        """A text with its score, in which its own probability is half what the weights said that saw both sides, half
-        what they say of it without the suffix, as of `end`, the lines that follow (training/LOG.md)."""
+        """A text with its score.
+
+        Of weights whose canvas is untrained it is the log-probability of `end`, the lines that follow, after the text,
+        and that of the text itself: half with both sides seen, as it was found, and half without the suffix, as it is
+        scored (training/LOG.md).
+        """
         if not self._heals:
             return replace(one, score=score.total)
         alone = score.without(end)

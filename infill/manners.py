@@ -56,10 +56,13 @@ _MARKED = re.compile(
 _PRIVATE = re.compile(r"\s*-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)")
 _SECRETS = "keys and secrets are never read"
 _HEADER = 2_000
+"""Code points at the beginning of a file in which it says that it is generated."""
 _MINIFIED = 500
+"""Code points of an average line above which a file is minified."""
 _JUST_NOW = 8
 """Edits after which what the user deleted is no longer news."""
 _PARTLY = 3
+"""Characters of what was deleted that are enough to put it back."""
 _BEGINNING = 100
 """Characters that tell most texts apart."""
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")

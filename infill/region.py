@@ -203,8 +203,11 @@ def unpaired(snapshot: Snapshot, region: Region) -> Callable[[str], int]:
 
 
 def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
-    """Whether `text` changes nothing but the words of strings, comments and prose (indentation counts as code), and the
-    focus is none of these or some of them are gone: no code around says what they should say."""
+    """Whether `text` only says other words in strings, comments or prose: no code around tells what they should say.
+
+    Where the focus is in such words they are meant, and only a text that has fewer of them counts. White space alone is
+    no words, because indentation is code.
+    """
     changes = list(region.edits(snapshot, text))
     if all((snapshot.text[one.start : one.end] + one.text).isspace() for one in changes):
         return False
@@ -236,7 +239,7 @@ def misstates(snapshot: Snapshot, region: Region, text: str) -> bool:
 
 
 def remarks(snapshot: Snapshot, region: Region) -> list[str]:
-    """What a repair leaves: the lines of the region's comments, but of the one that the focus is in."""
+    """The lines of comments that a repair must keep: all of the region's, but for the comment that the focus is in."""
     syntax, (first, last) = snapshot.syntax(region.start), (region.place(snapshot, at) for at in region.focus)
     nodes = syntax.touching(region.start, region.end) if syntax else ()
     found = (syntax.range_of(node) for node in nodes if syntax and "comment" in node.type)

@@ -40,12 +40,13 @@ _FORMATTED = re.compile(r"fr?\Z", re.IGNORECASE)
 _OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
 _DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
 _ENDED = re.compile(r";\s*$|}$|^\s*(?:pass|break|continue)\s*$")
-"""What a blank was typed after goes on, but for a semicolon."""
+"""How a whole statement ends. A blank typed behind `}` says that more is to come, as in `} else`."""
 _GOES_ON = re.compile(
     r"\s*(?:(?:import|export|const|let|var)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?{[^={}]*}|"
     r"(?:}\s*else\s+)?if\b.*}|try\b.*}|(?:}\s*else\s+)?(?:if|for|switch)\s+[^\s({][^{]*;)\s*$"
 )
-"""Closed, but no statement yet, or one that may have another part; the last are heads of Go."""
+"""What ends so and is no whole statement: names in braces, of an import or a `const`; `if` and `try`, which may have
+another part; the heads of Go, in which a semicolon stands between parts."""
 _CLOSED = frozenset(
     (
         "string",
@@ -59,6 +60,7 @@ _CLOSED = frozenset(
         "block_comment",
     )
 )
+"""Nodes that are closed: a mark within one opens nothing."""
 _REACH = 8_000
 """Code points above the cursor's line in which an open comment or string is looked for."""
 _NEIGHBOURS = 40

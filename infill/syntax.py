@@ -33,8 +33,8 @@ _OPENING = re.compile(r"[ \t]*(?=[^\s)}\]>#*/])")
 class Syntax:
     """The tree of one window. Every offset that goes in or out is one of the document.
 
-    start: where the window begins. text: what it holds. tree: its syntax tree,
-    which describes `text` only when `parsed`.
+    start: where the window begins. text: what it holds. tree: its syntax tree, which describes `text` only when
+    `parsed`.
     """
 
     language: Language

@@ -1,7 +1,7 @@
 """What the released decoders are made of. Rows of one forward are a matrix (T, hidden); there is no batch dimension.
 
-Every weight may be held as int8 with one scale a row (`Linear.quantize`): half the memory of bfloat16, the same
-products up to the rounding of the weights.
+A matrix may be held as int8 with one scale a row (`backends/shards.py` says which): half the memory of bfloat16, the
+same products up to the rounding of the weights.
 """
 
 from __future__ import annotations
