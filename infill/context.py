@@ -45,6 +45,8 @@ _SCRIPT = re.compile(
 )
 """What an `export` defines, a type, a value, a function, has one of these marks before it has a quote. A list of names
 is not read to the end of the file for each of thousands of lines that say `import` alone."""
+_SCRIPT_ENDING = re.compile(r"(?:\.d)?\.[cm]?[jt]sx?$")
+"""Of a file that an import names whole; what else follows a dot is of the name, as in `cart.service`."""
 _GO = re.compile(r"^import\s*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
 _INCLUDE = re.compile(r"""^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)""", re.MULTILINE)
 _RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(use|mod)\s+([^;{]+)", re.MULTILINE)
@@ -168,12 +170,12 @@ def _python(head: str, folder: str) -> Iterator[str]:
 
 def _script(head: str, folder: str) -> Iterator[str]:
     for found in _SCRIPT.findall(head):
-        name = found[0] or found[1]
+        name = _SCRIPT_ENDING.sub("", found[0] or found[1])
         if name.startswith("."):
-            yield posixpath.splitext(posixpath.normpath(posixpath.join(folder, name)))[0]
+            yield posixpath.normpath(posixpath.join(folder, name))
         else:
             # An alias such as `@/` stands for a folder that only the bundler knows.
-            yield "/" + posixpath.splitext(re.sub(r"^[@~]/?", "", name))[0]
+            yield "/" + re.sub(r"^[@~]/?", "", name)
 
 
 def _go(head: str, folder: str) -> Iterator[str]:

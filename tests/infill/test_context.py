@@ -101,6 +101,10 @@ SHOWN = {
         ("/w/src/main.tsx", "import Cart from '@/shop/Cart';", ["/w/src/shop/Cart.tsx"]),
         ("/w/src/main.js", "const cart = require('./cart');", ["/w/src/cart.js"]),
         ("/w/src/main.js", "const cart = await import('./cart');", ["/w/src/cart.js"]),
+        ("/w/src/main.ts", "import { Cart } from './shop/cart.service';", ["/w/src/shop/cart.service.ts"]),
+        ("/w/src/main.ts", "import { Cart } from './shop/cart.service.js';", ["/w/src/shop/cart.service.ts"]),
+        ("/w/src/main.ts", "import { Cart } from '@/shop/cart.service';", ["/w/src/shop/cart.service.ts"]),
+        ("/w/src/main.ts", "import { Cart } from './cart.js';", ["/w/src/cart.d.ts"]),
         ("/w/main.go", 'package main\n\nimport (\n\t"fmt"\n\t"example.org/m/shop/cart"\n)', ["/w/shop/cart/cart.go"]),
         ("/w/src/main.rs", "use crate::shop::cart::{Cart, Item};", ["/w/src/shop/cart.rs"]),
         ("/w/src/main.rs", "mod shop;", ["/w/src/shop/mod.rs"]),
@@ -120,6 +124,12 @@ def test_imports_are_found_among_the_open_files(path: str, statement: str, other
     found = imported(main, 0, [*strangers, *wanted])
     assert [snippet.path for snippet in found] == [one.short_path for one in wanted]
     assert all("shown" in snippet.text for snippet in found)
+
+
+def test_what_follows_a_dot_in_a_name_is_no_ending() -> None:
+    cart = opened("/w/src/cart.ts", "export function total() {}\n")
+    main = opened("/w/src/main.ts", "import { Cart } from './cart.service';\n")
+    assert imported(main, 0, [cart]) == []
 
 
 def test_what_is_exported_is_no_import() -> None:
