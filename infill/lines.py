@@ -85,10 +85,13 @@ def opens_block(row: Language, line: str) -> bool:
     """Whether a line of code ends by opening a block."""
     at, sign = left_open(row, line) or (len(line), "")
     code = (line[:at] if sign == row.line_comment else line).rstrip()
-    if row.id == "python":
-        wrapped = code.endswith(":") and bool(balance(code, row.id).strays)
-        return wrapped or _PYTHON_HEAD.match(code) is not None
-    return _OPENS[row.block].search(code) is not None
+    if code.endswith(":"):
+        brackets = balance(code, row.id)
+        if brackets.open and brackets.open[-1][1] != "{":
+            return False  # what the colon stands before is a type, or the end of a slice
+        if row.id == "python":
+            return bool(brackets.strays) or _PYTHON_HEAD.match(code) is not None
+    return row.id != "python" and _OPENS[row.block].search(code) is not None
 
 
 def announces(line: str) -> bool:
