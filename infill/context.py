@@ -49,7 +49,9 @@ _SCRIPT_ENDING = re.compile(r"(?:\.d)?\.[cm]?[jt]sx?$")
 """Of a file that an import names whole; what else follows a dot is of the name, as in `cart.service`."""
 _GO = re.compile(r"^import\s*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
 _INCLUDE = re.compile(r"""^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)""", re.MULTILINE)
-_RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(use|mod)\s+([^;{]+)", re.MULTILINE)
+_RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(?:use\s+([^;]{1,1000});|mod\s+(\w+))", re.MULTILINE)
+_RUST_GROUP = re.compile(r"(?<![\w:])([\w:]*+)\{([^{}]*+)\}")
+"""Paths that begin alike: `shop::{cart, tax}`."""
 _JAVA = re.compile(r"^import\s+(?:static\s+)?([\w.*]+)\s*;", re.MULTILINE)
 
 
@@ -188,10 +190,15 @@ def _c(head: str, folder: str) -> Iterator[str]:
 
 
 def _rust(head: str, folder: str) -> Iterator[str]:
-    for keyword, path in _RUST.findall(head):
-        parts = [part for part in re.findall(r"\w+", path) if part not in ("crate", "self", "super")]
-        shortest = len(parts) if keyword == "mod" else 1
-        yield from ("/" + "/".join(parts[:n]) for n in range(len(parts), shortest - 1, -1))
+    for paths, module in _RUST.findall(head):
+        if module:
+            yield "/" + module
+        while group := _RUST_GROUP.search(paths):
+            spelled = ",".join(group[1] + path.strip() for path in group[2].split(","))
+            paths = paths[: group.start()] + spelled + paths[group.end() :]
+        for path in paths.split(","):
+            parts = [part for part in re.findall(r"\w+", path) if part not in ("crate", "self", "super")]
+            yield from ("/" + "/".join(parts[:n]) for n in range(len(parts), 0, -1))
 
 
 def _java(head: str, folder: str) -> Iterator[str]:

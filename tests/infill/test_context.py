@@ -108,6 +108,12 @@ SHOWN = {
         ("/w/main.go", 'package main\n\nimport (\n\t"fmt"\n\t"example.org/m/shop/cart"\n)', ["/w/shop/cart/cart.go"]),
         ("/w/src/main.rs", "use crate::shop::cart::{Cart, Item};", ["/w/src/shop/cart.rs"]),
         ("/w/src/main.rs", "mod shop;", ["/w/src/shop/mod.rs"]),
+        ("/w/src/main.rs", "pub(crate) mod shop;\nmod tests {\n    use super::*;", ["/w/src/shop.rs"]),
+        (
+            "/w/src/main.rs",
+            "use crate::{\n    shop::{self, cart::{Cart, Item as Row}},\n    tax,\n};",
+            ["/w/src/shop/cart.rs", "/w/src/tax.rs"],
+        ),
         ("/w/src/main.c", '#include "shop/cart.h"\n#include <stdio.h>', ["/w/src/shop/cart.h"]),
         ("/w/src/main.cpp", "#include <shop/cart.hpp>", ["/w/include/shop/cart.hpp"]),
         ("/w/src/app/Main.java", "package app;\n\nimport shop.Cart;", ["/w/src/shop/Cart.java"]),
