@@ -24,6 +24,8 @@ _WORD = re.compile(r"\w+")
 _NAMED = re.compile(r"=|\w[(<]")
 """What stands behind a name in a definition; a receiver in Go stands before it."""
 _NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
+_KEY = re.compile(r"""\s*(["']?)[\w.-]+\1\??:(?!\S)""")
+"""What a line of a mapping, a structure or a list of fields begins with, none of which has two of a name."""
 
 
 def not_the_prefix_again(text: str, around: Around) -> str | None:
@@ -63,12 +65,14 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
 
 
 def not_the_next_line(text: str, around: Around) -> str | None:
-    """Nothing where half a line, of two words and more, is how the next one begins; two definitions may begin alike."""
-    begun = (around.prefix_line + text).rpartition("\n")[2].rstrip()
-    below = around.line_below
+    """Nothing where half a line, of two words and more, is how the next one begins, nor where a line has its key; two
+    definitions may begin alike, and so do the lines of a row, as imports, of which the one above is another."""
+    above, begun = (around.line_above, *(around.prefix_line + text).split("\n"))[-2:]
+    begun, below = begun.rstrip(), around.line_below
     again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
+    keyed = around.in_code and _KEY.match(below) and _stem(begun) == _stem(below)
     another = _announces_another(below, around) or _names_another(below, len(begun), around)
-    return None if again and not another else text
+    return None if (again or keyed) and not another and not above.startswith(begun) else text
 
 
 def without_stutter(text: str, around: Around) -> str | None:
@@ -94,6 +98,11 @@ def _endless(run: re.Match[str]) -> bool:
     colours and relative paths repeat characters, too."""
     after = run.string[run.end() :].partition("\n")[0]
     return len(after) < len(run[1]) and (len(set(filter(str.isalpha, run[1]))) >= SAYING or len(run[0]) > _LONG_RUN)
+
+
+def _stem(line: str) -> str:
+    """A line up to the colon behind its key."""
+    return line.partition(":")[0].rstrip("?")
 
 
 def _announces_another(below: str, around: Around) -> bool:

@@ -202,6 +202,58 @@ def test_half_a_line_is_not_how_the_next_one_begins(text: str, half: bool, shown
 
 
 @pytest.mark.parametrize(
+    ("language", "above", "text", "below", "shown"),
+    [
+        ("python", "from falcon.util import misc", "from falcon.util", "from falcon.util.sync import run", True),
+        ("java", "import java.util.List;", "import java.util", "import java.util.Map;", True),
+        ("rust", "use std::env;", "use std", "use std::fs;", True),
+        ("c", "    assert(a == 0);", "    assert(b", "    assert(b == 1);", False),
+        ("python", "import json", "from falcon.util", "from falcon.util.sync import run", False),
+    ],
+)
+def test_a_line_among_those_of_a_row_begins_as_they_do(
+    language: str, above: str, text: str, below: str, shown: bool
+) -> None:
+    before, after = f"{above}\n", f"\n{below}\n"
+    snapshot = Snapshot.open("a", 1, language, before + after)
+    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
+    assert (trim.not_the_next_line(text, replace(hole, within_line=True)) == text) is shown
+
+
+def test_the_line_above_may_be_of_the_text_itself() -> None:
+    snapshot = Snapshot.open("a", 1, "java", "\nimport java.util.Map;\n")
+    hole = replace(Around.at(snapshot, 0, 0, "", look(snapshot, 0, invoked=True), 2), within_line=True)
+    for first, shown in (("import java.util.List;", True), ("import org.shop.Cart;", False)):
+        text = f"{first}\nimport java.util"
+        assert (trim.not_the_next_line(text, hole) == text) is shown
+
+
+@pytest.mark.parametrize(
+    ("language", "above", "begun", "text", "below", "shown"),
+    [
+        ("python", "    name: str", "    ", "total: float", "    total: float = 0.0", False),
+        ("python", "    name: str", "    ", "total: int = 0", "    total: float = 0.0", False),
+        ("typescript", "  name: string;", "  ", "email", "  email?: string;", False),
+        ("typescript", "  name: string;", "  e", "mails: string[];", "  email: string;", True),
+        ("go", "\t\tname: name,", "\t\tpa", "th:", "\t\tpath:  path,", False),
+        ("yaml", "  image: nginx", "  ", '"ports"', '  "ports": [80]', False),
+        ("yaml", "  - name: a", "  ", "- name", "  - name: b", True),
+        ("css", "a:hover {}", "", "button", "button:focus {", True),
+        ("go", "\tx := 1", "\t", "err", "\terr := run()", True),
+        ("python", "    name: str", "", "total: float", "    total: float = 0.0", True),
+    ],
+)
+def test_a_key_is_not_the_one_of_the_next_line(
+    language: str, above: str, begun: str, text: str, below: str, shown: bool
+) -> None:
+    before, after = f"{above}\n{begun}", f"\n{below}\n"
+    snapshot = Snapshot.open("a", 1, language, before + after)
+    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
+    for half in (True, False):
+        assert (trim.not_the_next_line(text, replace(hole, within_line=half)) == text) is shown
+
+
+@pytest.mark.parametrize(
     ("language", "begun", "text", "below", "shown"),
     [
         ("rust", "    p", "ub fn", "    pub fn push(&mut self) {", "ub fn"),
