@@ -8,7 +8,7 @@ from infill.around import Around
 from infill.brackets import balance
 from infill.document import Change, Snapshot
 from infill.languages import language
-from infill.lines import opens_block
+from infill.lines import opens_block, width
 
 _HALF_WRITTEN = 4
 """Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
@@ -67,8 +67,11 @@ def _errors_with(text: str, around: Around) -> int:
 
 
 def _completion(text: str, around: Around) -> str:
-    """What would end the constructs that the text leaves open: brackets, and the body of a Python block."""
+    """What would end the constructs that the text leaves open: brackets, and the body of a Python block; nothing where
+    what is deeper below would be the body of a block that has no end."""
     line = around.prefix_line + text
+    if line.rstrip().endswith("{") and width(around.line_below) > width(line.rpartition("\n")[2]):
+        return ""
     rest = "" if "\n" in text else around.rest
     ending = balance(line + rest, around.language).closing if not rest.strip() else ""
     if around.language == "python" and not rest.strip() and opens_block(language("python"), line.rsplit("\n", 1)[-1]):

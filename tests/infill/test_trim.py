@@ -191,6 +191,23 @@ def test_half_a_line_is_no_syntax_error(text: str, half: bool, shown: str | None
 
 
 @pytest.mark.parametrize(
+    ("language", "head", "below", "shown"),
+    [
+        ("c", "    if (data == NULL", "        return -1;\n", False),
+        ("javascript", "    if (!found", "        return;\n", False),
+        ("c", "    if (data == NULL", "    return -1;\n", True),
+        ("c", "    if (data == NULL", "        return -1;\n    }\n", True),
+    ],
+)
+def test_a_body_that_has_no_braces_gets_no_opening_one(language: str, head: str, below: str, shown: bool) -> None:
+    start = "int f(char *data)\n{\n" if language == "c" else "function f(found) {\n"
+    before, after = start + head, f")\n{below}}}\n"
+    snapshot = Snapshot.open("a", 1, language, before + after)
+    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before)), 1)
+    assert trim.over(") {", hole, ")") == (") {" if shown else None)
+
+
+@pytest.mark.parametrize(
     ("text", "half", "shown"),
     [("def save", True, None), ("def", True, "def"), ("def load", True, "def load"), ("def save", False, "def save")],
 )
