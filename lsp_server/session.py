@@ -306,6 +306,7 @@ class Session:
         self.count(f"{what} {asked.place}", asked.since, report, completion.reason)
         if report.forwards or report.by:
             self.status.took(report.ms)
+        if steps or report.by:
             self.rhythm.outran(typist=False)
         if steps:
             self.last_told = (asked.snapshot, cursor, completion, steps)

@@ -1,7 +1,7 @@
 """The real server with a completer that answers from a script; as a program, `serve_scripted.py JSON` over stdio.
 
 `{"write": {"text before the cursor": ["proposal", …], …}, "repair": {"old": "new", …}, "fill": "text",
-  "seconds": 0, "load_seconds": 0, "load_error": "", "fail": false, "tcp": false, "pinned": {}}`
+  "seconds": 0, "remembered": false, "load_seconds": 0, "load_error": "", "fail": false, "tcp": false, "pinned": {}}`
 
 `write` and `repair` match the end of the text before the cursor, and the region's text. `test/calls` counts what the
 completer was asked, and how many of its answers were cancelled.
@@ -22,7 +22,7 @@ from typing import Any
 from infill.complete import Completer, Completion, Suggestion
 from infill.document import Snapshot
 from infill.edits import Edit
-from infill.filler import Filled, FillReport, FillResult
+from infill.filler import Filled, FillReport, FillResult, Step
 from infill.repair import Repair
 from lsp_server.server import RedraftServer, build
 from lsp_server.settings import Settings
@@ -46,7 +46,7 @@ class ScriptedCompleter(Completer):
             raise
         if self.script.get("fail"):
             raise RuntimeError("the script says so")
-        yield FillReport(forwards=1, ms=seconds * 1000, mode="scripted")
+        yield FillReport(forwards=not self.script.get("remembered"), ms=seconds * 1000, mode="scripted")
 
     async def complete(self, snapshot: Snapshot, cursor: int, *, selected: Any = None, **rest: Any) -> Completion:
         async with self.called("complete") as report:
@@ -55,6 +55,7 @@ class ScriptedCompleter(Completer):
             texts = next((texts for end, texts in self.script["write"].items() if before.endswith(end)), [])
             self.calls[f"others_{len(rest['others'])}"] += 1
             self.calls[f"version_{snapshot.version}"] += 1
+            rest["on_step"](Step("token" if report.forwards else "remembered", report.ms))
             return Completion(tuple(Suggestion(start, cursor, chosen + text, 0.9) for text in texts), report=report)
 
     async def repair(self, snapshot: Snapshot, start: int, end: int, **rest: Any) -> Repair:

@@ -238,6 +238,20 @@ async def test_the_last_trace_is_empty_until_the_model_was_asked_and_stays_when_
     assert plain(await ready.ask("redraft/lastTrace", {})) == told
 
 
+async def test_an_answer_from_memory_comes_in_time_as_well_and_has_a_trace(ready: Editor) -> None:
+    session = ready.server.session
+    for remembered in (False, True):
+        session.completer.script["remembered"] = remembered  # type: ignore[union-attr]
+        session.rhythm.outran(typist=True)
+        for now in (1.0, 1.1):
+            session.rhythm.key(now)
+        assert session.rhythm.pause(1.1, 0, answer_ms=1) > 0
+        ready.open("def ", uri=f"file:///w/{remembered}.py")
+        await ready.ghost(0, 4, uri=f"file:///w/{remembered}.py")
+        assert session.rhythm.pause(1.1, 0, answer_ms=1) == 0
+        assert f"{remembered}.py" in plain(await ready.ask("redraft/lastTrace", {}))["html"]
+
+
 async def test_accepting_is_a_command_that_always_succeeds(ready: Editor) -> None:
     ready.open("def ")
     command = (await ready.ghost(0, 4)).items[0].command
