@@ -12,6 +12,23 @@ import pytest
 from tests.conftest import REDRAFT, ROOT, eventually
 from tests.neovim.conftest import RULES, Editor, Neovim
 
+LATE = """
+local rpc = vim.lsp.get_clients({ name = "redraft" })[1].rpc
+local notify = rpc.notify
+rpc.notify = function(method, ...)
+  return method == "$/cancelRequest" or notify(method, ...)
+end
+vim.g.answers = 0
+vim.api.nvim_create_autocmd("LspRequest", {
+  callback = function(event)
+    if event.data.request.type == "complete" then
+      vim.g.answers = vim.g.answers + 1
+    end
+  end,
+})
+"""
+"""Whatever is cancelled is answered all the same, as when the answer was under way; answers are counted."""
+
 
 def test_it_appears_and_is_accepted(editor: Editor) -> None:
     editor.open([""])
@@ -228,6 +245,22 @@ def test_dismissed_before_it_came_it_does_not_come(start: Callable[..., Editor],
     eventually(lambda: editor.running() == 1)
     editor.type("<C-]>")
     eventually(lambda: editor.running() == 0)
+    editor.settle()
+    assert editor.ghost() == ""
+    editor.type("a")
+    eventually(lambda: editor.ghost() == ", b):")
+
+
+def test_an_answer_that_was_on_its_way_when_it_was_dismissed_does_not_come(
+    start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES, seconds=0.5)])
+    editor.open([""])
+    editor.lua(LATE)
+    editor.type("idef add(")
+    eventually(lambda: editor.running() == 1)
+    editor.type("<C-]>")
+    eventually(lambda: editor.lua("return vim.g.answers") == 1)
     editor.settle()
     assert editor.ghost() == ""
     editor.type("a")

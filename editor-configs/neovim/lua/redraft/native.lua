@@ -15,6 +15,7 @@ local namespace = vim.api.nvim_create_namespace("nvim.lsp.inline_completion")
 local seen -- { row, column, text }: the first line of what is on the screen, and where it begins
 local right = 0 -- bytes right of the cursor when the answer came
 local stale = false -- something else was typed; nothing fits until the next answer
+local cancelled -- the id of the last request that was
 
 local function look()
   local mark = vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { details = true, limit = 1 })[1]
@@ -163,9 +164,11 @@ function M.setup(group)
   vim.api.nvim_create_autocmd("LspRequest", {
     group = group,
     callback = function(event)
-      local request = event.data.request
-      if request.method == METHOD and request.type == "complete" then
-        seen, stale = nil, false
+      local request, id = event.data.request, event.data.request_id
+      if request.method == METHOD and request.type == "cancel" then
+        cancelled = id
+      elseif request.method == METHOD and request.type == "complete" then
+        seen, stale = nil, id == cancelled -- it was on its way already, and the editor draws it all the same
         vim.schedule(answered) -- the answer is drawn after this event
       end
     end,
