@@ -113,7 +113,7 @@ async def _measure(completer: Completer, mode: str) -> None:
         completion = await completer.complete(
             snapshot, len(snapshot.text), preferences=preferences, invoked=True, on_step=steps.append
         )
-        if not completion.suggestions:
+        if title == "new file" and not completion.suggestions:
             raise UserError(
                 f"the model had nothing to say about the sample ({completion.reason}); try another --model."
             )
