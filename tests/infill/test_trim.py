@@ -62,6 +62,12 @@ WORDS = (
 WRITTEN = st.lists(st.sampled_from(SIGNS + WORDS), max_size=12).map("".join)
 
 
+def hole_between(language: str, before: str, after: str, lines: int, *, invoked: bool = True) -> Around:
+    """An empty hole between two texts."""
+    snapshot, at = Snapshot.open("a", 1, language, before + after), len(before)
+    return Around.at(snapshot, at, at, "", look(snapshot, at, invoked=invoked), lines)
+
+
 def around(source: Path, place: float, cut: bool, lines: int) -> Around:
     """A hole in a real-looking file: within a line or, with the rest of the line cut off, at its end."""
     text = source.read_text(encoding="utf-8")
@@ -185,8 +191,7 @@ def test_a_chosen_item_counts_as_written() -> None:
 )
 def test_half_a_line_is_no_syntax_error(text: str, half: bool, shown: str | None) -> None:
     before, after = "class Counter {\n    int count;\n\n    ", "\n}\n"
-    snapshot = Snapshot.open("a", 1, "java", before + after)
-    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before)), 2)
+    hole = hole_between("java", before, after, 2, invoked=False)
     assert trim.trim(text, replace(hole, within_line=half)) == shown
 
 
@@ -202,8 +207,7 @@ def test_half_a_line_is_no_syntax_error(text: str, half: bool, shown: str | None
 def test_a_body_that_has_no_braces_gets_no_opening_one(language: str, head: str, below: str, shown: bool) -> None:
     start = "int f(char *data)\n{\n" if language == "c" else "function f(found) {\n"
     before, after = start + head, f")\n{below}}}\n"
-    snapshot = Snapshot.open("a", 1, language, before + after)
-    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before)), 1)
+    hole = hole_between(language, before, after, 1, invoked=False)
     assert trim.over(") {", hole, ")") == (") {" if shown else None)
 
 
@@ -213,8 +217,7 @@ def test_a_body_that_has_no_braces_gets_no_opening_one(language: str, head: str,
 )
 def test_half_a_line_is_not_how_the_next_one_begins(text: str, half: bool, shown: str | None) -> None:
     before, after = "class Store:\n    ", "\n\n    def save(self) -> None:\n        pass\n"
-    snapshot = Snapshot.open("a", 1, "python", before + after)
-    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
+    hole = hole_between("python", before, after, 1)
     assert trim.not_the_next_line(text, replace(hole, within_line=half)) == shown
 
 
@@ -232,8 +235,7 @@ def test_a_line_among_those_of_a_row_begins_as_they_do(
     language: str, above: str, text: str, below: str, shown: bool
 ) -> None:
     before, after = f"{above}\n", f"\n{below}\n"
-    snapshot = Snapshot.open("a", 1, language, before + after)
-    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
+    hole = hole_between(language, before, after, 1)
     assert (trim.not_the_next_line(text, replace(hole, within_line=True)) == text) is shown
 
 
@@ -264,8 +266,7 @@ def test_a_key_is_not_the_one_of_the_next_line(
     language: str, above: str, begun: str, text: str, below: str, shown: bool
 ) -> None:
     before, after = f"{above}\n{begun}", f"\n{below}\n"
-    snapshot = Snapshot.open("a", 1, language, before + after)
-    hole = Around.at(snapshot, len(before), len(before), "", look(snapshot, len(before), invoked=True), 1)
+    hole = hole_between(language, before, after, 1)
     for half in (True, False):
         assert (trim.not_the_next_line(text, replace(hole, within_line=half)) == text) is shown
 
@@ -313,8 +314,7 @@ def test_definitions_may_begin_alike_up_to_their_names(
 def test_what_announces_a_definition_may_announce_the_next_one_too(
     language: str, begun: str, text: str, below: str, shown: str | None
 ) -> None:
-    snapshot = Snapshot.open("a", 1, language, begun + below)
-    hole = Around.at(snapshot, len(begun), len(begun), "", look(snapshot, len(begun), invoked=True), 2)
+    hole = hole_between(language, begun, below, 2)
     found = probable(Filled(text, None, None, True), 0.6, hole)
     assert found is not None
     assert trim.trim(text, replace(hole, within_line=found.within_line)) == shown
