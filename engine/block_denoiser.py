@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
-from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring, Stream
-from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
+from engine.denoiser import Among, Context, Denoiser, Draft, Prediction, Scoring, Stream
+from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas, padded
 
 ROOM = 4
 """Blocks of middle that a working set has room for when it is laid out."""
@@ -58,18 +59,17 @@ class BlockDenoiser(Denoiser["BlockLease"]):
         one = self._start(lease, lease.pending)
         for draft in drafts:
             canvas = draft.canvas
-            one.add_open(draft.committed, canvas.ids.tolist(), np.flatnonzero(~canvas.frozen).tolist(), NO_TARGETS)
+            one.add_open(draft.committed, canvas.ids.tolist(), np.flatnonzero(~canvas.frozen).tolist())
         return by_canvas(self._run(one), [draft.canvas for draft in drafts])
 
-    def next_token(
-        self, lease: BlockLease, middles: Sequence[Tokens], among: NDArray[np.int64] | None = None
-    ) -> list[Prediction]:
+    def next_token(self, lease: BlockLease, middles: Sequence[Tokens], among: Sequence[Among] = ()) -> list[Prediction]:
         """The first slot of what is left of the block, all masks."""
         one = self._start(lease, lease.pending)
-        for middle in middles:
-            one.add_open(middle, self._masks(lease, middle), [0], NO_TARGETS if among is None else among)
+        asked = list(zip_longest(middles, among))
+        for middle, ids in asked:
+            one.add_open(middle, self._masks(lease, middle), [0], ids)
         output = self._run(one)
-        return [best_of(output, row, among) for row in range(len(middles))]
+        return [best_of(output, row, ids) for row, (_, ids) in enumerate(asked)]
 
     def score(self, lease: BlockLease, middles: Sequence[Tokens], limit: int) -> Scoring:
         """Each token is asked for with those before it written and the rest of its block masked: the probability with
@@ -188,7 +188,7 @@ class OneForward:
         self._blocks: list[int] = []
         self._groups: list[tuple[range, NDArray[np.int64], list[range]]] = []
         self._heads: list[int] = []
-        self._targets: list[NDArray[np.int64]] = []
+        self._targets: list[Among] = []
 
     def add_prompt(self, limit: int) -> None:
         """The prompt's next blocks: as many whole ones as the limit allows, one at least."""
@@ -198,9 +198,7 @@ class OneForward:
             self._add(hold.ids[at : at + self._block].tolist(), at, self._prompt_slots, self._prompt_ranges)
             self.prompt_rows += self._block
 
-    def add_open(
-        self, committed: Tokens, canvas: Sequence[int], asked: Sequence[int], targets: NDArray[np.int64]
-    ) -> None:
+    def add_open(self, committed: Tokens, canvas: Sequence[int], asked: Sequence[int], targets: Among = None) -> None:
         """The blocks that `committed` finishes, if they are not known yet, and the open rows with the canvas.
 
         asked: slots of the canvas that a prediction is wanted for, and the log-probabilities of `targets` with it.
@@ -232,14 +230,13 @@ class OneForward:
             own[:, slots] = 0
             for seen in (*ranges, rows):
                 own[:, capacity + seen.start : capacity + seen.stop] = 0
-        width = len(self._targets[0]) if self._targets else 0
         return Rows(
             ids=np.asarray(self._ids, np.int64),
             positions=np.asarray(self._positions, np.int64),
             canvas=np.zeros(len(self._ids), np.bool_),
             bias=bias,
             head_rows=np.asarray(self._heads, np.int64),
-            targets=np.asarray(self._targets, np.int64).reshape(len(self._heads), width),
+            targets=padded(self._targets),
             blocks=np.asarray(self._blocks, np.int64),
         )
 

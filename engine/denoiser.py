@@ -77,6 +77,8 @@ class Lease(Protocol):
 
 LeaseT = TypeVar("LeaseT", bound=Lease)
 """Every denoiser has leases of its own kind."""
+Among = NDArray[np.int64] | None
+"""The ids that may follow a middle (token healing), or None where each may."""
 Scoring = Generator[None, None, list[NDArray[np.float32]]]
 """Stops after each forward; returns what was asked."""
 
@@ -84,8 +86,8 @@ Scoring = Generator[None, None, list[NDArray[np.float32]]]
 class Denoiser(Protocol[LeaseT]):
     """A model and its cache. Not thread-safe: the scheduler's worker is the only caller.
 
-    lookahead: how many tokens beyond a middle `next_token` may be asked about for little more than the price of one,
-    because middles share what they begin with; 0 where every middle is computed by itself.
+    lookahead: how many middles more than one `next_token` may be asked about for little more than the price of one,
+    because they share what they begin with; 0 where every middle is computed by itself.
     """
 
     control: ControlIds
@@ -101,18 +103,16 @@ class Denoiser(Protocol[LeaseT]):
         """One forward over every draft's canvas; pending context and committed tokens travel along."""
 
     def next_token(
-        self, lease: LeaseT, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+        self, lease: LeaseT, middles: Sequence[tuple[int, ...]], among: Sequence[Among] = ()
     ) -> list[Prediction]:
         """The token after [MID] and each middle, left to right: a Prediction of one slot each, one forward.
 
-        `among` restricts the answer to these ids (token healing); their probabilities stay those of the whole
+        `among` restricts the answer of each middle, or of the first few; their probabilities stay those of the whole
         vocabulary.
         """
 
-    def recall(
-        self, lease: LeaseT, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
-    ) -> list[Prediction] | None:
-        """The answer of `next_token`, where all of it was given before and is remembered: no forward."""
+    def recall(self, lease: LeaseT, middle: tuple[int, ...], among: Among = None) -> Prediction | None:
+        """What `next_token` said of this middle before, where it is remembered: no forward."""
         return None
 
     def score(self, lease: LeaseT, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from engine.canvas import Canvas
 from engine.checkpoint import ModelConfig
-from engine.denoiser import Prediction
+from engine.denoiser import Among, Prediction
 
 TOP_K = 16
 """Most probable tokens that come back for each asked row."""
-NO_TARGETS = np.empty(0, np.int64)
-"""Where no token's log-probability is wanted."""
 HIDDEN = np.float32(-1e9)
 """Added to the attention scores of what a row must not see: exp() of it is exactly 0."""
 
@@ -105,10 +103,19 @@ def by_canvas(output: Output, canvases: Sequence[Canvas]) -> list[Prediction]:
     return predictions
 
 
-def best_of(output: Output, row: int, among: NDArray[np.int64] | None) -> Prediction:
+def padded(targets: Sequence[Among]) -> NDArray[np.int64]:
+    """The targets of each row, if any, as `Rows` wants them, int64 (H, J), filled up with token 0."""
+    known = [() if own is None else own for own in targets]
+    table = np.zeros((len(known), max(map(len, known), default=0)), np.int64)
+    for row, own in zip(table, known, strict=True):
+        row[: len(own)] = own
+    return table
+
+
+def best_of(output: Output, row: int, among: Among) -> Prediction:
     """What was answered for one row: the best tokens, or the best of `among`, which were its targets."""
     if among is None:
         return Prediction(output.top_ids[row : row + 1], output.top_probs[row : row + 1])
-    logprobs = output.target_logprobs[row]
+    logprobs = output.target_logprobs[row, : len(among)]
     best = np.argsort(-logprobs, kind="stable")[: output.top_ids.shape[1]]
     return Prediction(among[best][None], np.exp(logprobs[best])[None])

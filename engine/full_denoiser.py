@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import ControlIds
-from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
-from engine.forward import NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
+from engine.denoiser import Among, Context, Denoiser, Draft, Prediction, Scoring
+from engine.forward import Forward, Output, Rows, best_of, by_canvas, padded
 
 AHEAD = 16
 """Masks that stand for a middle of unknown length when only its next token is asked for."""
@@ -54,16 +55,17 @@ class FullDenoiser(Denoiser[FullLease]):
         said = []
         for draft in drafts:
             asked = np.flatnonzero(~draft.canvas.frozen)
-            output = self._run(lease, draft.committed, draft.canvas.ids.tolist(), asked, NO_TARGETS)
+            output = self._run(lease, draft.committed, draft.canvas.ids.tolist(), asked)
             said += by_canvas(output, [draft.canvas])
         return said
 
     def next_token(
-        self, lease: FullLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+        self, lease: FullLease, middles: Sequence[tuple[int, ...]], among: Sequence[Among] = ()
     ) -> list[Prediction]:
-        masks, targets = [self.control.mask] * AHEAD, NO_TARGETS if among is None else among
-        first = np.zeros(1, np.int64)
-        return [best_of(self._run(lease, middle, masks, first, targets), 0, among) for middle in middles]
+        masks, first, said = [self.control.mask] * AHEAD, np.zeros(1, np.int64), list[Prediction]()
+        for middle, ids in zip_longest(middles, among):
+            said.append(best_of(self._run(lease, middle, masks, first, ids), 0, ids))
+        return said
 
     def score(self, lease: FullLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """Each token is asked for with those before it written and those after it masked, in a forward of its own."""
@@ -82,7 +84,7 @@ class FullDenoiser(Denoiser[FullLease]):
         committed: tuple[int, ...],
         canvas: Sequence[int],
         asked: NDArray[np.int64],
-        targets: NDArray[np.int64],
+        targets: Among = None,
     ) -> Output:
         """One forward over everything. asked: slots of the canvas."""
         ids = np.asarray((*lease.left, *committed, *canvas, *lease.right), np.int64)
@@ -93,7 +95,7 @@ class FullDenoiser(Denoiser[FullLease]):
                 canvas=np.zeros(len(ids), np.bool_),
                 bias=np.zeros((len(ids), len(ids)), np.float32),
                 head_rows=len(lease.left) + len(committed) + asked,
-                targets=np.tile(targets, (len(asked), 1)),
+                targets=padded([targets] * len(asked)),
             ),
             self._nothing,
         )

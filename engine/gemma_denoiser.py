@@ -12,6 +12,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from safetensors import SafetensorError
 
 from engine.canvas import ControlIds
 from engine.checkpoint import Checkpoint, CheckpointError
-from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
+from engine.denoiser import Among, Context, Denoiser, Draft, Prediction, Scoring
 from engine.forward import TOP_K
 from engine.released import REMEDY, ReleasedConfig
 
@@ -102,13 +103,13 @@ class GemmaDenoiser(Denoiser[GemmaLease]):
         return said
 
     def next_token(
-        self, lease: GemmaLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+        self, lease: GemmaLease, middles: Sequence[tuple[int, ...]], among: Sequence[Among] = ()
     ) -> list[Prediction]:
         """The first slot of a canvas whose tokens are all noise, in one forward."""
         said = []
-        for middle in middles:
+        for middle, only in zip_longest(middles, among):
             logprobs = self._look((*lease.text, *middle), ())[0]
-            ids = np.arange(len(logprobs)) if among is None else among
+            ids = np.arange(len(logprobs)) if only is None else only
             best = ids[np.argsort(-logprobs[ids], kind="stable")[:TOP_K]]
             said.append(Prediction(best[None], np.exp(logprobs[best])[None]))
         return said

@@ -8,19 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, takewhile, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.denoiser import Lease, Prediction
+from engine.denoiser import Among, Lease, Prediction
 from engine.lookup import continuation
 from engine.run import Run, ranked
 from engine.task import Candidate, Step
 
 HEALED, MOST_HEALING = 0.02, 8
-"""Share of the ways to write the end of the prefix again that may stay unknown, and tokens asked for after which it may
-be more: then the first way that comes to an end is enough."""
+"""Share of the ways to write the end of the prefix again that may stay unknown, and ways looked at after which it may be
+more: then the first one that comes to an end is enough."""
 FAVOURED = 4
 """Beams that the steering's favour may keep beside the most probable ones."""
 NOTHING = Candidate((), (), False)
@@ -45,8 +46,9 @@ class LeftToRight:
         opening = () if self.run.context.opening is None else (self.run.context.opening,)
         text = (*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening)
         while self._useful(beam) and not self._over(beam) and not self.run.late():
-            written = self.task.committed + beam.candidate.ids
-            guess = self._guess(np.array([*text, *written], np.int64), len(beam.candidate.ids))
+            written = self._whole(beam)
+            known = self.run.denoiser.recall(self.lease, written) is not None
+            guess = () if known else self._guess(np.array([*text, *written], np.int64), len(beam.candidate.ids))
             said = self._next([written + guess[:n] for n in range(len(guess) + 1)])
             for answer, guessed in zip_longest(said, guess):
                 answers = ranked(answer, 0, self.rules)
@@ -62,12 +64,26 @@ class LeftToRight:
         guess = continuation(text, min(self.run.denoiser.lookahead, self.task.max_tokens - written - 1))
         return tuple(takewhile(lambda token: token not in self.rules.ends and token not in self.rules.barred, guess))
 
-    def _next(self, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None) -> list[Prediction]:
-        """The token after each middle: as it is remembered, or in one forward."""
-        denoiser = self.run.denoiser
-        if known := denoiser.recall(self.lease, middles, among):
-            return known
-        return self.run.forward(self.lease, len(middles), lambda: denoiser.next_token(self.lease, middles, among))
+    def _next(
+        self,
+        middles: Sequence[tuple[int, ...]],
+        among: Sequence[Among] = (),
+        along: Sequence[tuple[int, ...]] = (),
+    ) -> list[Prediction]:
+        """The token after each middle: as it is remembered, and of all others in one forward. along: middles that are
+        likely to be asked about next, for which that forward may have room."""
+        denoiser, lease = self.run.denoiser, self.lease
+        asked = [*zip_longest(middles, among)]
+        said = [denoiser.recall(lease, *one) for one in asked]
+        new = [one for one, known in zip(asked, said, strict=True) if known is None]
+        if new:
+            free = [(middle, None) for middle in along if denoiser.recall(lease, middle) is None]
+            new += free[: max(0, 1 + denoiser.lookahead - len(new))]
+            fresh = iter(
+                self.run.forward(lease, len(new), partial(denoiser.next_token, lease, *zip(*new, strict=True)))
+            )
+            said = [known or next(fresh) for known in said]
+        return [one for one in said if one is not None]
 
     def _step(self, beam: Beam) -> Step:
         """What there is after an answer, and whether a forward gave it."""
@@ -81,17 +97,22 @@ class LeftToRight:
         if heal(()) is None:
             return [Beam()]
         begun, written, total, asked = [Beam()], list[Beam](), 0.0, 0
-        while begun and math.exp(begun[0].score) > HEALED * total and not self.run.late():
+        while likely := [beam for beam in begun if math.exp(beam.score) > HEALED * total]:
             long_enough = asked >= MOST_HEALING
-            if written and long_enough:
+            if self.run.late() or (written and long_enough):
                 break
-            # Now any way to the end will do, and the longest is the nearest to it.
-            beam = begun.pop(_longest(begun) if long_enough else 0)
-            (said,) = self._next([self.task.committed + beam.candidate.ids], heal(beam.candidate.ids))
-            asked += 1
-            for one in (self._grown(beam, *answer) for answer in ranked(said, 0, self.rules)):
+            # When it takes long any way to the end will do, and the longest is the nearest to it.
+            now = [_longest(likely)] if long_enough else likely[: 1 + self.run.denoiser.lookahead]
+            begun = [beam for beam in begun if beam not in now]
+            said = self._next(
+                [self._whole(beam) for beam in now],
+                [heal(beam.candidate.ids) for beam in now],
+                along=[self._whole(beam) for beam in written[: self.task.alternatives]],
+            )
+            asked += len(now)
+            for one in chain.from_iterable(map(self._ways, now, said)):
                 (written if heal(one.candidate.ids) is None else begun).append(one)
-            begun, total = _best(begun), sum(math.exp(one.score) for one in written)
+            begun, written, total = _best(begun), _best(written), sum(math.exp(one.score) for one in written)
             yield self._step(_best([*written, *begun])[0])
         return [one.given(total) for one in _best(written)]
 
@@ -111,9 +132,7 @@ class LeftToRight:
                 # Of what is not useful, the likeliest may begin right.
                 found = self._kept([*done, *live]) or _best(saying)[:1]
                 return [self.run.bounded(beam.candidate) for beam in _best(found)]
-            said = self._next([self.task.committed + beam.candidate.ids for beam in live])
-            answers = (ranked(answer, 0, self.rules) for answer in said)
-            grown = [self._grown(beam, *one) for beam, some in zip(live, answers, strict=True) for one in some]
+            grown = [*chain.from_iterable(map(self._ways, live, self._next([self._whole(beam) for beam in live])))]
             grown += [beam.meeting() for beam in grown if self._meets(beam)]
             yield self._step(_best(grown)[0])
 
@@ -139,6 +158,14 @@ class LeftToRight:
 
     def _over(self, beam: Beam) -> bool:
         return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
+
+    def _whole(self, beam: Beam) -> tuple[int, ...]:
+        """The middle from its start."""
+        return self.task.committed + beam.candidate.ids
+
+    def _ways(self, beam: Beam, said: Prediction) -> list[Beam]:
+        """The beam with each of the tokens that may come next."""
+        return [self._grown(beam, *one) for one in ranked(said, 0, self.rules)]
 
     def _grown(self, beam: Beam, token: int, p: float) -> Beam:
         score, old = beam.score + math.log(max(p, 1e-9)), beam.candidate
@@ -167,8 +194,8 @@ class Beam:
         return replace(self, candidate=replace(self.candidate, ended=True, met=True))
 
 
-def _longest(beams: Sequence[Beam]) -> int:
-    return max(range(len(beams)), key=lambda n: len(beams[n].candidate.ids))
+def _longest(beams: Sequence[Beam]) -> Beam:
+    return max(beams, key=lambda beam: len(beam.candidate.ids))
 
 
 def _best(beams: Iterable[Beam]) -> list[Beam]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from engine.denoiser import Context, Prediction
+from engine.denoiser import Among, Context, Prediction
 from engine.forward import Output, best_of
 
 
@@ -21,22 +20,22 @@ class Said:
     (J,), its targets."""
 
     output: Output
-    asked: NDArray[np.int64]
+    asked: Among
 
     @classmethod
-    def of(cls, output: Output, row: int, asked: NDArray[np.int64]) -> Said:
+    def of(cls, output: Output, row: int, asked: Among) -> Said:
         """One of a forward's rows."""
         at = slice(row, row + 1)
         return cls(Output(output.top_ids[at], output.top_probs[at], output.target_logprobs[at], None), asked)
 
-    def among(self, wanted: NDArray[np.int64] | None) -> Prediction | None:
+    def among(self, wanted: Among) -> Prediction | None:
         """The best tokens, or the best of `wanted`; None unless all of these were asked about. After a key more there
         are fewer ways to go on, each of them among the earlier ones."""
         if wanted is None:
             return best_of(self.output, 0, None)
-        kept = np.isin(self.asked, wanted, assume_unique=True)
-        if kept.sum() < len(wanted):
+        if self.asked is None or not np.isin(wanted, self.asked, assume_unique=True).all():
             return None
+        kept = np.flatnonzero(np.isin(self.asked, wanted, assume_unique=True))
         output = replace(self.output, target_logprobs=self.output.target_logprobs[:, kept])
         return best_of(output, 0, self.asked[kept])
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
-from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
+from engine.denoiser import Among, Context, Denoiser, Draft, Prediction, Scoring
 
 Answer = Callable[[Context, tuple[int, ...], Canvas], Prediction]
 """What the script predicts for a canvas, given the context and the tokens committed before it."""
@@ -71,11 +71,11 @@ class ScriptedDenoiser(Denoiser[ScriptedLease]):
         return [self.answer(lease.context, draft.committed, draft.canvas) for draft in drafts]
 
     def next_token(
-        self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+        self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], among: Sequence[Among] = ()
     ) -> list[Prediction]:
         one = Canvas.masks(1, self.control.mask)
         said = self.predict(lease, [Draft(tuple(middle), one) for middle in middles])
-        return said if among is None else [_among(prediction, among) for prediction in said]
+        return [_among(prediction, ids) for prediction, ids in zip_longest(said, among)]
 
     def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """log p under the script: a token it would not have said has a millionth. A forward a middle."""
@@ -91,8 +91,10 @@ class ScriptedDenoiser(Denoiser[ScriptedLease]):
         return [row.astype(np.float32) for row in rows]
 
 
-def _among(said: Prediction, among: NDArray[np.int64]) -> Prediction:
+def _among(said: Prediction, among: Among) -> Prediction:
     """What was said of these ids, or else the first of them with a millionth."""
+    if among is None:
+        return said
     kept = np.isin(said.ids[0], among)
     if not kept.any():
         return Prediction(among[None, :1], np.full((1, 1), 1e-6, np.float32))

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.canvas import Canvas, ControlIds
 from engine.context_cache import KV, ContextCache, Hold, common, roomy
-from engine.denoiser import Context, Denoiser, Draft, Prediction, Scoring
-from engine.forward import HIDDEN, NO_TARGETS, Forward, Output, Rows, best_of, by_canvas
+from engine.denoiser import Among, Context, Denoiser, Draft, Prediction, Scoring
+from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas, padded
 from engine.prediction_cache import PredictionCache, Said
 
 REGION = 32
@@ -61,22 +62,21 @@ class StreamDenoiser(Denoiser["StreamLease"]):
         return by_canvas(self._run(one), [draft.canvas for draft in drafts])
 
     def next_token(
-        self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
+        self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: Sequence[Among] = ()
     ) -> list[Prediction]:
-        one, targets = self._start(lease, lease.pending), NO_TARGETS if among is None else among
-        for middle in middles:
+        one, said = self._start(lease, lease.pending), list[Prediction]()
+        asked = list(zip_longest(middles, among))
+        for middle, ids in asked:
             rows = one.add_middle(self._middle(lease, middle), known=len(middle))
-            one.ask(rows[-1], targets)
+            one.ask(rows[-1], ids)
         output = self._run(one)
-        lease.said.update((middle, Said.of(output, row, targets)) for row, middle in enumerate(middles))
-        return [best_of(output, row, among) for row in range(len(middles))]
+        for row, (middle, ids) in enumerate(asked):
+            lease.said[middle] = Said.of(output, row, ids)
+            said.append(best_of(output, row, ids))
+        return said
 
-    def recall(
-        self, lease: StreamLease, middles: Sequence[tuple[int, ...]], among: NDArray[np.int64] | None = None
-    ) -> list[Prediction] | None:
-        said = [lease.said[middle].among(among) for middle in middles if middle in lease.said]
-        known = [one for one in said if one is not None]
-        return known if len(known) == len(middles) else None
+    def recall(self, lease: StreamLease, middle: tuple[int, ...], among: Among = None) -> Prediction | None:
+        return lease.said[middle].among(among) if middle in lease.said else None
 
     def score(self, lease: StreamLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """What middles begin with in common is computed once."""
@@ -251,8 +251,8 @@ class OneForward:
         self._slots: list[NDArray[np.int64]] = []
         self._rows: list[list[int]] = []
         self._heads: list[int] = []
-        self._targets: list[NDArray[np.int64]] = []
-        self.context_slots = np.concatenate([NO_TARGETS, *(region.slots for region in working.regions)])
+        self._targets: list[Among] = []
+        self.context_slots = np.concatenate([np.empty(0, np.int64), *(region.slots for region in working.regions)])
         self.context_rows: list[int] = []
         self.stream_rows: dict[int, range] = {}
         self.middle_rows: dict[tuple[int, ...], int] = {}
@@ -292,7 +292,7 @@ class OneForward:
         for i, token in enumerate(canvas.ids.tolist()):
             self._add(token, start + i, True, slots, seen)
             if not canvas.frozen[i]:
-                self.ask(first + i, NO_TARGETS)
+                self.ask(first + i)
 
     def causal(self, ids: Sequence[int], start: int, slots: NDArray[np.int64], rows: Sequence[int]) -> range:
         """Tokens that see `slots`, `rows`, themselves and each other leftwards."""
@@ -301,8 +301,8 @@ class OneForward:
             self._add(token, start + i, False, slots, [*rows, *range(first, first + i + 1)])
         return range(first, len(self.ids))
 
-    def ask(self, row: int, targets: NDArray[np.int64]) -> None:
-        """A prediction is wanted for this row, and the log-probabilities of `targets` (as many in every ask)."""
+    def ask(self, row: int, targets: Among = None) -> None:
+        """A prediction is wanted for this row, and the log-probabilities of `targets`."""
         self._heads.append(row)
         self._targets.append(targets)
 
@@ -318,14 +318,13 @@ class OneForward:
         if not self._heads:
             seen = np.flatnonzero((bias[:, :capacity] == 0).any(axis=0))
             kv, bias = self._working.copied(seen), np.concatenate((bias[:, seen], bias[:, capacity:]), axis=1)
-        width = len(self._targets[0]) if self._targets else 0
         rows = Rows(
             ids=np.asarray(self.ids, np.int64),
             positions=np.asarray(self._positions, np.int64),
             canvas=np.asarray(self._is_canvas, np.bool_),
             bias=bias,
             head_rows=np.asarray(self._heads, np.int64),
-            targets=np.asarray(self._targets, np.int64).reshape(len(self._heads), width),
+            targets=padded(self._targets),
         )
         return rows, kv
 

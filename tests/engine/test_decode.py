@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -550,6 +552,47 @@ class TestCausal:
         assert best.ids == (A, B, X)
         assert best.probs == pytest.approx([1.0, 0.24 / 0.30, 0.9])
         assert [one.probs[0] for one in others if one.ids == (C,)] == pytest.approx([0.06 / 0.30] * (alternatives > 1))
+
+    def test_ways_are_looked_at_together_where_that_is_cheap(self) -> None:
+        """A and B after each other, A and X, or C; what follows C is asked along with what follows A."""
+        said = {(): {A: 0.6, C: 0.3}, (A,): {B: 0.6, X: 0.3}, (C,): {Y: 0.9}, (A, B): {Y: 0.8}, (A, X): {Y: 0.9}}
+        ways = {(): np.array([A, C]), (A,): np.array([B, X]), (A, B): np.array([Y]), (A, X): np.array([Y])}
+
+        def script(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            return predict(said.get(committed, {EOM: 1.0}))
+
+        denoiser = ScriptedDenoiser(CONTROL, script, lookahead=4)
+        task = Task(HERE, (), mode="causal", steering=steered(heal=ways.get), alternatives=2)
+        _, generation = run(denoiser, task)
+        _, alone = run(ScriptedDenoiser(CONTROL, script), task)
+        assert [one.ids for one in generation.candidates] == [one.ids for one in alone.candidates]
+        assert generation.candidates[0].probs == pytest.approx(alone.candidates[0].probs)
+        together = [{call.committed for call in denoiser.calls[at:end]} for at, end in ((0, 1), (1, 3), (3, 6))]
+        assert together == [{()}, {(A,), (C,)}, {(A, B), (A, X), (C,)}]
+        assert generation.cost.forwards < alone.cost.forwards
+
+    @pytest.mark.parametrize("alternatives", [1, 4])
+    def test_a_model_writes_the_same_in_fewer_forwards(self, alternatives: int) -> None:
+        words = ["".join(letters) for size in (1, 2, 3) for letters in itertools.product("ab", repeat=size)]
+        spelled = dict(enumerate(words, start=A))
+
+        def ways(typed: str, middle: tuple[int, ...]) -> NDArray[np.int64] | None:
+            rest = typed[sum(len(spelled.get(index, "")) for index in middle) :]
+            found = [index for index, word in spelled.items() if rest.startswith(word) or word.startswith(rest)]
+            return np.array(found) if rest else None
+
+        forward, costs = tiny_forward(), []
+        for typed in ("ba", "aab", "bbba", "abab"):
+            task = Task(HERE, (), mode="causal", max_tokens=6, alternatives=alternatives)
+            task = replace(task, steering=steered(heal=partial(ways, typed)))
+            together, one_by_one = (StreamDenoiser(forward, CONTROL) for _ in range(2))
+            one_by_one.lookahead = 0
+            (_, found), (_, other) = run(together, task), run(one_by_one, task)
+            assert found.candidates[0].ids == other.candidates[0].ids
+            assert found.candidates[0].probs == pytest.approx(other.candidates[0].probs, rel=0.1)
+            costs.append((found.cost.forwards, other.cost.forwards))
+        assert all(one <= other for one, other in costs)
+        assert sum(one for one, _ in costs) < sum(other for _, other in costs)
 
     def test_what_hardly_begins_so_is_not_looked_at(self) -> None:
         calls: list[tuple[int, ...]] = []

@@ -355,7 +355,7 @@ def test_scores_are_those_of_writing_from_left_to_right(folders: dict[str, Path]
             assert abs(scores[n] - expected) < TOLERANCE
     (said,) = denoiser.next_token(lease, [middles[0]])
     among = np.array([5, 9, 200])
-    (narrow,) = denoiser.next_token(lease, [middles[0]], among)
+    (narrow,) = denoiser.next_token(lease, [middles[0]], [among])
     assert set(narrow.ids[0]) == set(among)
     assert narrow.probs.sum() < 1 and narrow.probs.max() <= said.probs.max()
     lease.close()

@@ -80,7 +80,7 @@ def test_gemma_goes_on_where_its_sampler_stopped(denoiser: GemmaDenoiser) -> Non
     assert rest.ids[:, 0].tolist() == whole.ids[3:11, 0].tolist()
     scores = scored(denoiser, lease, [first, ()])
     assert scores[0].shape == (5,) and (scores[0] <= 0).all() and len(scores[1]) == 0
-    (narrow,) = denoiser.next_token(lease, [first], np.array([4, 7]))
+    (narrow,) = denoiser.next_token(lease, [first], [np.array([4, 7])])
     assert set(narrow.ids[0]) == {4, 7}
 
 

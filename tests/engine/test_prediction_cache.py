@@ -43,44 +43,60 @@ def test_what_was_said_is_said_again(denoiser: StreamDenoiser, counting: Countin
     said = denoiser.next_token(lease, middles)
     lease.close()
     counting.rows.clear()
-    again = denoiser.recall(denoiser.open(HERE), [(30, 31), ()])
-    assert again is not None and same(again[0], said[2]) and same(again[1], said[0])
+    lease = denoiser.open(HERE)
+    for middle, answer in zip(middles, said, strict=True):
+        again = denoiser.recall(lease, middle)
+        assert again is not None and same(again, answer)
     assert not counting.rows
 
 
 def test_fewer_ways_are_among_those_that_were_asked_about(denoiser: StreamDenoiser, forward: Forward) -> None:
     """As after a key more; the answer is the one of a model that is asked about these alone."""
-    denoiser.next_token(denoiser.open(HERE), [(30,)], WAYS)
+    denoiser.next_token(denoiser.open(HERE), [(30,)], [WAYS])
     fresh = StreamDenoiser(forward, CONTROL)
-    (alone,) = fresh.next_token(fresh.open(HERE), [(30,)], FEWER)
-    (said,) = denoiser.recall(denoiser.open(HERE), [(30,)], FEWER) or ()
-    assert same(said, alone, 1e-5)
-    (everything,) = denoiser.recall(denoiser.open(HERE), [(30,)]) or ()
-    assert same(everything, fresh.next_token(fresh.open(HERE), [(30,)])[0], 1e-5)
+    (alone,) = fresh.next_token(fresh.open(HERE), [(30,)], [FEWER])
+    said = denoiser.recall(denoiser.open(HERE), (30,), FEWER)
+    assert said is not None and same(said, alone, 1e-5)
+    everything = denoiser.recall(denoiser.open(HERE), (30,))
+    assert everything is not None and same(everything, fresh.next_token(fresh.open(HERE), [(30,)])[0], 1e-5)
 
 
 def test_what_was_not_asked_about_is_not_known(denoiser: StreamDenoiser) -> None:
-    denoiser.next_token(denoiser.open(HERE), [(30,)], FEWER)
+    denoiser.next_token(denoiser.open(HERE), [(30,)], [FEWER])
     lease = denoiser.open(HERE)
-    assert denoiser.recall(lease, [(30,)], FEWER) is not None
-    assert denoiser.recall(lease, [(30,)], WAYS) is None
-    assert denoiser.recall(lease, [()]) is None
-    assert denoiser.recall(lease, [(30,), (31,)]) is None
-    assert denoiser.recall(denoiser.open(THERE), [(30,)], FEWER) is None
+    assert denoiser.recall(lease, (30,), FEWER) is not None
+    assert denoiser.recall(lease, (30,), WAYS) is None
+    assert denoiser.recall(lease, ()) is None
+    assert denoiser.recall(denoiser.open(THERE), (30,), FEWER) is None
+
+
+def test_what_is_known_of_some_middles_does_not_travel_again(forward: Forward) -> None:
+    """A beam search whose likeliest beam was written before."""
+    remembers, forgets = Counting(forward), Counting(forward)
+    task, found = Task(HERE, (), mode="causal", max_tokens=3), list[list[tuple[int, ...]]]()
+    for counting, contexts in ((remembers, 2), (forgets, 0)):
+        engine = Engine(StreamDenoiser(counting, CONTROL, remembered=contexts), Modes(), VOCABULARY)
+        engine.generate(task, Priority.TYPING).result(60)
+        counting.rows.clear()
+        several = engine.generate(replace(task, alternatives=3), Priority.TYPING).result(60)
+        found.append([one.ids for one in several.candidates])
+        engine.close()
+    assert found[0] == found[1]
+    assert 0 < sum(remembers.rows) < sum(forgets.rows)
 
 
 def test_the_contexts_of_late_are_remembered(denoiser: StreamDenoiser) -> None:
     contexts = [replace(HERE, opening=opening) for opening in (20, 21, 22)]
     for context in contexts:
         denoiser.next_token(denoiser.open(context), [()])
-    known = [denoiser.recall(denoiser.open(context), [()]) is not None for context in reversed(contexts)]
+    known = [denoiser.recall(denoiser.open(context), ()) is not None for context in reversed(contexts)]
     assert known == [True, True, False]
 
 
 def test_nothing_is_remembered_where_nothing_shall_be(forward: Forward) -> None:
     denoiser = StreamDenoiser(forward, CONTROL, remembered=0)
     denoiser.next_token(denoiser.open(HERE), [()])
-    assert denoiser.recall(denoiser.open(HERE), [()]) is None
+    assert denoiser.recall(denoiser.open(HERE), ()) is None
 
 
 @pytest.mark.parametrize("alternatives", [1, 3])
@@ -113,5 +129,5 @@ def test_a_task_that_comes_again_costs_nothing_and_a_longer_one_what_is_new(
 
 def test_the_vocabulary_is_larger_than_what_comes_back(denoiser: StreamDenoiser) -> None:
     """Or the tests above would prove nothing of what is left out of an answer."""
-    (said,) = denoiser.next_token(denoiser.open(HERE), [()], WAYS)
+    (said,) = denoiser.next_token(denoiser.open(HERE), [()], [WAYS])
     assert said.ids.shape[1] < len(WAYS) < SIZE

@@ -340,7 +340,7 @@ class TestScore:
         middle, lease = (*spoken((3, 1, 4, 1, 5)), EOM), denoiser.open(HERE)
         one_by_one = []
         for n, token in enumerate(middle):
-            said = denoiser.next_token(lease, [middle[:n]], WHOLE)[0]
+            said = denoiser.next_token(lease, [middle[:n]], [WHOLE])[0]
             one_by_one.append(np.log(said.probs[0, said.ids[0] == token]).item() if token in said.ids else None)
         (row,) = scored(denoiser, lease, [middle])
         for together, alone in zip(row, one_by_one, strict=True):
@@ -394,13 +394,22 @@ class TestAmong:
         self, forward: Forward, denoiser: StreamDenoiser
     ) -> None:
         among = np.array([25, 40, 33, 60])
-        (said,) = denoiser.next_token(denoiser.open(HERE), [(30,)], among)
+        (said,) = denoiser.next_token(denoiser.open(HERE), [(30,)], [among])
         expected = reference(forward, HERE, (30,))[-1]
         assert said.ids[0].tolist() == among[np.argsort(-expected[among])].tolist()
         assert np.allclose(np.log(said.probs[0]), expected[said.ids[0]], atol=TOLERANCE)
 
+    def test_each_of_its_own_ids(self, forward: Forward, denoiser: StreamDenoiser) -> None:
+        middles, each = [(30,), (), (30, 31), (31,)], [np.array([25, 40, 33]), None, np.array([60]), np.arange(20, 50)]
+        said = denoiser.next_token(denoiser.open(HERE), middles, each)
+        for middle, among, one in zip(middles, each, said, strict=True):
+            table = reference(forward, HERE, middle)[-1]
+            among = np.arange(len(table)) if among is None else among
+            assert one.ids[0].tolist() == among[np.argsort(-table[among])][: one.ids.shape[1]].tolist()
+            assert np.allclose(np.log(one.probs[0]), table[one.ids[0]], atol=TOLERANCE)
+
     def test_several_at_once(self, forward: Forward, denoiser: StreamDenoiser) -> None:
-        said = denoiser.next_token(denoiser.open(HERE), [(), (30,)], WHOLE)
+        said = denoiser.next_token(denoiser.open(HERE), [(), (30,)], [WHOLE, WHOLE])
         for middle, one in zip(((), (30,)), said, strict=True):
             agrees(one, reference(forward, HERE, middle)[-1:])
 
