@@ -20,8 +20,8 @@ from engine.run import Run, ranked
 from engine.task import Candidate, Step
 
 HEALED, MOST_HEALING = 0.02, 8
-"""Share of the ways to write the end of the prefix again that may stay unknown, and ways looked at after which it may be
-more: then the first one that comes to an end is enough."""
+"""Share of the ways to write the end of the prefix again that may stay unknown, and ways looked at after which it may
+be more: then one that comes to an end is enough."""
 FAVOURED = 4
 """Beams that the steering's favour may keep beside the most probable ones."""
 NOTHING = Candidate((), (), False)

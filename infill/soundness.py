@@ -8,8 +8,12 @@ from infill.around import Around
 from infill.brackets import balance
 from infill.document import Change, Snapshot
 from infill.languages import language
-from infill.lines import opens_block, width
+from infill.lines import left_open, opens_block, width
 
+_MISSING = 6
+"""Brackets that may be open at the cursor and not closed below, at most."""
+_GO_ON = tuple("=+-*/%&|^<>?:.,!")
+"""How code ends behind which something has to stand."""
 _HALF_WRITTEN = 4
 """Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
 
@@ -23,13 +27,14 @@ def without_errors(text: str, around: Around) -> str | None:
     syntax = around.snapshot.syntax(around.end)
     if not around.in_code or syntax is None:
         return text
-    standing = _errors(around.snapshot, around.end)
+    standing, below = _standing(around)
     # A window of a long document begins or ends within something, an error of its own.
     whole = len(syntax.text) == len(around.snapshot.text)
     if standing > (_HALF_WRITTEN if whole else 0):
         return text
     known = text.rpartition("\n")[0] if around.within_line else text
-    kept = next((part for part in _beginnings(known, around) if not _adds_errors(part, around, standing)), None)
+    parts = _beginnings(known, around)
+    kept = next((part for part in parts if _fewest(part, around, below, standing) <= standing), None)
     return text if kept == known else kept
 
 
@@ -53,11 +58,26 @@ def _beginnings(text: str, around: Around) -> Iterator[str]:
         yield "\n".join(lines[:count]).rstrip()
 
 
-def _adds_errors(text: str, around: Around, standing: int) -> bool:
-    """Whether the document has more syntax errors with the text, both as it is and with what it leaves open completed:
-    a block's head needs a body if none stands below."""
-    ending = _completion(text, around)
-    return _errors_with(text + ending, around) > standing and (not ending or _errors_with(text, around) > standing)
+def _standing(around: Around) -> tuple[int, int]:
+    """The syntax errors of the document without the text, and how many of the brackets that are open at the cursor are
+    closed below: where an editor closes none, there are fewer errors when they are closed at the cursor."""
+    opened = below = len(_closing(around.prefix_line, around))
+    fewest = _errors_with("", around)
+    for missing in range(min(opened, _MISSING) + 1):
+        if fewest and (errors := _fewest("", around, opened - missing)) <= fewest:
+            fewest, below = errors, opened - missing
+    return fewest, below
+
+
+def _fewest(text: str, around: Around, below: int, enough: int = 0) -> int:
+    """The syntax errors of the document with the text, however it goes on; so few are enough. below: the outermost
+    brackets that are closed below."""
+    fewest = _errors_with(text, around)
+    for ending in _endings(text, around, below):
+        if fewest <= enough:
+            break
+        fewest = min(fewest, _errors_with(text + ending, around))
+    return fewest
 
 
 def _errors_with(text: str, around: Around) -> int:
@@ -66,17 +86,33 @@ def _errors_with(text: str, around: Around) -> int:
     return _errors(changed, around.start + len(written))
 
 
-def _completion(text: str, around: Around) -> str:
-    """What would end the constructs that the text leaves open: brackets, and the body of a Python block; nothing where
-    what is deeper below would be the body of a block that has no end."""
-    line = around.prefix_line + text
-    if line.rstrip().endswith("{") and width(around.line_below) > width(line.rpartition("\n")[2]):
-        return ""
-    rest = "" if "\n" in text else around.rest
-    ending = balance(line + rest, around.language).closing if not rest.strip() else ""
-    if around.language == "python" and not rest.strip() and opens_block(language("python"), line.rsplit("\n", 1)[-1]):
-        return ending + " pass"
-    return ending
+def _endings(text: str, around: Around, below: int) -> Iterator[str]:
+    """What may end the constructs that a text and the lines above it leave open, but for the brackets closed below.
+
+    A head needs a body, unless what is deeper below would be the body of a block that has no end; behind an operator or
+    a comma something stands, and in a remark nothing does.
+    """
+    row, line = language(around.language), around.prefix_line + text
+    last = line.rpartition("\n")[2]
+    if ("\n" not in text and around.rest.strip()) or (last.endswith("{") and width(around.line_below) > width(last)):
+        return
+    every = _closing(line, around)
+    closing = every[: max(0, len(every) - below)]
+    own = len(balance(line, row.id).closing)
+    remark = left_open(row, last)
+    start = "\n" if remark and remark[1] == row.line_comment else ""
+    yield start + closing
+    if last.endswith(_GO_ON):
+        yield start + " x" + closing
+    if row.id == "python":
+        yield start + closing + (" pass" if opens_block(row, last + closing) else ": pass")
+    else:
+        yield start + closing[:own] + ";" + closing[own:]
+
+
+def _closing(line: str, around: Around) -> str:
+    """The brackets that would close what a line and the lines above it leave open, innermost first."""
+    return balance("\n".join((*around.above, line)), around.language).closing
 
 
 def _errors(snapshot: Snapshot, offset: int) -> int:

@@ -110,9 +110,10 @@ def test_a_sound_file_stays_sound(source: Path, place: float, text: str) -> None
     shown = trim.trim(text, hole)
     if shown is None or hole.kind in ("string", "docstring", "comment"):
         return
-    ending = soundness._completion(shown, hole)
-    after = snapshot.edit([Change(start, start, shown + ending)], 3)
-    assert after.errors(0, len(after.text)) == 0
+    closed_below = len(soundness._closing(hole.prefix_line, hole))
+    endings = (shown + ending for ending in ("", *soundness._endings(shown, hole, closed_below)))
+    after = [snapshot.edit([Change(start, start, text)], 3) for text in endings]
+    assert any(one.errors(0, len(one.text)) == 0 for one in after)
 
 
 def test_the_true_line_of_a_sound_file_is_shown_as_it_is() -> None:
@@ -134,6 +135,24 @@ def test_the_true_line_of_a_sound_file_is_shown_as_it_is() -> None:
             kept += (shown or "").strip() == true.strip()
     assert asked > 200
     assert kept >= 0.98 * asked
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
+def test_the_true_line_is_shown_where_nothing_behind_it_is_closed(source: Path) -> None:
+    """As where an editor closes no brackets: all that a definition has behind the cursor is not there yet."""
+    lines = source.read_text(encoding="utf-8").split("\n")
+    kept, asked = 0, 0
+    for number, line in enumerate(lines):
+        cursor = len(line) - len(line.lstrip()) + len(line.strip()) // 2
+        others = range(number + 1, len(lines))
+        below = next((n for n in others if lines[n][:1].strip() and any(map(str.isalnum, lines[n]))), len(lines))
+        before = "\n".join((*lines[:number], line[:cursor]))
+        snapshot = Snapshot.open("a", 1, source.stem, before + "\n\n" + "\n".join(lines[below:]))
+        site, true = look(snapshot, len(before)), line[cursor:].rstrip()
+        if site.ask and true and site.kind not in ("string", "docstring", "comment") and line[:1].isspace():
+            asked += 1
+            kept += trim.trim(true, Around.at(snapshot, len(before), len(before), "", site, 1)) == true
+    assert asked > 5 and asked - kept <= 1
 
 
 def test_the_true_body_of_a_block_is_shown_as_it_is() -> None:
@@ -178,6 +197,34 @@ def test_a_chosen_item_counts_as_written() -> None:
     assert hole.prefix_line == "value.name"
     assert trim.trim(".upper()", hole) == ".upper()"
     assert trim.trim(") +", hole) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "true", "wrong"),
+    [
+        ("java", "class A {\n    int n;\n\n    int twice() {\n        ", "return 2 * n;", "return 2 * n);"),
+        ("python", "def area(\n    ", "width: float,", "width: float),,"),
+        ("python", "total = sum(\n    value\n    ", "for value in values", "for value in values])"),
+        ("typescript", "import {\n    first,\n    ", "second,", "second),"),
+        (
+            "typescript",
+            "function sum(values: number[]) {\n  for (const value of values) {\n    ",
+            "total += value",
+            "+= value",
+        ),
+        ("rust", "fn code(ok: bool) -> i32 {\n    match ok {\n        ", "true => 0,", "true) => 0,"),
+        ("go", "func f() {\n\tcall(\n\t\tone,\n\t\t", "two,", "two],"),
+        ("typescript", "export const fir", "st: Table['first'] =", "st: Table['first']) ="),
+        ("python", "class A:\n    ", "def __init__(", "def __init__ self("),
+    ],
+)
+def test_nobody_has_closed_what_the_lines_above_opened(language: str, before: str, true: str, wrong: str) -> None:
+    """Where an editor closes no brackets, everything that is written stands in a document that is not sound."""
+    below = {"python": "def other():\n    pass\n", "java": "class B {\n}\n", "rust": "fn other() {}\n"}
+    after = "\n\n" + below.get(language, "func other() {\n}\n" if language == "go" else "function other() {\n}\n")
+    hole = hole_between(language, before, after, 1, invoked=False)
+    assert trim.trim(true, hole) == true
+    assert trim.trim(wrong, hole) != wrong
 
 
 @pytest.mark.parametrize(
