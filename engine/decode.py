@@ -21,6 +21,8 @@ from engine.run import CHUNK, Clock, Run
 from engine.task import Generation, Step, Task, Vocabulary
 
 SMALL_CANVAS = 8
+IDLE_CHUNK = 32
+"""Context tokens of a forward that nobody waits for: somebody may begin to wait for its end."""
 COLD = 320
 """Pending context tokens above which a request with a `nearby` context is answered from that one."""
 
@@ -50,15 +52,16 @@ def decode(
     return Generation(tuple(candidates), mode.name, note, run.cost, nearby is not None)
 
 
-def prefill_only(denoiser: Denoiser[Any], context: Context, submitted: float) -> Generator[Step, None, None]:
-    """Encode a context ahead of time, so that the request that comes finds it cached."""
-    lease = denoiser.open(context)
-    try:
-        while lease.pending:
-            denoiser.prefill(lease, CHUNK)
-            yield Step("prefill", time.monotonic() - submitted)
-    finally:
-        lease.close()
+def prefill_only(denoiser: Denoiser[Any], contexts: Sequence[Context], submitted: float) -> Generator[Step, None, None]:
+    """Encode contexts ahead of time, so that the request that comes finds its own cached."""
+    for context in contexts:
+        lease = denoiser.open(context)
+        try:
+            while lease.pending:
+                denoiser.prefill(lease, IDLE_CHUNK)
+                yield Step("prefill", time.monotonic() - submitted)
+        finally:
+            lease.close()
 
 
 def score(denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]) -> Scoring:

@@ -46,11 +46,11 @@ class Engine:
         """log p of each token of each middle: float32 (len(middle),) each."""
         return self._scheduler.submit(decode.score(self._denoiser, context, middles), priority)
 
-    def warm(self, context: Context) -> Future[None]:
-        """Encode a context when nothing else is to be done. The newest wins: an older one under way is cancelled, and
-        what it has encoded stays."""
+    def warm(self, *contexts: Context) -> Future[None]:
+        """Encode contexts when nothing else is to be done. The newest call wins: an older one under way is cancelled,
+        and what it has encoded stays."""
         self._warming.cancel()
-        steps = decode.prefill_only(self._denoiser, context, time.monotonic())
+        steps = decode.prefill_only(self._denoiser, contexts, time.monotonic())
         self._warming = self._scheduler.submit(steps, Priority.IDLE)
         return self._warming
 

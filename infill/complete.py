@@ -10,14 +10,23 @@ from itertools import islice
 from infill import beginning, context, manners, rank, site, trim
 from infill.around import Around
 from infill.document import Snapshot, line_ending
-from infill.filler import TOKENS_PER_LINE, Filled, Filler, FillReport, FillRequest, FillResult, Limits, Snippet, Step
+from infill.filler import (
+    CHARS_PER_TOKEN,
+    TOKENS_PER_LINE,
+    Filled,
+    Filler,
+    FillReport,
+    FillRequest,
+    FillResult,
+    Limits,
+    Snippet,
+    Step,
+)
 from infill.lines import lf
 from infill.memo import Memo
 from infill.region import Region, parts
 from infill.repair import Repair, better, together
 
-CHARS_PER_TOKEN = 3
-"""What a token of code holds at least, on average: enough to budget snippets without a tokenizer."""
 ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
 

@@ -18,6 +18,8 @@ TOKENS_MOST = 1024
 
 TOKENS_PER_LINE = 24
 """Tokens that a line is given where lines are counted."""
+CHARS_PER_TOKEN = 3
+"""What a token of code holds at least, on average: enough to plan without a tokenizer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,8 +153,8 @@ class LocalFiller:
             *(self._job(request, task, built.healed) for task in self._tasks(request, built))
         )
         cold = any(generation.cold for generation in generations)
-        if cold:
-            self.engine.warm(built.context)
+        if cold or (request.urgent and built.ahead):
+            self._warm(built)
         texts = [
             self._filled(candidate, generation, request, built.healed)
             for generation in generations
@@ -214,7 +214,11 @@ class LocalFiller:
 
     def warm(self, request: FillRequest) -> None:
         if self._may_idle():
-            self.engine.warm(self._prompt(request).context)
+            self._warm(self._prompt(request))
+
+    def _warm(self, built: prompt.Prompt) -> None:
+        """Encode what a prompt reads and, where that is near, what its window shows next."""
+        self.engine.warm(built.context, *((built.ahead,) if built.ahead and self._may_idle() else ()))
 
     def rest(self) -> None:
         self.engine.rest()

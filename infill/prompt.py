@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from engine import Context, ControlIds, Stream
 from engine.released import ReleasedConfig
-from infill.filler import Snippet
+from infill.filler import CHARS_PER_TOKEN, Snippet
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
@@ -43,6 +43,8 @@ NEARBY = 256
 """Prefix tokens of the small context that a cold file is first answered from."""
 HOP = 1024
 """Characters by which the prefix window moves: large, so that typing rarely re-encodes it."""
+AHEAD = 64
+"""Tokens before the prefix window moves at which what it will show then may be encoded."""
 LONGEST_RUN = 256
 """Characters without a safe boundary (minified code, base64) that the tail holds before it is cut all the same."""
 LONGEST_PATH = 128
@@ -129,11 +131,13 @@ class ByLine:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded. healed: the
-    end of the prefix that the middle has to write again."""
+    end of the prefix that the middle has to write again. ahead: the prefix as it will begin after a few more lines, if
+    otherwise."""
 
     context: Context
     nearby: Context
     healed: str = ""
+    ahead: Context | None = None
 
 
 def build(
@@ -164,12 +168,14 @@ def build(
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
     head = [control.prefix, *tokens.encode(short_path(path) + "\n")]
     room = PREFIX_MOST - len(head)
-    far = [*head, *window(tokens, body, room), *end]
+    seen, soon = window(tokens, body, room), window(tokens, _whole_lines(body), room, ahead=AHEAD)
+    far = [*head, *seen, *end]
     near = [*head, *window(tokens, body, NEARBY, HOP // 3), *end]
     return Prompt(
         _context(sides, far, opens=heal),
         _context([stream for stream in sides if stream.name != "snippet"], near, opens=heal),
         healed,
+        None if seen[: len(soon)] == soon else _context((), [*head, *soon], opens=False),
     )
 
 
@@ -237,21 +243,28 @@ def safe_boundary(text: str) -> int:
     return floor + len(text[floor:word].rstrip())
 
 
-def window(tokens: Tokens, body: str, room: int, hop: int = HOP) -> list[int]:
-    """The tokens of the end of `body`, at most `room`.
+def window(tokens: Tokens, body: str, room: int, hop: int = HOP, ahead: int = 0) -> list[int]:
+    """The tokens of the end of `body`, at most `room`; with `ahead`, from where they will begin when there are so many
+    more.
 
     The window's start moves in hops (of `hop` characters, of less in text of many tokens a character) and stands at a
     line start where there is one.
     """
-    start = max(0, -(-(len(body) - 3 * hop) // hop) * hop)
+    size = len(body) + ahead * CHARS_PER_TOKEN
+    start = max(0, -(-(size - 3 * hop) // hop) * hop)
     while True:
         line = body.find("\n", start, start + hop) + 1 if start else 0
         ids = tokens.encode(body[line or start :])
-        if len(ids) <= room:
+        if len(ids) + ahead <= room:
             return ids
-        while len(body) - start < 3 * hop:
+        while size - start < 3 * hop:
             hop //= 2
         start += hop - start % hop
+
+
+def _whole_lines(body: str) -> str:
+    """A text up to the end of its last line but one, where tokenizing may stop."""
+    return body[: body.rfind("\n") + 1].rstrip()
 
 
 def suffix_streams(tokens: Tokens, control: ControlIds, suffix: str) -> list[Stream]:

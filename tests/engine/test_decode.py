@@ -31,7 +31,7 @@ from engine import (
     Task,
 )
 from engine import decode as decoding
-from engine.decode import COLD
+from engine.decode import COLD, IDLE_CHUNK
 from engine.drafting import Sketch
 from engine.run import CHUNK, Clock
 from engine.stream_denoiser import StreamDenoiser
@@ -695,8 +695,10 @@ class TestContextFirst:
 
     def test_warming_encodes_all_and_predicts_nothing(self) -> None:
         denoiser = ScriptedDenoiser.saying(CONTROL, [[A]])
-        steps, _ = drive(decoding.prefill_only(denoiser, context(2 * CHUNK + 1), time.monotonic()))
-        assert len(steps) == 3
+        contexts = context(2 * IDLE_CHUNK + 1), context(IDLE_CHUNK)
+        steps, _ = drive(decoding.prefill_only(denoiser, contexts, time.monotonic()))
+        assert len(steps) == 3 + 1
+        assert denoiser.opened == list(contexts)
         assert not denoiser.calls
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -16,7 +17,8 @@ from engine.forward import Forward
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
 from infill import prompt
-from infill.filler import Snippet
+from infill.filler import FillRequest, Limits, Snippet
+from infill.local import LocalFiller
 from tests.fakes import Counting
 
 TOKENS = Tokenizer.load(EMBEDDED / "tokenizer.json")
@@ -117,3 +119,19 @@ def test_a_long_session_says_what_a_new_one_says(forward: Forward) -> None:
     assert median(typed) <= 4
     suffix = prompt.BELOW_MOST + prompt.REST_MOST
     assert max(jumped) <= suffix + 8, "a jump inside an encoded region encodes only what is below it"
+
+
+@pytest.mark.slow
+async def test_the_window_moves_at_no_key(forward: Forward) -> None:
+    """A file is typed on for two screens; between two keys there is time. What the window shows next is encoded before
+    it moves, so at no key there is more to read than what was typed since."""
+    text, config = SOURCE * 2, Checkpoint.open().config
+    filler = LocalFiller.over(config, StreamDenoiser(forward, config.control), TOKENS)
+    read = list[int]()
+    for cursor in range(len(text) // 2, len(text) // 2 + 2000, 40):
+        request = FillRequest(text[:cursor], "\n", "engine/indel.py", "python", limits=Limits(tokens=1), mode="causal")
+        read.append((await filler.fill(request)).report.context_tokens)
+        await asyncio.wrap_future(filler.engine._warming)
+    filler.close()
+    assert len(read) == 50 and read[0] > 200
+    assert max(read[5:]) < 100

@@ -800,6 +800,17 @@ class TestEngineBehind:
             await asyncio.sleep(0.01)
         assert denoiser.opened[2] == denoiser.opened[0]
 
+    @pytest.mark.parametrize("may_idle", [True, False])
+    async def test_what_the_window_shows_next_is_encoded_when_there_is_time(self, filler: Make, may_idle: bool) -> None:
+        denoiser, lines = saying("a"), [f"value_{n} = compute(value_{n})\n" for n in range(90)]
+        made = filler(denoiser, may_idle=lambda: may_idle)
+        for size in (66, 74):
+            denoiser.opened.clear()
+            await made.fill(replace(REQUEST, prefix="".join(lines[:size])))
+            await asyncio.wrap_future(made.engine._warming)
+            ahead = [context for context in denoiser.opened if [one.name for one in context.streams] == ["prefix"]]
+            assert len(ahead) == (may_idle and size == 74)
+
     async def test_after_close_nothing_is_answered(self, filler: Make) -> None:
         made = filler(saying("a"))
         made.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from statistics import median
 
 import pytest
 import tokenizers
@@ -289,13 +290,38 @@ class TestPrefix:
         assert text(build("x", path=path), "prefix") == f"{short}\nx"
 
 
+class TestAhead:
+    def test_is_what_the_window_shows_next(self) -> None:
+        """Typing through three files: where what is seen begins elsewhere, it was told some lines before."""
+        source, told, last, known = long_source()[:12_000], tuple[int, ...](), tuple[int, ...](), list[bool]()
+        for cursor in range(0, len(source), 20):
+            built = build(source[:cursor], heal=True)
+            now = ids(built, "prefix")
+            if now[:40] != last[:40] and cursor > 400:
+                known.append(len(now) - 100 < len(told) and now[: len(told)] == told)
+            told = built.ahead.streams[0].ids if built.ahead else told
+            last = now
+        assert len(known) > 4
+        assert sum(known) >= 0.8 * len(known)
+
+    def test_of_a_text_that_is_seen_whole_is_nothing(self) -> None:
+        assert build(long_source()[:1000]).ahead is None
+
+    def test_it_is_near(self) -> None:
+        source = long_source()[:12_000]
+        near = [build(source[:cursor]).ahead is not None for cursor in range(3000, len(source), 50)]
+        assert 0.05 < sum(near) / len(near) < 0.5
+
+
 class TestNearby:
     def test_is_the_end_of_the_same_prefix_without_snippets(self) -> None:
-        source = long_source()
-        built = build(source[:20_000], "rest\nbelow\n", "p.py", Snippet("q.py", "text"))
-        near, far = text(built.nearby, "prefix").removeprefix("p.py\n"), text(built, "prefix").removeprefix("p.py\n")
-        assert far.endswith(near)
-        assert 180 <= len(ids(built.nearby, "prefix")) <= prompt.NEARBY + 16
+        source, sizes = long_source(), list[int]()
+        for cursor in range(16_000, 20_001, 400):
+            built = build(source[:cursor], "rest\nbelow\n", "p.py", Snippet("q.py", "text"))
+            near, far = (text(one, "prefix").removeprefix("p.py\n") for one in (built.nearby, built))
+            assert far.endswith(near)
+            sizes.append(len(ids(built.nearby, "prefix")))
+        assert max(sizes) <= prompt.NEARBY + 16 and 180 <= median(sizes)
         assert [one.name for one in built.nearby.streams] == ["below", "rest", "prefix"]
         assert stream(built.nearby, "below") == stream(built, "below")
         assert stream(built.nearby, "rest") != stream(built, "rest"), "it sees `below` at another index"
