@@ -62,6 +62,7 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
     if "server" in parts:
         found |= await server.startup(arguments)
         found |= await server.keystrokes(arguments)
+        found |= await server.accepted(arguments)
     if "memory" in parts:
         found |= await server.memory(arguments, given.completions)
     return found

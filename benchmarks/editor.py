@@ -83,6 +83,13 @@ class Editor:
         self._insert(pair)
         self.column += 1
 
+    def take(self, text: str) -> None:
+        """Accept a proposal."""
+        self._insert(text)
+        self.lines = "\n".join(self.lines).split("\n")
+        *above, last = text.split("\n")
+        self.line, self.column = self.line + len(above), len(last) + (0 if above else self.column)
+
     async def ask(self, automatic: bool = True) -> tuple[str | None, float]:
         """Request ghost text at the cursor: (text or None, milliseconds until the answer)."""
         kind = types.InlineCompletionTriggerKind

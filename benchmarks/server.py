@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from statistics import median, quantiles
@@ -13,6 +14,8 @@ from benchmarks.editor import Editor, sample, typed
 
 STARTS = 3
 LINES_TYPED = 6
+READING_SECONDS = 0.3
+"""What somebody takes to read a proposal before they take it."""
 
 
 async def startup(arguments: Sequence[str]) -> dict[str, Any]:
@@ -57,6 +60,38 @@ async def keystrokes(arguments: Sequence[str]) -> dict[str, Any]:
         "keystroke_p50_ms": round(median(spent), 1),
         "keystroke_p95_ms": round(cuts[18], 1),
         "keystroke_ms": [round(ms, 1) for ms in spent],
+    }
+
+
+async def accepted(arguments: Sequence[str]) -> dict[str, Any]:
+    """Proposals of the same file taken: milliseconds until the next answer, when they were read before and when taken
+    in the moment in which they came."""
+    spent: dict[float, list[float]] = {READING_SECONDS: [], 0.0: []}
+    for reading, times in spent.items():
+        editor = Editor()
+        await editor.start(arguments)
+        await editor.ready.wait()
+        text = sample()
+        for _ in range(LINES_TYPED):
+            text, line, wanted = typed(text)
+            lines = text.split("\n")
+            for size in range(0, len(wanted), 4):
+                begun = [*lines[:line], lines[line] + wanted[:size], *lines[line + 1 :]]
+                editor.open("\n".join(begun), line, len(begun[line]))
+                ghost, _ = await editor.ask()
+                if ghost is not None:
+                    await asyncio.sleep(reading)
+                    editor.take(ghost)
+                    times.append((await editor.ask())[1])
+            text = "\n".join(lines[:line])
+        await editor.stop()
+    read, at_once = spent.values()
+    return {
+        "accepted": len(read),
+        "after_accept_p50_ms": round(median(read), 1),
+        "after_accept_p95_ms": round(quantiles(read, n=20)[18], 1),
+        "accepted_unread_p50_ms": round(median(at_once), 1),
+        "accepted_unread_p95_ms": round(quantiles(at_once, n=20)[18], 1),
     }
 
 

@@ -52,14 +52,19 @@ def decode(
     return Generation(tuple(candidates), mode.name, note, run.cost, nearby is not None)
 
 
-def prefill_only(denoiser: Denoiser[Any], contexts: Sequence[Context], submitted: float) -> Generator[Step, None, None]:
-    """Encode contexts ahead of time, so that the request that comes finds its own cached."""
+def ahead_of_time(
+    denoiser: Denoiser[Any], contexts: Sequence[Context], tasks: Sequence[Decoding]
+) -> Generator[Step, None, None]:
+    """Run tasks and encode contexts, so that the request that comes finds its own remembered or cached."""
+    began = time.monotonic()
+    for task in tasks:
+        yield from task
     for context in contexts:
         lease = denoiser.open(context)
         try:
             while lease.pending:
                 denoiser.prefill(lease, IDLE_CHUNK)
-                yield Step("prefill", time.monotonic() - submitted)
+                yield Step("prefill", time.monotonic() - began)
         finally:
             lease.close()
 

@@ -37,8 +37,7 @@ class Engine:
         """
         if task.mode != "auto":
             self.modes.named(task.mode)
-        steps = decode.decode(self._denoiser, task, self.modes, self._vocabulary, self._clock, time.monotonic())
-        return self._scheduler.submit(steps, priority, on_step)
+        return self._scheduler.submit(self._decoding(task), priority, on_step)
 
     def score(
         self, context: Context, middles: Sequence[tuple[int, ...]], priority: Priority
@@ -46,13 +45,16 @@ class Engine:
         """log p of each token of each middle: float32 (len(middle),) each."""
         return self._scheduler.submit(decode.score(self._denoiser, context, middles), priority)
 
-    def warm(self, *contexts: Context) -> Future[None]:
-        """Encode contexts when nothing else is to be done. The newest call wins: an older one under way is cancelled,
-        and what it has encoded stays."""
+    def warm(self, contexts: Sequence[Context], tasks: Sequence[Task] = ()) -> Future[None]:
+        """Run tasks and encode contexts when nothing else is to be done. The newest call wins: an older one under way
+        is cancelled, and what it has encoded or remembers stays."""
         self._warming.cancel()
-        steps = decode.prefill_only(self._denoiser, contexts, time.monotonic())
+        steps = decode.ahead_of_time(self._denoiser, contexts, [self._decoding(task) for task in tasks])
         self._warming = self._scheduler.submit(steps, Priority.IDLE)
         return self._warming
+
+    def _decoding(self, task: Task) -> decode.Decoding:
+        return decode.decode(self._denoiser, task, self.modes, self._vocabulary, self._clock, time.monotonic())
 
     def rest(self) -> None:
         """Encode no more ahead of time."""

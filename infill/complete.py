@@ -9,7 +9,7 @@ from itertools import islice
 
 from infill import beginning, context, manners, rank, site, trim
 from infill.around import Around
-from infill.document import Snapshot, line_ending
+from infill.document import Change, Snapshot, line_ending
 from infill.filler import (
     CHARS_PER_TOKEN,
     TOKENS_PER_LINE,
@@ -26,6 +26,7 @@ from infill.lines import lf
 from infill.memo import Memo
 from infill.region import Region, parts
 from infill.repair import Repair, better, together
+from infill.site import Site
 
 ALTERNATIVES = 3
 """Suggestions at a cursor where the user asks for them by hand."""
@@ -128,18 +129,11 @@ class Completer:
             return Completion(reason=here.reason)
         # What an editor closed by itself is not a side that the user wrote: the model is not shown it.
         request = self._request(snapshot, start, cursor + len(closed), chosen, others, preferences)
-        lines = here.lines or preferences.max_lines
-        request = replace(
-            request,
-            limits=Limits(
-                site.LINE if closed else here.canvas, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline
-            ),
-            alternatives=ALTERNATIVES if invoked else 1,
-            least=0.0 if invoked else preferences.least,
-            on_step=on_step,
-        )
-        result = await self._filler.fill(request)
-        around = Around.at(snapshot, start, cursor, chosen, here, lines)
+        request = _typing(request, here, closed, preferences)
+        if invoked:
+            request = replace(request, alternatives=ALTERNATIVES, least=0.0)
+        result = await self._filler.fill(replace(request, on_step=on_step))
+        around = Around.at(snapshot, start, cursor, chosen, here, request.limits.lines)
         ranked = _suggestions(result.texts, around, closed, request.least)
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
@@ -236,6 +230,24 @@ class Completer:
         if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root) is None:
             self._filler.warm(self._request(snapshot, cursor, cursor, "", others, preferences))
 
+    def foresee(
+        self,
+        snapshot: Snapshot,
+        suggestion: Suggestion,
+        *,
+        others: Sequence[Snapshot] = (),
+        preferences: Preferences = DEFAULTS,
+    ) -> None:
+        """Somebody reads a suggestion: look for what follows it when nothing else is to be done, so that it is there as
+        soon as they have taken it."""
+        text = suggestion.text.replace("\n", snapshot.newline)
+        taken = snapshot.edit([Change(suggestion.start, suggestion.end, text)], snapshot.version)
+        cursor = suggestion.start + len(text)
+        here = site.look(taken, cursor, disabled_in=preferences.disabled_in)
+        if here.ask:
+            request = self._request(taken, cursor, cursor + len(here.closed), "", others, preferences)
+            self._filler.warm(_typing(request, here, here.closed, preferences), answer=True)
+
     def rest(self) -> None:
         """Encode no more ahead of time, for `warm` or behind an answer that read only what is near."""
         self._filler.rest()
@@ -276,6 +288,14 @@ class Completer:
             open_files=preferences.open_files,
         )
         return _ranked(found, prefix, preferences.context_tokens)
+
+
+def _typing(request: FillRequest, here: Site, closed: str, preferences: Preferences) -> FillRequest:
+    """What is asked while somebody types at a site. closed: what the hole takes in of the brackets that stand there."""
+    lines = here.lines or preferences.max_lines
+    size = site.LINE if closed else here.canvas
+    limits = Limits(size, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline)
+    return replace(request, limits=limits, least=preferences.least)
 
 
 def _probable(texts: Sequence[Filled], around: Around, least: float) -> list[Filled]:

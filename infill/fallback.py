@@ -120,10 +120,10 @@ class FallbackFiller:
         """The second one's."""
         return await self._second.score(request, texts)
 
-    def warm(self, request: FillRequest) -> None:
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
         """Only while the second one answers: it costs the user's cores."""
         if not self._breaker.closed:
-            self._second.warm(request)
+            self._second.warm(request, answer=answer)
 
     def rest(self) -> None:
         """Both."""

@@ -228,8 +228,9 @@ class Filler(Protocol):
         weights whose canvas is untrained, of the text and the three lines below it with the suffix hidden. Raises
         FillError when this filler has none, or none for a text as long as one of these."""
 
-    def warm(self, request: FillRequest) -> None:
-        """Prepare for this request when nothing else is to be done; may do nothing."""
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
+        """Prepare for this request when nothing else is to be done; may do nothing. answer: look for its answer, too,
+        so that it comes sooner."""
 
     def rest(self) -> None:
         """Do no more of what nobody waits for."""

@@ -212,13 +212,16 @@ class LocalFiller:
         """Tokens of a middle with this text, without an end: what `Limits.exact` counts."""
         return len(self._tokens.encode(self._prompt(request).healed + text))
 
-    def warm(self, request: FillRequest) -> None:
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
+        """What is written left to right is remembered, so that answers, too, can be looked for ahead of time."""
         if self._may_idle():
-            self._warm(self._prompt(request))
+            built = self._prompt(request)
+            self._warm(built, self._tasks(request, built) if answer and self._heals else ())
 
-    def _warm(self, built: prompt.Prompt) -> None:
+    def _warm(self, built: prompt.Prompt, tasks: Sequence[Task] = ()) -> None:
         """Encode what a prompt reads and, where that is near, what its window shows next."""
-        self.engine.warm(built.context, *((built.ahead,) if built.ahead and self._may_idle() else ()))
+        ahead = [built.ahead] if built.ahead and self._may_idle() else []
+        self.engine.warm([built.context, *ahead], tasks)
 
     def rest(self) -> None:
         self.engine.rest()

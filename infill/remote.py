@@ -112,7 +112,7 @@ class RemoteFiller:
         """Always FillError: token ids and log-probabilities of another vocabulary do not compare with ours."""
         raise FillError(f"{self.remote.host} gives no scores")
 
-    def warm(self, request: FillRequest) -> None:
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
         """Nothing: work ahead of time on another machine is somebody's money."""
 
     def rest(self) -> None:

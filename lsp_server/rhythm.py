@@ -4,9 +4,12 @@ from __future__ import annotations
 
 
 class Rhythm:
-    """The rhythm of one user's keystrokes, from didChange alone."""
+    """The rhythm of one user's keystrokes, from didChange alone.
 
-    PAUSE = 1.0
+    READING: seconds that something is shown before it counts as read, because the next key has not come.
+    """
+
+    PAUSE, READING = 1.0, 0.1
 
     def __init__(self) -> None:
         self._last = 0.0

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import unquote
@@ -89,6 +90,7 @@ class Session:
         self._offered: dict[str, dict[str, Suggestion]] = {}
         self._offers = 0
         self._warmed = ("", 0, 0)
+        self._reading: asyncio.TimerHandle | None = None
         self._background: set[asyncio.Task[Any]] = set()
         self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
         self._closed = False
@@ -160,6 +162,7 @@ class Session:
     def close(self) -> None:
         """The connection is over."""
         self._closed = True
+        self._rest()
         for task in (*self._allowed, *self._background):
             task.cancel()
         if self.completer is not None:
@@ -341,9 +344,19 @@ class Session:
 
         asyncio.get_running_loop().call_soon(warm)
 
+    def foresee(self, asked: Question, shown: Sequence[Suggestion]) -> None:
+        """Something is shown, or nothing: while somebody reads it, what follows it is looked for."""
+        if self._reading is not None:
+            self._reading.cancel()
+        if shown:
+            look = partial(asked.completer.foresee, others=asked.others, preferences=asked.preferences)
+            self._reading = asyncio.get_running_loop().call_later(self.rhythm.READING, look, asked.snapshot, shown[0])
+
     def _rest(self) -> None:
         """New settings may forbid what is done ahead of time; where they allow it, the next cursor stop begins anew."""
         self._warmed = ("", 0, 0)
+        if self._reading is not None:
+            self._reading.cancel()
         if self.completer is not None:
             self.completer.rest()
 

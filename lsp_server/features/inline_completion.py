@@ -43,6 +43,7 @@ async def _propose(
     )
     shown = completion.suggestions[: 3 if invoked else 1]
     ids = session.offer(snapshot, shown)
+    session.foresee(asked, shown)
     return types.InlineCompletionList([_item(session, snapshot, *one) for one in zip(shown, ids, strict=True)])
 
 

@@ -696,7 +696,7 @@ class TestContextFirst:
     def test_warming_encodes_all_and_predicts_nothing(self) -> None:
         denoiser = ScriptedDenoiser.saying(CONTROL, [[A]])
         contexts = context(2 * IDLE_CHUNK + 1), context(IDLE_CHUNK)
-        steps, _ = drive(decoding.prefill_only(denoiser, contexts, time.monotonic()))
+        steps, _ = drive(decoding.ahead_of_time(denoiser, contexts, []))
         assert len(steps) == 3 + 1
         assert denoiser.opened == list(contexts)
         assert not denoiser.calls

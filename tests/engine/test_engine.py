@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from engine import Canvas, Context, Engine, Generation, Modes, Priority, Step, Stream, Task
+from engine.forward import Forward
 from engine.stream_denoiser import StreamDenoiser
 from tests.fakes import CONTROL, EOM, MASK, RESERVED, SIZE, VOCABULARY, tiny_forward
 
@@ -43,24 +44,24 @@ def tasks() -> list[Task]:
 
 
 @pytest.fixture(scope="module")
-def forward() -> object:
+def forward() -> Forward:
     return tiny_forward()
 
 
 @pytest.fixture
-def engine(forward: object) -> Iterator[Engine]:
-    denoiser = StreamDenoiser(forward, CONTROL, 200_000, remembered=0)  # type: ignore[arg-type]
+def engine(forward: Forward) -> Iterator[Engine]:
+    denoiser = StreamDenoiser(forward, CONTROL, 200_000, remembered=0)
     made = Engine(denoiser, MODES, VOCABULARY)
     yield made
     made.close()
 
 
 @pytest.fixture(scope="module")
-def alone(forward: object) -> list[Generation]:
+def alone(forward: Forward) -> list[Generation]:
     """Each task on a new engine of its own."""
     results = []
     for task in tasks():
-        engine = Engine(StreamDenoiser(forward, CONTROL), MODES, VOCABULARY)  # type: ignore[arg-type]
+        engine = Engine(StreamDenoiser(forward, CONTROL), MODES, VOCABULARY)
         results.append(engine.generate(task, Priority.TYPING).result(SECONDS))
         engine.close()
     return results
@@ -141,7 +142,7 @@ def test_a_cancelled_job_stops_within_a_step_and_leaves_the_cache_valid(
 
 
 def test_warming_makes_the_next_request_encode_nothing(engine: Engine, alone: list[Generation]) -> None:
-    engine.warm(tasks()[4].context).result(SECONDS)
+    engine.warm([tasks()[4].context]).result(SECONDS)
     warmed = engine.generate(tasks()[4], Priority.TYPING).result(SECONDS)
     assert warmed.cost.context_tokens == 0
     same(warmed, alone[4])
@@ -166,7 +167,7 @@ def held(engine: Engine) -> Iterator[Future[Generation]]:
 
 def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
     with held(engine) as busy:
-        older, newer = engine.warm(context(8, 200)), engine.warm(context(9, 200))
+        older, newer = engine.warm([context(8, 200)]), engine.warm([context(9, 200)])
     newer.result(SECONDS)
     assert older.cancelled()
     assert busy.done()
@@ -178,9 +179,18 @@ def test_of_what_is_to_be_warmed_the_newest_wins(engine: Engine) -> None:
     )
 
 
+def test_a_task_that_was_run_ahead_of_time_costs_no_forward(forward: Forward, alone: list[Generation]) -> None:
+    engine, left_to_right = Engine(StreamDenoiser(forward, CONTROL), MODES, VOCABULARY), tasks()[3]
+    engine.warm([], [left_to_right]).result(SECONDS)
+    found = engine.generate(left_to_right, Priority.TYPING).result(SECONDS)
+    engine.close()
+    assert found.cost.forwards == found.cost.context_tokens == 0 < alone[3].cost.forwards
+    assert [one.ids for one in found.candidates] == [one.ids for one in alone[3].candidates]
+
+
 def test_rest_ends_what_is_warmed(engine: Engine) -> None:
     with held(engine) as busy:
-        warming = engine.warm(context(8, 200))
+        warming = engine.warm([context(8, 200)])
         engine.rest()
     busy.result(SECONDS)
     assert warming.cancelled()

@@ -44,7 +44,7 @@ class Scripted:
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         raise AssertionError("completing scores nothing")
 
-    def warm(self, request: FillRequest) -> None:
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
         raise AssertionError("completing warms nothing")
 
     def close(self) -> None: ...

@@ -17,6 +17,8 @@ from engine.forward import Forward
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
 from infill import prompt
+from infill.complete import Completer
+from infill.document import Change, Snapshot
 from infill.filler import FillRequest, Limits, Snippet
 from infill.local import LocalFiller
 from tests.fakes import Counting
@@ -135,3 +137,23 @@ async def test_the_window_moves_at_no_key(forward: Forward) -> None:
     filler.close()
     assert len(read) == 50 and read[0] > 200
     assert max(read[5:]) < 100
+
+
+@pytest.mark.slow
+async def test_what_follows_a_proposal_is_there_when_it_is_taken(forward: Forward) -> None:
+    """The next answer needs no forward, and is the one of a model that knew nothing ahead of time."""
+    config = Checkpoint.open().config
+    fillers = [LocalFiller.over(config, StreamDenoiser(forward, config.control), TOKENS) for _ in range(2)]
+    foresees, other = map(Completer, fillers)
+    before = "def area(width, height):\n    return width * height\n\n\ndef perimeter(width, height):\n    ret"
+    snapshot = Snapshot.open("file:///shapes.py", 1, "python", before + "\n\n\nprint(area(2, 3))\n")
+    (shown,) = (await foresees.complete(snapshot, len(before), over_closers=True)).suggestions
+    foresees.foresee(snapshot, shown)
+    await asyncio.wrap_future(fillers[0].engine._warming)
+    taken = snapshot.edit([Change(shown.start, shown.end, shown.text)], 2)
+    cursor = shown.start + len(shown.text)
+    found, expected = [await one.complete(taken, cursor, over_closers=True) for one in (foresees, other)]
+    for filler in fillers:
+        filler.close()
+    assert found.report.mode == "causal" and found.report.forwards == 0 < expected.report.forwards
+    assert [one.text for one in found.suggestions] == [one.text for one in expected.suggestions]

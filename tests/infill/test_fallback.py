@@ -44,7 +44,7 @@ class Other:
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         return [Score(float(len(self.name)))] * len(texts)
 
-    def warm(self, request: FillRequest) -> None:
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
         self.warmed += 1
 
     def rest(self) -> None:

@@ -321,7 +321,7 @@ class TestNearby:
             near, far = (text(one, "prefix").removeprefix("p.py\n") for one in (built.nearby, built))
             assert far.endswith(near)
             sizes.append(len(ids(built.nearby, "prefix")))
-        assert max(sizes) <= prompt.NEARBY + 16 and 180 <= median(sizes)
+        assert max(sizes) <= prompt.NEARBY + 16 and median(sizes) >= 180
         assert [one.name for one in built.nearby.streams] == ["below", "rest", "prefix"]
         assert stream(built.nearby, "below") == stream(built, "below")
         assert stream(built.nearby, "rest") != stream(built, "rest"), "it sees `below` at another index"

@@ -74,6 +74,10 @@ class ScriptedCompleter(Completer):
         self.calls["warm"] += 1
         self.warming = True
 
+    def foresee(self, snapshot: Snapshot, suggestion: Suggestion, **rest: Any) -> None:
+        self.calls["foresee"] += 1
+        self.calls[f"foresee_{suggestion.text[:3]}"] += 1
+
     def rest(self) -> None:
         self.calls["rest"] += self.warming
         self.warming = False
@@ -94,6 +98,7 @@ def scripted(given: dict[str, Any]) -> RedraftServer:
         return made[0]
 
     server = build(load, pinned=script.get("pinned"))
+    server.session.rhythm.READING = script.get("reading", server.session.rhythm.READING)
 
     @server.feature("test/calls")
     def calls(params: Any) -> dict[str, int]:

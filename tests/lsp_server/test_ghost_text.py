@@ -479,3 +479,32 @@ async def only_item(editor: Editor, line: str) -> types.CompletionItem:
     assert isinstance(answer, types.CompletionList)
     (item,) = answer.items
     return item
+
+
+class TestReading:
+    @pytest.fixture
+    def script(self) -> dict[str, Any]:
+        return ADD | {"reading": 0.5}
+
+    async def test_meanwhile_what_follows_is_looked_for(self, ready: Editor) -> None:
+        ready.open("def \n")
+        await ready.ghost(0, 4)
+        await ready.asked("foresee")
+        calls = await ready.calls()
+        assert calls["foresee"] == calls["foresee_add"] == 1
+
+    async def test_who_types_on_does_not_read(self, ready: Editor) -> None:
+        ready.open("def \n")
+        await ready.ghost(0, 4)
+        ready.type(2, 0, 4, "x")
+        await ready.ghost(0, 5)
+        await asyncio.sleep(1)
+        assert "foresee" not in await ready.calls()
+
+    async def test_nothing_is_looked_for_once_it_is_off(self, ready: Editor) -> None:
+        ready.open("def \n")
+        await ready.ghost(0, 4)
+        off = types.DidChangeConfigurationParams({"redraft": {"enable": False}})
+        ready.client.workspace_did_change_configuration(off)
+        await asyncio.sleep(1)
+        assert "foresee" not in await ready.calls()

@@ -78,8 +78,8 @@ class Heard:
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         return await self._filler.score(request, texts)
 
-    def warm(self, request: FillRequest) -> None:
-        self._filler.warm(request)
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
+        self._filler.warm(request, answer=answer)
 
     def rest(self) -> None:
         self._filler.rest()
