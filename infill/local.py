@@ -153,8 +153,8 @@ class LocalFiller:
             *(self._job(request, task, built.healed) for task in self._tasks(request, built))
         )
         cold = any(generation.cold for generation in generations)
-        if cold or (request.urgent and built.ahead):
-            self._warm(built)
+        if cold:
+            self.engine.warm([built.context])
         texts = [
             self._filled(candidate, generation, request, built.healed)
             for generation in generations
@@ -216,12 +216,8 @@ class LocalFiller:
         """What is written left to right is remembered, so that answers, too, can be looked for ahead of time."""
         if self._may_idle():
             built = self._prompt(request)
-            self._warm(built, self._tasks(request, built) if answer and self._heals else ())
-
-    def _warm(self, built: prompt.Prompt, tasks: Sequence[Task] = ()) -> None:
-        """Encode what a prompt reads and, where that is near, what its window shows next."""
-        ahead = [built.ahead] if built.ahead and self._may_idle() else []
-        self.engine.warm([built.context, *ahead], tasks)
+            tasks = self._tasks(request, built) if answer and self._heals else ()
+            self.engine.warm([built.context, *([built.ahead] if built.ahead else [])], tasks)
 
     def rest(self) -> None:
         self.engine.rest()

@@ -6,10 +6,10 @@ from __future__ import annotations
 class Rhythm:
     """The rhythm of one user's keystrokes, from didChange alone.
 
-    READING: seconds that something is shown before it counts as read, because the next key has not come.
+    READING: seconds without another question after which an answer counts as being read.
     """
 
-    PAUSE, READING = 1.0, 0.1
+    PAUSE, READING = 1.0, 0.2
 
     def __init__(self) -> None:
         self._last = 0.0

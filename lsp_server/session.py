@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import unquote
@@ -344,14 +343,6 @@ class Session:
 
         asyncio.get_running_loop().call_soon(warm)
 
-    def foresee(self, asked: Question, shown: Sequence[Suggestion]) -> None:
-        """Something is shown, or nothing: while somebody reads it, what follows it is looked for."""
-        if self._reading is not None:
-            self._reading.cancel()
-        if shown:
-            look = partial(asked.completer.foresee, others=asked.others, preferences=asked.preferences)
-            self._reading = asyncio.get_running_loop().call_later(self.rhythm.READING, look, asked.snapshot, shown[0])
-
     def _rest(self) -> None:
         """New settings may forbid what is done ahead of time; where they allow it, the next cursor stop begins anew."""
         self._warmed = ("", 0, 0)
@@ -388,12 +379,25 @@ class Session:
 
     # ---- what was offered
 
-    def offer(self, snapshot: Snapshot, suggestions: Sequence[Suggestion]) -> list[str]:
+    def offer(self, asked: Question, cursor: int, suggestions: Sequence[Suggestion]) -> list[str]:
         """Note what the editor may show now; the ids come back in `redraft.didAccept`."""
         ids = [str(self._offers + number) for number in range(len(suggestions))]
         self._offers += len(ids)
-        self._offered[snapshot.uri] = dict(zip(ids, suggestions, strict=True))
+        self._offered[asked.snapshot.uri] = dict(zip(ids, suggestions, strict=True))
+        if self._reading is not None:
+            self._reading.cancel()
+        loop = asyncio.get_running_loop()
+        self._reading = loop.call_later(self.rhythm.READING, self._prepare, asked, cursor, suggestions)
         return ids
+
+    def _prepare(self, asked: Question, cursor: int, shown: Sequence[Suggestion]) -> None:
+        """Nobody has asked again for a moment. What is shown is being read: look for what follows it; or the cursor
+        rests."""
+        completer, others, preferences = asked.completer, asked.others, asked.preferences
+        if shown:
+            completer.foresee(asked.snapshot, shown[0], others=others, preferences=preferences)
+        else:
+            completer.warm(asked.snapshot, cursor, others=others, preferences=preferences)
 
     def types_through(self, snapshot: Snapshot, cursor: int) -> bool:
         """Whether the text before the cursor is the beginning of what was offered last."""

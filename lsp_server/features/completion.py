@@ -42,7 +42,7 @@ async def _propose(session: Session, asked: Question, position: types.Position) 
     cursor = positions.to_offset(snapshot, position, session.encoding)
     await asyncio.sleep(session.patience(snapshot, cursor))
     found = await session.complete("completion", asked, cursor)
-    session.offer(snapshot, found.suggestions)
+    session.offer(asked, cursor, found.suggestions)
     return _list([_item(session, snapshot, one, rank) for rank, one in enumerate(found.suggestions)])
 
 

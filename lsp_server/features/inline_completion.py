@@ -42,8 +42,7 @@ async def _propose(
         "inline completion", asked, cursor, invoked=invoked, selected=selected, over_closers=True
     )
     shown = completion.suggestions[: 3 if invoked else 1]
-    ids = session.offer(snapshot, shown)
-    session.foresee(asked, shown)
+    ids = session.offer(asked, cursor, shown)
     return types.InlineCompletionList([_item(session, snapshot, *one) for one in zip(shown, ids, strict=True)])
 
 

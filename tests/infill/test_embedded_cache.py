@@ -133,6 +133,7 @@ async def test_the_window_moves_at_no_key(forward: Forward) -> None:
     for cursor in range(len(text) // 2, len(text) // 2 + 2000, 40):
         request = FillRequest(text[:cursor], "\n", "engine/indel.py", "python", limits=Limits(tokens=1), mode="causal")
         read.append((await filler.fill(request)).report.context_tokens)
+        filler.warm(request)
         await asyncio.wrap_future(filler.engine._warming)
     filler.close()
     assert len(read) == 50 and read[0] > 200

@@ -800,16 +800,32 @@ class TestEngineBehind:
             await asyncio.sleep(0.01)
         assert denoiser.opened[2] == denoiser.opened[0]
 
-    @pytest.mark.parametrize("may_idle", [True, False])
-    async def test_what_the_window_shows_next_is_encoded_when_there_is_time(self, filler: Make, may_idle: bool) -> None:
+    async def test_what_the_window_shows_next_is_encoded_when_there_is_time(self, filler: Make) -> None:
         denoiser, lines = saying("a"), [f"value_{n} = compute(value_{n})\n" for n in range(90)]
-        made = filler(denoiser, may_idle=lambda: may_idle)
-        for size in (66, 74):
+        made = filler(denoiser)
+        for size, streams in ((66, [["below", "rest", "prefix"]]), (74, [["below", "rest", "prefix"], ["prefix"]])):
             denoiser.opened.clear()
-            await made.fill(replace(REQUEST, prefix="".join(lines[:size])))
+            made.warm(replace(REQUEST, prefix="".join(lines[:size])))
             await asyncio.wrap_future(made.engine._warming)
-            ahead = [context for context in denoiser.opened if [one.name for one in context.streams] == ["prefix"]]
-            assert len(ahead) == (may_idle and size == 74)
+            assert [[one.name for one in context.streams] for context in denoiser.opened] == streams
+
+    async def test_an_answer_is_looked_for_ahead_of_time_by_weights_that_write_left_to_right(
+        self, filler: Make
+    ) -> None:
+        for heals in (True, False):
+            denoiser = saying("a")
+            made = filler(denoiser, LEFT_TO_RIGHT, heals=heals)
+            made.warm(REQUEST, answer=True)
+            await asyncio.wrap_future(made.engine._warming)
+            assert bool(denoiser.calls) == heals
+
+    async def test_on_battery_nothing_is_done_ahead_of_time(self, filler: Make) -> None:
+        denoiser = saying("a")
+        made = filler(denoiser, heals=True, may_idle=lambda: False)
+        made.warm(REQUEST)
+        made.warm(REQUEST, answer=True)
+        await made.fill(REQUEST)
+        assert len(denoiser.opened) == 1
 
     async def test_after_close_nothing_is_answered(self, filler: Make) -> None:
         made = filler(saying("a"))

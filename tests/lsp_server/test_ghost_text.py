@@ -508,3 +508,9 @@ class TestReading:
         ready.client.workspace_did_change_configuration(off)
         await asyncio.sleep(1)
         assert "foresee" not in await ready.calls()
+
+    async def test_where_nothing_is_shown_the_cursor_rests(self, ready: Editor) -> None:
+        ready.open("class \n")
+        assert not (await ready.ghost(0, 6)).items
+        await ready.asked("warm")
+        assert "foresee" not in await ready.calls()
