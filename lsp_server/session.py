@@ -293,6 +293,7 @@ class Session:
         over_closers: bool = False,
     ) -> Completion:
         """Ask the completer, count the answer, and keep its steps in case the user wants to see them."""
+        self._reads_no_more()
         steps: list[Step] = []
         completion = await asked.completer.complete(
             asked.snapshot,
@@ -346,8 +347,7 @@ class Session:
     def _rest(self) -> None:
         """New settings may forbid what is done ahead of time; where they allow it, the next cursor stop begins anew."""
         self._warmed = ("", 0, 0)
-        if self._reading is not None:
-            self._reading.cancel()
+        self._reads_no_more()
         if self.completer is not None:
             self.completer.rest()
 
@@ -384,11 +384,14 @@ class Session:
         ids = [str(self._offers + number) for number in range(len(suggestions))]
         self._offers += len(ids)
         self._offered[asked.snapshot.uri] = dict(zip(ids, suggestions, strict=True))
-        if self._reading is not None:
-            self._reading.cancel()
+        self._reads_no_more()
         loop = asyncio.get_running_loop()
         self._reading = loop.call_later(self.rhythm.READING, self._prepare, asked, cursor, suggestions)
         return ids
+
+    def _reads_no_more(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _prepare(self, asked: Question, cursor: int, shown: Sequence[Suggestion]) -> None:
         """Nobody has asked again for a moment. What is shown is being read: look for what follows it; or the cursor
