@@ -197,9 +197,10 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
 def _indents(around: Around) -> bool:
     """Whether the cursor's line is blank and its indentation may be but begun: no deeper than the block's head above it
     or, while somebody types, than a line that leaves a bracket open, and less than that of any other."""
-    above = around.line_above
+    above, row = around.line_above, language(around.language)
     deeper = width(around.indent) - width(above)
-    opens = around.kind == "block" or (balance(above, around.language).open and not around.final)
+    opens = around.kind == "block" or opens_block(row, above)
+    opens = opens or (balance(above, around.language).open and not around.final)
     return not around.prefix_line.strip() and (deeper <= 0 if opens else deeper < 0 and not around.final)
 
 

@@ -295,6 +295,21 @@ def test_the_line_above_may_be_of_the_text_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "before", "text", "below", "shown"),
+    [
+        ("python", "def f(x):\n    if x:\n    ", "    raise E", "        x.go()", "    raise E"),
+        ("python", "def f(x):\n    if x:\n        ", "raise E", "        x.go()", "raise E"),
+        ("python", "def f(x):\n    y = 1\n    ", "    raise E", "    x.go()", "raise E"),
+        ("java", "class A {\n    ", "    int n;", "    int m;\n}", "int n;"),
+        ("go", "func f() {\n", "\tx := 1", "\treturn x\n}", "\tx := 1"),
+    ],
+)
+def test_what_is_missing_of_an_indentation_stays(language: str, before: str, text: str, below: str, shown: str) -> None:
+    """Also where the block has a body already."""
+    assert trim.after_the_prefix(text, hole_between(language, before, f"\n{below}\n", 1)) == shown
+
+
+@pytest.mark.parametrize(
     ("language", "above", "begun", "text", "below", "shown"),
     [
         ("python", "    name: str", "    ", "total: float", "    total: float = 0.0", False),
