@@ -104,10 +104,12 @@ def _endings(text: str, around: Around, below: int) -> Iterator[str]:
     yield start + closing
     if last.endswith(_GO_ON):
         yield start + " x" + closing
-    if row.id == "python":
-        yield start + closing + (" pass" if opens_block(row, last + closing) else ": pass")
-    else:
+    if row.id != "python":
         yield start + closing[:own] + ";" + closing[own:]
+    elif opens_block(row, last + closing):
+        yield start + closing + " pass"
+    elif closing:
+        yield start + closing + ": pass"
 
 
 def _closing(line: str, around: Around) -> str:
