@@ -79,8 +79,8 @@ def test_over_an_auto_closed_bracket(open_terminal: Callable[..., Terminal]) -> 
     terminal.shows("def add(a, b):")
     assert terminal.cursor == "8,0"
     terminal.type("a, ")
+    eventually(lambda: terminal.cursor == "11,0")
     terminal.shows("def add(a, b):")
-    assert terminal.cursor == "11,0"
     terminal.type("Tab")
     eventually(lambda: terminal.cursor == "14,0")
     terminal.shows("def add(a, b):")
