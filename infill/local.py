@@ -217,7 +217,8 @@ class LocalFiller:
         if self._may_idle():
             built = self._prompt(request)
             tasks = self._tasks(request, built) if answer and self._heals else ()
-            self.engine.warm([built.context, *([built.ahead] if built.ahead else [])], tasks)
+            ahead = prompt.ahead(self._lines, self.engine.control, request.prefix, request.path, form=self._form)
+            self.engine.warm([built.context] if ahead is None else [built.context, ahead], tasks)
 
     def rest(self) -> None:
         self.engine.rest()

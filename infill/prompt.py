@@ -131,13 +131,11 @@ class ByLine:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """The streams of one hole. nearby: the same from the nearest tokens only, for a file not yet encoded. healed: the
-    end of the prefix that the middle has to write again. ahead: the prefix as it will begin after a few more lines, if
-    otherwise."""
+    end of the prefix that the middle has to write again."""
 
     context: Context
     nearby: Context
     healed: str = ""
-    ahead: Context | None = None
 
 
 def build(
@@ -166,17 +164,24 @@ def build(
     healed = _last_tokens(tokens, last_word(tail)) if heal else ""
     end = tokens.encode(tail.removesuffix(healed))[-PREFIX_MOST // 2 :]
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
-    head = [control.prefix, *tokens.encode(short_path(path) + "\n")]
-    room = PREFIX_MOST - len(head)
-    seen, soon = window(tokens, body, room), window(tokens, _whole_lines(body), room, ahead=AHEAD)
-    far = [*head, *seen, *end]
+    head = _head(tokens, control, path)
+    far = [*head, *window(tokens, body, PREFIX_MOST - len(head)), *end]
     near = [*head, *window(tokens, body, NEARBY, HOP // 3), *end]
     return Prompt(
         _context(sides, far, opens=heal),
         _context([stream for stream in sides if stream.name != "snippet"], near, opens=heal),
         healed,
-        None if seen[: len(soon)] == soon else _context((), [*head, *soon], opens=False),
     )
+
+
+def ahead(tokens: Tokens, control: ControlIds, prefix: str, path: str, *, form: Form = STREAMS) -> Context | None:
+    """The prefix as it will be seen after a few more lines, None where its window will begin as it does now."""
+    if form.name != "streams":
+        return None
+    body, head = prefix[: safe_boundary(prefix)], _head(tokens, control, path)
+    room = PREFIX_MOST - len(head)
+    seen, soon = window(tokens, body, room), window(tokens, _whole_lines(body), room, ahead=AHEAD)
+    return None if seen[: len(soon)] == soon else _context((), [*head, *soon], opens=False)
 
 
 def plain(
@@ -291,6 +296,11 @@ def snippet_streams(tokens: Tokens, control: ControlIds, snippets: Sequence[Snip
             streams.append(Stream("snippet", ids, SNIPPETS_AT))
         room -= len(ids)
     return streams
+
+
+def _head(tokens: Tokens, control: ControlIds, path: str) -> list[int]:
+    """What the prefix stream begins with."""
+    return [control.prefix, *tokens.encode(short_path(path) + "\n")]
 
 
 def last_word(tail: str) -> str:

@@ -199,8 +199,8 @@ def _indents(around: Around) -> bool:
     or, while somebody types, than a line that leaves a bracket open, and less than that of any other."""
     above, row = around.line_above, language(around.language)
     deeper = width(around.indent) - width(above)
-    opens = around.kind == "block" or opens_block(row, above)
-    opens = opens or (balance(above, around.language).open and not around.final)
+    bracket = bool(balance(above, around.language).open) and not around.final
+    opens = bracket or around.kind == "block" or opens_block(row, above)
     return not around.prefix_line.strip() and (deeper <= 0 if opens else deeper < 0 and not around.final)
 
 

@@ -396,11 +396,10 @@ class Session:
     def _prepare(self, asked: Question, cursor: int, shown: Sequence[Suggestion]) -> None:
         """Nobody has asked again for a moment. What is shown is being read: look for what follows it; or the cursor
         rests."""
-        completer, others, preferences = asked.completer, asked.others, asked.preferences
         if shown:
-            completer.foresee(asked.snapshot, shown[0], others=others, preferences=preferences)
+            asked.completer.foresee(asked.snapshot, shown[0], others=asked.others, preferences=asked.preferences)
         else:
-            completer.warm(asked.snapshot, cursor, others=others, preferences=preferences)
+            self.warm(asked, cursor)
 
     def types_through(self, snapshot: Snapshot, cursor: int) -> bool:
         """Whether the text before the cursor is the beginning of what was offered last."""

@@ -295,22 +295,28 @@ class TestAhead:
         """Typing through three files: where what is seen begins elsewhere, it was told some lines before."""
         source, told, last, known = long_source()[:12_000], tuple[int, ...](), tuple[int, ...](), list[bool]()
         for cursor in range(0, len(source), 20):
-            built = build(source[:cursor], heal=True)
-            now = ids(built, "prefix")
+            now = ids(build(source[:cursor], heal=True), "prefix")
             if now[:40] != last[:40] and cursor > 400:
                 known.append(len(now) - 100 < len(told) and now[: len(told)] == told)
-            told = built.ahead.streams[0].ids if built.ahead else told
+            ahead = prompt.ahead(TOKENS, CONTROL, source[:cursor], "pkg/mod.py")
+            told = ahead.streams[0].ids if ahead else told
             last = now
         assert len(known) > 4
         assert sum(known) >= 0.8 * len(known)
 
     def test_of_a_text_that_is_seen_whole_is_nothing(self) -> None:
-        assert build(long_source()[:1000]).ahead is None
+        assert prompt.ahead(TOKENS, CONTROL, long_source()[:1000], "pkg/mod.py") is None
 
     def test_it_is_near(self) -> None:
         source = long_source()[:12_000]
-        near = [build(source[:cursor]).ahead is not None for cursor in range(3000, len(source), 50)]
-        assert 0.05 < sum(near) / len(near) < 0.5
+        aheads = [prompt.ahead(TOKENS, CONTROL, source[:cursor], "a.py") for cursor in range(3000, len(source), 50)]
+        assert 0.05 < sum(ahead is not None for ahead in aheads) / len(aheads) < 0.5
+
+    def test_plain_forms_have_none(self) -> None:
+        source = long_source()[:12_000]
+        form = prompt.Form("in-place")
+        found = [prompt.ahead(TOKENS, CONTROL, source[:at], "a.py", form=form) for at in range(3000, 12_000, 500)]
+        assert found == [None] * len(found)
 
 
 class TestNearby:
