@@ -76,17 +76,17 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
 
 
 def balanced_with_the_rest(text: str, around: Around) -> str | None:
-    """Brackets agree with the closing ones right of the cursor: what the text left open is closed, and it ends before a
-    bracket that closes something for the second time."""
-    closers = re.match(r"[)\]}]*", "".join(around.rest.split()))
-    if not around.in_code or not closers or not closers[0]:
+    """Brackets agree with those that the rest of the line closes: what the text left open is closed, and it ends before
+    a bracket that closes something for the second time."""
+    closers = "".join(around.rest[at] for at in balance(around.rest, around.language).strays)
+    if not around.in_code or not closers:
         return text
-    meets = _meeting(around.prefix_line, closers[0], around)
+    meets = _meeting("", closers, around)
     if meets is None:
         return text
     for part in _closings(text, around):
-        met = _meeting(around.prefix_line + part, closers[0], around)
-        if met is not None and met[0] == meets[0] and met[1] <= meets[1]:
+        met = _meeting(part, closers, around)
+        if met is not None and met[0] <= meets[0] and met[1] <= meets[1]:
             return part
     return text
 
@@ -123,10 +123,10 @@ def _end_of_types(text: str) -> int | None:
     return next(ends, None)
 
 
-def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:
-    """How the brackets of a line and those that follow it meet: (closers of something on lines above, brackets left
-    open), or None when they do not fit each other."""
-    found = balance(left, around.language)
+def _meeting(text: str, closers: str, around: Around) -> tuple[int, int] | None:
+    """How the brackets up to the end of a text and those that follow it meet: (closers of nothing, brackets left open),
+    or None when they do not fit each other."""
+    found = balance("\n".join((*around.above, around.prefix_line + text)), around.language)
     open_ = [bracket for _, bracket in found.open]
     above = len(found.strays)
     for closer in closers:
@@ -138,10 +138,12 @@ def _meeting(left: str, closers: str, around: Around) -> tuple[int, int] | None:
 
 
 def _closings(text: str, around: Around) -> Iterator[str]:
-    """The text; with more and more of what it left open closed; up to its last, next to last ... stray bracket."""
+    """The text; with more and more of what it left open closed, where closing brackets follow at once; up to its last,
+    next to last ... stray bracket."""
     found = balance(text, around.language)
     ended = text.rstrip() + found.quote[1] if found.quote else text
-    for count in range(len(found.closing) + 1):
-        yield ended.rstrip() + found.closing[:count] if count else ended
+    yield ended
+    for count in range(1, len(found.closing) + 1 if around.rest.lstrip()[:1] in CLOSERS.values() else 1):
+        yield ended.rstrip() + found.closing[:count]
     for stray in reversed(found.strays):
         yield text[:stray]

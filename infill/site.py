@@ -24,12 +24,13 @@ _PROSE = frozenset(
     ("plaintext", "markdown", "latex", "tex", "bibtex", "restructuredtext", "asciidoc", "git-commit", "git-rebase")
 )
 _COMMENTS = (("/*", "*/"), ("<!--", "-->"))
-# Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark. The names of an
-# import are written last, when what they come from stands there.
+# Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
 _CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
 _TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
-_SOURCE = r"(?:from\s+(?:\"[^\"]*\"|'[^']*'))?+"
-_FINE_REST = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_SOURCE}{_TAIL}(?:(?://|#|--|/\*).*)?$")
+_ENDING = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_TAIL}(?:(?://|#|--|/\*).*)?$")
+_OPERAND_AHEAD = re.compile(r".(?:[\w\"'`$@~]|!(?!=))|[^\w.:>)\]][(\[{]", re.DOTALL)
+"""The characters left and right of a cursor where an operand stands right of it: who writes there puts something in
+front of that, as `len(` or `not`, and what it is cannot be known from here."""
 _MEMBER = re.compile(r"[\w)\]}\"'?!](?:\??\.|->|::)\w*$")
 _CALLEE = re.compile(r"([^\W\d]\w*|[)\]>!])\s*$")
 _NO_CALLEE = frozenset(
@@ -160,14 +161,14 @@ def _refusal(place: _Place, kind: Kind, disabled_in: Set[str], invoked: bool) ->
         return ""
     if kind in disabled_in:
         return f"off in a {kind}"
-    fine = _FINE_REST.match(rest) is not None
-    if not before.strip() and rest.strip() and not (fine and _indented(place)):
+    ends = _ENDING.match(rest) is not None
+    if not before.strip() and rest.strip() and not (ends and _indented(place)):
         return "the cursor stands before the line's text"
+    if kind in WORDS and (_word(rest[:1]) if kind == "string" else not ends):
+        return "text follows the cursor"
     if kind == "string":
-        return "text follows the cursor" if _word(rest[:1]) else ""
-    if kind in ("comment", "docstring", "prose"):
-        return "" if fine else "text follows the cursor"
-    if not fine:
+        return ""
+    if not ends and _OPERAND_AHEAD.match(before[-1:] + rest[:2]):
         return "code follows the cursor"
     if not rest.strip() and _complete(place.row, before[-_NEAR:]):
         return "the statement is complete"

@@ -230,7 +230,7 @@ class TestTypingThrough:
         assert [one.text for one in (await completer.complete(taken, 11)).suggestions] == [".join(a)"]
         assert len(filler.asked) == 1
 
-    @pytest.mark.parametrize(("text", "cursor"), [("# the val\n", 9), ("x = foo(val + other)\n", 11)])
+    @pytest.mark.parametrize(("text", "cursor"), [("# the val\n", 9), ('"""Do val something."""\n', 9)])
     async def test_a_popup_makes_no_place_welcome_that_is_none(self, text: str, cursor: int) -> None:
         filler = Scripted(" of x", True, [])
         snapshot = Snapshot.open("file:///a.py", 1, "python", text)

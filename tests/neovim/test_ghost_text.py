@@ -212,6 +212,16 @@ def test_the_chosen_one_stays(drawn: Neovim, start: Callable[..., Editor], keys:
     eventually(lambda: editor.lines == ["def alpha_two(a, b):"])
 
 
+def test_within_a_line(editor: Editor) -> None:
+    editor.open(["def add, c):", "    return a"])
+    editor.type("0f,i(")
+    eventually(lambda: editor.ghost() == "a, b")
+    assert editor.marks()[0][3]["virt_text_pos"] == "inline", "what stands there stays in sight"
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def add(a, b, c):", "    return a"])
+    assert editor.cursor == (1, 12)
+
+
 def test_what_stands_behind_the_cursor_is_drawn_behind_the_last_line(
     drawn: Neovim, start: Callable[..., Editor]
 ) -> None:
@@ -418,3 +428,12 @@ def test_the_embedded_model_completes(start: Callable[..., Editor]) -> None:
     editor.type("<Tab>")
     eventually(lambda: editor.lines[3] == f"        total += {said}")
     assert editor.lines[4] == "    return total / len(values)"
+
+
+def test_the_embedded_model_completes_within_a_line(start: Callable[..., Editor]) -> None:
+    editor = start([REDRAFT, "lsp"])
+    editor.open(["def mean(values):", "    return sum() / len(values)"])
+    editor.type("2Gf)iv")
+    eventually(lambda: editor.ghost() == "alues")
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ["def mean(values):", "    return sum(values) / len(values)"])

@@ -234,6 +234,17 @@ def last(names):
         assert (found["saved"]["all"]["share"], found["ghost"]["share"], found["right"]["n"]) == (0, 0, 0)
         assert card.table({"writing": found}).count("| python | 0.0 % of ") == 1
 
+    def test_words_within_lines(self, tokens: Tokenizer, file: Source) -> None:
+        """The model writes lines to their ends; what stands there already is not proposed again."""
+        (piece,) = writing.words([file])
+        line = self.FILE.splitlines()[self.FILE.count("\n", 0, piece.start)]
+        assert piece.typed in line and piece.typed == piece.typed.strip()
+        assert not line.strip().startswith(piece.typed) and not line.endswith(piece.typed)
+        found = Asked(tokens, [self.FILE])("within")
+        assert found["saved"]["all"]["share"] > 0.3 and found["right"]["share"] == 1
+        assert found["flickered"] == 0 and found["uncalled"]["share"] == 0
+        assert "proposed at 0.0 %" in card.table({"within": found})
+
 
 class TestHumanEval:
     def test_a_model_that_knows_the_solutions_passes(self, tokens: Tokenizer) -> None:

@@ -117,6 +117,16 @@ class TestTyping:
         window.press("Tab", "Tab")
         window.saves("double.py", HEAD + "  ")
 
+    def test_within_a_line(self, window: Window) -> None:
+        window.open("within.py")
+        window.type("def add, c):")
+        window.press(*["ArrowLeft"] * len(", c):"))
+        window.type("(")
+        eventually(lambda: window.ghost() == "a, b")
+        window.picture("within-a-line")
+        window.press("Tab")
+        window.saves("within.py", "def add(a, b, c):")
+
     def close_brackets(self, window: Window, code_server: CodeServer, name: str) -> None:
         """A new file in an editor that closes brackets."""
         code_server.set(editor__autoClosingBrackets="always")

@@ -1,7 +1,9 @@
-"""Lines of held-out files written again, key by key, as an editor asks: what somebody who types would see."""
+"""Lines of held-out files, and words within lines, written again, key by key, as an editor asks: what somebody who
+types would see."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from infill import site
-from infill.complete import DEFAULTS, Completer
+from infill.complete import DEFAULTS, Completer, Suggestion
 from infill.document import Change, Snapshot
 from training.evaluate.places import held_out, thinned
 from training.evaluate.session import Session, median
@@ -20,11 +22,14 @@ from training.shards import Source
 PIECES = 60
 LINES, WRITTEN = 8, 6
 """Lines of a piece, and how many of them are not blank at least."""
+PLACES, MOST_TOKENS = 240, 5
+"""Pieces within lines, and the words, marks and blanks of one."""
+_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Lines [start, end) of a file, without their last line end, which are not there yet."""
+    """What is not there yet: lines [start, end) of a file, without their last line end, or a part of one."""
 
     source: Source
     start: int
@@ -61,11 +66,24 @@ class Seen:
 
 
 async def writing(session: Session) -> dict[str, object]:
-    """Keys saved, by language too; how often a proposal stands there, is right, and flickers."""
+    """Lines: keys saved, by language too; how often a proposal stands there, is right, and flickers."""
+    everything = thinned(list(pieces(held_out(session.data))), session.most(PIECES))
+    return await _written(session, everything, "writing")
+
+
+async def within(session: Session) -> dict[str, object]:
+    """The same of words within lines, what stands behind them staying there; and how often something is proposed behind
+    them where nothing is missing."""
+    everything = thinned(list(words(held_out(session.data))), session.most(PLACES))
+    completer = Completer(session.served.filler.calibrated(session.served.own))
+    uncalled = [bool(await _uncalled(completer, piece)) for piece in tqdm(everything, desc="whole", disable=None)]
+    return await _written(session, everything, "within") | {"uncalled": Share.of(uncalled).as_json()}
+
+
+async def _written(session: Session, everything: list[Piece], name: str) -> dict[str, object]:
     completer = Completer(session.served.filler.calibrated(session.served.own))
     by_language: dict[str, Seen] = defaultdict(Seen)
-    everything = thinned(list(pieces(held_out(session.data))), session.most(PIECES))
-    for piece in tqdm(everything, desc="writing", disable=None):
+    for piece in tqdm(everything, desc=name, disable=None):
         await _write(completer, piece, by_language[piece.source.language])
     all_of = list(by_language.values())
     keys = sum(seen.keys for seen in all_of)
@@ -97,6 +115,39 @@ def pieces(sources: list[Source], seed: int = 0) -> Iterator[Piece]:
             if code and not remark and not any(words):
                 yield Piece(source, int(starts[first]), int(starts[last]) - 1)
                 break
+
+
+def words(sources: list[Source], seed: int = 0) -> Iterator[Piece]:
+    """One of each file that has one: words of a line of code that stand between others."""
+    rng = np.random.default_rng(seed)
+    for source in sources:
+        lines = source.text.split("\n")
+        starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
+        snapshot = Snapshot.open(source.path, 0, source.language, source.text)
+        for number in rng.permutation(len(lines))[:40]:
+            if spans := list(_between_others(lines[number])):
+                start, end = (int(starts[number]) + at for at in spans[int(rng.integers(len(spans)))])
+                if not any(site.look(snapshot, at, invoked=True).kind in site.WORDS for at in (start, end)):
+                    yield Piece(source, start, end)
+                    break
+
+
+def _between_others(line: str) -> Iterator[tuple[int, int]]:
+    """Where up to five words, marks and blanks of a line begin and end that hold a word and stand between others."""
+    tokens = list(_TOKEN.finditer(line))
+    for first, last in ((i, j) for i in range(1, len(tokens)) for j in range(i, min(i + MOST_TOKENS, len(tokens)))):
+        start, end = tokens[first].start(), tokens[last].end()
+        before, text, after = line[:start], line[start:end], line[end:]
+        others = any(map(str.isalnum, before)) and any(map(str.isalnum, after))
+        if others and text == text.strip() and len(text) > 2 and re.search(r"\w\w", text):
+            yield start, end
+
+
+async def _uncalled(completer: Completer, piece: Piece) -> tuple[Suggestion, ...]:
+    """What is proposed behind a piece that stands there."""
+    source = piece.source
+    snapshot = Snapshot.open(f"file:///{source.package}/{source.path}", 0, source.language, source.text)
+    return (await completer.complete(snapshot, piece.end, over_closers=True)).suggestions
 
 
 async def _write(completer: Completer, piece: Piece, seen: Seen) -> None:
