@@ -41,9 +41,12 @@ def props(facts: Facts) -> Json:
     }
 
 
+def model(facts: Facts) -> Json:
+    return {"id": facts.model, "object": "model", "created": facts.started, "owned_by": "redraft"}
+
+
 def models(facts: Facts) -> Json:
-    model = {"id": facts.model, "object": "model", "created": facts.started, "owned_by": "redraft"}
-    return {"object": "list", "data": [model]}
+    return {"object": "list", "data": [model(facts)]}
 
 
 def tabby_health(facts: Facts) -> Json:
@@ -123,6 +126,7 @@ PROBES = (
     Probe("/slots", slots, "None to choose from."),
     Probe("/models", models, "The model.", dialect="openai"),
     Probe("/v1/models", models, "The model.", dialect="openai"),
+    Probe("/v1/models/{model}", model, "The model, whatever name it is asked by.", dialect="openai"),
     Probe("/v1/health", tabby_health, "What tabby-agent asks first.", ("GET", "POST"), "tabby"),
     Probe("/v1beta/server_setting", tabby_setting, "Asks Tabby's clients to send no telemetry.", dialect="tabby"),
     Probe("/api/version", ollama_version, "A version of Ollama that knows suffixes.", dialect="ollama"),

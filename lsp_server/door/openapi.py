@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 
 from msgspec import json
@@ -12,6 +13,7 @@ from lsp_server.door.dialect import Dialect
 from lsp_server.door.facts import Probe
 
 JSON = "application/json"
+_IN_PATH = re.compile(r"{(\w+)}")
 _ERRORS = {
     "400": "A field is missing or wrong; the message names it.",
     "401": "The token is missing.",
@@ -37,7 +39,8 @@ def description(version: str, fills: Mapping[str, tuple[Dialect, ...]], probes: 
         asked = {JSON: {"schema": schema[0] if len(schema) == 1 else {"anyOf": schema}}}
         paths[path]["post"]["requestBody"] = {"required": True, "content": asked}
     for probe in probes:
-        paths[probe.path] = {method.lower(): _operation(probe.summary, {JSON: {}}) for method in probe.methods}
+        told = _operation(probe.summary, {JSON: {}}) | {"parameters": [*map(_named, _IN_PATH.findall(probe.path))]}
+        paths[probe.path] = {method.lower(): told for method in probe.methods}
     paths["/v1/events"] = {"post": _operation("What a Tabby client did with an answer.", {"text/plain": {}})}
     paths["/v1/events"]["post"]["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
     paths["/metrics"] = {"get": _operation("Counters for Prometheus.", {"text/plain": {}})}
@@ -53,6 +56,10 @@ def description(version: str, fills: Mapping[str, tuple[Dialect, ...]], probes: 
 def _operation(summary: str, media: Json) -> Json:
     refused = {code: {"description": told, "content": {JSON: {}, "text/plain": {}}} for code, told in _ERRORS.items()}
     return {"summary": summary, "responses": {"200": {"description": "The answer.", "content": media}, **refused}}
+
+
+def _named(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def page(told: Json) -> str:

@@ -41,6 +41,7 @@ def test_openai_raises_what_the_server_says(client: openai.OpenAI) -> None:
 
 def test_openai_lists_the_model(client: openai.OpenAI) -> None:
     assert [model.id for model in client.models.list()] == ["script"]
+    assert client.models.retrieve("gpt-3.5-turbo-instruct").id == "script"
 
 
 def test_ollama_generates_and_streams(door: Served) -> None:
