@@ -89,10 +89,11 @@ def table(known: dict[str, Any]) -> str:
     if "repair" in known:
         parts.append(_kinds(known["repair"]))
     if "writing" in known:
-        parts.append(_written(known["writing"], "pieces typed again, key by key"))
+        parts.append(_written(known["writing"], "lines typed again", "pieces, key by key"))
     if "within" in known:
-        uncalled = f"where nothing was missing something was proposed at {spelled(known['within']['uncalled'])}"
-        parts.append(_written(known["within"], "places within lines typed again", f" Behind them, {uncalled}."))
+        uncalled = spelled(known["within"]["uncalled"])
+        told = f" Where nothing was missing behind them something was proposed at {uncalled}."
+        parts.append(_written(known["within"], "words within lines typed again", "places, key by key", told))
     if "frontier" in known:
         head = ["| setting | pass@1 | a line | tokens a forward |", "|---|---|---|---|"]
         parts.append([*head, *frontier.table(known["frontier"])])
@@ -214,14 +215,14 @@ def _languages(found: dict[str, Any]) -> list[str]:
     return [head, "|---|---|---|---|---|---|", *rows]
 
 
-def _written(found: dict[str, Any], pieces: str, more: str = "") -> list[str]:
+def _written(found: dict[str, Any], what: str, pieces: str, more: str = "") -> list[str]:
     rows = [f"| {name} | {100 * share['share']:.1f} % of {share['n']:,} |" for name, share in found["saved"].items()]
     told = (
         f"Of {found['pieces']} {pieces}. A proposal stood there after "
         f"{100 * found['ghost']['share']:.1f} % of the keys. As far as they went {spelled(found['right'])} were right, "
         f"and {found['flickered']} changed or went while they were typed through.{more}"
     )
-    return ["| keys that right proposals save | |", "|---|---|", *rows, "", told]
+    return [f"| keys that right proposals save, {what} | |", "|---|---|", *rows, "", told]
 
 
 def _kinds(found: dict[str, Any]) -> list[str]:
