@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from infill.brackets import balance
+from infill.brackets import Balance, balance
 from infill.document import Snapshot
 from infill.languages import language
 from infill.lines import opens_block, width
@@ -80,6 +80,15 @@ class Around:
     def line_below(self) -> str:
         """The next line that is not blank, empty where there is none."""
         return next((line for line in self.suffix if line.strip()), "")
+
+    def brackets(self, text: str = "") -> Balance:
+        """What is open at the end of a text, of the lines above too; unless these end within a quote, for then it is
+        not known where quotes begin."""
+        line = self.prefix_line + text
+        code = "\n".join((*self.above, line))
+        whole = balance(code, self.language)
+        quoted = whole.quote is not None and whole.quote[0] < len(code) - len(line)
+        return balance(line, self.language) if quoted else whole
 
     def between(self) -> Around:
         """The same for a hole whose two sides are final: a text may leave its block, but nothing indented for good."""

@@ -126,7 +126,7 @@ def _end_of_types(text: str) -> int | None:
 def _meeting(text: str, closers: str, around: Around) -> tuple[int, int] | None:
     """How the brackets up to the end of a text and those that follow it meet: (closers of nothing, brackets left open),
     or None when they do not fit each other."""
-    found = balance("\n".join((*around.above, around.prefix_line + text)), around.language)
+    found = around.brackets(text)
     open_ = [bracket for _, bracket in found.open]
     above = len(found.strays)
     for closer in closers:

@@ -61,7 +61,7 @@ def _beginnings(text: str, around: Around) -> Iterator[str]:
 def _standing(around: Around) -> tuple[int, int]:
     """The syntax errors of the document without the text, and how many of the brackets that are open at the cursor are
     closed below: where an editor closes none, there are fewer errors when they are closed at the cursor."""
-    opened = below = len(_closing(around.prefix_line, around))
+    opened = below = len(around.brackets().closing)
     fewest = _errors_with("", around)
     for missing in range(min(opened, _MISSING) + 1):
         if fewest and (errors := _fewest("", around, opened - missing)) <= fewest:
@@ -96,7 +96,7 @@ def _endings(text: str, around: Around, below: int) -> Iterator[str]:
     last = line.rpartition("\n")[2]
     if ("\n" not in text and around.rest.strip()) or (last.endswith("{") and width(around.line_below) > width(last)):
         return
-    every = _closing(line, around)
+    every = around.brackets(text).closing
     closing = every[: max(0, len(every) - below)]
     own = len(balance(line, row.id).closing)
     remark = left_open(row, last)
@@ -110,11 +110,6 @@ def _endings(text: str, around: Around, below: int) -> Iterator[str]:
         yield start + closing + " pass"
     elif closing:
         yield start + closing + ": pass"
-
-
-def _closing(line: str, around: Around) -> str:
-    """The brackets that would close what a line and the lines above it leave open, innermost first."""
-    return balance("\n".join((*around.above, line)), around.language).closing
 
 
 def _errors(snapshot: Snapshot, offset: int) -> int:
