@@ -42,6 +42,24 @@ def test_is_what_reaches_the_probability() -> None:
     assert shown(one, 0.95) is None
 
 
+def test_what_is_sure_is_taken_first_where_more_is_a_guess() -> None:
+    """Whether the second half is right with it: both wait for a key, and the first half is right more often."""
+    sure = Filled("rows.append(value)", -1.0, 0.1, True, beginnings=((11, 0.98), (18, 0.65)))
+    assert shown(sure, 0.6) == "rows.append"
+    as_sure = replace(sure, beginnings=((11, 0.98), (18, 0.95)))
+    assert shown(as_sure, 0.6) == "rows.append(value)", "and one key takes all"
+    short = Filled("in rows:", -1.0, 0.1, True, beginnings=((2, 0.98), (7, 0.7), (8, 0.66)))
+    assert shown(short, 0.6, "for row ") == "in rows:", "what is two keys long is hardly worth one"
+
+
+def test_a_line_is_taken_first_where_the_next_one_is_a_guess() -> None:
+    """Indentation costs no key."""
+    body = Filled("total = 0\n        return x", -1.0, 0.1, True, beginnings=((9, 0.9), (26, 0.6)))
+    assert shown(body, 0.6) == "total = 0"
+    surer = replace(body, beginnings=((9, 0.9), (26, 0.85)))
+    assert shown(surer, 0.6) == "total = 0\n        return x"
+
+
 def test_its_confidence_is_its_probability() -> None:
     found = probable(written("total", " +=", " row"), 0.8, place())
     assert found is not None
@@ -137,12 +155,12 @@ def test_ends_before_a_body_that_the_brackets_of_the_rest_would_close(
     tokens: tuple[str, ...], before: str, rest: str, said: str
 ) -> None:
     """`=> {}` before a bracket that the editor closed would be an empty body, with the cursor behind it."""
-    found = shown(written(*tokens), 0.6, before, "typescript", "call", rest)
+    found = shown(written(*tokens, p=0.97), 0.6, before, "typescript", "call", rest)
     assert (found and found.rstrip()) == said
 
 
 def test_of_a_text_that_was_cut_short_nobody_knows_whether_it_ends_a_word() -> None:
-    assert shown(written("total", " +=", " row", finished=False), 0.6) == "total += "
+    assert shown(written("total", " +=", " row", finished=False), 0.6) == "total +="
     assert shown(written("total", finished=False), 0.6) is None
 
 
