@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from infill.around import Around
@@ -31,28 +31,34 @@ _NO_QUOTES = str.maketrans("", "", QUOTES)
 
 
 def probable(one: Filled, least: float, around: Around) -> Filled | None:
-    """The beginning of a text that is best taken at once, of those that have at least this probability, which is its
-    confidence then: all of it, whole lines, or whole words in which nothing is left open that the text itself opened.
-    None when there is none.
+    """The first of the pieces of a text, None when there is none."""
+    return next(iter(pieces(one, least, around)), None)
+
+
+def pieces(one: Filled, least: float, around: Around) -> list[Filled]:
+    """The beginnings of a text that are best proposed one after the other, each when the one before it is taken, of
+    those that have at least this probability, which is their confidence then: all of it, whole lines, or whole words in
+    which nothing is left open that the text itself opened.
 
     A word may end within a token, and a decorator is but the beginning of a definition. A text whose beginnings nobody
     knows comes back whole or not at all.
     """
-    found = _beginning(one, least, around)
-    if found is not None and announces((around.prefix_line + found.text).rpartition("\n")[2]):
-        return replace(found, within_line=True)
-    return found
-
-
-def _beginning(one: Filled, least: float, around: Around) -> Filled | None:
     if not one.beginnings:
-        return one if one.confidence is None or one.confidence >= least else None
-    if one.finished and not least:
-        return replace(one, confidence=one.beginnings[-1][1])
-    ends = list(_ends(one, least, around))
-    if not ends:
-        return None
-    end, confidence = ends[_taken_first(ends, one.text, least)]
+        found = [one] if one.confidence is None or one.confidence >= least else []
+    elif one.finished and not least:
+        found = [replace(one, confidence=one.beginnings[-1][1])]
+    else:
+        ends = list(_ends(one, least, around))
+        found = [_cut(one, *ends[n]) for n in _steps(ends, one.text, least)]
+    return [_announcing(piece, around) for piece in found]
+
+
+def _announcing(piece: Filled, around: Around) -> Filled:
+    last = (around.prefix_line + piece.text).rpartition("\n")[2]
+    return replace(piece, within_line=True) if announces(last) else piece
+
+
+def _cut(one: Filled, end: int, confidence: float) -> Filled:
     within_line = one.text[end : end + 1] not in ("", "\n")
     return replace(one, text=one.text[:end], confidence=confidence, finished=True, within_line=within_line)
 
@@ -69,20 +75,22 @@ def _ends(one: Filled, least: float, around: Around) -> Iterator[tuple[int, floa
         begun = at
 
 
-def _taken_first(ends: Sequence[tuple[int, float]], text: str, least: float) -> int:
-    """Which end is best proposed first, when what follows is proposed as soon as that is taken: the one from which on
-    most keys are saved, on average. A piece that is right saves its keys but the one that takes it; to look at it costs
-    a little, right or not."""
-    behind = [0.0] * len(ends)
+def _steps(ends: Sequence[tuple[int, float]], text: str, least: float) -> tuple[int, ...]:
+    """The ends that are best proposed one after the other: those by which most keys are saved, on average. A piece that
+    is right saves its keys but the one that takes it; to look at it costs a little, right or not."""
+    behind: list[tuple[float, tuple[int, ...]]] = [(0.0, ())] * len(ends)
 
-    def saved(start: int, seen: float, n: int) -> float:
-        end, p = ends[n]
-        return p * (_keys(text[start:end]) - 1) - GLANCE * seen + behind[n]
+    def best(start: int, seen: float, later: Iterable[int]) -> tuple[float, tuple[int, ...]]:
+        found = ((*ends[n], *behind[n], n) for n in later)
+        return max(
+            ((p * (_keys(text[start:end]) - 1) - GLANCE * seen + more, (n, *then)) for end, p, more, then, n in found),
+            default=(0.0, ()),
+        )
 
     for n, (end, p) in reversed([*enumerate(ends)]):
-        later = (saved(end, p, m) for m in range(n + 1, len(ends)) if ends[m][1] >= least * p)
-        behind[n] = max([0.0, *later])
-    return max(range(len(ends)), key=lambda n: saved(0, 1.0, n))
+        later = [m for m in range(n + 1, len(ends)) if ends[m][1] >= least * p]
+        behind[n] = max((0.0, ()), best(end, p, later))
+    return best(0, 1.0, range(len(ends)))[1]
 
 
 def _keys(text: str) -> int:

@@ -68,13 +68,15 @@ class Suggestion:
     """Replace [start, end) of the snapshot (code points, one line) by `text`.
 
     The end is the cursor, or stands behind the closing brackets right of it, which `text` has then, too.
-    confidence: how probable it is that what is missing begins so, or None when nobody knows.
+    confidence: how probable it is that what is missing begins so, or None when nobody knows. longer: the same text with
+    what is proposed next once it is taken, and so on.
     """
 
     start: int
     end: int
     text: str
     confidence: float | None = None
+    longer: tuple[Suggestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,8 @@ class Completer:
         ranked = _suggestions(result.texts, around, closed, request.least)
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
-        for one in reversed(suggestions):  # the best is the last that is remembered, and the first to come back
+        # The best is the last that is remembered, and the first to come back.
+        for one in reversed([each for best in suggestions for each in (best, *best.longer)]):
             self._memo.remember(snapshot, start, one.end, one.text, one.confidence)
         return Completion(suggestions, "" if suggestions else "nothing worth showing", result.report)
 
@@ -244,7 +247,7 @@ class Completer:
         taken = snapshot.edit([Change(suggestion.start, suggestion.end, text)], snapshot.version)
         cursor = suggestion.start + len(text)
         here = site.look(taken, cursor, disabled_in=preferences.disabled_in)
-        if here.ask:
+        if here.ask and not self._memo.recall(taken, cursor, here.closed, preferences.least):
             request = self._request(taken, cursor, cursor + len(here.closed), "", others, preferences)
             self._filler.warm(_typing(request, here, here.closed, preferences), answer=True)
 
@@ -306,10 +309,20 @@ def _probable(texts: Sequence[Filled], around: Around, least: float) -> list[Fil
 
 def _suggestions(texts: Sequence[Filled], around: Around, closed: str, least: float) -> list[Suggestion]:
     """What may be shown of texts, each once, best first."""
-    probable = _probable(texts, around, least)
-    kept = [(shown, one.score) for one in probable if (shown := _shown(one, around, closed))]
+    kept = [(shown, one.score) for one in texts if (shown := _in_pieces(one, around, closed, least))]
     by_text = {shown.text: shown for shown, _ in reversed(kept)}  # the first of equal texts is the best
     return [by_text[text] for text in rank.candidates((shown.text, score) for shown, score in kept)]
+
+
+def _in_pieces(one: Filled, around: Around, closed: str, least: float) -> Suggestion | None:
+    """What may be shown of a text first, and what next once that is taken."""
+    pieces = beginning.pieces(one, least, around)
+    shown = [each for piece in pieces if (each := _shown(piece, around, closed))]
+    if not shown:
+        return None
+    first = shown[0]
+    goes_on = (each for each in shown if each.text.startswith(first.text) and each.text != first.text)
+    return replace(first, longer=tuple(goes_on))
 
 
 def _shown(filled: Filled, around: Around, closed: str) -> Suggestion | None:

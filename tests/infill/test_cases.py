@@ -59,6 +59,21 @@ class Several(Scripted):
         return FillResult(tuple(Filled(text, -n, 0.1**n, True) for n, text in enumerate(self.text.split("\n"))))
 
 
+@dataclass
+class Pieces(Scripted):
+    """A filler that is sure of the first word of a line, and less of the rest."""
+
+    warmed: int = 0
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.asked.append(request)
+        sure = len(self.text.split("(")[0])
+        return FillResult((Filled(self.text, -1.0, 0.1, True, beginnings=((sure, 0.98), (len(self.text), 0.65))),))
+
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None:
+        self.warmed += 1
+
+
 @dataclass(frozen=True)
 class Case:
     language: str
@@ -197,6 +212,23 @@ class TestTypingThrough:
             (shown,) = (await completer.complete(taken, 4 + len(typed))).suggestions
             assert shown.text == left
         assert len(filler.asked) == 1
+
+    @pytest.mark.parametrize("taken", ["rows.append", "r", "rows.append(", "rows.append(val"])
+    async def test_what_comes_next_is_remembered_too(self, taken: str) -> None:
+        """What is sure is proposed first; taken or typed, what follows it comes without a call of the model."""
+        filler = Pieces("rows.append(value)", True, [])
+        completer = Completer(filler)
+        snapshot = Snapshot.open("file:///a.py", 1, "python", "value = 1\n\ny = 2\n")
+        (first,) = (await completer.complete(snapshot, 10)).suggestions
+        assert (first.text, first.confidence) == ("rows.append", 0.98)
+        completer.foresee(snapshot, first)
+        assert filler.warmed == 0, "it is known what follows"
+        after = snapshot.edit([Change(10, 10, taken)], 2)
+        (then,) = (await completer.complete(after, 10 + len(taken))).suggestions
+        piece = first.text if first.text.startswith(taken) and taken != first.text else filler.text
+        assert taken + then.text == piece
+        completer.foresee(after, then)
+        assert (len(filler.asked), filler.warmed) == (1, int(piece == filler.text))
 
     async def test_another_key_asks_again(self) -> None:
         filler = Scripted("compute(values)", True, [])
