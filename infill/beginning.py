@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from infill.around import Around
 from infill.brackets import CLOSERS, QUOTES, balance
@@ -49,7 +49,7 @@ def pieces(one: Filled, least: float, around: Around) -> list[Filled]:
         found = [replace(one, confidence=one.beginnings[-1][1])]
     else:
         ends = list(_ends(one, least, around))
-        found = [_cut(one, *ends[n]) for n in _steps(ends, one.text, least)]
+        found = [_cut(one, *ends[n]) for n in _planned(ends, one.text, least)]
     return [_announcing(piece, around) for piece in found]
 
 
@@ -75,22 +75,28 @@ def _ends(one: Filled, least: float, around: Around) -> Iterator[tuple[int, floa
         begun = at
 
 
-def _steps(ends: Sequence[tuple[int, float]], text: str, least: float) -> tuple[int, ...]:
-    """The ends that are best proposed one after the other: those by which most keys are saved, on average. A piece that
-    is right saves its keys but the one that takes it; to look at it costs a little, right or not."""
-    behind: list[tuple[float, tuple[int, ...]]] = [(0.0, ())] * len(ends)
+@dataclass(frozen=True, slots=True, order=True)
+class _Plan:
+    """Which ends are taken one after the other, and the keys that saves, on average."""
 
-    def best(start: int, seen: float, later: Iterable[int]) -> tuple[float, tuple[int, ...]]:
-        found = ((*ends[n], *behind[n], n) for n in later)
-        return max(
-            ((p * (_keys(text[start:end]) - 1) - GLANCE * seen + more, (n, *then)) for end, p, more, then, n in found),
-            default=(0.0, ()),
-        )
+    saved: float = 0.0
+    ends: tuple[int, ...] = ()
+
+
+def _planned(ends: Sequence[tuple[int, float]], text: str, least: float) -> tuple[int, ...]:
+    """The ends that are best taken one after the other. A piece that is right saves its keys but the one that takes it;
+    to look at it costs a little, right or not; and it has to be probable enough when the one before it was right."""
+    behind = [_Plan()] * len(ends)
+
+    def taken(start: int, seen: float, n: int) -> _Plan:
+        end, p = ends[n]
+        saved = p * (_keys(text[start:end]) - 1) - GLANCE * seen
+        return _Plan(saved + behind[n].saved, (n, *behind[n].ends))
 
     for n, (end, p) in reversed([*enumerate(ends)]):
-        later = [m for m in range(n + 1, len(ends)) if ends[m][1] >= least * p]
-        behind[n] = max((0.0, ()), best(end, p, later))
-    return best(0, 1.0, range(len(ends)))[1]
+        later = (m for m in range(n + 1, len(ends)) if ends[m][1] >= least * p)
+        behind[n] = max([_Plan(), *(taken(end, p, m) for m in later)])
+    return max((taken(0, 1.0, n) for n in range(len(ends))), default=_Plan()).ends
 
 
 def _keys(text: str) -> int:
