@@ -150,8 +150,8 @@ class Settings:
     )  # fmt: skip
     eagerness: float = _setting(
         "eagerness", _number(0, 1), 0.4,
-        "How unsure a proposal may be: as much of a line is shown as is right with a probability of 1 - eagerness; 1 "
-        "shows whole lines, however doubtful, 0 next to nothing.",
+        "How unsure a proposal may be: a line is proposed as far as it is right with a probability of 1 - eagerness, "
+        "the surer part first, the rest once that is taken; 1 shows whole lines, however doubtful, 0 next to nothing.",
     )  # fmt: skip
     max_lines: int = _setting("maxLines", whole(1, 100), 8, "The most lines a proposal may have.")
     deadline_ms: int = _setting(
