@@ -40,8 +40,9 @@ def pieces(one: Filled, least: float, around: Around) -> list[Filled]:
     those that have at least this probability, which is their confidence then: all of it, whole lines, or whole words in
     which nothing is left open that the text itself opened.
 
-    A word may end within a token, and a decorator is but the beginning of a definition. A text whose beginnings nobody
-    knows comes back whole or not at all.
+    A word may end within a token, and a decorator is but the beginning of a definition. Where everything is wanted
+    (`least` 0) there is one piece, as long as can be. A text whose beginnings nobody knows comes back whole or not at
+    all.
     """
     if not one.beginnings:
         found = [one] if one.confidence is None or one.confidence >= least else []
@@ -49,7 +50,8 @@ def pieces(one: Filled, least: float, around: Around) -> list[Filled]:
         found = [replace(one, confidence=one.beginnings[-1][1])]
     else:
         ends = list(_ends(one, least, around))
-        found = [_cut(one, *ends[n]) for n in _planned(ends, one.text, least)]
+        taken = _planned(ends, one.text, least) if least else range(len(ends))[-1:]
+        found = [_cut(one, *ends[n]) for n in taken]
     return [_announcing(piece, around) for piece in found]
 
 

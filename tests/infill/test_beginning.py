@@ -164,6 +164,12 @@ def test_of_a_text_that_was_cut_short_nobody_knows_whether_it_ends_a_word() -> N
     assert shown(written("total", finished=False), 0.6) is None
 
 
+def test_where_everything_is_wanted_the_longest_comes_at_once() -> None:
+    cut_short = written("total", " +=", " row", " +", " x", p=0.5, finished=False)
+    assert shown(cut_short, 0.0) == "total += row + "
+    assert shown(cut_short, 0.1) == "total"
+
+
 def test_a_text_of_unknown_beginnings_is_shown_whole_or_not_at_all() -> None:
     assert shown(Filled("a b c", None, 0.5, True), 0.6) is None
     assert shown(Filled("a b c", None, 0.7, True), 0.6) == "a b c"
