@@ -21,7 +21,7 @@ from infill.site import WORDS
 SHORTEST, SHORTEST_END = 3, 2
 """Characters of a beginning, and of one that ends a line: fewer are typed sooner than read, and one saves no key."""
 GLANCE = 0.5
-"""Keys that it is worth not to look at another proposal."""
+"""What it costs to look at one more proposal, in keys."""
 _NEAR = 400
 """Characters left of a text that tell whether it stands in quotes."""
 _JOINED = re.compile(r"\S\w|[^\w\s)\]}>\"'`]\S")

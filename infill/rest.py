@@ -143,7 +143,8 @@ def _closings(text: str, around: Around) -> Iterator[str]:
     found = balance(text, around.language)
     ended = text.rstrip() + found.quote[1] if found.quote else text
     yield ended
-    for count in range(1, len(found.closing) + 1 if around.rest.lstrip()[:1] in CLOSERS.values() else 1):
-        yield ended.rstrip() + found.closing[:count]
+    if around.rest.lstrip().startswith(tuple(CLOSERS.values())):
+        for count in range(1, len(found.closing) + 1):
+            yield ended.rstrip() + found.closing[:count]
     for stray in reversed(found.strays):
         yield text[:stray]
