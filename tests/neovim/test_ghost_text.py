@@ -432,8 +432,8 @@ def test_the_embedded_model_completes(start: Callable[..., Editor]) -> None:
 
 def test_the_embedded_model_completes_within_a_line(start: Callable[..., Editor]) -> None:
     editor = start([REDRAFT, "lsp"])
-    editor.open(["def mean(values):", "    return sum() / len(values)"])
-    editor.type("2Gf)iv")
-    eventually(lambda: editor.ghost() == "alues")
+    editor.open(["def area(width, height):", "    return w * height"])
+    editor.type("2Gfwai")
+    eventually(lambda: editor.ghost() == "dth")
     editor.type("<Tab>")
-    eventually(lambda: editor.lines == ["def mean(values):", "    return sum(values) / len(values)"])
+    eventually(lambda: editor.lines == ["def area(width, height):", "    return width * height"])
