@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 from tqdm import tqdm
@@ -104,29 +105,32 @@ def pieces(sources: list[Source], seed: int = 0) -> Iterator[Piece]:
     """One of each file that has one: lines of code, among which no comment, text or docstring begins."""
     rng = np.random.default_rng(seed)
     for source in sources:
-        lines = source.text.split("\n")
-        starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
-        snapshot = Snapshot.open(source.path, 0, source.language, source.text)
+        lines, starts, snapshot = _read(source)
         for first in rng.permutation(np.arange(LINES, max(LINES, len(lines) - LINES)))[:40]:
             last = int(first) + LINES
             code = sum(bool(line.strip()) for line in lines[first:last]) >= WRITTEN and lines[first].strip()
-            words = (site.look(snapshot, int(at), invoked=True).kind in site.WORDS for at in starts[first + 1 : last])
+            words = (site.look(snapshot, at, invoked=True).kind in site.WORDS for at in starts[first + 1 : last])
             remark = any(line.lstrip().startswith(("#", "//", "/*", "*", '"""')) for line in lines[first:last])
             if code and not remark and not any(words):
-                yield Piece(source, int(starts[first]), int(starts[last]) - 1)
+                yield Piece(source, starts[first], starts[last] - 1)
                 break
+
+
+def _read(source: Source) -> tuple[list[str], list[int], Snapshot]:
+    """The lines of a file, where each begins, and the whole of it."""
+    lines = source.text.split("\n")
+    starts = [0, *accumulate(len(line) + 1 for line in lines)]
+    return lines, starts, Snapshot.open(source.path, 0, source.language, source.text)
 
 
 def words(sources: list[Source], seed: int = 0) -> Iterator[Piece]:
     """One of each file that has one: words of a line of code that stand between others."""
     rng = np.random.default_rng(seed)
     for source in sources:
-        lines = source.text.split("\n")
-        starts = np.cumsum([0, *(len(line) + 1 for line in lines)])
-        snapshot = Snapshot.open(source.path, 0, source.language, source.text)
+        lines, starts, snapshot = _read(source)
         for number in rng.permutation(len(lines))[:40]:
             if spans := list(_between_others(lines[number])):
-                start, end = (int(starts[number]) + at for at in spans[int(rng.integers(len(spans)))])
+                start, end = (starts[number] + at for at in spans[int(rng.integers(len(spans)))])
                 if not any(site.look(snapshot, at, invoked=True).kind in site.WORDS for at in (start, end)):
                     yield Piece(source, start, end)
                     break
