@@ -109,9 +109,9 @@ def pieces(sources: list[Source], seed: int = 0) -> Iterator[Piece]:
         for first in rng.permutation(np.arange(LINES, max(LINES, len(lines) - LINES)))[:40]:
             last = int(first) + LINES
             code = sum(bool(line.strip()) for line in lines[first:last]) >= WRITTEN and lines[first].strip()
-            words = (site.look(snapshot, at, invoked=True).kind in site.WORDS for at in starts[first + 1 : last])
+            kinds = (site.look(snapshot, at, invoked=True).kind for at in starts[first + 1 : last])
             remark = any(line.lstrip().startswith(("#", "//", "/*", "*", '"""')) for line in lines[first:last])
-            if code and not remark and not any(words):
+            if code and not remark and site.WORDS.isdisjoint(kinds):
                 yield Piece(source, starts[first], starts[last] - 1)
                 break
 
