@@ -61,6 +61,10 @@ class Edited:
     removed: str
     inserted: str
 
+    def undone(self, text: str) -> str:
+        """The text before it, of the one right after it."""
+        return text[: self.start] + self.removed + text[self.start + len(self.inserted) :]
+
     def then(self, later: Edited) -> Edited | None:
         """Both as one edit when `later` goes on where this one stopped and does the same thing, else None."""
         if not self.removed and not later.removed and later.start == self.start + len(self.inserted):
@@ -227,6 +231,16 @@ class Snapshot:
 
     def __repr__(self) -> str:
         return f"Snapshot({self.uri!r}, version {self.version}, {self.language}, {len(self.text)} characters)"
+
+
+def moved(offset: int, later: Iterable[Edited]) -> int:
+    """Where an offset stands after later edits, oldest first; text put in at the offset itself comes behind it."""
+    for edit in later:
+        if edit.start < offset:
+            offset = max(edit.start, offset - len(edit.removed)) + len(edit.inserted) * (
+                edit.start + len(edit.removed) <= offset
+            )
+    return offset
 
 
 def line_ending(text: str) -> str:

@@ -48,6 +48,13 @@ def apply(old: str, changes: Sequence[Edit]) -> str:
     return old
 
 
+def joined(old: str, changes: Sequence[Edit]) -> Edit:
+    """Sorted, disjoint edits as one."""
+    start, end = changes[0].start, changes[-1].end
+    inner = [Edit(one.start - start, one.end - start, one.text) for one in changes]
+    return Edit(start, end, apply(old[start:end], inner))
+
+
 def changed(old: str, new: str) -> tuple[int, int]:
     """How many words differ, marks and white space among them, and how many characters must go or come; white space
     that only grows or shrinks, as a line's depth does, is one."""

@@ -128,10 +128,11 @@ def keywords(row: Language) -> frozenset[str]:
 
 
 @cache
-def query(row: Language) -> tree_sitter.Query | None:
-    """The row's query, compiled once for its grammar, or None for plain text."""
+def query(row: Language, about: str = "") -> tree_sitter.Query | None:
+    """The row's query, compiled once for its grammar, or None for plain text. about: the folder of another one's files:
+    `names`."""
     loaded = grammar(row)
     if loaded is None:
         return None
-    source = resources.files("infill").joinpath("queries", f"{row.queries}.scm").read_text(encoding="utf-8")
+    source = resources.files("infill").joinpath("queries", about, f"{row.queries}.scm").read_text(encoding="utf-8")
     return tree_sitter.Query(loaded, source)

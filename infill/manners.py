@@ -19,7 +19,7 @@ from typing import Any
 
 from pathspec import GitIgnoreSpec
 
-from infill.document import MAX_LINE, MAX_PARSED, Edited, Snapshot, path_of
+from infill.document import MAX_LINE, MAX_PARSED, Edited, Snapshot, moved, path_of
 
 _SECRET = (
     ".env", ".env.*", ".env-*", ".env_*", "*.env", ".envrc", ".envrc.*", ".flaskenv", "*.pem", "*.key", "*.crt",
@@ -139,21 +139,11 @@ def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:
     later: list[Edited] = []
     for edit in reversed(snapshot.history[-_JUST_NOW:]):
         if edit.removed:
-            at = _place(edit.start, reversed(later))
+            at = moved(edit.start, reversed(later))
             if at <= start and _restores(edit.removed, snapshot.text[at:start], text):
                 return True
         later.append(edit)
     return False
-
-
-def _place(offset: int, later: Iterable[Edited]) -> int:
-    """Where an offset stands after later edits, oldest first; text put in at the offset itself comes behind it."""
-    for edit in later:
-        if edit.start < offset:
-            offset = max(edit.start, offset - len(edit.removed)) + len(edit.inserted) * (
-                edit.start + len(edit.removed) <= offset
-            )
-    return offset
 
 
 def _restores(removed: str, typed: str, text: str) -> bool:

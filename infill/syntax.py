@@ -96,6 +96,11 @@ class Syntax:
         at = self._bytes.before(offset - self.start)
         return self.tree.root_node.descendant_for_byte_range(at, at) or self.tree.root_node
 
+    def node_of(self, start: int, end: int) -> tree_sitter.Node:
+        """The smallest node that holds [start, end)."""
+        first, last = (self._bytes.before(at - self.start) for at in (start, end))
+        return self.tree.root_node.descendant_for_byte_range(first, last) or self.tree.root_node
+
     def nodes_around(self, offset: int) -> Iterator[tree_sitter.Node]:
         """The nodes around an offset, the smallest first."""
         node: tree_sitter.Node | None = self.node_at(offset)
@@ -111,13 +116,16 @@ class Syntax:
         """A node's text."""
         return self.text[self._bytes.offset(node.start_byte) : self._bytes.offset(node.end_byte)]
 
+    @cached_property
+    def is_heap(self) -> bool:
+        """Whether the text is a heap of marks: a query takes the square of an error's parts, half a minute for 100,000
+        brackets."""
+        return any(node.child_count > HEAP for node in self.broken(self.start, self.start + len(self.text)))
+
     def captures(self) -> list[tuple[str, tree_sitter.Node]]:
         """What the language's query captures, as (capture name, node) in the order of the text, outer nodes first;
-        nothing of a text that is a heap of marks: a query takes the square of an error's parts, half a minute for
-        100,000 brackets."""
-        if any(node.child_count > HEAP for node in self.broken(self.start, self.start + len(self.text))):
-            return []
-        return _captures(self.language, self.tree.root_node, None)
+        nothing of a heap of marks."""
+        return [] if self.is_heap else _captures(self.language, self.tree.root_node, None)
 
     def captures_at(self, offset: int) -> list[tuple[str, tree_sitter.Node]]:
         """What the query captures of the nodes around the character before an offset, outer nodes first."""

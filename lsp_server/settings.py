@@ -186,6 +186,10 @@ class Settings:
     max_distance: int = _setting(
         "fix.maxDistance", whole(1, 1000), 64, "The most characters a fix may change; larger ones are not proposed."
     )
+    next_edit: bool = _setting(
+        "nextEdit.enable", _flag(), True,
+        "Propose to change the uses of a name, too, when you have changed by hand what brings it.",
+    )  # fmt: skip
     trace: bool = _setting(
         "trace", _flag(), False,
         "Write one line per request to the editor's log: what was asked, how long it took, why nothing was shown. "

@@ -1,4 +1,5 @@
-"""`textDocument/codeAction`, `codeAction/resolve` and `redraft.fix`: in-place repair as quick fix and as rewrite.
+"""`textDocument/codeAction`, `codeAction/resolve` and `redraft.fix`: in-place repair as quick fix and as rewrite, and
+what follows from a renaming by hand.
 
 Listing asks the model nothing. The model runs in resolve, or in the command for clients that cannot resolve an edit; a
 click is always answered: by an edit, or by one sentence that says why there is none.
@@ -6,6 +7,7 @@ click is always answered: by an edit, or by one sentence that says why there is 
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -19,6 +21,7 @@ from lsp_server.session import Question, Session
 
 if TYPE_CHECKING:
     from infill.document import Snapshot
+    from infill.edits import Edit
     from infill.repair import Repair
 
 FIX = "redraft.fix"
@@ -57,6 +60,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
         return []
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
+        offers += await _following(session, snapshot, start, end)
         for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
             title = f"redraft: fix “{_short(one.message)}”"
             span = _first(snapshot, reported(snapshot, *span), MOST_LINES)
@@ -67,6 +71,22 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
         title = f"redraft: rewrite {what}"
         offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, span, None))
     return offers
+
+
+async def _following(session: Session, snapshot: Snapshot, start: int, end: int) -> list[types.CodeAction]:
+    """What a name that was changed by hand leaves behind, all of it, on the lines that have the old name or the new."""
+    from infill import next_edit
+
+    if not (session.settings.next_edit and session.capabilities.action_literals):
+        return []
+    found = await asyncio.to_thread(next_edit.following, snapshot)
+    lines = range(snapshot.line_of(start), snapshot.line_of(end) + 1)
+    if found is None or not any(snapshot.line_of(at) in lines for at in found.places):
+        return []
+    count, renamed = len(found.changes), found.renamed
+    title = f"redraft: rename {count} more {_short(renamed.old)} to {_short(renamed.new)}"
+    edit = _workspace_edit(session, snapshot, found.changes)
+    return [types.CodeAction(title=title, kind=types.CodeActionKind.QuickFix, edit=edit)]
 
 
 def _first(snapshot: Snapshot, span: tuple[int, int], lines: int) -> tuple[int, int]:
@@ -195,7 +215,7 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     if not repair.edits:
         session.show(repair.reason or "redraft found no better text here.")
         return None
-    return _workspace_edit(session, asked.snapshot, repair)
+    return _workspace_edit(session, asked.snapshot, repair.edits)
 
 
 async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> Repair | None:
@@ -221,11 +241,10 @@ def _refuse(session: Session) -> NoReturn:
     raise JsonRpcContentModified(message)
 
 
-def _workspace_edit(session: Session, snapshot: Snapshot, repair: Repair) -> types.WorkspaceEdit:
-    """Computed from the snapshot that was repaired; clients refuse it when their document is another version."""
+def _workspace_edit(session: Session, snapshot: Snapshot, changes: Sequence[Edit]) -> types.WorkspaceEdit:
+    """Computed from this snapshot; clients refuse it when their document is another version."""
     edits = [
-        types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text)
-        for one in repair.edits
+        types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text) for one in changes
     ]
     if not session.capabilities.document_changes:
         return types.WorkspaceEdit(changes={snapshot.uri: edits})

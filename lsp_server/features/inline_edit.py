@@ -1,18 +1,59 @@
-"""`textDocument/copilotInlineEdit`: the next-edit request that several editor plugins send to any server.
+"""`textDocument/copilotInlineEdit`: the next edit, by the request that several editor plugins send to any server.
 
-redraft proposes no next edits yet; the empty answer keeps those plugins quiet where an unknown method would be logged
-on every keystroke.
+The alternatives of an answer are one edit or none: what a name that was changed by hand leaves behind
+(`infill/next_edit.py`), the nearest lines of it. No model is asked.
 """
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from lsp_server import positions
+from lsp_server.features.inline_completion import ACCEPTED
 from lsp_server.session import Session
+from lsp_server.settings import whole
 
 METHOD = "textDocument/copilotInlineEdit"
+_NUMBER = whole(0, 2**31 - 1)
 
 
 async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
-    """No edits."""
-    return {"edits": []}
+    """The edit that is next in a document; none when it is asked for another version than the one that is known."""
+    from infill import manners, next_edit
+    from infill.edits import joined
+
+    uri, version, position = _read(params)
+    asked = session.question(uri)
+    if asked is None or not session.settings.next_edit or manners.denied("untitled:", asked.snapshot.text):
+        return {"edits": []}
+    snapshot = asked.snapshot
+    found = await asyncio.to_thread(next_edit.following, snapshot)
+    if found is None or version not in (None, snapshot.version):
+        return {"edits": []}
+    changes = next_edit.first(snapshot, positions.to_offset(snapshot, position, session.encoding), found.changes)
+    parts = [
+        types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text) for one in changes
+    ]
+    answer = {
+        "text": joined(snapshot.text, changes).text,
+        "range": types.Range(parts[0].range.start, parts[-1].range.end),
+        "textDocument": {"uri": snapshot.uri, "version": snapshot.version},
+        # There is nothing to be told, but plugins read it.
+        "command": types.Command(title="redraft: accepted", command=ACCEPTED, arguments=[METHOD]),
+        "changes": parts,  # ours: word by word, to be shown where they are
+    }
+    return {"edits": [answer]}
+
+
+def _read(params: Any) -> tuple[str, int | None, types.Position]:
+    """The document's URI and version, if one is said, and the cursor."""
+    try:
+        document, cursor = params["textDocument"], params["position"]
+        position = types.Position(_NUMBER.read(cursor["line"]), _NUMBER.read(cursor["character"]))
+        return str(document["uri"]), document.get("version"), position
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise JsonRpcInvalidParams(f"`{METHOD}` takes a `textDocument` with its `uri`, and a `position`") from None

@@ -1,0 +1,107 @@
+"""The edits that follow from one the user has just made, found without the model: what brings a name was renamed by
+hand, and its uses are still called as before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from infill.document import MAX_JUDGED, Edited, Snapshot, moved
+from infill.edits import Edit
+from infill.languages import keywords, language
+from infill.scopes import Scopes
+
+TOGETHER = 12
+"""Lines that one proposal changes: what is looked at at once."""
+_JUST_NOW = 8
+"""Edits after which a renaming is no longer news."""
+_LONGEST = 100
+"""Characters of a name."""
+_NAME = re.compile(rf"[^\W\d]\w{{,{_LONGEST - 1}}}")
+_WORD = re.compile(r"\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class Renamed:
+    """Where the user had `old`, `new` stands now, at an offset of the snapshot."""
+
+    at: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """A renaming, and what follows from it in all of the document, in the order of the text."""
+
+    renamed: Renamed
+    changes: tuple[Edit, ...]
+
+    @property
+    def places(self) -> list[int]:
+        """Where the new name stands and the old one still does."""
+        return [self.renamed.at, *(one.start for one in self.changes)]
+
+
+def following(snapshot: Snapshot) -> Following | None:
+    """What follows from the last renaming that leaves something to be done."""
+    return snapshot.derived(_following)
+
+
+def first(snapshot: Snapshot, cursor: int, changes: Sequence[Edit]) -> list[Edit]:
+    """Those of some changes that come first behind the cursor, or from the top: as many as TOGETHER lines have."""
+    ahead = [one for one in changes if one.start >= cursor] or changes
+    end = snapshot.line_of(ahead[0].start) + TOGETHER
+    return [one for one in ahead if snapshot.line_of(one.start) < end]
+
+
+def _following(snapshot: Snapshot) -> Following | None:
+    if len(snapshot.text) > MAX_JUDGED:
+        return None
+    row, scopes = language(snapshot.language), None
+    for one in renamings(snapshot):
+        if one.new in keywords(row) or snapshot.whole is None:
+            continue
+        scopes = scopes or Scopes.of(snapshot.whole)
+        if scopes is not None and (changes := scopes.left(one.at, one.old, one.new)):
+            return Following(one, tuple(changes))
+    return None
+
+
+def renamings(snapshot: Snapshot) -> Iterator[Renamed]:
+    """The names that the user has lately put in the place of others, the last first. A word is typed and deleted in
+    several edits: those within one word count together."""
+    history, text, later = list(snapshot.history[-_JUST_NOW:]), snapshot.text, list[Edited]()
+    while history:
+        start, end = _word(text, history[-1])
+        new, at = text[start:end], moved(start + 1, reversed(later)) - 1  # text put in before a word moves it
+        while True:
+            done = history.pop()
+            text, end = done.undone(text), end + len(done.removed) - len(done.inserted)
+            later.append(done)
+            if not history or not (_is_word(done) and _is_word(history[-1]) and _is_within(history[-1], start, end)):
+                break
+        old = text[start:end]
+        if old != new and _NAME.fullmatch(old) and _NAME.fullmatch(new) and snapshot.text.startswith(new, max(at, 0)):
+            yield Renamed(at, old, new)
+
+
+def _word(text: str, edit: Edited) -> tuple[int, int]:
+    """What an edit has put there, with the rest of the words that it begins and ends in."""
+    end = edit.start + len(edit.inserted)
+    before = text[max(0, edit.start - _LONGEST) : edit.start][::-1]
+    return edit.start - _word_end(before, 0), _word_end(text, end)
+
+
+def _word_end(text: str, at: int) -> int:
+    found = _WORD.match(text, at)
+    return found.end() if found else at
+
+
+def _is_word(edit: Edited) -> bool:
+    return _WORD.fullmatch(edit.removed + edit.inserted) is not None
+
+
+def _is_within(edit: Edited, start: int, end: int) -> bool:
+    return start <= edit.start and edit.start + len(edit.inserted) <= end

@@ -1,0 +1,29 @@
+; Where a name that is brought there is seen.
+(function_declaration) @scope
+(method_declaration) @scope
+(func_literal) @scope
+(block) @scope
+(if_statement) @scope
+(for_statement) @scope
+(expression_switch_statement) @scope
+(type_switch_statement) @scope
+(expression_case) @scope
+(type_case) @scope
+(default_case) @scope
+(communication_case) @scope
+
+; What brings a name: to the scope around it, or to the one around what it is the name of.
+(function_declaration name: (identifier) @name)
+(type_spec name: (type_identifier) @definition)
+(type_alias name: (type_identifier) @definition)
+(parameter_declaration name: (identifier) @definition)
+(variadic_parameter_declaration name: (identifier) @definition)
+(var_spec name: (identifier) @definition)
+(const_spec name: (identifier) @definition)
+(short_var_declaration left: (expression_list (identifier) @definition))
+(range_clause left: (expression_list (identifier) @definition))
+(receive_statement left: (expression_list (identifier) @definition))
+(type_switch_statement alias: (expression_list (identifier) @definition))
+
+; What is no variable.
+(keyed_element key: (literal_element (identifier) @member))

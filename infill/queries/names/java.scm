@@ -1,0 +1,39 @@
+; Where a name that is brought there is seen.
+(class_declaration) @class
+(interface_declaration) @class
+(enum_declaration) @class
+(record_declaration) @class
+(method_declaration) @scope
+(constructor_declaration) @scope
+(lambda_expression) @scope
+(block) @scope
+(for_statement) @scope
+(enhanced_for_statement) @scope
+(try_with_resources_statement) @scope
+(catch_clause) @scope
+(switch_block) @scope
+
+; What brings a name: to the scope around it, or to the one around what it is the name of.
+(class_declaration name: (identifier) @name)
+(interface_declaration name: (identifier) @name)
+(enum_declaration name: (identifier) @name)
+(record_declaration name: (identifier) @name)
+(method_declaration name: (identifier) @name)
+(formal_parameter name: (identifier) @definition)
+(spread_parameter (variable_declarator name: (identifier) @definition))
+(local_variable_declaration (variable_declarator name: (identifier) @definition))
+(enhanced_for_statement name: (identifier) @definition)
+(resource name: (identifier) @definition)
+(catch_formal_parameter name: (identifier) @definition)
+(inferred_parameters (identifier) @definition)
+(lambda_expression parameters: (identifier) @definition)
+
+; What an object has of its own: what brings it, and what uses it.
+(field_declaration (variable_declarator name: (identifier) @field))
+(field_access object: (this) field: (identifier) @own)
+(method_invocation object: (this) name: (identifier) @own)
+
+; What is no variable.
+(field_access field: (identifier) @member)
+(method_invocation object: (_) name: (identifier) @member)
+(method_reference . (_) (identifier) @member)

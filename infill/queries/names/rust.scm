@@ -1,0 +1,41 @@
+; Where a name that is brought there is seen.
+(function_item) @scope
+(closure_expression) @scope
+(block) @scope
+(for_expression) @scope
+(if_expression) @scope
+(while_expression) @scope
+(match_arm) @scope
+(mod_item) @scope
+
+; What brings a name: to the scope around it, or to the one around what it is the name of.
+(function_item name: (identifier) @name)
+(const_item name: (identifier) @definition)
+(static_item name: (identifier) @definition)
+(struct_item name: (type_identifier) @name)
+(enum_item name: (type_identifier) @name)
+(type_item name: (type_identifier) @name)
+(trait_item name: (type_identifier) @name)
+(type_parameter name: (type_identifier) @definition)
+(parameter pattern: (identifier) @definition)
+(closure_parameters (identifier) @definition)
+(let_declaration pattern: (identifier) @definition)
+(for_expression pattern: (identifier) @definition)
+(tuple_pattern (identifier) @definition)
+(slice_pattern (identifier) @definition)
+(mut_pattern (identifier) @definition)
+(ref_pattern (identifier) @definition)
+(reference_pattern (identifier) @definition)
+(captured_pattern . (identifier) @definition)
+(field_pattern pattern: (identifier) @definition)
+(field_pattern name: (shorthand_field_identifier) @definition)
+(match_pattern (identifier) @definition)
+(tuple_struct_pattern type: _ (identifier) @definition)
+(use_as_clause alias: (identifier) @definition)
+(use_declaration argument: (scoped_identifier name: (identifier) @definition))
+(use_list (identifier) @definition)
+
+; What is no variable.
+(tuple_struct_pattern type: (identifier) @member)
+(scoped_identifier name: (identifier) @member)
+(use_as_clause path: (identifier) @member)

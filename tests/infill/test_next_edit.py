@@ -1,0 +1,146 @@
+"""Which renamings a document's last edits hold, and what of all that follows comes first."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infill.document import Change, Snapshot
+from infill.edits import apply, joined
+from infill.next_edit import TOGETHER, Renamed, first, following, renamings
+
+TEXT = "def f(count, rows):\n    for row in rows:\n        count += row\n    return count\n"
+AT = TEXT.index("count")
+
+
+def opened(text: str = TEXT, language: str = "python") -> Snapshot:
+    return Snapshot.open("file:///a.py", 1, language, text)
+
+
+def edited(snapshot: Snapshot, *changes: tuple[int, int, str]) -> Snapshot:
+    for change in changes:
+        snapshot = snapshot.edit([Change(*change)], snapshot.version + 1)
+    return snapshot
+
+
+def typed(snapshot: Snapshot, at: int, text: str) -> Snapshot:
+    return edited(snapshot, *((at + number, at + number, letter) for number, letter in enumerate(text)))
+
+
+def erased(snapshot: Snapshot, start: int, end: int) -> Snapshot:
+    """Backspace by backspace."""
+    return edited(snapshot, *((at - 1, at, "") for at in range(end, start, -1)))
+
+
+WAYS = {
+    "selected and typed over": lambda s: typed(edited(s, (AT, AT + 5, "t")), AT + 1, "otal"),
+    "erased, then typed": lambda s: typed(erased(s, AT, AT + 5), AT, "total"),
+    "deleted at once, then typed": lambda s: typed(edited(s, (AT, AT + 5, "")), AT, "total"),
+    "pasted": lambda s: edited(s, (AT, AT + 5, "total")),
+    "with a slip": lambda s: typed(erased(typed(erased(s, AT, AT + 5), AT, "totl"), AT + 3, AT + 4), AT + 3, "al"),
+    "letters within it": lambda s: edited(s, (AT, AT + 2, "t"), (AT + 1, AT + 4, "otal")),
+    "whole text sent": lambda s: edited(s, (0, len(TEXT), TEXT.replace("count", "total", 1))),
+}
+
+
+class TestRenamings:
+    @pytest.mark.parametrize("way", WAYS)
+    def test_however_a_name_is_typed(self, way: str) -> None:
+        after = WAYS[way](opened())
+        assert after.text == TEXT.replace("count", "total", 1)
+        assert next(renamings(after)) == Renamed(AT, "count", "total")
+        found = following(after)
+        assert found is not None
+        assert apply(after.text, found.changes) == TEXT.replace("count", "total")
+
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ([(AT, AT, "x")], [("count", "xcount")]),
+            ([(AT + 5, AT + 5, "er")], [("count", "counter")]),
+            ([(AT, AT + 5, "")], []),
+            ([(AT, AT + 5, "1")], []),
+            ([(AT, AT + 5, "a, b")], []),
+            ([(AT, AT + 6, "total,")], [("count", "total")]),
+            ([(AT, AT + 6, "total;")], []),
+            ([(AT, AT + 5, "total"), (AT, AT, "*, ")], [("count", "total")]),
+            ([(AT, AT + 5, ""), (AT, AT, "count")], []),
+            ([(AT, AT + 5, "total"), (AT, AT + 5, "count")], []),
+            ([(len(TEXT), len(TEXT), "new")], []),
+        ],
+    )
+    def test_what_is_one(self, changes: list[tuple[int, int, str]], said: list[tuple[str, str]]) -> None:
+        after = edited(opened(), *changes)
+        assert [(one.old, one.new) for one in renamings(after)] == said
+
+    def test_other_edits_may_come_after_it_and_move_it(self) -> None:
+        after = edited(opened(), (AT, AT + 5, "total"), (0, 0, "import os\n\n"), (len(TEXT) + 11, len(TEXT) + 11, "#"))
+        assert list(renamings(after)) == [Renamed(AT + 11, "count", "total")]
+        found = following(after)
+        assert found is not None
+        assert apply(after.text, found.changes) == "import os\n\n" + TEXT.replace("count", "total") + "#"
+
+    def test_many_edits_later_it_is_no_news(self) -> None:
+        after = edited(opened(), (AT, AT + 5, "total"))
+        for number in range(8):
+            end = len(after.text)
+            after = edited(after, (end, end, "#"), (number, number, ""), (end, end + 1, "\n"))
+        assert list(renamings(after)) == []
+
+    @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.sampled_from(["", "a", "ab", " ", "a b"]))))
+    def test_of_any_edits_the_new_names_stand_where_they_are_said_to(self, edits: list[tuple[int, int, str]]) -> None:
+        snapshot = opened("one two(three, four)\nfive six\n", "plaintext")
+        for start, end, text in edits:
+            low, high = sorted(min(at, len(snapshot.text)) for at in (start, end))
+            snapshot = edited(snapshot, (low, high, text))
+        newest = next(renamings(snapshot), None)
+        if newest is not None:
+            assert snapshot.text[newest.at : newest.at + len(newest.new)] == newest.new
+
+
+class TestFollowing:
+    def test_half_a_keyword_is_no_name(self) -> None:
+        text = "function f(ins, rows) {\n  return ins + rows;\n}\n"
+        at = text.index("ins")
+        assert following(edited(opened(text, "javascript"), (at, at + 3, "in"))) is None
+
+    def test_done_by_hand_it_is_over(self) -> None:
+        after = opened()
+        while (at := after.text.find("count")) >= 0:
+            assert (following(after) is None) == (after.text == TEXT)
+            after = edited(after, (at, at + 5, "total"))
+        assert following(after) is None
+
+    def test_taken_in_parts_the_rest_follows(self) -> None:
+        text = "def f(count):\n" + "    use(count)\n    pass\n" * 20
+        after = edited(opened(text), (AT, AT + 5, "total"))
+        rounds = 0
+        while (found := following(after)) is not None:
+            one = joined(after.text, first(after, AT, found.changes))
+            assert after.text[one.start : one.end].count("\n") < TOGETHER
+            after = edited(after, (one.start, one.end, one.text))
+            rounds += 1
+        assert rounds == 4
+        assert after.text == text.replace("count", "total")
+
+    def test_what_stands_behind_the_cursor_comes_first(self) -> None:
+        text = "def f():\n    return count()\n\n\ndef count():\n    pass\n\n\ncount()\n"
+        at = text.index("count():")
+        after = edited(opened(text), (at, at + 5, "total"))
+        found = following(after)
+        assert found is not None
+        for cursor, comes in ((at, text.rindex("count")), (0, text.index("count")), (len(text), text.index("count"))):
+            assert first(after, cursor, found.changes)[0].start == comes
+
+    def test_line_ends_stay_as_they_are(self) -> None:
+        text = TEXT.replace("\n", "\r\n")
+        after = edited(opened(text), (AT, AT + 5, "total"))
+        found = following(after)
+        assert found is not None
+        one = joined(after.text, found.changes)
+        assert apply(after.text, [one]) == text.replace("count", "total")
+
+    @pytest.mark.parametrize("language", ["plaintext", "yaml"])
+    def test_nothing_is_known_of_other_languages(self, language: str) -> None:
+        assert following(edited(opened(language=language), (AT, AT + 5, "total"))) is None
