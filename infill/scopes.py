@@ -31,6 +31,12 @@ _SPELT = {
 one around it."""
 _INNER = ("block", "statement", "clause", "body")
 """How the kinds of nodes within a function end that are no declaration."""
+_SAID = (
+    r"[@\\]param(?:\[\w+(?:,\w+)?\])?[ \t]+(?:\{[^\n]*?\}[ \t]+)?\[?(%s)\b"
+    r"|:(?:param|type|arg|argument|key|keyword)[ \t]+(?:[^\n:]*[ \t])?(%s)[ \t]*:"
+    r"|^[ \t]*\*{0,2}(%s)(?=(?:[ \t]+\([^\n)]*\))?[ \t]*:(?!:))"
+)
+"""How a function's documentation names a parameter: JSDoc, Javadoc and Doxygen; Sphinx; Google and NumPy."""
 _VALUED = ("let_declaration", "let_condition", "short_var_declaration")
 """What brings a name that its own value does not see."""
 
@@ -86,7 +92,7 @@ class Scopes:
 
     def left(self, at: int, old: str, new: str) -> list[Edit]:
         """What is still called `old` after what brings it came to be called `new`, at an offset, as edits in the order
-        of the text.
+        of the text; of a parameter, what its function's documentation says of it, too.
 
         None where `at` brings no name, something before it brings `old`, too, a use would mean something else by its
         new name, or syntax is broken.
@@ -103,8 +109,10 @@ class Scopes:
         names = (node for node in self._all(scope, old) if node.start_byte < end and node.id not in ends)
         uses = [node for node in names if self._sees(node, scope, old)]
         # Something between brings the new name: a use would come to mean that.
-        clear = all(self._sees(node, scope, new) for node in uses)
-        return [self._edit(node, old, new) for node in uses] if clear else []
+        if not all(self._sees(node, scope, new) for node in uses):
+            return []
+        edits = [*self._said(bringer, scope, old, new), *(self._edit(node, old, new) for node in uses)]
+        return sorted(edits, key=attrgetter("start"))
 
     def _scope(self, definition: tree_sitter.Node, kind: str) -> tree_sitter.Node | None:
         """Where a definition is seen: the name of a function around it, what is hoisted in all of the function, what is
@@ -172,10 +180,35 @@ class Scopes:
             return bool(brought)
         return any(one.start_byte < node.start_byte and not _is_in_value(node, one) for one in brought)
 
+    def _said(self, bringer: tree_sitter.Node, scope: tree_sitter.Node, old: str, new: str) -> Iterator[Edit]:
+        """Where the documentation of a function names a parameter."""
+        body = scope.child_by_field_name("body")
+        if body is None or bringer.start_byte >= body.start_byte:
+            return
+        name = re.escape(old)
+        for node in _documentation(scope, body):
+            start, text = self.syntax.range_of(node)[0], self.syntax.text_of(node)
+            for match in re.finditer(_SAID % (name, name, name), text, re.MULTILINE):
+                at = match.start(match.lastindex or 0)
+                yield Edit(start + at, start + at + len(old), new)
+
     def _edit(self, node: tree_sitter.Node, old: str, new: str) -> Edit:
         kinds = (node.type, node.parent.type if node.parent is not None else "")
         spelt = next((_SPELT[kind] for kind in kinds if kind in _SPELT), "{new}")
         return Edit(*self.syntax.range_of(node), spelt.format(old=old, new=new))
+
+
+def _documentation(function: tree_sitter.Node, body: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """The remarks right above a function, and the string that its body begins with."""
+    statement = function
+    while (around := statement.parent) and around.parent and not around.type.endswith(("block", "body", "list")):
+        statement = around
+    above = statement.prev_named_sibling
+    while above is not None and "comment" in above.type:
+        yield above
+        above = above.prev_named_sibling
+    for first in body.named_children[:1]:
+        yield from (said for said in first.named_children[:1] if said.type == "string")
 
 
 def _is_assigned(node: tree_sitter.Node) -> bool:

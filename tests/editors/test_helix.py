@@ -79,3 +79,18 @@ def test_menu_fix_and_a_whole_session(helix: Callable[..., Terminal], tmp_path: 
     terminal.type(":q", "Enter")
     eventually(lambda: "exit" in [message.get("method") for _, message in entries(tmp_path / "helix.jsonl")])
     keep(tmp_path / "helix.jsonl")
+
+
+def test_the_uses_of_a_name_that_was_typed_over_follow(helix: Callable[..., Terminal], tmp_path: Path) -> None:
+    terminal = helix("count = 1\nprint(count, count)\n")
+    terminal.type("gg", "e", "c", "total")
+    eventually(lambda: any("total = 1" in row for row in terminal.screen))
+    eventually(lambda: leaves_insert_mode(terminal))
+    terminal.type(" a")
+    eventually(lambda: any("redraft: rename 2 more count to total" in row for row in terminal.screen))
+    terminal.type("Enter")
+    eventually(lambda: any("print(total, total)" in row for row in terminal.screen))
+    terminal.type(":w", "Enter")
+    eventually(lambda: (tmp_path / "demo.py").read_text() == "total = 1\nprint(total, total)\n")
+    terminal.type("u")
+    eventually(lambda: any("print(count, count)" in row for row in terminal.screen))
