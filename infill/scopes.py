@@ -7,6 +7,7 @@ known: of members only those of `self` and `this` are.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,26 +38,51 @@ _SAID = (
     r"|^[ \t]*\*{0,2}(%s)(?=(?:[ \t]+\([^\n)]*\))?[ \t]*:(?!:))"
 )
 """How a function's documentation names a parameter: JSDoc, Javadoc and Doxygen; Sphinx; Google and NumPy."""
+_ANEW = 100
+"""Times that a name may be brought anew in its scope."""
 _VALUED = ("let_declaration", "let_condition", "short_var_declaration")
 """What brings a name that its own value does not see."""
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Scope:
+    """Where names are seen. around: the next one outside, None of the root. is_class: has members. is_closed: its names
+    are seen from within as members only."""
+
+    node: tree_sitter.Node
+    around: Scope | None
+    is_class: bool
+    is_closed: bool
+
+    @property
+    def outwards(self) -> Iterator[Scope]:
+        """This one and those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.around
+
+    def is_head(self, node: tree_sitter.Node) -> bool:
+        """Whether a node stands before its body, where parameters and the name of the whole do."""
+        body = self.node.child_by_field_name("body")
+        return body is not None and node.start_byte < body.start_byte
+
+
 @dataclass(frozen=True, eq=False)
 class Scopes:
-    """The scopes of one syntax tree. Nodes are known by their ids.
+    """The scopes of one syntax tree. Nodes are known by their ids; nothing asks for a node's parent more often than
+    patterns are deep, because that costs as much as the node is deep, and a sum of a thousand names is.
 
-    scopes, classes: all, and those that have members. closed: those whose names are seen from within as members only.
-    brought: (scope, name) to what brings it, in the order of the text. scope_of: a definition to its scope. early:
-    definitions that are seen before they stand. members: names that are not looked up here. own: those that are looked
-    up in the class around them. foreign: names that are said to be of a scope farther out.
+    scopes: in the order of the text, outer ones first. brought: (scope, name) to what brings it, in the order of the
+    text. scope_of: a definition to its scope. early: definitions that are seen before they stand. members: names that
+    are not looked up here. own: those that are looked up in the class around them. foreign: names that are said to be
+    of a scope farther out.
     """
 
     syntax: Syntax
-    scopes: set[int] = field(default_factory=set)
-    classes: set[int] = field(default_factory=set)
-    closed: set[int] = field(default_factory=set)
-    brought: dict[tuple[int, str], list[tree_sitter.Node]] = field(default_factory=lambda: defaultdict(list))
-    scope_of: dict[int, tree_sitter.Node] = field(default_factory=dict)
+    scopes: list[Scope] = field(default_factory=list)
+    brought: dict[tuple[Scope, str], list[tree_sitter.Node]] = field(default_factory=lambda: defaultdict(list))
+    scope_of: dict[int, Scope] = field(default_factory=dict)
     early: set[int] = field(default_factory=set)
     members: set[int] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
@@ -68,24 +94,22 @@ class Scopes:
         compiled = query(syntax.language, "names")
         if compiled is None or syntax.is_heap:
             return None
-        root, found = syntax.tree.root_node, cls(syntax)
-        captures = tree_sitter.QueryCursor(compiled).captures(root)
+        found = cls(syntax)
+        captures = tree_sitter.QueryCursor(compiled).captures(syntax.tree.root_node)
 
         def ids(*kinds: str) -> set[int]:
             return {node.id for kind in kinds for node in captures.get(kind, ())}
 
-        found.scopes.update({root.id}, ids("scope", "class", "members"))
-        found.classes.update(ids("class", "members"))
-        found.closed.update(ids("members"))
         found.early.update(ids("name", "hoisted", "field"))
         found.own.update(ids("own", "field"))
         found.members.update(ids("member") - found.own)
         found.foreign.update(syntax.text_of(node) for node in captures.get("foreign", ()))
+        found._open(captures)
         for kind in ("definition", "hoisted", "name", "field"):
             for node in captures.get(kind, ()):
-                if not _is_assigned(node) and (scope := found._scope(node, kind)) is not None:
+                if _statement_of(node) != "assignment_expression" and (scope := found._scope(node, kind)) is not None:
                     found.scope_of[node.id] = scope
-                    found.brought[scope.id, syntax.text_of(node)].append(node)
+                    found.brought[scope, syntax.text_of(node)].append(node)
         for nodes in found.brought.values():
             nodes.sort(key=attrgetter("start_byte"))
         return found
@@ -99,14 +123,14 @@ class Scopes:
         """
         bringer = self._name_at(at, new)
         scope = self.scope_of.get(bringer.id) if bringer is not None else None
-        if bringer is None or scope is None or old in self.foreign or self.syntax.errors(*self.syntax.range_of(scope)):
+        if bringer is None or scope is None or old in self.foreign or self._is_broken(scope):
             return []
-        others = self.brought.get((scope.id, old), [])
-        if any(node.start_byte < bringer.start_byte for node in others):
+        others = self.brought.get((scope, old), [])
+        if len(others) > _ANEW or any(node.start_byte < bringer.start_byte for node in others):
             return []
         ends = {node.id: end for node in others if (end := self._end(bringer, scope, node, old)) is not None}
-        end = min(ends.values(), default=scope.end_byte)
-        names = (node for node in self._all(scope, old) if node.start_byte < end and node.id not in ends)
+        end = min(ends.values(), default=scope.node.end_byte)
+        names = (node for node in self._all(scope.node, old) if node.start_byte < end and node.id not in ends)
         uses = [node for node in names if self._sees(node, scope, old)]
         # Something between brings the new name: a use would come to mean that.
         if not all(self._sees(node, scope, new) for node in uses):
@@ -114,29 +138,46 @@ class Scopes:
         edits = [*self._said(bringer, scope, old, new), *(self._edit(node, old, new) for node in uses)]
         return sorted(edits, key=attrgetter("start"))
 
-    def _scope(self, definition: tree_sitter.Node, kind: str) -> tree_sitter.Node | None:
+    def _open(self, captures: dict[str, list[tree_sitter.Node]]) -> None:
+        """Note the scopes, each with the one around it."""
+        root = self.syntax.tree.root_node
+        kinds = {node.id: kind for kind in ("scope", "class", "members") for node in captures.get(kind, ())}
+        nodes = {node.id: node for kind in ("scope", "class", "members") for node in captures.get(kind, ())}
+        self.scopes.append(Scope(root, None, False, False))
+        around: Scope | None = self.scopes[0]
+        for node in sorted(nodes.values(), key=lambda node: (node.start_byte, -node.end_byte)):
+            while around is not None and around.around is not None and around.node.end_byte < node.end_byte:
+                around = around.around
+            kind = kinds[node.id]
+            around = Scope(node, around, kind != "scope", kind == "members")
+            self.scopes.append(around)
+
+    def _around(self, node: tree_sitter.Node) -> Scope:
+        """The innermost scope around a node."""
+        last = bisect_right(self.scopes, node.start_byte, key=lambda scope: scope.node.start_byte) - 1
+        around = self.scopes[max(last, 0)].outwards
+        return next((scope for scope in around if scope.node.end_byte >= node.end_byte), self.scopes[0])
+
+    def _scope(self, definition: tree_sitter.Node, kind: str) -> Scope | None:
         """Where a definition is seen: the name of a function around it, what is hoisted in all of the function, what is
         of `self` in the class."""
-        around = self._around(definition.parent if kind == "name" else definition)
+        scope = self._around(definition)
         if kind == "field":
-            return next((scope for scope in around if scope.id in self.classes), None)
-        return next((scope for scope in around if kind != "hoisted" or not scope.type.endswith(_INNER)), None)
+            return _class(scope)
+        if kind == "name" and scope.is_head(definition):
+            return scope.around
+        return next((one for one in scope.outwards if kind != "hoisted" or not one.node.type.endswith(_INNER)), None)
 
-    def _around(self, node: tree_sitter.Node | None) -> Iterator[tree_sitter.Node]:
-        """The scopes around a node, inner ones first; the root's last."""
-        while node is not None and (node := node.parent) is not None:
-            if node.id in self.scopes:
-                yield node
+    def _is_broken(self, scope: Scope) -> bool:
+        return self.syntax.errors(*self.syntax.range_of(scope.node)) > 0
 
-    def _end(
-        self, bringer: tree_sitter.Node, scope: tree_sitter.Node, again: tree_sitter.Node, name: str
-    ) -> int | None:
+    def _end(self, bringer: tree_sitter.Node, scope: Scope, again: tree_sitter.Node, name: str) -> int | None:
         """Where what `bringer` brings ends because the name is brought anew, or None where it goes on.
 
         A declaration ends it, and may use it. Without declarations it ends where the same lines bring something else,
         not of what it is, in another loop or by an assignment: in an inner block, that only may happen.
         """
-        if scope.id in self.classes:
+        if scope.is_class:
             return None
         statement = _statement(again)
         if self.syntax.language.block != "indent":
@@ -162,31 +203,29 @@ class Scopes:
             if (node := self._name_at(first + match.start(), name)) is not None:
                 yield node
 
-    def _sees(self, node: tree_sitter.Node, scope: tree_sitter.Node, name: str) -> bool:
+    def _sees(self, node: tree_sitter.Node, scope: Scope, name: str) -> bool:
         """Whether a name in a scope is the one that is brought there, not by a scope between them."""
-        if (here := self.scope_of.get(node.id)) is not None and (here.id, name) in self.brought:
-            return here.id == scope.id
-        around = list(self._around(node))
+        if (here := self.scope_of.get(node.id)) is not None and (here, name) in self.brought:
+            return here is scope
+        inner = self._around(node)
         if node.id in self.own:
-            return scope.id == next((one.id for one in around if one.id in self.classes), None)
-        open_ = [one for at, one in enumerate(around) if not at or one.id not in self.closed]
-        brings = (one for one in open_ if one.id == scope.id or self._hides(one, name, node))
-        return scope.id == next((one.id for one in brings), None)
+            return _class(inner) is scope
+        seen = (one for one in inner.outwards if one is inner or not one.is_closed)
+        return scope is next((one for one in seen if one is scope or self._hides(one, name, node)), None)
 
-    def _hides(self, scope: tree_sitter.Node, name: str, node: tree_sitter.Node) -> bool:
+    def _hides(self, scope: Scope, name: str, node: tree_sitter.Node) -> bool:
         """Whether a name in a scope is one that this scope brings; most languages let it be seen from there on."""
-        brought = self.brought.get((scope.id, name), [])
+        brought = self.brought.get((scope, name), [])
         if self.syntax.language.block == "indent" or any(one.id in self.early for one in brought):
             return bool(brought)
         return any(one.start_byte < node.start_byte and not _is_in_value(node, one) for one in brought)
 
-    def _said(self, bringer: tree_sitter.Node, scope: tree_sitter.Node, old: str, new: str) -> Iterator[Edit]:
+    def _said(self, bringer: tree_sitter.Node, scope: Scope, old: str, new: str) -> Iterator[Edit]:
         """Where the documentation of a function names a parameter."""
-        body = scope.child_by_field_name("body")
-        if body is None or bringer.start_byte >= body.start_byte:
+        if not scope.is_head(bringer):
             return
         name = re.escape(old)
-        for node in _documentation(scope, body):
+        for node in _documentation(scope.node):
             start, text = self.syntax.range_of(node)[0], self.syntax.text_of(node)
             for match in re.finditer(_SAID % (name, name, name), text, re.MULTILINE):
                 at = match.start(match.lastindex or 0)
@@ -198,7 +237,7 @@ class Scopes:
         return Edit(*self.syntax.range_of(node), spelt.format(old=old, new=new))
 
 
-def _documentation(function: tree_sitter.Node, body: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+def _documentation(function: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     """The remarks right above a function, and the string that its body begins with."""
     statement = function
     while (around := statement.parent) and around.parent and not around.type.endswith(("block", "body", "list")):
@@ -207,30 +246,35 @@ def _documentation(function: tree_sitter.Node, body: tree_sitter.Node) -> Iterat
     while above is not None and "comment" in above.type:
         yield above
         above = above.prev_named_sibling
-    for first in body.named_children[:1]:
+    body = function.child_by_field_name("body")
+    for first in body.named_children[:1] if body is not None else ():
         yield from (said for said in first.named_children[:1] if said.type == "string")
 
 
-def _is_assigned(node: tree_sitter.Node) -> bool:
-    """Whether a pattern only gives a value to what something else brings."""
-    while node.parent is not None and node.type.endswith(("identifier", "pattern")):
-        node = node.parent
-    return node.type == "assignment_expression"
+def _pattern(node: tree_sitter.Node) -> tree_sitter.Node:
+    """All that is brought together with a name."""
+    while (around := node.parent) is not None and around.type.endswith(("pattern", "list")):
+        node = around
+    return node
+
+
+def _statement_of(name: tree_sitter.Node) -> str:
+    """The kind of what brings a name, or only gives a value to it."""
+    around = _pattern(name).parent
+    return around.type if around is not None else ""
 
 
 def _is_in_value(node: tree_sitter.Node, brought: tree_sitter.Node) -> bool:
     """Whether a name stands in the value of what brings it, which does not see it."""
-    statement: tree_sitter.Node | None = brought
-    while statement is not None and statement.type not in _VALUED:
-        statement = statement.parent
-    if statement is None:
+    statement = _pattern(brought).parent
+    if statement is None or statement.type not in _VALUED:
         return False
-    target, value = (_field(statement, *names) for names in (("pattern", "left"), ("value", "right")))
-    return target is not None and value is not None and _is_within(brought, target) and _is_within(node, value)
+    value = statement.child_by_field_name("value") or statement.child_by_field_name("right")
+    return value is not None and _is_within(node, value)
 
 
-def _field(node: tree_sitter.Node, *names: str) -> tree_sitter.Node | None:
-    return next((found for name in names if (found := node.child_by_field_name(name)) is not None), None)
+def _class(scope: Scope) -> Scope | None:
+    return next((one for one in scope.outwards if one.is_class), None)
 
 
 def _statement(node: tree_sitter.Node) -> tree_sitter.Node:

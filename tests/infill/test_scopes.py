@@ -318,6 +318,16 @@ static int f(int *total, struct row *r) {
 }
 """,
     ),
+    "a function in C": (
+        "c",
+        "static char *@count(int count) { return count; }\nint main(void) { return count(count(1)); }\n",
+        "static char *total(int count) { return count; }\nint main(void) { return total(total(1)); }\n",
+    ),
+    "a thousand uses, one in the other": (
+        "python",
+        "@count = 1\nx = " + " + ".join(["count"] * 1000) + "\n",
+        "total = 1\nx = " + " + ".join(["total"] * 1000) + "\n",
+    ),
     "in C++": (
         "cpp",
         """int f(const std::vector<int> &@count) {
