@@ -30,7 +30,7 @@ MAX_LINE = 20_000
 """Code points above which a line means that the file was not written by hand."""
 
 T = TypeVar("T")
-_HISTORY = 16
+_HISTORY = 64
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 

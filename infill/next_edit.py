@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 
 from infill.document import MAX_JUDGED, Edited, Snapshot, moved
 from infill.edits import Edit
@@ -72,7 +73,7 @@ def _following(snapshot: Snapshot) -> Following | None:
 def renamings(snapshot: Snapshot) -> Iterator[Renamed]:
     """The names that the user has lately put in the place of others, the last first. A word is typed and deleted in
     several edits: those within one word count together."""
-    history, text, later = list(snapshot.history[-_JUST_NOW:]), snapshot.text, list[Edited]()
+    history, text, later = _lately(snapshot.history), snapshot.text, list[Edited]()
     while history:
         start, end = _word(text, history[-1])
         new, at = text[start:end], moved(start + 1, reversed(later)) - 1  # text put in before a word moves it
@@ -85,6 +86,24 @@ def renamings(snapshot: Snapshot) -> Iterator[Renamed]:
         old = text[start:end]
         if old != new and _NAME.fullmatch(old) and _NAME.fullmatch(new) and snapshot.text.startswith(new, max(at, 0)):
             yield Renamed(at, old, new)
+
+
+def _lately(history: Sequence[Edited]) -> list[Edited]:
+    """The last edits, each in its parts. Those that do the same in many places, as a renaming does, are one of them."""
+    runs = groupby(reversed(history), key=lambda edit: (edit.removed, edit.inserted))
+    last = [edit for _, run in islice(runs, _JUST_NOW) for edit in run]
+    return [part for edit in reversed(last) for part in _parts(edit)]
+
+
+def _parts(edit: Edited) -> Iterator[Edited]:
+    """The word that an edit changes at its start, and the rest of it: who types on behind a name has renamed it."""
+    gone, come = (_word_end(text, 0) for text in (edit.removed, edit.inserted))
+    if edit.removed[gone:]:
+        yield Edited(edit.start + gone, edit.removed[gone:], "")
+    if gone or come:
+        yield Edited(edit.start, edit.removed[:gone], edit.inserted[:come])
+    if edit.inserted[come:]:
+        yield Edited(edit.start + come, "", edit.inserted[come:])
 
 
 def _word(text: str, edit: Edited) -> tuple[int, int]:

@@ -102,7 +102,7 @@ class Scopes:
 
         found.early.update(ids("name", "hoisted", "field"))
         found.own.update(ids("own", "field"))
-        found.members.update(ids("member") - found.own)
+        found.members.update(ids("member") - found.own - ids("definition"))
         found.foreign.update(syntax.text_of(node) for node in captures.get("foreign", ()))
         found._open(captures)
         for kind in ("definition", "hoisted", "name", "field"):

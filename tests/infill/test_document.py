@@ -145,10 +145,10 @@ class TestHistory:
         assert back == text
 
     def test_it_is_short(self) -> None:
-        snapshot = Snapshot.open("file:///a.py", 0, "python", "a" * 100)
-        for version in range(50):
+        snapshot = Snapshot.open("file:///a.py", 0, "python", "a" * 200)
+        for version in range(100):
             snapshot = snapshot.edit([Change(2 * version, 2 * version + 1, "b")], version)
-        assert len(snapshot.history) == 16
+        assert len(snapshot.history) == 64
 
     def test_a_whole_text_that_changed_in_one_place_is_a_small_edit(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "one two three")

@@ -40,6 +40,7 @@ WAYS = {
     "pasted": lambda s: edited(s, (AT, AT + 5, "total")),
     "with a slip": lambda s: typed(erased(typed(erased(s, AT, AT + 5), AT, "totl"), AT + 3, AT + 4), AT + 3, "al"),
     "letters within it": lambda s: edited(s, (AT, AT + 2, "t"), (AT + 1, AT + 4, "otal")),
+    "typed on": lambda s: erased(typed(erased(s, AT, AT + 5), AT, "total: int"), AT + 5, AT + 10),
     "whole text sent": lambda s: edited(s, (0, len(TEXT), TEXT.replace("count", "total", 1))),
 }
 
@@ -61,9 +62,12 @@ class TestRenamings:
             ([(AT + 5, AT + 5, "er")], [("count", "counter")]),
             ([(AT, AT + 5, "")], []),
             ([(AT, AT + 5, "1")], []),
-            ([(AT, AT + 5, "a, b")], []),
+            ([(AT, AT + 5, "a, b")], [("count", "a")]),
+            ([(AT, AT + 5, "(a, b)")], []),
             ([(AT, AT + 6, "total,")], [("count", "total")]),
-            ([(AT, AT + 6, "total;")], []),
+            ([(AT, AT + 6, "total;")], [("count", "total")]),
+            ([(AT, AT + 5, ""), (AT, AT, "total: int = 3")], [("count", "total")]),
+            ([(AT, AT + 11, "total: int")], [("count", "total")]),
             ([(AT, AT + 5, "total"), (AT, AT, "*, ")], [("count", "total")]),
             ([(AT, AT + 5, ""), (AT, AT, "count")], []),
             ([(AT, AT + 5, "total"), (AT, AT + 5, "count")], []),
@@ -112,14 +116,20 @@ class TestFollowing:
             after = edited(after, (at, at + 5, "total"))
         assert following(after) is None
 
-    def test_taken_in_parts_the_rest_follows(self) -> None:
-        text = "def f(count):\n" + "    use(count)\n    pass\n" * 20
+    @pytest.mark.parametrize("word_by_word", [True, False])
+    def test_taken_in_parts_the_rest_follows(self, word_by_word: bool) -> None:
+        text = "def f(count):\n" + "    use(count, count)\n    pass\n" * 20
         after = edited(opened(text), (AT, AT + 5, "total"))
         rounds = 0
         while (found := following(after)) is not None:
-            one = joined(after.text, first(after, AT, found.changes))
+            taken = first(after, AT, found.changes)
+            one = joined(after.text, taken)
             assert after.text[one.start : one.end].count("\n") < TOGETHER
-            after = edited(after, (one.start, one.end, one.text))
+            if word_by_word:
+                changes = [Change(part.start, part.end, part.text) for part in reversed(taken)]
+                after = after.edit(changes, after.version + 1)
+            else:
+                after = edited(after, (one.start, one.end, one.text))
             rounds += 1
         assert rounds == 4
         assert after.text == text.replace("count", "total")

@@ -149,6 +149,16 @@ export async function f(total, other) {
         "import numpy as @count\n\n\ndef f(z=count.array([1])):\n    '''count'''\n    return count.zeros(z)\n",
         "import numpy as total\n\n\ndef f(z=total.array([1])):\n    '''count'''\n    return total.zeros(z)\n",
     ),
+    "a module": (
+        "python",
+        "import @count\nimport a.count\n\nprint(count.count, a.count)\n",
+        "import total\nimport a.count\n\nprint(total.count, a.count)\n",
+    ),
+    "what is used in Rust": (
+        "rust",
+        "use a::b::@count;\nfn f() -> count { count::new(a::count) }\n",
+        "use a::b::total;\nfn f() -> total { total::new(a::count) }\n",
+    ),
     "what an object has": (
         "python",
         """class A:
