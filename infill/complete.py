@@ -1,20 +1,23 @@
-"""The three use cases, each read top to bottom: complete, repair, fill."""
+"""The use cases, each read top to bottom: complete, repair, next edit, fill."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
-from infill import beginning, context, manners, rank, site, trim
+from infill import beginning, context, manners, next_edit, rank, site, trim
 from infill.around import Around
 from infill.document import Change, Snapshot, line_ending
+from infill.edits import Edit, apply
 from infill.filler import (
     CHARS_PER_TOKEN,
     TOKENS_PER_LINE,
     Filled,
     Filler,
+    FillError,
     FillReport,
     FillRequest,
     FillResult,
@@ -168,6 +171,37 @@ class Completer:
             urgent=False,
         )
         return await better(self._filler, snapshot, region, whole, margin=self._margin, most=preferences.max_distance)
+
+    async def next_edit(
+        self,
+        snapshot: Snapshot,
+        cursor: int,
+        *,
+        others: Sequence[Snapshot] = (),
+        preferences: Preferences = DEFAULTS,
+    ) -> tuple[Edit, ...]:
+        """What follows from the user's last edits, nearest first behind the cursor; sorted and disjoint.
+
+        What is known to follow comes without the model; what may, only where the model finds the line likelier so.
+        """
+        if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
+            return ()
+        if found := await asyncio.to_thread(next_edit.following, snapshot):
+            return tuple(next_edit.first(snapshot, cursor, found.changes))
+        again = await asyncio.to_thread(next_edit.again, snapshot)
+        if again is None:
+            return ()
+        start, end = snapshot.line_range(snapshot.line_of(again.change.start))
+        whole = replace(self._request(snapshot, start, end, "", others, preferences), urgent=False)
+        changed = apply(snapshot.text, [again.change])[start : end + len(again.renamed.new) - len(again.renamed.old)]
+        carried_on = replace(whole, suffix=again.carried_on(whole.suffix))
+        try:
+            async with asyncio.timeout(preferences.deadline):
+                (standing,) = await self._filler.score(whole, [snapshot.lf(start, end)])
+                (likely,) = await self._filler.score(carried_on, [changed])
+        except (TimeoutError, FillError):
+            return ()
+        return (again.change,) if likely.total > standing.total else ()
 
     async def fill(
         self,

@@ -1,5 +1,5 @@
-"""The edits that follow from one the user has just made, found without the model: what brings a name was renamed by
-hand, and its uses are still called as before."""
+"""The edits that follow from those the user has just made. What brings a name was renamed by hand, and its uses are
+still called as before: that is known. A name was changed in two places, and stands in a third: that may be."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from infill.scopes import Scopes
 
 TOGETHER = 12
 """Lines that one proposal changes: what is looked at at once."""
+NEAR, CARRIED = 40, 3_000
+"""Lines below the last change in which the next place is looked for, and characters that are thought changed, too."""
 _JUST_NOW = 8
 """Edits after which a renaming is no longer news."""
 _LONGEST = 100
@@ -68,6 +70,42 @@ def _following(snapshot: Snapshot) -> Following | None:
         if scopes is not None and (changes := scopes.left(one.at, one.old, one.new)):
             return Following(one, tuple(changes))
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The place where what was done twice may be wanted once more."""
+
+    renamed: Renamed
+    change: Edit
+
+    def carried_on(self, text: str) -> str:
+        """What would stand below if all that follows were changed, too: left as it is, it speaks for the old name."""
+        word = re.compile(rf"\b{re.escape(self.renamed.old)}\b")
+        return word.sub(self.renamed.new, text[:CARRIED]) + text[CARRIED:]
+
+
+def again(snapshot: Snapshot) -> Again | None:
+    """The next place below that the last change of a name fits, made in two places by hand; where it was used in the
+    same way, called or behind a dot. None where it was a renaming: what follows from that is known."""
+    lately = list(islice(renamings(snapshot), _JUST_NOW)) if len(snapshot.text) <= MAX_JUDGED else []
+    places = [one.at for one in lately if (one.old, one.new) == (lately[0].old, lately[0].new)]
+    if len(set(places)) < 2:
+        return None
+    last, scopes = lately[0], Scopes.of(snapshot.whole) if snapshot.whole is not None else None
+    if scopes is not None and any(scopes.brings(at, last.new) for at in places):
+        return None
+    end = snapshot.line_range(min(snapshot.line_of(last.at) + NEAR, snapshot.line_count - 1))[1]
+    use = _use(snapshot.text, last.at, last.at + len(last.new))
+    for match in re.compile(rf"\b{re.escape(last.old)}\b").finditer(snapshot.text, last.at + len(last.new), end):
+        if _use(snapshot.text, *match.span()) == use:
+            return Again(last, Edit(*match.span(), last.new))
+    return None
+
+
+def _use(text: str, start: int, end: int) -> tuple[bool, bool]:
+    """Whether a name is a member, and whether it is called."""
+    return text[max(0, start - 1) : start] == ".", text[end : end + 1] == "("
 
 
 def renamings(snapshot: Snapshot) -> Iterator[Renamed]:

@@ -114,6 +114,11 @@ class Scopes:
             nodes.sort(key=attrgetter("start_byte"))
         return found
 
+    def brings(self, at: int, name: str) -> bool:
+        """Whether a name that stands at an offset is brought there."""
+        node = self._name_at(at, name)
+        return node is not None and node.id in self.scope_of
+
     def left(self, at: int, old: str, new: str) -> list[Edit]:
         """What is still called `old` after what brings it came to be called `new`, at an offset, as edits in the order
         of the text; of a parameter, what its function's documentation says of it, too.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Kind = Literal["inline", "menu", "fix"]
+Kind = Literal["inline", "menu", "fix", "next"]
 """What is asked: a newer request of one kind for one file takes the older one's place."""
 
 Load = Callable[[Settings], "Completer"]

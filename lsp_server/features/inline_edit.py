@@ -1,12 +1,11 @@
 """`textDocument/copilotInlineEdit`: the next edit, by the request that several editor plugins send to any server.
 
-The alternatives of an answer are one edit or none: what a name that was changed by hand leaves behind
-(`infill/next_edit.py`), the nearest lines of it. No model is asked.
+The alternatives of an answer are one edit or none: what follows from the user's last ones (`infill/next_edit.py`), the
+nearest lines of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from lsprotocol import types
@@ -14,7 +13,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from lsp_server import positions
 from lsp_server.features.inline_completion import ACCEPTED
-from lsp_server.session import Session
+from lsp_server.session import Question, Session
 from lsp_server.settings import whole
 
 METHOD = "textDocument/copilotInlineEdit"
@@ -23,18 +22,21 @@ _NUMBER = whole(0, 2**31 - 1)
 
 async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
     """The edit that is next in a document; none when it is asked for another version than the one that is known."""
-    from infill import manners, next_edit
-    from infill.edits import joined
-
     uri, version, position = _read(params)
     asked = session.question(uri)
-    if asked is None or not session.settings.next_edit or manners.denied("untitled:", asked.snapshot.text):
+    if asked is None or not session.settings.next_edit or version not in (None, asked.snapshot.version):
         return {"edits": []}
+    work = _next(session, asked, positions.to_offset(asked.snapshot, position, session.encoding))
+    return {"edits": await session.newest(uri, "next", work, [])}
+
+
+async def _next(session: Session, asked: Question, cursor: int) -> list[dict[str, Any]]:
+    from infill.edits import joined
+
     snapshot = asked.snapshot
-    found = await asyncio.to_thread(next_edit.following, snapshot)
-    if found is None or version not in (None, snapshot.version):
-        return {"edits": []}
-    changes = next_edit.first(snapshot, positions.to_offset(snapshot, position, session.encoding), found.changes)
+    changes = await asked.completer.next_edit(snapshot, cursor, others=asked.others, preferences=asked.preferences)
+    if not changes:
+        return []
     parts = [
         types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text) for one in changes
     ]
@@ -46,7 +48,7 @@ async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
         "command": types.Command(title="redraft: accepted", command=ACCEPTED, arguments=[METHOD]),
         "changes": parts,  # ours: word by word, to be shown where they are
     }
-    return {"edits": [answer]}
+    return [answer]
 
 
 def _read(params: Any) -> tuple[str, int | None, types.Position]:

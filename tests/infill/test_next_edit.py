@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infill.complete import Completer, Preferences
 from infill.document import Change, Snapshot
-from infill.edits import apply, joined
-from infill.next_edit import TOGETHER, Renamed, first, following, renamings
+from infill.edits import Edit, apply, joined
+from infill.next_edit import TOGETHER, Renamed, again, first, following, renamings
 
 TEXT = "def f(count, rows):\n    for row in rows:\n        count += row\n    return count\n"
 AT = TEXT.index("count")
@@ -154,3 +157,76 @@ class TestFollowing:
     @pytest.mark.parametrize("language", ["plaintext", "yaml"])
     def test_nothing_is_known_of_other_languages(self, language: str) -> None:
         assert following(edited(opened(language=language), (AT, AT + 5, "total"))) is None
+
+
+def changed(text: str, old: str, new: str, *which: int, language: str = "python") -> Snapshot:
+    """The places of a word that somebody has typed over, one after the other, by their numbers in the first text."""
+    snapshot = opened(text, language)
+    for done, number in enumerate(which):
+        at = [match.start() for match in re.finditer(rf"\b{old}\b", snapshot.text)][number - done]
+        snapshot = typed(edited(snapshot, (at, at + len(old), "")), at, new)
+    return snapshot
+
+
+TYPES = """def first(names: List[str]) -> str: ...
+
+
+def second(names: List[int]) -> int: ...
+
+
+def third(names: List[float]) -> float: ...
+"""
+SIZES = """def test_size(box):
+    assert box.width == 1
+    assert box.width == 2
+
+
+def area(box):
+    \"\"\"The width times the height.\"\"\"
+    return box.width * box.height
+"""
+
+
+class TestAgain:
+    def test_the_third_place_may_follow(self) -> None:
+        found = again(changed(TYPES, "List", "Sequence", 0, 1))
+        assert found is not None
+        assert (found.renamed.old, found.renamed.new) == ("List", "Sequence")
+        where = TYPES.rindex("List") + 2 * len("ence")
+        assert found.change == Edit(where, where + 4, "Sequence")
+        assert found.carried_on("List ListView List") == "Sequence ListView Sequence"
+
+    @pytest.mark.parametrize(
+        ("text", "which"),
+        [
+            ("f(item)\ng(item)\nh(item)\n", (0,)),
+            ("f(item)\ng(item)\nh(items, Item)\n", (0, 1)),
+            ("f(item)\ng(item)\nh(x.item, item())\n", (0, 1)),
+            ("h(item)\nf(item)\ng(item)\n", (1, 2)),
+            ("f(item)\ng(item)\n" + "\n" * 50 + "h(item)\n", (0, 1)),
+            ("def f(item):\n    g(item)\n\n\ndef h(item):\n    g(item)\n", (0, 1)),
+        ],
+        ids=["once is not enough", "another word", "another use", "above", "far away", "a renaming that is done"],
+    )
+    def test_where_it_does_not(self, text: str, which: tuple[int, ...]) -> None:
+        assert again(changed(text, "item", "part", *which)) is None
+
+    def test_in_languages_without_a_grammar_too(self) -> None:
+        found = again(changed("a: one\nb: one\nc: one\n", "one", "two", 0, 1, language="yaml"))
+        assert found is not None
+        assert found.change == Edit(17, 20, "two")
+
+    @pytest.mark.slow
+    async def test_the_model_judges(self, completer: Completer) -> None:
+        likely = changed(TYPES, "List", "Sequence", 0, 1)
+        (edit,) = await completer.next_edit(likely, 0)
+        assert apply(likely.text, [edit]) == TYPES.replace("List", "Sequence")
+        unlikely = changed(SIZES, "width", "height", 0, 1)
+        assert again(unlikely) is not None
+        assert await completer.next_edit(unlikely, 0) == ()
+
+    @pytest.mark.slow
+    async def test_without_time_or_leave_there_is_none(self, completer: Completer) -> None:
+        likely = changed(TYPES, "List", "Sequence", 0, 1)
+        assert await completer.next_edit(likely, 0, preferences=Preferences(deadline=0.0)) == ()
+        assert await completer.next_edit(likely, 0, preferences=Preferences(exclude=("*.py",))) == ()
