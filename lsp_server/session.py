@@ -315,20 +315,16 @@ class Session:
             self.last_told = (asked.snapshot, cursor, completion, steps)
         return completion
 
-    def count(self, what: str, since: float, report: FillReport, reason: str) -> None:
+    def count(self, what: str, since: float, report: FillReport | None, reason: str) -> None:
         """A request is answered: tell the status, and the log if the user wants to know. Never any of the user's text.
 
-        since: monotonic seconds at which it was asked.
+        since: monotonic seconds at which it was asked. report: what it cost, None where that is not counted.
         """
-        if report.forwards or report.by:
+        if report and (report.forwards or report.by):
             self.status.answered(report.by)
         if self.settings.trace:
             ms = (time.monotonic() - since) * 1000
-            read = f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, "
-            spent = f"{read if report.forwards else ''}{report.ms:.0f} ms"
-            by = f"{report.by}; " if report.by else ""
-            cost = f"{by}{spent}" if report.forwards or report.by else "no model call"
-            line = f"{what}: {reason or 'answered'}, {ms:.0f} ms ({cost})"
+            line = f"{what}: {reason or 'answered'}, {ms:.0f} ms{_cost(report) if report else ''}"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
 
     def warm(self, asked: Question, cursor: int) -> None:
@@ -430,3 +426,11 @@ class Session:
         task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(done)
+
+
+def _cost(report: FillReport) -> str:
+    if not (report.forwards or report.by):
+        return " (no model call)"
+    by = f"{report.by}; " if report.by else ""
+    read = f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, "
+    return f" ({by}{read if report.forwards else ''}{report.ms:.0f} ms)"

@@ -35,6 +35,7 @@ async def _next(session: Session, asked: Question, cursor: int) -> list[dict[str
 
     snapshot = asked.snapshot
     changes = await asked.completer.next_edit(snapshot, cursor, others=asked.others, preferences=asked.preferences)
+    session.count(f"next edit {asked.place}", asked.since, None, "" if changes else "nothing follows")
     if not changes:
         return []
     parts = [

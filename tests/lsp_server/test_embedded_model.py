@@ -99,3 +99,20 @@ async def test_secrets_are_not_read(whole: Editor) -> None:
     asked = len(whole.log)
     assert not (await whole.ghost(0, 6, uri="file:///w/.env", invoked=True)).items
     assert len(whole.log) == asked
+
+
+async def test_a_change_made_twice_is_proposed_a_third_time_where_the_model_agrees(whole: Editor) -> None:
+    uri, names = "file:///w/types.py", ("first", "second", "third")
+    code = "".join(f"def {name}(names: List[str]) -> str: ...\n\n\n" for name in names)
+    whole.open(code, uri=uri)
+    asked = {"textDocument": {"uri": uri}, "position": {"line": 3, "character": 0}}
+    for version, (line, name) in enumerate(((0, "first"), (3, "second")), 2):
+        assert plain(await whole.ask("textDocument/copilotInlineEdit", asked, typed=False)) == {"edits": []}
+        at = len(f"def {name}(names: ")
+        where = Range(Position(line, at), Position(line, at + 4))
+        whole.change(version, types.TextDocumentContentChangePartial(where, "Sequence"), uri=uri)
+    (edit,) = plain(await whole.ask("textDocument/copilotInlineEdit", asked, typed=False))["edits"]
+    assert edit["text"] == "Sequence"
+    at = len("def third(names: ")
+    assert edit["range"] == {"start": {"line": 6, "character": at}, "end": {"line": 6, "character": at + 4}}
+    assert whole.log[-1].message.startswith("next edit w/types.py v3: answered, ")
