@@ -188,7 +188,8 @@ class Settings:
     )
     next_edit: bool = _setting(
         "nextEdit.enable", _flag(), True,
-        "Propose to change the uses of a name, too, when you have changed by hand what brings it.",
+        "Propose what follows from your edits: to change the uses of a name where you have renamed what brings it, and "
+        "the next place of a name that you have changed twice.",
     )  # fmt: skip
     trace: bool = _setting(
         "trace", _flag(), False,

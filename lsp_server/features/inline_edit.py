@@ -22,9 +22,11 @@ _NUMBER = whole(0, 2**31 - 1)
 
 async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
     """The edit that is next in a document; none when it is asked for another version than the one that is known."""
-    uri, version, position = _read(params)
-    asked = session.question(uri)
-    if asked is None or not session.settings.next_edit or version not in (None, asked.snapshot.version):
+    uri, version, position, invoked = _read(params)
+    asked, wanted = session.question(uri), session.settings
+    if asked is None or not wanted.next_edit or (wanted.trigger == "manual" and not invoked):
+        return {"edits": []}
+    if version not in (None, asked.snapshot.version):
         return {"edits": []}
     work = _next(session, asked, positions.to_offset(asked.snapshot, position, session.encoding))
     return {"edits": await session.newest(uri, "next", work, [])}
@@ -52,11 +54,12 @@ async def _next(session: Session, asked: Question, cursor: int) -> list[dict[str
     return [answer]
 
 
-def _read(params: Any) -> tuple[str, int | None, types.Position]:
-    """The document's URI and version, if one is said, and the cursor."""
+def _read(params: Any) -> tuple[str, int | None, types.Position, bool]:
+    """The document's URI and version, if one is said, the cursor, and whether the user asked by hand."""
     try:
         document, cursor = params["textDocument"], params["position"]
         position = types.Position(_NUMBER.read(cursor["line"]), _NUMBER.read(cursor["character"]))
-        return str(document["uri"]), document.get("version"), position
+        invoked = params.get("context", {}).get("triggerKind") == types.InlineCompletionTriggerKind.Invoked.value
+        return str(document["uri"]), document.get("version"), position, invoked
     except (AttributeError, KeyError, TypeError, ValueError):
         raise JsonRpcInvalidParams(f"`{METHOD}` takes a `textDocument` with its `uri`, and a `position`") from None

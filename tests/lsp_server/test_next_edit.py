@@ -29,9 +29,9 @@ def rename(editor: Editor, version: int = 2, uri: str = URI) -> None:
     editor.type(version + 1, 1, 7, "otal", uri=uri)
 
 
-async def edits(editor: Editor, version: int | None = 3, uri: str = URI, line: int = 1) -> list[Any]:
+async def edits(editor: Editor, version: int | None = 3, uri: str = URI, kind: int = 2) -> list[Any]:
     document: dict[str, Any] = {"uri": uri} | ({} if version is None else {"version": version})
-    asked = {"textDocument": document, "position": {"line": line, "character": 11}, "context": {"triggerKind": 2}}
+    asked = {"textDocument": document, "position": {"line": 1, "character": 11}, "context": {"triggerKind": kind}}
     return list(plain(await editor.ask(METHOD, asked, typed=False))["edits"])
 
 
@@ -97,6 +97,13 @@ async def test_it_can_be_switched_off(editor: Editor, options: dict[str, Any]) -
     rename(editor)
     assert await edits(editor) == []
     assert [one.title for one in await editor.actions(EVERYWHERE) if "rename" in one.title] == []
+
+
+async def test_where_proposals_come_by_hand_alone_so_do_these(editor: Editor) -> None:
+    await editor.initialize(options={"trigger": "manual"})
+    editor.open(TEXT)
+    rename(editor)
+    assert [len(await edits(editor, kind=kind)) for kind in (2, 1)] == [0, 1]
 
 
 async def test_without_quick_fixes_there_still_are_next_edits(editor: Editor) -> None:
