@@ -94,3 +94,14 @@ def test_wide_characters(open_terminal: Callable[..., Terminal]) -> None:
     terminal.type("Tab")
     eventually(lambda: terminal.cursor == "16,0")
     assert terminal.screen[0].rstrip() == "漢 = call(é, 漢)"
+
+
+def test_a_next_edit_is_on_the_screen(open_terminal: Callable[..., Terminal]) -> None:
+    terminal = open_terminal("demo.py", "def area(width):\n    return width\n")
+    terminal.type("fw", "ciw", "side", "Escape")
+    terminal.shows("def area(side):", "    return widthside")
+    assert f"\x1b[9mwidth\x1b[0m\x1b[{GREY}m" in terminal.colours[1], "the old name is struck through"
+    assert terminal.cursor == "12,0"
+    terminal.type("Tab")
+    terminal.shows("def area(side):", "    return side")
+    assert terminal.cursor == "12,0"

@@ -57,6 +57,25 @@ SETTINGS = {
 }
 KEYS = [{"key": "ctrl+alt+right", "command": "editor.action.inlineSuggest.acceptNextLine"}]
 
+MARKED = """() => {
+  const editor = document.querySelector('.editor-group-container.active');
+  let shown = false;
+  const look = part => {
+    const [style, behind] = [getComputedStyle(part), getComputedStyle(part, '::after').content];
+    const text = part.childElementCount ? [...part.childNodes].map(look).join('') : part.textContent;
+    const [old, added] = [style.textDecorationLine === 'line-through', behind.startsWith('"')];
+    shown ||= old || added;
+    return (old ? `~${text}~` : text) + (added ? `+${JSON.parse(behind)}+` : '');
+  };
+  const lines = [...editor.querySelectorAll('.view-line')].sort((one, other) => one.offsetTop - other.offsetTop);
+  const looks = lines.map(line => {
+    shown = false;
+    const text = [...line.querySelectorAll(':scope > span > span')].map(look).join('');
+    return shown ? [text.replaceAll('\\xa0', ' ')] : [];
+  });
+  return looks.flat();
+}"""
+
 
 def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
     """The first true answer; fails when there is none in time. The editor may be redrawing: then it looks again."""
@@ -265,6 +284,25 @@ class Window:
             }"""
         )
         return str(shown).replace("\xa0", " ").rstrip("\n")
+
+    def marked(self) -> list[str]:
+        """The lines that a next edit is shown in, as they look: `return ~old~+new+ * 2`; its hint is `+→ line 7+`."""
+        return list(self.page.evaluate(MARKED))
+
+    def watch_marked(self) -> None:
+        """From now on remember all that a next edit looks like."""
+        self.page.evaluate(
+            f"""() => {{
+              const seen = window.marksSeen = new Set();
+              clearInterval(window.watchingMarks);
+              window.watchingMarks = setInterval(() => seen.add(({MARKED})().join('\\n')), 20);
+            }}"""
+        )
+
+    def watched_marked(self) -> set[str]:
+        """Each look of a next edit since `watch_marked`, its lines as one text."""
+        seen = self.page.evaluate("() => { clearInterval(window.watchingMarks); return [...window.marksSeen]; }")
+        return set(seen) - {""}
 
     def state(self) -> str:
         """What the status bar item tells a screen reader: `redraft, Ready.`"""

@@ -33,6 +33,18 @@ RULES = [
     ("total /", " values.length;"),
     ("total / ", "values.length;"),
 ]
+SUM = """def mean(values, start):
+    total = start
+    for value in values:
+        total += value
+    return total / len(values)
+"""
+SUM = """def mean(values, start):
+    total = start
+    for value in values:
+        total += value
+    return total / len(values)
+"""
 MEAN = """export function mean(values: number[]): number {
   let total = 0;
   for (const value of values) {
@@ -177,6 +189,165 @@ class TestTyping:
         assert (LINE, True) in seen
         assert window.messages() == []
         assert [one.pid for one in code_server.language_servers()] == before
+
+
+class TestNextEdit:
+    ASKED, ANSWERED = '"method":"textDocument/copilotInlineEdit"', '"edits":'
+    MARKS = ("    for value in ~values~+{new}+:", "    return total / len(~values~+{new}+)")
+
+    def marks(self, new: str = "numbers") -> list[str]:
+        return [line.format(new=new) for line in self.MARKS]
+
+    def write_over(self, window: Window, line: int, column: int, old: str, new: str) -> None:
+        """Type over a name, at a line and column from 0."""
+        window.press("Control+Home", *["ArrowDown"] * line, *["ArrowRight"] * column)
+        window.press(*["Shift+ArrowRight"] * len(old))
+        window.type(new)
+
+    def rename(self, window: Window, name: str) -> None:
+        """Open a file and change the name of its parameter; done when the uses are marked."""
+        window.open(name, SUM)
+        self.write_over(window, 0, 9, "values", "numbers")
+        eventually(lambda: window.marked() == self.marks())
+
+    @pytest.fixture
+    def said(self, window: Window, code_server: CodeServer, tmp_path: Path) -> Iterator[Callable[[str], int]]:
+        """How often something was said between VS Code and the server, which is another one for this test."""
+        program, asked, answered = tmp_path / "redraft", tmp_path / "asked", tmp_path / "answered"
+        program.write_text(f'#!/bin/sh\ntee -a {asked} | {REDRAFT} "$@" | tee -a {answered}\n')
+        program.chmod(0o755)
+        (before,) = code_server.language_servers()
+        code_server.set(redraft__path=str(program))
+        overheard = code_server.another_language_server(before)
+        window.until_ready()
+        yield lambda text: sum(file.read_text().count(text) for file in (asked, answered))
+        code_server.set()
+        code_server.another_language_server(overheard)
+        window.until_ready()
+
+    def until_answered(self, said: Callable[[str], int], act: Callable[[], None]) -> None:
+        """Do something that the server is asked after, and wait for the answer."""
+        before = said(self.ANSWERED)
+        act()
+        eventually(lambda: said(self.ANSWERED) > before)
+
+    def only_another_comes(self, window: Window, said: Callable[[str], int], line: int) -> None:
+        """Whatever is typed, nothing comes of what was refused; the next thing that does is another renaming's."""
+        window.watch_marked()
+        window.press("End")
+        self.until_answered(said, lambda: window.type(" "))
+        self.write_over(window, line, 4, "total", "summed")
+        others = ["        ~total~+summed+ += value", "    return ~total~+summed+ / len(values)"]
+        eventually(lambda: window.marked() == others)
+        assert window.watched_marked() == {"\n".join(others)}
+
+    def test_the_uses_of_a_renamed_parameter_are_marked_and_tab_changes_them(self, window: Window) -> None:
+        self.rename(window, "parameter.py")
+        window.picture("next-edit")
+        window.press("Tab")
+        eventually(lambda: window.marked() == [])
+        window.saves("parameter.py", SUM.replace("values", "numbers"))
+        window.type("_")  # the cursor is where it was
+        eventually(lambda: window.marked() == [line.replace("values", "numbers") for line in self.marks("numbers_")])
+
+    def test_a_use_may_have_to_say_both_names(self, window: Window) -> None:
+        window.open("both.ts", "function of(values: number[]) {\n  return { values, size: values.length };\n}\n")
+        self.write_over(window, 0, 12, "values", "numbers")
+        line = "  return { ~values~+values: numbers+, size: ~values~+numbers+.length };"
+        eventually(lambda: window.marked() == [line])
+        window.press("Tab")
+        changed = "function of(numbers: number[]) {\n  return { values: numbers, size: numbers.length };\n}\n"
+        eventually(lambda: window.marked() == [])
+        window.saves("both.ts", changed)
+
+    def test_it_is_undone_in_one_step_and_does_not_come_back(self, window: Window, said: Callable[[str], int]) -> None:
+        self.rename(window, "undone.py")
+        self.until_answered(said, lambda: window.press("Tab"))
+        window.saves("undone.py", SUM.replace("values", "numbers"))
+        window.press("Control+z")
+        window.saves("undone.py", SUM.replace("values", "numbers", 1))
+        self.only_another_comes(window, said, 1)
+
+    def test_escape_dismisses_it_and_it_does_not_come_back(self, window: Window, said: Callable[[str], int]) -> None:
+        self.rename(window, "dismissed.py")
+        window.press("Escape")
+        eventually(lambda: window.marked() == [])
+        self.only_another_comes(window, said, 1)
+
+    def test_elsewhere_it_is_gone_and_tab_indents(self, window: Window) -> None:
+        self.rename(window, "elsewhere.py")
+        window.press("ArrowRight")  # in the same line: it stays
+        eventually(lambda: "Col 18" in window.page.inner_text(".statusbar"))
+        assert window.marked() == self.marks()
+        window.press("ArrowDown")
+        eventually(lambda: window.marked() == [])
+        window.press("Home", "Tab")
+        renamed = SUM.replace("values", "numbers", 1)
+        window.saves("elsewhere.py", renamed.replace("    total = start", "        total = start"))
+
+    def test_on_a_new_line_it_does_not_come_back_and_tab_indents(
+        self, window: Window, said: Callable[[str], int]
+    ) -> None:
+        self.rename(window, "line.py")
+        window.press("End")
+        self.until_answered(said, lambda: window.press("Enter"))
+        window.press("Tab")
+        window.type("pass")
+        head, body = SUM.replace("values", "numbers", 1).split("\n", 1)
+        window.saves("line.py", f"{head}\n        pass\n{body}")
+        self.only_another_comes(window, said, 2)
+
+    def test_what_is_selected_is_indented(self, window: Window) -> None:
+        self.rename(window, "selected.py")
+        window.press("Shift+Home")
+        eventually(lambda: window.marked() == [])
+        window.press("Control+a", "Tab")
+        renamed = SUM.replace("values", "numbers", 1)
+        window.saves("selected.py", "".join(f"    {line}\n" for line in renamed.splitlines()))
+
+    def test_out_of_sight_it_says_where_and_tab_goes_there_first(self, window: Window) -> None:
+        text = "def far(values):\n" + "    pass\n" * 100 + "    return values\n"
+        window.open("far.py", text)
+        self.write_over(window, 0, 8, "values", "numbers")
+        eventually(lambda: window.marked() == ["def far(numbers):+→ line 102+"])
+        window.picture("next-edit-far")
+        window.press("Tab")
+        eventually(lambda: window.marked() == ["    return ~values~+numbers+"])
+        eventually(lambda: "Ln 102, Col 12" in window.page.inner_text(".statusbar"))
+        window.saves("far.py", text.replace("values", "numbers", 1))
+        window.press("Tab")
+        eventually(lambda: window.marked() == [])
+        window.saves("far.py", text.replace("values", "numbers"))
+
+    def test_many_uses_are_changed_some_lines_at_a_time(self, window: Window) -> None:
+        text = "def many(values):\n" + "    print(values)\n" * 14
+        window.open("many.py", text)
+        self.write_over(window, 0, 9, "values", "numbers")
+        marks = ["    print(~values~+numbers+)"] * 12
+        eventually(lambda: window.marked() == marks)
+        window.press("Tab")
+        eventually(lambda: window.marked() == marks[:2])
+        window.press("Tab")
+        eventually(lambda: window.marked() == [])
+        window.saves("many.py", text.replace("values", "numbers"))
+
+    def test_switched_off_nobody_is_asked(
+        self, window: Window, code_server: CodeServer, said: Callable[[str], int], tmp_path: Path
+    ) -> None:
+        program, on = str(tmp_path / "redraft"), '"nextEdit.enable":true'
+        code_server.set(redraft__path=program, redraft__nextEdit__enable=False)
+        eventually(lambda: said('"nextEdit.enable":false'))
+        window.open("off.py", SUM)
+        window.watch_marked()
+        self.write_over(window, 0, 9, "values", "numbers")
+        window.page.wait_for_timeout(1500)  # nothing tells of what does not come
+        assert (said(self.ASKED), window.watched_marked()) == (0, set())
+        before = said(on)
+        code_server.set(redraft__path=program)
+        eventually(lambda: said(on) > before)
+        window.type("_")
+        eventually(lambda: window.marked() == self.marks("numbers_"))
+        assert said(self.ASKED) == 1
 
 
 class TestFixes:
@@ -588,4 +759,4 @@ class TestUntrustedFolder:
 
 
 def test_the_pictures_are_kept() -> None:
-    assert {"ghost-text", "lightbulb", "preview", "menu", "trace"} <= {path.stem for path in PICTURES.glob("*.png")}
+    assert {"ghost-text", "lightbulb", "preview", "next-edit", "menu", "trace"} <= {path.stem for path in PICTURES.glob("*.png")}

@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { CodeAction } from 'vscode-languageclient/node';
+import { NextEdit } from './next';
 import { Preview } from './preview';
 import * as python from './python';
 import { Server } from './server';
@@ -25,6 +26,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       Preview.offers(started.connection, await next(document, range, asked, token)),
     resolveCodeAction: (action, token, next) => (Preview.isOurs(action) ? action : next(action, token)),
   }));
+  const nextEdit = new NextEdit(started);
   const bar = new status.StatusBar(started, languages);
   const commands: Record<string, (...given: never[]) => unknown> = {
     menu: () => status.showMenu(started, languages),
@@ -41,11 +43,14 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     previewFix: (action: CodeAction) => started.connection && preview.show(started.connection, action),
     applyPreview: () => preview.apply(),
     discardPreview: () => preview.close(),
+    applyNextEdit: () => nextEdit.apply(),
+    dismissNextEdit: () => nextEdit.dismiss(),
   };
   context.subscriptions.push(
     output,
     preview,
     trace,
+    nextEdit,
     bar,
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`redraft.${name}`, run)),
     vscode.workspace.onDidGrantWorkspaceTrust(() => started.reconsider()),

@@ -62,6 +62,11 @@ export class Server implements vscode.Disposable {
     return this.client?.state === State.Running ? this.client : undefined;
   }
 
+  /** Whether a document is one that the server is told of. */
+  handles(document: vscode.TextDocument): boolean {
+    return vscode.languages.match(this.selector, document) > 0;
+  }
+
   /** Start it, in place of the one that runs. */
   restart(): Promise<void> {
     this.crashes = 0;
@@ -146,9 +151,7 @@ export class Server implements vscode.Disposable {
       // Not the opened folder, which is what it would be by itself; and nothing that a folder could have said to Python.
       { command, args, options: { cwd: os.homedir(), env: { PYTHONPATH: undefined, PYTHONHOME: undefined } } },
       {
-        documentSelector: this.languages.flatMap(language =>
-          ['file', 'untitled', 'vscode-notebook-cell'].map(scheme => ({ scheme, language })),
-        ),
+        documentSelector: this.selector,
         outputChannel: this.output,
         initializationOptions: () => ({ redraft: { ...this.settingsOf('window'), ...this.settingsOf('machine') } }),
         initializationFailedHandler: () => false,
@@ -170,6 +173,12 @@ export class Server implements vscode.Disposable {
       },
     );
     return client;
+  }
+
+  private get selector(): { scheme: string; language: string }[] {
+    return this.languages.flatMap(language =>
+      ['file', 'untitled', 'vscode-notebook-cell'].map(scheme => ({ scheme, language })),
+    );
   }
 
   private configure(client: LanguageClient): Promise<void> {

@@ -16,13 +16,20 @@ local restarting = false -- a stop that was asked for
 local last -- the id of the client that was started last
 local told = {} -- by buffer: what the server knows it by
 
--- Client functions became methods in 0.11.
+-- Client functions became methods in 0.11, and what counts characters became public.
 local modern = vim.fn.has("nvim-0.11") == 1
 function M.call(client, name, ...)
   if modern then
     return client[name](client, ...)
   end
   return client[name](...)
+end
+
+function M.byte_of(line, character, encoding)
+  if modern then
+    return vim.str_byteindex(line, encoding, character, false)
+  end
+  return vim.lsp.util._str_byteindex_enc(line, character, encoding)
 end
 
 -- The client of a buffer, by default the current one; nil when redraft is not running for it.

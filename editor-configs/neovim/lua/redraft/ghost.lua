@@ -19,13 +19,6 @@ local namespace = vim.api.nvim_create_namespace("redraft")
 local shown
 local asked -- { client, id }: the request under way
 
-local function byte_of(line, character, encoding)
-  if vim.fn.has("nvim-0.11") == 1 then
-    return vim.str_byteindex(line, encoding, character, false)
-  end
-  return vim.lsp.util._str_byteindex_enc(line, character, encoding)
-end
-
 -- A macro neither sees ghost text nor is made with it: what would be recorded is the key, not what it takes.
 local function inserting()
   return vim.fn.mode():sub(1, 1) == "i" and vim.fn.reg_executing() == "" and vim.fn.reg_recording() == ""
@@ -122,7 +115,7 @@ local function show(answer, client, picked)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
   local items = vim.tbl_map(function(item)
     local byte = function(position)
-      return position and byte_of(line, position.character, client.offset_encoding) or column
+      return position and clients.byte_of(line, position.character, client.offset_encoding) or column
     end
     local range = item.range or {}
     return {

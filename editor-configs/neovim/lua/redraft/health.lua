@@ -43,9 +43,10 @@ function M.check()
   health.info(("%d server for %d buffers"):format(#clients, clients[1] and vim.tbl_count(clients[1].attached_buffers) or 0))
 
   health.info("ghost text is drawn by " .. (redraft.native and "Neovim (ghost_text = \"native\")" or "this plugin"))
-  for _, what in ipairs({ "accept", "accept_word", "accept_line", "next", "previous", "invoke", "dismiss" }) do
+  local known = { "accept", "accept_word", "accept_line", "next", "previous", "invoke", "dismiss", "next_edit" }
+  for _, what in ipairs(known) do
     local key = options.keys[what]
-    local desc = key and vim.fn.maparg(key, "i", false, true).desc or ""
+    local desc = key and vim.fn.maparg(key, what == "next_edit" and "n" or "i", false, true).desc or ""
     if not key or key == "" then
       health.info(what .. ": no key")
     elseif vim.startswith(desc, "redraft: ") then

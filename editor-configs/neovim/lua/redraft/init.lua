@@ -6,6 +6,7 @@
 -- Debounce, caching and when to stay silent are the server's, so that all editors behave alike.
 
 local client = require("redraft.client")
+local edits = require("redraft.next")
 
 local M = {}
 
@@ -28,11 +29,14 @@ local defaults = {
     previous = "<M-[>",
     invoke = "<M-\\>",
     dismiss = "<C-]>",
+    next_edit = "<Tab>", -- in Normal mode
   },
 }
 
 local function map(keys)
-  local on = require("redraft.keys").map
+  local function on(...)
+    require("redraft.keys").map("i", ...)
+  end
   local function taking(part)
     return function()
       return ghost.take(part)
@@ -56,6 +60,7 @@ local function map(keys)
       ghost.choose(step)
     end))
   end
+  require("redraft.keys").map("n", keys.next_edit, "make the next edit", edits.take)
 end
 
 -- Code actions for what is wrong on the cursor's line; `given` goes to vim.lsp.buf.code_action().
@@ -83,7 +88,10 @@ function M.statusline()
   return "redraft: " .. state
 end
 
-M.configure = client.configure
+function M.configure(settings)
+  client.configure(settings)
+  edits.refresh()
+end
 
 -- ---- :Redraft
 
@@ -104,7 +112,7 @@ local function enable(on, language)
     before_pause = enabled or before_pause
     enabled = false
   end
-  client.configure({ enable = enabled })
+  M.configure({ enable = enabled })
 end
 
 local function pause(on)
@@ -146,8 +154,9 @@ local commands = {
     if not vim.tbl_contains(MODES, name) then
       return vim.notify("redraft: the modes are " .. table.concat(MODES, ", ") .. ".", vim.log.levels.ERROR)
     end
-    client.configure({ mode = name })
+    M.configure({ mode = name })
   end,
+  dismiss = edits.dismiss,
   trace = show_trace,
   fix = function()
     M.fix()
@@ -184,8 +193,10 @@ function M.setup(given)
   M.native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin" and not manual
   ghost = require(M.native and "redraft.native" or "redraft.ghost")
   vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
+  vim.api.nvim_set_hl(0, "RedraftOld", { link = "@markup.strikethrough", default = true })
   vim.api.nvim_create_user_command("Redraft", run, { nargs = "+", complete = complete, desc = "redraft: control it" })
   ghost.setup(group)
+  edits.setup(group)
   require("redraft.keys").clear() -- those of a setup() before this one
   map(options.keys)
   client.setup(options, group, ghost.refresh)

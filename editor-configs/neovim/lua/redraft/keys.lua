@@ -1,8 +1,8 @@
--- Insert-mode keys that act on ghost text while there is some, and otherwise do what they did before.
+-- Keys that act on what is proposed while something is, and otherwise do what they did before.
 
 local M = {}
 
-local before = {} -- by key: the mapping that we replaced, empty when there was none
+local before = { i = {}, n = {} } -- by mode and key: the mapping that we replaced, empty when there was none
 
 local function typed(keys)
   return vim.api.nvim_replace_termcodes(keys, true, true, true)
@@ -14,9 +14,9 @@ local function text_of(mapping)
 end
 
 -- The mapping of a key in all buffers, or an empty one. One of a single buffer takes its place there by itself.
-local function everywhere(key)
+local function everywhere(mode, key)
   local raw = typed(key)
-  for _, mapping in ipairs(vim.api.nvim_get_keymap("i")) do
+  for _, mapping in ipairs(vim.api.nvim_get_keymap(mode)) do
     if mapping.lhsraw == raw or mapping.lhsrawalt == raw then
       return mapping
     end
@@ -25,14 +25,14 @@ local function everywhere(key)
 end
 
 -- What a key did before: another mapping, or itself.
-local function otherwise(key)
-  local mapping = before[key]
+local function otherwise(mode, key)
+  local mapping = before[mode][key]
   if vim.tbl_isempty(mapping) then
     return typed(key)
   end
   if mapping.callback and mapping.expr == 0 then
     -- In its turn among the keys: scheduled, it would come after those that are typed already.
-    return typed("<Cmd>") .. ("lua require('redraft.keys').call(%q)"):format(key) .. typed("<CR>")
+    return typed("<Cmd>") .. ("lua require('redraft.keys').call(%q, %q)"):format(mode, key) .. typed("<CR>")
   end
   if mapping.expr == 0 then
     return text_of(mapping)
@@ -46,34 +46,43 @@ local function otherwise(key)
   return mapping.replace_keycodes == 1 and typed(keys or "") or keys
 end
 
-function M.call(key)
-  before[key].callback()
+function M.call(mode, key)
+  before[mode][key].callback()
 end
 
 -- Put back what was there before us; what others have put there since stays.
 function M.clear()
-  for key, mapping in pairs(before) do
-    if vim.startswith(everywhere(key).desc or "", "redraft: ") then
-      vim.keymap.del("i", key)
-      if not vim.tbl_isempty(mapping) then
-        vim.fn.mapset("i", false, mapping)
+  for mode, mappings in pairs(before) do
+    for key, mapping in pairs(mappings) do
+      if vim.startswith(everywhere(mode, key).desc or "", "redraft: ") then
+        vim.keymap.del(mode, key)
+        if not vim.tbl_isempty(mapping) then
+          vim.fn.mapset(mode, false, mapping)
+        end
       end
     end
+    before[mode] = {}
   end
-  before = {}
 end
 
 -- `act` returns the keys to type instead, or nil when it has nothing to do. No key, no mapping.
-function M.map(key, what, act)
+function M.map(mode, key, what, act)
   if not key or key == "" then
     return
   end
-  before[key] = everywhere(key)
-  local remap = before[key].noremap == 0
-  vim.keymap.set("i", key, function()
+  local was = everywhere(mode, key)
+  before[mode][key] = was
+  vim.keymap.set(mode, key, function()
     local keys = act()
-    return keys and typed(keys) or otherwise(key)
-  end, { expr = true, remap = remap, replace_keycodes = false, desc = "redraft: " .. what })
+    return keys and typed(keys) or otherwise(mode, key)
+  end, {
+    expr = true,
+    remap = was.noremap == 0,
+    silent = was.silent == 1,
+    nowait = was.nowait == 1,
+    replace_keycodes = false,
+    desc = "redraft: " .. what,
+  })
 end
 
 return M
