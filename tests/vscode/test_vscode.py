@@ -759,4 +759,5 @@ class TestUntrustedFolder:
 
 
 def test_the_pictures_are_kept() -> None:
-    assert {"ghost-text", "lightbulb", "preview", "next-edit", "menu", "trace"} <= {path.stem for path in PICTURES.glob("*.png")}
+    kept = {path.stem for path in PICTURES.glob("*.png")}
+    assert {"ghost-text", "lightbulb", "preview", "next-edit", "menu", "trace"} <= kept
