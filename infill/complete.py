@@ -201,7 +201,7 @@ class Completer:
                 (likely,) = await self._filler.score(carried_on, [changed])
         except (TimeoutError, FillError):
             return ()
-        return (again.change,) if likely.total > standing.total else ()
+        return (again.change,) if likely.total > standing.total + again.margin else ()
 
     async def fill(
         self,

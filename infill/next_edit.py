@@ -1,5 +1,5 @@
 """The edits that follow from those the user has just made. What brings a name was renamed by hand, and its uses are
-still called as before: that is known. A name was changed in two places, and stands in a third: that may be."""
+still called as before: that is known. A name was changed elsewhere, and stands in one more place: that may be."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from infill.scopes import Scopes
 
 TOGETHER = 12
 """Lines that one proposal changes: what is looked at at once."""
+ONCE, TWICE = 5.0, 0.0
+"""Nats by which a line must be likelier with the change, after one like it and after two."""
 NEAR, CARRIED = 40, 3_000
 """Lines below the last change in which the next place is looked for, and characters that are thought changed, too."""
 _JUST_NOW = 8
@@ -74,10 +76,11 @@ def _following(snapshot: Snapshot) -> Following | None:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The place where what was done twice may be wanted once more."""
+    """The place where what was done may be wanted once more, if that makes its line likelier by `margin` nats."""
 
     renamed: Renamed
     change: Edit
+    margin: float
 
     def carried_on(self, text: str) -> str:
         """What would stand below if all that follows were changed, too: left as it is, it speaks for the old name."""
@@ -86,20 +89,19 @@ class Again:
 
 
 def again(snapshot: Snapshot) -> Again | None:
-    """The next place below that the last change of a name fits, made in two places by hand; where it was used in the
-    same way, called or behind a dot. None where it was a renaming: what follows from that is known."""
-    lately = list(islice(renamings(snapshot), _JUST_NOW)) if len(snapshot.text) <= MAX_JUDGED else []
-    places = [one.at for one in lately if (one.old, one.new) == (lately[0].old, lately[0].new)]
-    if len(set(places)) < 2:
+    """The next place below that the last change of a name fits: where it is used in the same way, called or behind a
+    dot. None where that was a renaming: what follows from it is known."""
+    lately = list(renamings(snapshot)) if len(snapshot.text) <= MAX_JUDGED else []
+    places = {one.at for one in lately if (one.old, one.new) == (lately[0].old, lately[0].new)}
+    scopes = Scopes.of(snapshot.whole) if places and snapshot.whole is not None else None
+    if not places or (scopes is not None and any(scopes.brings(at, lately[0].new) for at in places)):
         return None
-    last, scopes = lately[0], Scopes.of(snapshot.whole) if snapshot.whole is not None else None
-    if scopes is not None and any(scopes.brings(at, last.new) for at in places):
-        return None
+    last, margin = lately[0], TWICE if len(places) > 1 else ONCE
     end = snapshot.line_range(min(snapshot.line_of(last.at) + NEAR, snapshot.line_count - 1))[1]
     use = _use(snapshot.text, last.at, last.at + len(last.new))
     for match in re.compile(rf"\b{re.escape(last.old)}\b").finditer(snapshot.text, last.at + len(last.new), end):
         if _use(snapshot.text, *match.span()) == use:
-            return Again(last, Edit(*match.span(), last.new))
+            return Again(last, Edit(*match.span(), last.new), margin)
     return None
 
 

@@ -189,7 +189,7 @@ class Settings:
     next_edit: bool = _setting(
         "nextEdit.enable", _flag(), True,
         "Propose what follows from your edits: to change the uses of a name where you have renamed what brings it, and "
-        "the next place of a name that you have changed twice.",
+        "the next use of one that you have changed elsewhere.",
     )  # fmt: skip
     trace: bool = _setting(
         "trace", _flag(), False,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from infill.complete import Completer, Preferences
 from infill.document import Change, Snapshot
 from infill.edits import Edit, apply, joined
-from infill.next_edit import TOGETHER, Renamed, again, first, following, renamings
+from infill.next_edit import ONCE, TOGETHER, TWICE, Renamed, again, first, following, renamings
 
 TEXT = "def f(count, rows):\n    for row in rows:\n        count += row\n    return count\n"
 AT = TEXT.index("count")
@@ -194,22 +194,27 @@ class TestAgain:
         assert (found.renamed.old, found.renamed.new) == ("List", "Sequence")
         where = TYPES.rindex("List") + 2 * len("ence")
         assert found.change == Edit(where, where + 4, "Sequence")
+        assert found.margin == TWICE
         assert found.carried_on("List ListView List") == "Sequence ListView Sequence"
 
     @pytest.mark.parametrize(
         ("text", "which"),
         [
-            ("f(item)\ng(item)\nh(item)\n", (0,)),
             ("f(item)\ng(item)\nh(items, Item)\n", (0, 1)),
             ("f(item)\ng(item)\nh(x.item, item())\n", (0, 1)),
             ("h(item)\nf(item)\ng(item)\n", (1, 2)),
             ("f(item)\ng(item)\n" + "\n" * 50 + "h(item)\n", (0, 1)),
             ("def f(item):\n    g(item)\n\n\ndef h(item):\n    g(item)\n", (0, 1)),
         ],
-        ids=["once is not enough", "another word", "another use", "above", "far away", "a renaming that is done"],
+        ids=["another word", "another use", "above", "far away", "a renaming that is done"],
     )
     def test_where_it_does_not(self, text: str, which: tuple[int, ...]) -> None:
         assert again(changed(text, "item", "part", *which)) is None
+
+    def test_after_one_change_it_must_be_surer(self) -> None:
+        found = again(changed("f(item)\ng(item)\nh(item)\n", "item", "part", 0))
+        assert found is not None
+        assert (found.change, found.margin) == (Edit(10, 14, "part"), ONCE)
 
     def test_in_languages_without_a_grammar_too(self) -> None:
         found = again(changed("a: one\nb: one\nc: one\n", "one", "two", 0, 1, language="yaml"))

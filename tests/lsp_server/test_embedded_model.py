@@ -106,8 +106,8 @@ async def test_a_change_made_twice_is_proposed_a_third_time_where_the_model_agre
     code = "".join(f"def {name}(names: List[str]) -> str: ...\n\n\n" for name in names)
     whole.open(code, uri=uri)
     asked = {"textDocument": {"uri": uri}, "position": {"line": 3, "character": 0}}
+    assert plain(await whole.ask("textDocument/copilotInlineEdit", asked, typed=False)) == {"edits": []}
     for version, (line, name) in enumerate(((0, "first"), (3, "second")), 2):
-        assert plain(await whole.ask("textDocument/copilotInlineEdit", asked, typed=False)) == {"edits": []}
         at = len(f"def {name}(names: ")
         where = Range(Position(line, at), Position(line, at + 4))
         whole.change(version, types.TextDocumentContentChangePartial(where, "Sequence"), uri=uri)
