@@ -124,7 +124,10 @@ def renamings(snapshot: Snapshot) -> Iterator[Renamed]:
             if not history or not (_is_word(done) and _is_word(history[-1]) and _is_within(history[-1], start, end)):
                 break
         old = text[start:end]
-        if old != new and _NAME.fullmatch(old) and _NAME.fullmatch(new) and snapshot.text.startswith(new, max(at, 0)):
+        stands = old != new and snapshot.text.startswith(new, max(at, 0))
+        # Taken back while it was typed, it was no name yet.
+        typed = bool(history) and _ends(history[-1], end)
+        if stands and not typed and _NAME.fullmatch(old) and _NAME.fullmatch(new):
             yield Renamed(at, old, new)
 
 
@@ -164,3 +167,8 @@ def _is_word(edit: Edited) -> bool:
 
 def _is_within(edit: Edited, start: int, end: int) -> bool:
     return start <= edit.start and edit.start + len(edit.inserted) <= end
+
+
+def _ends(edit: Edited, end: int) -> bool:
+    """Whether an edit put something there up to an offset."""
+    return edit.inserted != "" and edit.start + len(edit.inserted) == end

@@ -81,6 +81,14 @@ class TestRenamings:
         after = edited(opened(), *changes)
         assert [(one.old, one.new) for one in renamings(after)] == said
 
+    def test_a_word_that_is_corrected_while_it_is_typed_is_none(self) -> None:
+        end = len(TEXT)
+        begun = typed(opened(), end, "print(count")
+        assert list(renamings(typed(erased(begun, end + 6, end + 11), end + 6, "rows"))) == []
+        done = typed(begun, end + 11, ", rows)")
+        (one,) = renamings(typed(erased(done, end + 6, end + 11), end + 6, "total"))
+        assert one == Renamed(end + 6, "count", "total")
+
     def test_other_edits_may_come_after_it_and_move_it(self) -> None:
         after = edited(opened(), (AT, AT + 5, "total"), (0, 0, "import os\n\n"), (len(TEXT) + 11, len(TEXT) + 11, "#"))
         assert list(renamings(after)) == [Renamed(AT + 11, "count", "total")]
