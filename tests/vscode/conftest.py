@@ -224,8 +224,7 @@ class Window:
 
     def find(self, file: Path) -> None:
         """Open a file by its whole path: that needs no search, which would know a new one only after a while."""
-        self.keys.press("Control+p")
-        self._pick(str(file), file.name)
+        self._pick("Control+p", str(file), file.name)
 
     def _until_shown(self, name: str) -> None:
         self.page.wait_for_selector(f".tab.active[data-resource-name='{name}']", timeout=90_000)
@@ -242,19 +241,21 @@ class Window:
 
     def command(self, title: str) -> None:
         """Run a command from the palette."""
-        self.keys.press("F1")
-        self._pick(f">{title}", title)
+        self._pick("F1", f">{title}", title)
 
-    def _pick(self, asked: str, wanted: str) -> None:
-        """Ask the box at the top, and take the entry once it is the chosen one.
+    def _pick(self, key: str, asked: str, wanted: str) -> None:
+        """Ask the box at the top, which a key opens, and take the entry once it is the chosen one.
 
-        It is asked again only after it had time to answer, which asking ends; it knows some commands after a while.
+        It is asked again only after it had time to answer, which asking ends; it knows some commands after a while. On
+        a busy machine something else may take the focus, which closes it.
         """
         box = ".quick-input-widget input"
         row = f".quick-input-list .monaco-list-row.focused:has-text({json.dumps(wanted)})"
-        self.page.wait_for_selector(box, timeout=60_000)
 
         def found() -> bool:
+            if not self.page.is_visible(box):
+                self.keys.press(key)
+            self.page.wait_for_selector(box, timeout=5_000)
             self.page.fill(box, "")
             self.page.fill(box, asked)
             return self.page.wait_for_selector(row, timeout=5_000) is not None
