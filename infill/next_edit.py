@@ -64,12 +64,13 @@ def first(snapshot: Snapshot, cursor: int, changes: Sequence[Edit]) -> list[Edit
 def _following(snapshot: Snapshot) -> Following | None:
     if len(snapshot.text) > MAX_JUDGED:
         return None
-    row, scopes = language(snapshot.language), None
-    for one in renamings(snapshot):
+    row, scopes, lately = language(snapshot.language), None, list(renamings(snapshot))
+    for one in lately:
         if one.new in keywords(row) or snapshot.whole is None:
             continue
         scopes = scopes or Scopes.of(snapshot.whole)
-        if scopes is not None and (changes := scopes.left(one.at, one.old, one.new)):
+        done = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
+        if scopes is not None and (changes := scopes.left(one.at, one.old, one.new, done)):
             return Following(one, tuple(changes))
     return None
 
@@ -105,9 +106,10 @@ def again(snapshot: Snapshot) -> Again | None:
     return None
 
 
-def _use(text: str, start: int, end: int) -> tuple[bool, bool]:
-    """Whether a name is a member, and whether it is called."""
-    return text[max(0, start - 1) : start] == ".", text[end : end + 1] == "("
+def _use(text: str, start: int, end: int) -> tuple[bool, str]:
+    """Whether a name is a member, and what is done with it at once: called, indexed, asked for a member of its own."""
+    behind = text[end : end + 1]
+    return text[max(0, start - 1) : start] == ".", behind if behind in ("(", "[", ".") else ""
 
 
 def renamings(snapshot: Snapshot) -> Iterator[Renamed]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from operator import attrgetter
 
 import tree_sitter
@@ -22,6 +23,13 @@ from infill.syntax import Syntax
 _NAMES = ("identifier", "type_identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern",
           "shorthand_field_identifier")  # fmt: skip
 """Kinds of nodes, in all grammars, that a name may be."""
+_BRINGS = {
+    "definition": "value", "hoisted": "value", "name": "value", "field": "value", "method": "value",
+    "procedure": "call", "type": "type", "import": "type",
+}  # fmt: skip
+"""What brings a name, by capture, and what it is the name of: types, and in Java methods, have names of their own. A
+type, and what is imported, may be used as a value, too."""
+_HEADS = ("name", "method", "procedure", "type")
 _SPELT = {
     "shorthand_property_identifier": "{old}: {new}",
     "shorthand_property_identifier_pattern": "{old}: {new}",
@@ -30,18 +38,28 @@ _SPELT = {
 }
 """What a use becomes that also says under which name something is known elsewhere, by the kind of its node or of the
 one around it."""
+_MEMBER = re.compile(r"(?:\.|::)\s*\Z")
+_KEY = re.compile(r"\s*(?::|=(?![=>]))")
+"""What stands before a member, and behind a key."""
 _INNER = ("block", "statement", "clause", "body")
 """How the kinds of nodes within a function end that are no declaration."""
 _SAID = (
     r"[@\\]param(?:\[\w+(?:,\w+)?\])?[ \t]+(?:\{[^\n]*?\}[ \t]+)?\[?(%s)\b"
     r"|:(?:param|type|arg|argument|key|keyword)[ \t]+(?:[^\n:]*[ \t])?(%s)[ \t]*:"
-    r"|^[ \t]*\*{0,2}(%s)(?=(?:[ \t]+\([^\n)]*\))?[ \t]*:(?!:))"
 )
-"""How a function's documentation names a parameter: JSDoc, Javadoc and Doxygen; Sphinx; Google and NumPy."""
+"""How a function's documentation names a parameter: JSDoc, Javadoc and Doxygen; Sphinx."""
+_LISTED = r"^[ \t]*\*{0,2}(%s)(?=(?:[ \t]+\([^\n)]*\))?[ \t]*:(?!:))"
+"""How it does where parameters are listed: Google and NumPy."""
+_LIST = re.compile(
+    r"^[ \t]*(?:Args|Arguments|Params|(?:Other )?Parameters|Keyword Args)\b.*\n(?:.*\S.*(?:\n|\Z))*", re.MULTILINE
+)
 _ANEW = 100
 """Times that a name may be brought anew in its scope."""
-_VALUED = ("let_declaration", "let_condition", "short_var_declaration")
+_VALUED = ("let_declaration", "let_condition", "short_var_declaration", "range_clause", "for_expression",
+           "for_range_loop", "for_in_clause", "type_switch_statement", "lambda_capture_initializer")  # fmt: skip
 """What brings a name that its own value does not see."""
+_OPAQUE = {"rust": r"\{%s[:}]", "c": r"^[ \t]*#.*\b%s\b", "cpp": r"^[ \t]*#.*\b%s\b"}
+"""Where a name may be used that the tree does not tell of, by language: format strings, what macros stand for."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -74,9 +92,10 @@ class Scopes:
     patterns are deep, because that costs as much as the node is deep, and a sum of a thousand names is.
 
     scopes: in the order of the text, outer ones first. brought: (scope, name) to what brings it, in the order of the
-    text. scope_of: a definition to its scope. early: definitions that are seen before they stand. members: names that
-    are not looked up here. own: those that are looked up in the class around them. foreign: names that are said to be
-    of a scope farther out.
+    text. scope_of: a definition to its scope; space: to what it is the name of. early: definitions that are
+    seen before they stand. heads: names of functions and types. calls: names that are called, where methods have names
+    of their own. members: names that are not looked up here. own: those that are looked up in the class around them.
+    foreign: names that are said to be of elsewhere.
     """
 
     syntax: Syntax
@@ -84,6 +103,9 @@ class Scopes:
     brought: dict[tuple[Scope, str], list[tree_sitter.Node]] = field(default_factory=lambda: defaultdict(list))
     scope_of: dict[int, Scope] = field(default_factory=dict)
     early: set[int] = field(default_factory=set)
+    space: dict[int, str] = field(default_factory=dict)
+    heads: set[int] = field(default_factory=set)
+    calls: set[int] = field(default_factory=set)
     members: set[int] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
@@ -100,15 +122,18 @@ class Scopes:
         def ids(*kinds: str) -> set[int]:
             return {node.id for kind in kinds for node in captures.get(kind, ())}
 
-        found.early.update(ids("name", "hoisted", "field"))
-        found.own.update(ids("own", "field"))
-        found.members.update(ids("member") - found.own - ids("definition"))
+        found.early.update(ids(*_BRINGS) - ids("definition"))
+        found.heads.update(ids(*_HEADS))
+        found.own.update(ids("own", "field", "method"))
+        found.calls.update(ids("call"))
+        found.members.update(ids("member") - found.own - ids("definition", "import", "variable"))
         found.foreign.update(syntax.text_of(node) for node in captures.get("foreign", ()))
         found._open(captures)
-        for kind in ("definition", "hoisted", "name", "field"):
+        for kind, space in _BRINGS.items():
             for node in captures.get(kind, ()):
-                if _statement_of(node) != "assignment_expression" and (scope := found._scope(node, kind)) is not None:
+                if not _is_assigned(node) and (scope := found._scope(node, kind)) is not None:
                     found.scope_of[node.id] = scope
+                    found.space[node.id] = space
                     found.brought[scope, syntax.text_of(node)].append(node)
         for nodes in found.brought.values():
             nodes.sort(key=attrgetter("start_byte"))
@@ -119,43 +144,81 @@ class Scopes:
         node = self._name_at(at, name)
         return node is not None and node.id in self.scope_of
 
-    def left(self, at: int, old: str, new: str) -> list[Edit]:
+    def left(self, at: int, old: str, new: str, known: Collection[int] = ()) -> list[Edit]:
         """What is still called `old` after what brings it came to be called `new`, at an offset, as edits in the order
         of the text; of a parameter, what its function's documentation says of it, too.
 
-        None where `at` brings no name, something before it brings `old`, too, a use would mean something else by its
-        new name, or syntax is broken.
+        known: offsets where `new` was put in the place of `old`. None where `at` brings no name, something else brings
+        `old` before it or `new` as well, a use would mean something else by its new name, or not all can be known.
         """
         bringer = self._name_at(at, new)
         scope = self.scope_of.get(bringer.id) if bringer is not None else None
-        if bringer is None or scope is None or old in self.foreign or self._is_broken(scope):
+        if bringer is None or scope is None or not self._is_clear(scope, old, new):
             return []
-        others = self.brought.get((scope, old), [])
-        if len(others) > _ANEW or any(node.start_byte < bringer.start_byte for node in others):
+        others, same = (self._like(bringer, scope, name) for name in (old, new))
+        first = not others or others[0].start_byte > bringer.start_byte
+        taken = any(self.syntax.range_of(node)[0] not in {at, *known} for node in same)
+        if not first or taken or len(others) > _ANEW or any(node.id in self.heads for node in others):
             return []
-        ends = {node.id: end for node in others if (end := self._end(bringer, scope, node, old)) is not None}
-        end = min(ends.values(), default=scope.node.end_byte)
-        names = (node for node in self._all(scope.node, old) if node.start_byte < end and node.id not in ends)
-        uses = [node for node in names if self._sees(node, scope, old)]
+        uses = self._uses(bringer, scope, old, others)
         # Something between brings the new name: a use would come to mean that.
         if not all(self._sees(node, scope, new) for node in uses):
             return []
         edits = [*self._said(bringer, scope, old, new), *(self._edit(node, old, new) for node in uses)]
         return sorted(edits, key=attrgetter("start"))
 
+    def _like(self, bringer: tree_sitter.Node, scope: Scope, name: str) -> list[tree_sitter.Node]:
+        """What brings a name in a scope, and the same sort of it."""
+        return [node for node in self.brought.get((scope, name), []) if self.space[node.id] == self.space[bringer.id]]
+
+    def _uses(
+        self, bringer: tree_sitter.Node, scope: Scope, name: str, others: Sequence[tree_sitter.Node]
+    ) -> list[tree_sitter.Node]:
+        """Where a name means what `bringer` brings, as long as none of the others ends that."""
+        ends = {node.id: end for node in others if (end := self._end(bringer, scope, node, name)) is not None}
+        end = min(ends.values(), default=scope.node.end_byte)
+        start = 0 if bringer.id in self.early or self.syntax.language.block == "indent" else bringer.start_byte
+        names = (node for node in self._all(scope.node, name) if start <= node.start_byte < end and node.id not in ends)
+        return [node for node in names if self._means(node, bringer, scope, name)]
+
+    def _is_clear(self, scope: Scope, old: str, new: str) -> bool:
+        """Whether all uses of a name in a scope can be known."""
+        opaque, text = _OPAQUE.get(self.syntax.language.id), self.syntax.text
+        if opaque and re.search(opaque % re.escape(old), text, re.MULTILINE):
+            return False
+        broken = self.syntax.errors(*self.syntax.range_of(scope.node))
+        return not broken and old not in self.foreign and new not in self.foreign
+
+    def _means(self, node: tree_sitter.Node, bringer: tree_sitter.Node, scope: Scope, name: str) -> bool:
+        """Whether a name in a scope means what is brought there."""
+        space, use = self.space[bringer.id], self._space(node)
+        if use != space and (space, use) != ("type", "value"):
+            return False
+        if use != space and any(self.space[one.id] == use for one in self.brought.get((scope, name), [])):
+            return False
+        if scope.is_closed and _is_annotation(node):
+            return False  # a field that is only declared is no name in its class
+        # What is brought does not see itself, unless in a function that is called later.
+        apart = _is_in_value(node, bringer) or (_is_part(node, bringer) and self._around(node) is self._around(bringer))
+        return self._sees(node, scope, name) and not apart
+
+    def _space(self, node: tree_sitter.Node) -> str:
+        """What a name is the name of, where it stands."""
+        if (brings := self.space.get(node.id)) is not None:
+            return brings
+        return "type" if node.type == "type_identifier" else "call" if node.id in self.calls else "value"
+
     def _open(self, captures: dict[str, list[tree_sitter.Node]]) -> None:
         """Note the scopes, each with the one around it."""
-        root = self.syntax.tree.root_node
-        kinds = {node.id: kind for kind in ("scope", "class", "members") for node in captures.get(kind, ())}
-        nodes = {node.id: node for kind in ("scope", "class", "members") for node in captures.get(kind, ())}
-        self.scopes.append(Scope(root, None, False, False))
-        around: Scope | None = self.scopes[0]
-        for node in sorted(nodes.values(), key=lambda node: (node.start_byte, -node.end_byte)):
-            while around is not None and around.around is not None and around.node.end_byte < node.end_byte:
-                around = around.around
-            kind = kinds[node.id]
-            around = Scope(node, around, kind != "scope", kind == "members")
-            self.scopes.append(around)
+        bodies = {node.id for node in captures.get("body", ())}
+        found = {node.id: (node, kind) for kind in ("scope", "class", "members") for node in captures.get(kind, ())}
+        self.scopes.append(Scope(self.syntax.tree.root_node, None, is_class=False, is_closed=False))
+        around = self.scopes[0]
+        for node, kind in sorted(found.values(), key=lambda one: (one[0].start_byte, -one[0].end_byte)):
+            if node.id not in bodies:
+                around = next(scope for scope in around.outwards if scope.node.end_byte >= node.end_byte)
+                around = Scope(node, around, is_class=kind != "scope", is_closed=kind == "members")
+                self.scopes.append(around)
 
     def _around(self, node: tree_sitter.Node) -> Scope:
         """The innermost scope around a node."""
@@ -167,9 +230,9 @@ class Scopes:
         """Where a definition is seen: the name of a function around it, what is hoisted in all of the function, what is
         of `self` in the class."""
         scope = self._around(definition)
-        if kind == "field":
-            return _class(scope)
-        if kind == "name" and scope.is_head(definition):
+        if kind in ("field", "method", "procedure"):
+            return _class(scope, definition)
+        if kind in ("name", "type") and scope.is_head(definition):
             return scope.around
         return next((one for one in scope.outwards if kind != "hoisted" or not one.node.type.endswith(_INNER)), None)
 
@@ -185,6 +248,8 @@ class Scopes:
         if scope.is_class:
             return None
         statement = _statement(again)
+        if statement.type == "short_var_declaration":
+            return None  # in the scope that has the name, it only gives a value
         if self.syntax.language.block != "indent":
             return again.start_byte if statement.type.endswith(_INNER) else statement.end_byte
         value = statement.child_by_field_name("right")
@@ -192,13 +257,26 @@ class Scopes:
             anew = value is not None and not any(self._all(value, name))
         else:
             anew = statement.type == _statement(bringer).type
-        return again.start_byte if anew and _is_within(bringer, _block(statement)) else None
+        around = _block(statement).parent
+        always = around is None or around.id == scope.node.id
+        return again.start_byte if anew and always and _is_within(bringer, _block(statement)) else None
 
     def _name_at(self, start: int, name: str) -> tree_sitter.Node | None:
         """The name that stands at an offset, if it is this one and looked up here."""
         node = self.syntax.node_of(start, start + len(name))
         known = node.id in self.own or (node.type in _NAMES and node.id not in self.members)
-        return node if known and self.syntax.text_of(node) == name else None
+        return node if known and self.syntax.text_of(node) == name and not self._is_mark(node) else None
+
+    def _is_mark(self, node: tree_sitter.Node) -> bool:
+        """Whether a name is that of an HTML element, or stands in a macro like a member or a key: there is no tree."""
+        around = node.parent.type if node.parent is not None else ""
+        if around.startswith("jsx_"):
+            return around.endswith("element") and self.syntax.text_of(node)[0].islower()
+        start, end = (at - self.syntax.start for at in self.syntax.range_of(node))
+        text = self.syntax.text
+        return around == "token_tree" and (
+            _MEMBER.search(text, max(0, start - 8), start) is not None or _KEY.match(text, end) is not None
+        )
 
     def _all(self, around: tree_sitter.Node, name: str) -> Iterator[tree_sitter.Node]:
         """The nodes within one that are this name, in the order of the text."""
@@ -214,16 +292,28 @@ class Scopes:
             return here is scope
         inner = self._around(node)
         if node.id in self.own:
-            return _class(inner) is scope
-        seen = (one for one in inner.outwards if one is inner or not one.is_closed)
-        return scope is next((one for one in seen if one is scope or self._hides(one, name, node)), None)
+            return _class(inner, node) is scope
+        indent = self.syntax.language.block == "indent"
+        while indent and inner.around is not None and inner.is_head(node):
+            inner = inner.around  # what a function's parameters are by default is looked up around it
+        seen = [one for one in inner.outwards if not one.is_closed or (indent and one is inner)]
+        found = next((one for one in seen if one is scope or self._hides(one, name, node)), None)
+        return found is scope and not self._is_apart(node, scope, name)
+
+    def _is_apart(self, node: tree_sitter.Node, scope: Scope, name: str) -> bool:
+        """Whether a Rust function or module between them sees nothing of a scope, or its functions and types alone."""
+        between = {one.node.type for one in takewhile(lambda one: one is not scope, self._around(node).outwards)}
+        early = any(one.id in self.early for one in self.brought.get((scope, name), []))
+        return "mod_item" in between or ("function_item" in between and not early and scope.around is not None)
 
     def _hides(self, scope: Scope, name: str, node: tree_sitter.Node) -> bool:
         """Whether a name in a scope is one that this scope brings; most languages let it be seen from there on."""
-        brought = self.brought.get((scope, name), [])
-        if self.syntax.language.block == "indent" or any(one.id in self.early for one in brought):
-            return bool(brought)
-        return any(one.start_byte < node.start_byte and not _is_in_value(node, one) for one in brought)
+        use = self._space(node)
+        brought = [one for one in self.brought.get((scope, name), []) if self.space[one.id] in (use, "type")]
+        if use == "type":
+            brought = [one for one in brought if self.space[one.id] == use]
+        early = self.syntax.language.block == "indent" or any(one.id in self.early for one in brought)
+        return any((early or one.start_byte < node.start_byte) and not _is_in_value(node, one) for one in brought)
 
     def _said(self, bringer: tree_sitter.Node, scope: Scope, old: str, new: str) -> Iterator[Edit]:
         """Where the documentation of a function names a parameter."""
@@ -232,12 +322,18 @@ class Scopes:
         name = re.escape(old)
         for node in _documentation(scope.node):
             start, text = self.syntax.range_of(node)[0], self.syntax.text_of(node)
-            for match in re.finditer(_SAID % (name, name, name), text, re.MULTILINE):
+            listed = (
+                match
+                for some in _LIST.finditer(text)
+                for match in re.compile(_LISTED % name, re.MULTILINE).finditer(text, *some.span())
+            )
+            for match in (*re.finditer(_SAID % (name, name), text), *listed):
                 at = match.start(match.lastindex or 0)
                 yield Edit(start + at, start + at + len(old), new)
 
     def _edit(self, node: tree_sitter.Node, old: str, new: str) -> Edit:
-        kinds = (node.type, node.parent.type if node.parent is not None else "")
+        around = node.parent
+        kinds = (node.type, around.type if around is not None and around.child_by_field_name("alias") is None else "")
         spelt = next((_SPELT[kind] for kind in kinds if kind in _SPELT), "{new}")
         return Edit(*self.syntax.range_of(node), spelt.format(old=old, new=new))
 
@@ -256,30 +352,55 @@ def _documentation(function: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
         yield from (said for said in first.named_children[:1] if said.type == "string")
 
 
-def _pattern(node: tree_sitter.Node) -> tree_sitter.Node:
-    """All that is brought together with a name."""
-    while (around := node.parent) is not None and around.type.endswith(("pattern", "list")):
-        node = around
-    return node
+def _brings(name: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """What brings a name, or only gives a value to it, last; before that the patterns that the name is part of."""
+    while (around := name.parent) is not None:
+        yield around
+        if not around.type.endswith(("pattern", "list", "declarator")):
+            return
+        name = around
 
 
-def _statement_of(name: tree_sitter.Node) -> str:
-    """The kind of what brings a name, or only gives a value to it."""
-    around = _pattern(name).parent
-    return around.type if around is not None else ""
+def _is_assigned(name: tree_sitter.Node) -> bool:
+    return any(around.type == "assignment_expression" for around in _brings(name))
 
 
 def _is_in_value(node: tree_sitter.Node, brought: tree_sitter.Node) -> bool:
     """Whether a name stands in the value of what brings it, which does not see it."""
-    statement = _pattern(brought).parent
-    if statement is None or statement.type not in _VALUED:
-        return False
-    value = statement.child_by_field_name("value") or statement.child_by_field_name("right")
-    return value is not None and _is_within(node, value)
+    valued = (around for around in _brings(brought) if around.type in _VALUED)
+    return any(_is_in(node, brought, around, "value", "right") for around in valued)
 
 
-def _class(scope: Scope) -> Scope | None:
-    return next((one for one in scope.outwards if one.is_class), None)
+def _is_part(node: tree_sitter.Node, bringer: tree_sitter.Node) -> bool:
+    """Whether a name stands in the value or the type of what was renamed: it meant something else before."""
+    parts = (around for around in _brings(bringer) if around.type != "match_arm")
+    return any(_is_in(node, bringer, around, "value", "right", "type") for around in parts)
+
+
+def _is_in(node: tree_sitter.Node, brought: tree_sitter.Node, around: tree_sitter.Node, *fields: str) -> bool:
+    """Whether a name stands in one of these fields of a node, and what is brought does not."""
+    parts = [part for name in fields if (part := around.child_by_field_name(name)) is not None]
+    return any(_is_within(node, part) and not _is_within(brought, part) for part in parts)
+
+
+def _is_annotation(node: tree_sitter.Node) -> bool:
+    """Whether a name stands in the type of something."""
+    around: tree_sitter.Node | None = node
+    while around is not None and around.type != "type" and not around.type.endswith(("assignment", *_INNER)):
+        around = around.parent
+    return around is not None and around.type == "type"
+
+
+def _class(scope: Scope, node: tree_sitter.Node) -> Scope | None:
+    """The class whose object a name in a scope means by `self` or `this`; None within a function that has its own."""
+    for one in scope.outwards:
+        if one.is_class:
+            return one
+        outer = one.around
+        own = "function" in one.node.type and one.node.type not in ("function_definition", "arrow_function")
+        if own or (one.node.type == "method_definition" and (outer is None or not outer.is_class)):
+            return None
+    return None
 
 
 def _statement(node: tree_sitter.Node) -> tree_sitter.Node:

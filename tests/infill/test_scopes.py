@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
@@ -17,7 +18,7 @@ from training.evaluate.places import held_out
 
 def left(text: str, language: str, old: str = "count", new: str = "total") -> str:
     """The text after what follows: `@` stands right before the definition that has its new name already."""
-    at = text.index("@" + old)
+    at = text.rindex("@" + old)
     now = text[:at] + new + text[at + 1 + len(old) :]
     syntax = Snapshot.open("file:///a", 1, language, now).whole
     assert syntax is not None
@@ -64,7 +65,12 @@ CASES = {
         count (int, optional): said again.
         other: count
 
+    Parameters
+    ----------
     count : int
+        The count: how many.
+
+    count: said elsewhere
     \"\"\"
     # count: a remark
     return "count: %d" % count
@@ -81,7 +87,12 @@ CASES = {
         total (int, optional): said again.
         other: count
 
+    Parameters
+    ----------
     total : int
+        The count: how many.
+
+    count: said elsewhere
     \"\"\"
     # count: a remark
     return "count: %d" % total
@@ -380,6 +391,119 @@ static int f(int *total, struct row *r) {
 def test_what_follows(about: str) -> None:
     language, before, after = CASES[about]
     assert left(before, language) == after
+
+
+APART = [
+    ("rust", "fn f(count: &str) { let @count = count.trim(); g(count); }", "let total = count.trim(); g(total);"),
+    ("rust", "fn f(x: X) { if let Some(@count) = count { g(count); } }", "if let Some(total) = count { g(total); }"),
+    (
+        "rust",
+        "fn f() { let @count = 3; assert_eq!(v.count(), count); }",
+        "let total = 3; assert_eq!(v.count(), total);",
+    ),
+    ("rust", "impl<'count> P<'count> { fn f(@count: &'count str) { g(count) } }", "(total: &'count str) { g(total) }"),
+    ("rust", "impl A { fn @count(&self) { count(1) } }\nfn count(x: u8) {}", "fn total(&self) { count(1) }"),
+    ("rust", 'fn f(@count: u8) { println!("{count}"); g(count) }', 'f(total: u8) { println!("{count}"); g(count) }'),
+    (
+        "go",
+        "package p\nfunc f() { @count, err := count.Parse(s); g(count, err) }",
+        "total, err := count.Parse(s); g(total, err)",
+    ),
+    ("go", "package p\nfunc f(@count *count) count { return count.x }", "f(total *count) count { return total.x }"),
+    (
+        "go",
+        "package p\nfunc f() { a, @count := g(); b, count := h(); k(count) }",
+        "a, total := g(); b, total := h(); k(total)",
+    ),
+    (
+        "go",
+        "package p\nfunc f(@count T) { x = map[T]int{count: 1}; y = T{count: 1} }",
+        "map[T]int{total: 1}; y = T{count: 1}",
+    ),
+    (
+        "c",
+        "int f(struct count *@count) { struct count *o = count->next; return o; }",
+        "*total) { struct count *o = total->next;",
+    ),
+    (
+        "c",
+        "#define INC() (count++)\nstatic int @count;\nint f(void) { return count; }",
+        "static int total;\nint f(void) { return count;",
+    ),
+    ("cpp", "void f(V count) { for (auto &@count : count) { g(count); } }", "for (auto &total : count) { g(total); }"),
+    (
+        "cpp",
+        "namespace a { int @count(); }\nnamespace b { int count(); int g() { return count(); } }",
+        "return count();",
+    ),
+    ("javascriptreact", "const f = (@label) => <label>{label}</label>;", "(total) => <label>{total}</label>"),
+    (
+        "javascript",
+        "class A { @count = 1; other = count; f() { return { get() { return this.count; } }; } }",
+        "other = count; f()",
+    ),
+    (
+        "javascript",
+        "const count = 1;\nexport { a as b };\nlet @count2 = 1;\nexport { count2 as c };",
+        "export { total as c }",
+    ),
+    (
+        "typescript",
+        "interface A { get(@count: string): void }\nconst n = count;",
+        "get(total: string): void }\nconst n = count;",
+    ),
+    (
+        "typescript",
+        "class A { constructor(private @count: H) { count.x(); } f() { this.count } }",
+        "count.x(); } f() { this.count }",
+    ),
+    (
+        "java",
+        "class A { int @count; int count() { return count; } boolean f() { return count() == 0; } }",
+        "int total; int count() { return total; } boolean f() { return count() == 0;",
+    ),
+    (
+        "java",
+        "class A { int @count() { return count; } int count; int f() { return count() + this.count(); } }",
+        "int total() { return count; } int count; int f() { return total() + this.total();",
+    ),
+    (
+        "java",
+        'class A { void f(@P(count = "n") String @count) { count: for (;;) break count; g(count); } }',
+        '@P(count = "n") String total) { count: for (;;) break count; g(total);',
+    ),
+    (
+        "python",
+        "from count import @count\nfrom .count import load as count2\ncount(load)\n",
+        "from count import total\nfrom .count import load as count2\ntotal(load)",
+    ),
+    (
+        "python",
+        "def f(@count: count = count) -> count:\n    return count\n",
+        "def f(total: count = count) -> count:\n    return total",
+    ),
+    ("python", "def f(@count):\n    return lambda count=count: count\n", "return lambda count=total: count"),
+    ("python", "class A:\n    @count: count\n    due: count | None = None\n", "total: count\n    due: count | None"),
+    ("python", "def f(@count, total):\n    return count / total\n", "return count / total"),
+    (
+        "python",
+        "class A:\n    def @count(self):\n        pass\n\n    def count(self):\n        self.count()\n",
+        "def count(self):\n        self.count()",
+    ),
+    (
+        "python",
+        "def f():\n    while g():\n        @count = a()\n        count = b()\n    return count\n",
+        "        total = b()\n    return total",
+    ),
+    ("python", 'def f(@type):\n    """It.\n\n    Example::\n\n        type: 1\n    """\n', "        type: 1"),
+]
+"""Names that look alike and are others: language, text, and what has to be in it afterwards."""
+
+
+@pytest.mark.parametrize(("language", "text", "has"), APART)
+def test_what_only_looks_alike_stays(language: str, text: str, has: str) -> None:
+    old = re.findall(r"@(\w+)", text)[-1]
+    assert has in left(text, language, old)
 
 
 @pytest.mark.parametrize(

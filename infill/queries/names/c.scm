@@ -8,10 +8,7 @@
 ; What brings a name: to the scope around it, or to the one around what it is the name of.
 (function_definition declarator: (function_declarator declarator: (identifier) @name))
 (function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))
-(struct_specifier name: (type_identifier) @definition body: _)
-(union_specifier name: (type_identifier) @definition body: _)
-(enum_specifier name: (type_identifier) @definition body: _)
-(type_definition declarator: (type_identifier) @definition)
+(type_definition declarator: (type_identifier) @type)
 (enumerator name: (identifier) @definition)
 (parameter_declaration declarator: (identifier) @definition)
 (declaration declarator: (identifier) @definition)
@@ -20,3 +17,8 @@
 (pointer_declarator declarator: (identifier) @definition)
 (preproc_def name: (identifier) @definition)
 (preproc_function_def name: (identifier) @definition)
+
+; What is no variable.
+(struct_specifier name: (type_identifier) @member)
+(union_specifier name: (type_identifier) @member)
+(enum_specifier name: (type_identifier) @member)

@@ -7,15 +7,15 @@
 
 (for_range_loop) @scope
 (lambda_expression) @scope
+(namespace_definition) @scope
+(class_specifier) @scope
+(struct_specifier) @scope
 (catch_clause) @scope
 
 ; What brings a name: to the scope around it, or to the one around what it is the name of.
 (function_definition declarator: (function_declarator declarator: (identifier) @name))
 (function_definition declarator: (pointer_declarator declarator: (function_declarator declarator: (identifier) @name)))
-(struct_specifier name: (type_identifier) @definition body: _)
-(union_specifier name: (type_identifier) @definition body: _)
-(enum_specifier name: (type_identifier) @definition body: _)
-(type_definition declarator: (type_identifier) @definition)
+(type_definition declarator: (type_identifier) @type)
 (enumerator name: (identifier) @definition)
 (parameter_declaration declarator: (identifier) @definition)
 (declaration declarator: (identifier) @definition)
@@ -25,11 +25,17 @@
 (preproc_def name: (identifier) @definition)
 (preproc_function_def name: (identifier) @definition)
 (function_definition declarator: (reference_declarator (function_declarator declarator: (identifier) @name)))
-(class_specifier name: (type_identifier) @definition body: _)
-(alias_declaration name: (type_identifier) @definition)
+(alias_declaration name: (type_identifier) @type)
 (reference_declarator (identifier) @definition)
 (optional_parameter_declaration declarator: (identifier) @definition)
 (for_range_loop declarator: (identifier) @definition)
+(lambda_capture_initializer left: (identifier) @definition)
+(field_declaration declarator: (field_identifier) @definition)
+(function_declarator declarator: (field_identifier) @name)
 
 ; What is no variable.
 (qualified_identifier name: (identifier) @member)
+(struct_specifier name: (type_identifier) @member)
+(union_specifier name: (type_identifier) @member)
+(enum_specifier name: (type_identifier) @member)
+(class_specifier name: (type_identifier) @member)

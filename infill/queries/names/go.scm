@@ -12,10 +12,15 @@
 (default_case) @scope
 (communication_case) @scope
 
+; Not a function's body: parameters and it are one scope.
+(function_declaration body: (block) @body)
+(method_declaration body: (block) @body)
+(func_literal body: (block) @body)
+
 ; What brings a name: to the scope around it, or to the one around what it is the name of.
 (function_declaration name: (identifier) @name)
-(type_spec name: (type_identifier) @definition)
-(type_alias name: (type_identifier) @definition)
+(type_spec name: (type_identifier) @type)
+(type_alias name: (type_identifier) @type)
 (parameter_declaration name: (identifier) @definition)
 (variadic_parameter_declaration name: (identifier) @definition)
 (var_spec name: (identifier) @definition)
@@ -27,3 +32,8 @@
 
 ; What is no variable.
 (keyed_element key: (literal_element (identifier) @member))
+
+; The keys of a map are.
+(composite_literal
+  type: (map_type)
+  body: (literal_value (keyed_element key: (literal_element (identifier) @variable))))

@@ -3,6 +3,7 @@
 (interface_declaration) @class
 (enum_declaration) @class
 (record_declaration) @class
+(object_creation_expression (class_body) @class)
 (method_declaration) @scope
 (constructor_declaration) @scope
 (lambda_expression) @scope
@@ -14,11 +15,11 @@
 (switch_block) @scope
 
 ; What brings a name: to the scope around it, or to the one around what it is the name of.
-(class_declaration name: (identifier) @name)
-(interface_declaration name: (identifier) @name)
-(enum_declaration name: (identifier) @name)
-(record_declaration name: (identifier) @name)
-(method_declaration name: (identifier) @name)
+(class_declaration name: (identifier) @type)
+(interface_declaration name: (identifier) @type)
+(enum_declaration name: (identifier) @type)
+(record_declaration name: (identifier) @type)
+(method_declaration name: (identifier) @procedure)
 (formal_parameter name: (identifier) @definition)
 (spread_parameter (variable_declarator name: (identifier) @definition))
 (local_variable_declaration (variable_declarator name: (identifier) @definition))
@@ -32,8 +33,15 @@
 (field_declaration (variable_declarator name: (identifier) @field))
 (field_access object: (this) field: (identifier) @own)
 (method_invocation object: (this) name: (identifier) @own)
+(method_invocation name: (identifier) @call)
 
 ; What is no variable.
 (field_access field: (identifier) @member)
 (method_invocation object: (_) name: (identifier) @member)
 (method_reference . (_) (identifier) @member)
+(element_value_pair key: (identifier) @member)
+(switch_label (identifier) @member)
+(scoped_identifier name: (identifier) @member)
+(labeled_statement (identifier) @member)
+(break_statement (identifier) @member)
+(continue_statement (identifier) @member)

@@ -29,16 +29,17 @@
 (variable_declaration (variable_declarator name: (identifier) @hoisted))
 (for_in_statement kind: _ left: (identifier) @definition)
 (catch_clause parameter: (identifier) @definition)
-(import_clause (identifier) @definition)
-(namespace_import (identifier) @definition)
-(import_specifier name: (identifier) @definition !alias)
-(import_specifier alias: (identifier) @definition)
+(import_clause (identifier) @import)
+(namespace_import (identifier) @import)
+(import_specifier name: (identifier) @import !alias)
+(import_specifier alias: (identifier) @import)
 
 ; What an object has of its own: what brings it, and what uses it.
-(method_definition name: (property_identifier) @field)
+(method_definition name: (property_identifier) @method)
 (field_definition property: (property_identifier) @field)
 (assignment_expression left: (member_expression object: (this) property: (property_identifier) @field))
 (member_expression object: (this) property: (property_identifier) @own)
 
 ; What is no variable.
 (import_specifier name: (identifier) @member alias: _)
+(export_statement (export_clause (export_specifier name: (identifier) @member)) source: _)

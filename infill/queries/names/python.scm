@@ -39,7 +39,11 @@
 ; What is no variable.
 (attribute attribute: (identifier) @member)
 (keyword_argument name: (identifier) @member)
+(keyword_pattern . (identifier) @member)
 (import_statement name: (dotted_name (identifier) @member))
+(import_from_statement module_name: (dotted_name (identifier) @member))
+(relative_import (dotted_name (identifier) @member))
+(aliased_import name: (dotted_name (identifier) @member))
 
 ; What is of a scope farther out.
 (global_statement (identifier) @foreign)

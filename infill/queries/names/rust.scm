@@ -7,16 +7,18 @@
 (while_expression) @scope
 (match_arm) @scope
 (mod_item) @scope
+(impl_item) @members
+(trait_item) @members
 
 ; What brings a name: to the scope around it, or to the one around what it is the name of.
 (function_item name: (identifier) @name)
 (const_item name: (identifier) @definition)
 (static_item name: (identifier) @definition)
-(struct_item name: (type_identifier) @name)
-(enum_item name: (type_identifier) @name)
-(type_item name: (type_identifier) @name)
-(trait_item name: (type_identifier) @name)
-(type_parameter name: (type_identifier) @definition)
+(struct_item name: (type_identifier) @type)
+(enum_item name: (type_identifier) @type)
+(type_item name: (type_identifier) @type)
+(trait_item name: (type_identifier) @type)
+(type_parameter name: (type_identifier) @type)
 (parameter pattern: (identifier) @definition)
 (closure_parameters (identifier) @definition)
 (let_declaration pattern: (identifier) @definition)
@@ -31,11 +33,14 @@
 (field_pattern name: (shorthand_field_identifier) @definition)
 (match_pattern (identifier) @definition)
 (tuple_struct_pattern type: _ (identifier) @definition)
-(use_as_clause alias: (identifier) @definition)
-(use_declaration argument: (scoped_identifier name: (identifier) @definition))
-(use_list (identifier) @definition)
+(use_as_clause alias: (identifier) @import)
+(use_declaration argument: (scoped_identifier name: (identifier) @import))
+(use_list (identifier) @import)
 
 ; What is no variable.
 (tuple_struct_pattern type: (identifier) @member)
 (scoped_identifier name: (identifier) @member)
 (use_as_clause path: (identifier) @member)
+(enum_variant name: (identifier) @member)
+(lifetime (identifier) @member)
+(label (identifier) @member)

@@ -7,6 +7,13 @@
 (method_definition) @scope
 (function_signature) @scope
 (function_type) @scope
+(constructor_type) @scope
+(method_signature) @scope
+(abstract_method_signature) @scope
+(call_signature) @scope
+(construct_signature) @scope
+(index_signature) @scope
+(tuple_type) @scope
 (class_body) @members
 (statement_block) @scope
 (switch_body) @scope
@@ -18,14 +25,14 @@
 (function_declaration name: (identifier) @name)
 (function_signature name: (identifier) @name)
 (generator_function_declaration name: (identifier) @name)
-(class_declaration name: (type_identifier) @name)
 (function_expression name: (identifier) @definition)
 (generator_function name: (identifier) @definition)
-(abstract_class_declaration name: (type_identifier) @name)
-(interface_declaration name: (type_identifier) @name)
-(type_alias_declaration name: (type_identifier) @name)
-(enum_declaration name: (identifier) @name)
-(type_parameter name: (type_identifier) @definition)
+(class_declaration name: (type_identifier) @type)
+(abstract_class_declaration name: (type_identifier) @type)
+(interface_declaration name: (type_identifier) @type)
+(type_alias_declaration name: (type_identifier) @type)
+(enum_declaration name: (identifier) @type)
+(type_parameter name: (type_identifier) @type)
 (required_parameter pattern: (identifier) @definition)
 (optional_parameter pattern: (identifier) @definition)
 (arrow_function parameter: (identifier) @definition)
@@ -38,16 +45,21 @@
 (variable_declaration (variable_declarator name: (identifier) @hoisted))
 (for_in_statement kind: _ left: (identifier) @definition)
 (catch_clause parameter: (identifier) @definition)
-(import_clause (identifier) @definition)
-(namespace_import (identifier) @definition)
-(import_specifier name: (identifier) @definition !alias)
-(import_specifier alias: (identifier) @definition)
+(import_clause (identifier) @import)
+(namespace_import (identifier) @import)
+(import_specifier name: (identifier) @import !alias)
+(import_specifier alias: (identifier) @import)
 
 ; What an object has of its own: what brings it, and what uses it.
-(method_definition name: (property_identifier) @field)
+(method_definition name: (property_identifier) @method)
 (public_field_definition name: (property_identifier) @field)
 (assignment_expression left: (member_expression object: (this) property: (property_identifier) @field))
 (member_expression object: (this) property: (property_identifier) @own)
 
 ; What is no variable.
 (import_specifier name: (identifier) @member alias: _)
+(export_statement (export_clause (export_specifier name: (identifier) @member)) source: _)
+
+; What is a field of the class as well.
+(required_parameter (accessibility_modifier) pattern: (identifier) @foreign)
+(required_parameter "readonly" pattern: (identifier) @foreign)
