@@ -16,6 +16,7 @@ from operator import attrgetter
 
 import tree_sitter
 
+from infill.documented import documented
 from infill.edits import Edit
 from infill.languages import query
 from infill.syntax import Syntax
@@ -43,16 +44,6 @@ _KEY = re.compile(r"\s*(?::|=(?![=>]))")
 """What stands before a member, and behind a key."""
 _INNER = ("block", "statement", "clause", "body")
 """How the kinds of nodes within a function end that are no declaration."""
-_SAID = (
-    r"[@\\]param(?:\[\w+(?:,\w+)?\])?[ \t]+(?:\{[^\n]*?\}[ \t]+)?\[?(%s)\b"
-    r"|:(?:param|type|arg|argument|key|keyword)[ \t]+(?:[^\n:]*[ \t])?(%s)[ \t]*:"
-)
-"""How a function's documentation names a parameter: JSDoc, Javadoc and Doxygen; Sphinx."""
-_LISTED = r"^[ \t]*\*{0,2}(%s)(?=(?:[ \t]+\([^\n)]*\))?[ \t]*:(?!:))"
-"""How it does where parameters are listed: Google and NumPy."""
-_LIST = re.compile(
-    r"^[ \t]*(?:Args|Arguments|Params|(?:Other )?Parameters|Keyword Args)\b.*\n(?:.*\S.*(?:\n|\Z))*", re.MULTILINE
-)
 _ANEW = 100
 """Times that a name may be brought anew in its scope."""
 _VALUED = ("let_declaration", "let_condition", "short_var_declaration", "range_clause", "for_expression",
@@ -236,9 +227,6 @@ class Scopes:
             return scope.around
         return next((one for one in scope.outwards if kind != "hoisted" or not one.node.type.endswith(_INNER)), None)
 
-    def _is_broken(self, scope: Scope) -> bool:
-        return self.syntax.errors(*self.syntax.range_of(scope.node)) > 0
-
     def _end(self, bringer: tree_sitter.Node, scope: Scope, again: tree_sitter.Node, name: str) -> int | None:
         """Where what `bringer` brings ends because the name is brought anew, or None where it goes on.
 
@@ -315,41 +303,17 @@ class Scopes:
         early = self.syntax.language.block == "indent" or any(one.id in self.early for one in brought)
         return any((early or one.start_byte < node.start_byte) and not _is_in_value(node, one) for one in brought)
 
-    def _said(self, bringer: tree_sitter.Node, scope: Scope, old: str, new: str) -> Iterator[Edit]:
-        """Where the documentation of a function names a parameter."""
-        if not scope.is_head(bringer):
-            return
-        name = re.escape(old)
-        for node in _documentation(scope.node):
-            start, text = self.syntax.range_of(node)[0], self.syntax.text_of(node)
-            listed = (
-                match
-                for some in _LIST.finditer(text)
-                for match in re.compile(_LISTED % name, re.MULTILINE).finditer(text, *some.span())
-            )
-            for match in (*re.finditer(_SAID % (name, name), text), *listed):
-                at = match.start(match.lastindex or 0)
-                yield Edit(start + at, start + at + len(old), new)
+    def _said(self, bringer: tree_sitter.Node, scope: Scope, old: str, new: str) -> list[Edit]:
+        """What the documentation of a function says of a parameter."""
+        return [
+            Edit(at, at + len(old), new) for at in documented(self.syntax, scope.node, old) if scope.is_head(bringer)
+        ]
 
     def _edit(self, node: tree_sitter.Node, old: str, new: str) -> Edit:
         around = node.parent
         kinds = (node.type, around.type if around is not None and around.child_by_field_name("alias") is None else "")
         spelt = next((_SPELT[kind] for kind in kinds if kind in _SPELT), "{new}")
         return Edit(*self.syntax.range_of(node), spelt.format(old=old, new=new))
-
-
-def _documentation(function: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
-    """The remarks right above a function, and the string that its body begins with."""
-    statement = function
-    while (around := statement.parent) and around.parent and not around.type.endswith(("block", "body", "list")):
-        statement = around
-    above = statement.prev_named_sibling
-    while above is not None and "comment" in above.type:
-        yield above
-        above = above.prev_named_sibling
-    body = function.child_by_field_name("body")
-    for first in body.named_children[:1] if body is not None else ():
-        yield from (said for said in first.named_children[:1] if said.type == "string")
 
 
 def _brings(name: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
