@@ -305,9 +305,8 @@ class Scopes:
 
     def _said(self, bringer: tree_sitter.Node, scope: Scope, old: str, new: str) -> list[Edit]:
         """What the documentation of a function says of a parameter."""
-        return [
-            Edit(at, at + len(old), new) for at in documented(self.syntax, scope.node, old) if scope.is_head(bringer)
-        ]
+        found = documented(self.syntax, scope.node, old) if scope.is_head(bringer) else ()
+        return [Edit(at, at + len(old), new) for at in found]
 
     def _edit(self, node: tree_sitter.Node, old: str, new: str) -> Edit:
         around = node.parent
