@@ -91,19 +91,26 @@ class Again:
 
 def again(snapshot: Snapshot) -> Again | None:
     """The next place below that the last change of a name fits: where it is used in the same way, called or behind a
-    dot. None where that was a renaming: what follows from it is known."""
+    dot. None in remarks, and where that was a renaming: what follows from it is known."""
     lately = list(renamings(snapshot)) if len(snapshot.text) <= MAX_JUDGED else []
+    if not lately or _is_remark(snapshot, lately[0].at):
+        return None
     places = {one.at for one in lately if (one.old, one.new) == (lately[0].old, lately[0].new)}
-    scopes = Scopes.of(snapshot.whole) if places and snapshot.whole is not None else None
-    if not places or (scopes is not None and any(scopes.brings(at, lately[0].new) for at in places)):
+    scopes = Scopes.of(snapshot.whole) if snapshot.whole is not None else None
+    if scopes is not None and any(scopes.brings(at, lately[0].new) for at in places):
         return None
     last, margin = lately[0], TWICE if len(places) > 1 else ONCE
     end = snapshot.line_range(min(snapshot.line_of(last.at) + NEAR, snapshot.line_count - 1))[1]
     use = _use(snapshot.text, last.at, last.at + len(last.new))
     for match in re.compile(rf"\b{re.escape(last.old)}\b").finditer(snapshot.text, last.at + len(last.new), end):
-        if _use(snapshot.text, *match.span()) == use:
+        if _use(snapshot.text, *match.span()) == use and not _is_remark(snapshot, match.start()):
             return Again(last, Edit(*match.span(), last.new), margin)
     return None
+
+
+def _is_remark(snapshot: Snapshot, at: int) -> bool:
+    """Whether a word stands in a remark."""
+    return snapshot.whole is not None and "comment" in snapshot.whole.node_of(at, at + 1).type
 
 
 def _use(text: str, start: int, end: int) -> tuple[bool, str]:

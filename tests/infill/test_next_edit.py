@@ -212,9 +212,19 @@ class TestAgain:
             ("f(item)\ng(item)\nh(x.item, item())\n", (0, 1)),
             ("h(item)\nf(item)\ng(item)\n", (1, 2)),
             ("f(item)\ng(item)\n" + "\n" * 50 + "h(item)\n", (0, 1)),
+            ("# of item\nf(item)\n", (0,)),
+            ("f(item)\n# of item\n", (0,)),
             ("def f(item):\n    g(item)\n\n\ndef h(item):\n    g(item)\n", (0, 1)),
         ],
-        ids=["another word", "another use", "above", "far away", "a renaming that is done"],
+        ids=[
+            "another word",
+            "another use",
+            "above",
+            "far away",
+            "from a remark",
+            "in a remark",
+            "a renaming that is done",
+        ],
     )
     def test_where_it_does_not(self, text: str, which: tuple[int, ...]) -> None:
         assert again(changed(text, "item", "part", *which)) is None
