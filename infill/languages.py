@@ -4,6 +4,7 @@ are all that is known."""
 from __future__ import annotations
 
 import importlib
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -134,5 +135,11 @@ def query(row: Language, about: str = "") -> tree_sitter.Query | None:
     loaded = grammar(row)
     if loaded is None:
         return None
-    source = resources.files("infill").joinpath("queries", about, f"{row.queries}.scm").read_text(encoding="utf-8")
-    return tree_sitter.Query(loaded, source)
+    return tree_sitter.Query(loaded, _source(about, row.queries))
+
+
+def _source(about: str, name: str) -> str:
+    """A query's text, behind that of the one that its first line says it inherits."""
+    text = resources.files("infill").joinpath("queries", about, f"{name}.scm").read_text(encoding="utf-8")
+    inherits = re.match(r"; inherits: (\w+)\n", text)
+    return _source(about, inherits[1]) + text if inherits else text

@@ -1,10 +1,6 @@
+; inherits: ecma
+
 ; Where a name that is brought there is seen.
-(function_declaration) @scope
-(function_expression) @scope
-(generator_function_declaration) @scope
-(generator_function) @scope
-(arrow_function) @scope
-(method_definition) @scope
 (function_signature) @scope
 (function_type) @scope
 (constructor_type) @scope
@@ -14,19 +10,9 @@
 (construct_signature) @scope
 (index_signature) @scope
 (tuple_type) @scope
-(class_body) @members
-(statement_block) @scope
-(switch_body) @scope
-(for_statement) @scope
-(for_in_statement) @scope
-(catch_clause) @scope
 
 ; What brings a name: to the scope around it, or to the one around what it is the name of.
-(function_declaration name: (identifier) @name)
 (function_signature name: (identifier) @name)
-(generator_function_declaration name: (identifier) @name)
-(function_expression name: (identifier) @definition)
-(generator_function name: (identifier) @definition)
 (class_declaration name: (type_identifier) @type)
 (abstract_class_declaration name: (type_identifier) @type)
 (interface_declaration name: (type_identifier) @type)
@@ -35,30 +21,7 @@
 (type_parameter name: (type_identifier) @type)
 (required_parameter pattern: (identifier) @definition)
 (optional_parameter pattern: (identifier) @definition)
-(arrow_function parameter: (identifier) @definition)
-(assignment_pattern left: (identifier) @definition)
-(rest_pattern (identifier) @definition)
-(array_pattern (identifier) @definition)
-(pair_pattern value: (identifier) @definition)
-(shorthand_property_identifier_pattern) @definition
-(lexical_declaration (variable_declarator name: (identifier) @definition))
-(variable_declaration (variable_declarator name: (identifier) @hoisted))
-(for_in_statement kind: _ left: (identifier) @definition)
-(catch_clause parameter: (identifier) @definition)
-(import_clause (identifier) @import)
-(namespace_import (identifier) @import)
-(import_specifier name: (identifier) @import !alias)
-(import_specifier alias: (identifier) @import)
-
-; What an object has of its own: what brings it, and what uses it.
-(method_definition name: (property_identifier) @method)
 (public_field_definition name: (property_identifier) @field)
-(assignment_expression left: (member_expression object: (this) property: (property_identifier) @field))
-(member_expression object: (this) property: (property_identifier) @own)
-
-; What is no variable.
-(import_specifier name: (identifier) @member alias: _)
-(export_statement (export_clause (export_specifier name: (identifier) @member)) source: _)
 
 ; What is a field of the class as well.
 (required_parameter (accessibility_modifier) pattern: (identifier) @foreign)
