@@ -80,13 +80,13 @@ class Scope:
 @dataclass(frozen=True, eq=False)
 class Scopes:
     """The scopes of one syntax tree. Nodes are known by their ids; nothing asks for a node's parent more often than
-    patterns are deep, because that costs as much as the node is deep, and a sum of a thousand names is.
+    statements are deep, because that costs as much as the node is deep, and a sum of a thousand names is.
 
     scopes: in the order of the text, outer ones first. brought: (scope, name) to what brings it, in the order of the
     text. scope_of: a definition to its scope; space: to what it is the name of. early: definitions that are
     seen before they stand. heads: names of functions and types. calls: names that are called, where methods have names
     of their own. members: names that are not looked up here. own: those that are looked up in the class around them.
-    foreign: names that are said to be of elsewhere.
+    foreign: names that are said to be of elsewhere. annotations: of fields, which do not mean one another.
     """
 
     syntax: Syntax
@@ -100,6 +100,7 @@ class Scopes:
     members: set[int] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
+    annotations: list[tree_sitter.Node] = field(default_factory=list)
 
     @classmethod
     def of(cls, syntax: Syntax) -> Scopes | None:
@@ -118,6 +119,7 @@ class Scopes:
         found.own.update(ids("own", "field", "method"))
         found.calls.update(ids("call"))
         found.members.update(ids("member") - found.own - ids("definition", "import", "variable"))
+        found.annotations.extend(captures.get("annotation", ()))
         found.foreign.update(syntax.text_of(node) for node in captures.get("foreign", ()))
         found._open(captures)
         for kind, space in _BRINGS.items():
@@ -187,8 +189,8 @@ class Scopes:
             return False
         if use != space and any(self.space[one.id] == use for one in self.brought.get((scope, name), [])):
             return False
-        if scope.is_closed and _is_annotation(node):
-            return False  # a field that is only declared is no name in its class
+        if scope.is_closed and any(_is_within(node, annotation) for annotation in self.annotations):
+            return False
         # What is brought does not see itself, unless in a function that is called later.
         apart = _is_in_value(node, bringer) or (_is_part(node, bringer) and self._around(node) is self._around(bringer))
         return self._sees(node, scope, name) and not apart
@@ -344,14 +346,6 @@ def _is_in(node: tree_sitter.Node, brought: tree_sitter.Node, around: tree_sitte
     """Whether a name stands in one of these fields of a node, and what is brought does not."""
     parts = [part for name in fields if (part := around.child_by_field_name(name)) is not None]
     return any(_is_within(node, part) and not _is_within(brought, part) for part in parts)
-
-
-def _is_annotation(node: tree_sitter.Node) -> bool:
-    """Whether a name stands in the type of something."""
-    around: tree_sitter.Node | None = node
-    while around is not None and around.type != "type" and not around.type.endswith(("assignment", *_INNER)):
-        around = around.parent
-    return around is not None and around.type == "type"
 
 
 def _class(scope: Scope, node: tree_sitter.Node) -> Scope | None:

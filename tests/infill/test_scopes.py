@@ -201,6 +201,11 @@ class B:
         return self.count
 """,
     ),
+    "what fields are declared as": (
+        "python",
+        "class @count:\n    pass\n\n\nclass B:\n    first: count\n    other: list[count] | None = None\n",
+        "class total:\n    pass\n\n\nclass B:\n    first: total\n    other: list[total] | None = None\n",
+    ),
     "a method": (
         "python",
         "class A:\n    def @count(self):\n        return count\n\n    def g(self):\n        return self.count(count)\n",

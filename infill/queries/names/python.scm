@@ -48,3 +48,6 @@
 ; What is of a scope farther out.
 (global_statement (identifier) @foreign)
 (nonlocal_statement (identifier) @foreign)
+
+; What a field is declared as: there it is no name yet.
+(class_definition body: (block (expression_statement (assignment type: (type) @annotation))))
