@@ -7,12 +7,14 @@ is a number of code points.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from lsprotocol import types
 
 if TYPE_CHECKING:
     from infill.document import Snapshot
+    from infill.edits import Edit
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
@@ -49,6 +51,11 @@ def to_span(snapshot: Snapshot, given: types.Range, encoding: Encoding) -> tuple
 def to_range(snapshot: Snapshot, start: int, end: int, encoding: Encoding) -> types.Range:
     """The range of [start, end)."""
     return types.Range(to_position(snapshot, start, encoding), to_position(snapshot, end, encoding))
+
+
+def to_edits(snapshot: Snapshot, changes: Sequence[Edit], encoding: Encoding) -> list[types.TextEdit]:
+    """Edits as the client counts."""
+    return [types.TextEdit(to_range(snapshot, one.start, one.end, encoding), one.text) for one in changes]
 
 
 def _units(text: str, encoding: Encoding) -> int:

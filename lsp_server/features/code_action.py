@@ -243,9 +243,7 @@ def _refuse(session: Session) -> NoReturn:
 
 def _workspace_edit(session: Session, snapshot: Snapshot, changes: Sequence[Edit]) -> types.WorkspaceEdit:
     """Computed from this snapshot; clients refuse it when their document is another version."""
-    edits = [
-        types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text) for one in changes
-    ]
+    edits = positions.to_edits(snapshot, changes, session.encoding)
     if not session.capabilities.document_changes:
         return types.WorkspaceEdit(changes={snapshot.uri: edits})
     document = types.OptionalVersionedTextDocumentIdentifier(snapshot.uri, snapshot.version)

@@ -40,9 +40,7 @@ async def _next(session: Session, asked: Question, cursor: int) -> list[dict[str
     session.count(f"next edit {asked.place}", asked.since, None, "" if changes else "nothing follows")
     if not changes:
         return []
-    parts = [
-        types.TextEdit(positions.to_range(snapshot, one.start, one.end, session.encoding), one.text) for one in changes
-    ]
+    parts = positions.to_edits(snapshot, changes, session.encoding)
     answer = {
         "text": joined(snapshot.text, changes).text,
         "range": types.Range(parts[0].range.start, parts[-1].range.end),
