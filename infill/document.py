@@ -44,9 +44,9 @@ class Change:
 
     def narrowed(self, old: str) -> Change:
         """The same without what it leaves as it was in `old`, the text before it: some clients send whole texts."""
-        head = _common(old[self.start : self.end], self.text)
+        head = common(old[self.start : self.end], self.text)
         gone, come = old[self.start + head : self.end], self.text[head:]
-        tail = _common(gone[::-1], come[::-1])
+        tail = common(gone[::-1], come[::-1])
         return Change(self.start + head, self.end - tail, come[: len(come) - tail])
 
 
@@ -280,7 +280,7 @@ def _moved_line_starts(starts: NDArray[np.int64], change: Change, text: str) -> 
     return _frozen(np.concatenate((starts[:kept], np.asarray(new, np.int64), starts[beyond:] + (last - change.end))))
 
 
-def _common(one: str, other: str) -> int:
+def common(one: str, other: str) -> int:
     """Length of the longest common beginning, by halves: letter by letter takes too long for whole texts."""
     low, high = 0, min(len(one), len(other))
     while low < high:

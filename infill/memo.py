@@ -9,7 +9,7 @@ from infill.brackets import QUOTES, balance, behind, closes_again, closing_quote
 from infill.document import Snapshot
 
 _NEAR = 8_000
-_AUTO_CLOSED = frozenset(")]}>\"'`; \t\n")
+AUTO_CLOSED = frozenset(")]}>\"'`; \t\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _without(left: str, closed: str, language: str) -> str | None:
         return left
     if left.endswith(closed) or (closed.startswith("</") and closed in left):
         return left[: left.rindex(closed)]
-    if not _AUTO_CLOSED.issuperset(closed):
+    if not AUTO_CLOSED.issuperset(closed):
         return None
     if closed[0] in QUOTES:
         quote = closed[0] * 3 if closed.startswith(closed[0] * 3) else closed[0]

@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
 from lsp_server import version
 from lsp_server.compose import Choice
@@ -21,7 +22,10 @@ COMMANDS = {
     "fill": "fill holes in bulk: JSON lines in, JSON lines out",
     "serve": "answer clients over HTTP: llama.cpp, OpenAI, Mistral, Tabby, Ollama",
     "doctor": "say what is there, how fast it is and what is wrong",
+    "stats": "show what became of proposals: counts that stay on this machine",
 }
+MODELLESS = ("stats",)
+"""Commands that ask no model."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -34,8 +38,8 @@ def run(arguments: Sequence[str]) -> int:
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")  # type: ignore[union-attr]
     try:
         given = parser(arguments).parse_args(arguments)
-        remote = (getattr(given, f"remote.{name}") for name in ("url", "kind", "model", "proxy"))
-        choice = Choice(given.model, given.backend, given.device, given.threads, given.dtype, *remote)
+        said = {name.replace(".", "_"): value for name, value in vars(given).items()}
+        choice = Choice(**{one.name: said[one.name] for one in fields(Choice) if one.name in said})
         status: int = given.run(given, choice)
         sys.stdout.flush()
         return status
@@ -80,12 +84,14 @@ def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
             command = importlib.import_module(f"lsp_server.commands.{name}")
             sub.description, sub.formatter_class = command.__doc__, argparse.RawDescriptionHelpFormatter
             command.add_arguments(sub)
-            _add_common(sub)
+            if name not in MODELLESS:
+                _add_model(sub)
+            sub.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
             sub.set_defaults(run=command.run)
     return top
 
 
-def _add_common(sub: argparse.ArgumentParser) -> None:
+def _add_model(sub: argparse.ArgumentParser) -> None:
     common = sub.add_argument_group("model")
     common.add_argument(
         "--model",
@@ -128,7 +134,6 @@ def _add_common(sub: argparse.ArgumentParser) -> None:
     remote.add_argument(
         "--remote-proxy", dest="remote.proxy", type=_address, default="", metavar="URL", help="a proxy to reach it by"
     )
-    common.add_argument("--debug", action="store_true", help="show the traceback of an internal error")
 
 
 def _address(text: str) -> str:

@@ -70,18 +70,24 @@ class Documents:
 
     def change(
         self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent], encoding: Encoding
-    ) -> None:
-        """didChange: each change counts positions in the result of the one before. Unknown documents are ignored."""
+    ) -> list[Change]:
+        """didChange: each change counts positions in the result of the one before. Unknown documents are ignored.
+
+        Returns the changes as they were made.
+        """
         snapshot = self.get(uri)
         if snapshot is None:
             log.warning("didChange for %s, which is not open", uri)
-            return
+            return []
         moved = self._moved[unquote(uri)]
+        made: list[Change] = []
         for sent in changes:
             change = _read(snapshot, sent, encoding)
             snapshot = snapshot.edit([change], version)
             moved.append(_Moved.by(change, version))
+            made.append(change)
         self._put(snapshot if changes else snapshot.edit([], version))
+        return made
 
     def carried(self, uri: str, version: int, start: int, end: int) -> tuple[int, int] | None:
         """Where [start, end) of an older version stands now; None when its text has changed or that is not known."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import time
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
@@ -18,6 +17,7 @@ from lsp_server.converter import converter
 from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
 from lsp_server.protocol import Protocol
 from lsp_server.session import Load, Session
+from lsp_server.stats import Record
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +62,12 @@ class RedraftServer(LanguageServer):
         return self.protocol.exit_code or 0
 
 
-def build(load: Load, *, pinned: Mapping[str, Any] | None = None) -> RedraftServer:
+def build(load: Load, *, pinned: Mapping[str, Any] | None = None, record: Record | None = None) -> RedraftServer:
     """A server for one connection.
 
     load: makes the completer from the settings, in a thread of its own; what its exceptions say is shown to the user.
-    pinned: settings by wire name that the command line fixes. Raises ValueError when one of them is not valid.
+    pinned: settings by wire name that the command line fixes. Raises ValueError when one of them is not valid. record:
+    where counts of what became of proposals are kept, if anywhere.
     """
     server = RedraftServer(
         "redraft",
@@ -75,7 +76,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None) -> RedraftServ
         protocol_cls=Protocol,
         converter_factory=converter,
     )
-    session = server.session = Session(server, load, pinned or {})
+    session = server.session = Session(server, load, pinned or {}, record)
     server.protocol.on_lost_change = session.lose
     for method, handler, options in REQUESTS:
         server.feature(method, options)(functools.partial(handler, session))
@@ -154,12 +155,12 @@ def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None
 def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
     document = params.text_document
     try:
-        session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
+        changes = session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
     except Exception:
         log.exception("a change to %s could not be followed", document.uri)
         session.lose(document.uri)
-    session.rhythm.key(time.monotonic())
-    session.outdate(document.uri)
+        changes = []
+    session.changed(document.uri, changes)
 
 
 def _did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 from urllib.parse import unquote
@@ -22,14 +23,17 @@ from pygls.uris import to_fs_path
 from lsp_server import settings
 from lsp_server.capabilities import Capabilities
 from lsp_server.documents import Documents
+from lsp_server.errors import UserError
 from lsp_server.positions import Encoding
 from lsp_server.rhythm import Rhythm
 from lsp_server.settings import Settings
+from lsp_server.stats import Counts, Record
 from lsp_server.status import Status
+from lsp_server.tally import Tally
 
 if TYPE_CHECKING:
     from infill.complete import Completer, Completion, Preferences, Suggestion
-    from infill.document import Snapshot
+    from infill.document import Change, Snapshot
     from infill.filler import FillReport, Step
     from lsp_server.server import RedraftServer
 
@@ -43,6 +47,8 @@ Load = Callable[[Settings], "Completer"]
 """Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
 
 _OTHERS_MOST = 32
+_KEPT_EVERY = 60.0
+"""Seconds between two writes of what was counted."""
 _VERDICT_SECONDS = 10.0
 """How long a file's denial is believed: asking costs a millisecond, a keystroke has dozens of files."""
 
@@ -69,7 +75,7 @@ class Question:
 class Session:
     """The state of one connection. Everything runs on the event loop but `load`."""
 
-    def __init__(self, client: RedraftServer, load: Load, pinned: Mapping[str, Any]) -> None:
+    def __init__(self, client: RedraftServer, load: Load, pinned: Mapping[str, Any], record: Record | None) -> None:
         self.client = client
         self.capabilities = Capabilities()
         self.encoding: Encoding = "utf-16"
@@ -78,10 +84,11 @@ class Session:
         self.settings, _ = settings.read({}, pinned=pinned)
         self.status = Status(client.protocol.notify)
         self.rhythm = Rhythm()
+        self.tally = Tally(self.documents, _later)
         self.last_told: tuple[Snapshot, int, Completion, Sequence[Step]] | None = None
         self.loading, self.loaded = asyncio.Event(), asyncio.Event()
         self._failure = ""
-        self._load, self._pinned = load, pinned
+        self._load, self._pinned, self._record = load, pinned, record
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
         self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
@@ -102,6 +109,7 @@ class Session:
         self._at_start = settings.section(options) or {}
         self.configure({}, tell=False)
         asyncio.get_running_loop().call_soon(self._start_loading)
+        self.in_background(self._keep_counts())
 
     def _start_loading(self) -> None:
         """Once, and not before it is wanted: a model that is off takes no memory."""
@@ -162,11 +170,29 @@ class Session:
         """The connection is over."""
         self._closed = True
         self._rest()
+        self.tally.finish(time.monotonic())
+        self._keep(self.tally.drained())
         for task in (*self._allowed, *self._background):
             task.cancel()
         if self.completer is not None:
             self.completer.close()
             self.completer = None
+
+    async def _keep_counts(self) -> None:
+        """Write down what was counted, now and then: an editor may end its servers without a word."""
+        while True:
+            await asyncio.sleep(_KEPT_EVERY)
+            await asyncio.to_thread(self._keep, self.tally.drained())
+
+    def _keep(self, counts: Counts) -> None:
+        """Add to the user's counts, if that is wanted."""
+        if self._record is None or not counts or not self.settings.stats:
+            return
+        try:
+            self._record.add(counts, date.today())
+        except UserError as error:
+            log.warning("%s", error)
+            self._record = None
 
     # ---- settings
 
@@ -307,6 +333,7 @@ class Session:
         )
         report = completion.report
         self.count(f"{what} {asked.place}", asked.since, report, completion.reason)
+        self.tally.answered(asked.snapshot, (time.monotonic() - asked.since) * 1000)
         if report.forwards or report.by:
             self.status.took(report.ms)
         if steps or report.by:
@@ -347,8 +374,16 @@ class Session:
         if self.completer is not None:
             self.completer.rest()
 
+    def changed(self, uri: str, changes: Sequence[Change]) -> None:
+        """The document has changed."""
+        now = time.monotonic()
+        if (snapshot := self.documents.get(uri)) is not None:
+            self.tally.changed(snapshot, changes, now)
+        self.rhythm.key(now)
+        self.outdate(uri)
+
     def outdate(self, uri: str) -> None:
-        """The document has changed: what was asked about its old text is no longer wanted."""
+        """What was asked about a document's old text is no longer wanted."""
         for kind in get_args(Kind):
             task = self._running.get((unquote(uri), kind))
             if task is not None and task.cancel() and kind != "fix":
@@ -357,6 +392,7 @@ class Session:
     def forget(self, uri: str) -> None:
         """The document is closed."""
         if (snapshot := self.documents.get(uri)) is not None:
+            self.tally.closed(snapshot, time.monotonic())
             self._offered.pop(snapshot.uri, None)
             self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key[0] != snapshot.uri}
         self.documents.close(uri)
@@ -380,6 +416,7 @@ class Session:
         ids = [str(self._offers + number) for number in range(len(suggestions))]
         self._offers += len(ids)
         self._offered[asked.snapshot.uri] = dict(zip(ids, suggestions, strict=True))
+        self.tally.offered(asked.snapshot, self._offered[asked.snapshot.uri], time.monotonic())
         self._reads_no_more()
         loop = asyncio.get_running_loop()
         self._reading = loop.call_later(self.rhythm.READING, self._prepare, asked, cursor, suggestions)
@@ -406,6 +443,7 @@ class Session:
 
     def accepted(self, offer: str) -> None:
         """The user took an offer: what was offered beside it is over."""
+        self.tally.accepted(offer)
         for uri in [uri for uri, known in self._offered.items() if offer in known]:
             del self._offered[uri]
 
@@ -426,6 +464,10 @@ class Session:
         task: asyncio.Task[Any] = asyncio.ensure_future(work)
         self._background.add(task)
         task.add_done_callback(done)
+
+
+def _later(seconds: float, call: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(seconds, call)
 
 
 def _cost(report: FillReport) -> str:

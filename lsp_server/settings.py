@@ -191,6 +191,11 @@ class Settings:
         "Propose what follows from your edits: to change the uses of a name where you have renamed what brings it, and "
         "the next use of one that you have changed elsewhere.",
     )  # fmt: skip
+    stats: bool = _setting(
+        "stats", _flag(), True,
+        "Count what becomes of proposals, for `redraft stats`: numbers by day and language in a file of this machine, "
+        "never any text or name.",
+    )  # fmt: skip
     trace: bool = _setting(
         "trace", _flag(), False,
         "Write one line per request to the editor's log: what was asked, how long it took, why nothing was shown. "

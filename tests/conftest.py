@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -30,6 +30,14 @@ def eventually(look: Callable[[], T], seconds: float = 120.0) -> T:
         assert time.monotonic() < end, f"not within {seconds:.0f} s; last seen: {found!r}"
         time.sleep(0.02)
     return found
+
+
+@pytest.fixture(autouse=True, scope="session")
+def counts_elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What servers count in tests is not the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
 
 
 @pytest.fixture

@@ -38,6 +38,8 @@ HOMES = {
     "uvicorn": {"lsp_server"},
     "msgspec": {"lsp_server"},
     "prometheus_client": {"lsp_server"},
+    "platformdirs": {"lsp_server"},
+    "sqlite3": {"lsp_server"},
     "matplotlib": {"benchmarks", "training"},
 }
 """Third-party packages and who may import them. Training makes models; benchmarks are a client of the server and

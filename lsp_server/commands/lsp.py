@@ -33,10 +33,11 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     # The import makes thousands of lasting objects and no garbage; looking for some costs a sixth of its time.
     gc.disable()
     from lsp_server.server import build
+    from lsp_server.stats import Record
 
     gc.freeze()
     gc.enable()
-    server = build(compose.load_completer, pinned=_pinned(given))
+    server = build(compose.load_completer, pinned=_pinned(given), record=Record.usual())
     process.step_back()
     process.give_memory_back()
     if address is None:

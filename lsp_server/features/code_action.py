@@ -215,6 +215,7 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     if not repair.edits:
         session.show(repair.reason or "redraft found no better text here.")
         return None
+    session.tally.fixed(asked.snapshot)
     return _workspace_edit(session, asked.snapshot, repair.edits)
 
 

@@ -40,6 +40,7 @@ async def _next(session: Session, asked: Question, cursor: int) -> list[dict[str
     session.count(f"next edit {asked.place}", asked.since, None, "" if changes else "nothing follows")
     if not changes:
         return []
+    session.tally.awaits(snapshot, changes)
     parts = positions.to_edits(snapshot, changes, session.encoding)
     answer = {
         "text": joined(snapshot.text, changes).text,

@@ -1,0 +1,165 @@
+"""Counts of what became of proposals, by day and language, in one file of this machine: never any text, name or path.
+
+`redraft stats` shows them. They are sent nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from lsp_server.errors import UserError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+Counts = Mapping[tuple[str, str], int]
+"""(language id, what is counted) -> how many."""
+FORMAT = 1
+_STEPS = 8
+"""Classes of answer times in a doubling: a quantile is at most a tenth too high."""
+_WAIT = 2.0
+"""Seconds that a write waits for that of another editor's server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One count of one day."""
+
+    day: date
+    language: str
+    what: str
+    count: int
+
+
+class Record:
+    """The file. Several servers may add to it at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def usual(cls) -> Record:
+        """Where the system keeps such things for this user."""
+        return cls(platformdirs.user_state_path("redraft", appauthor=False) / "stats.db")
+
+    def add(self, counts: Counts, day: date) -> None:
+        """Add to a day's counts, all or none. Raises UserError when the file cannot be written."""
+        rows = [(day.isoformat(), language, what, count) for (language, what), count in counts.items() if count]
+        with self._opened() as file:
+            file.executemany(
+                "INSERT INTO counts VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (day, language, what) DO UPDATE SET count = count + excluded.count",
+                rows,
+            )
+
+    def rows(self) -> list[Row]:
+        """All counts, oldest first; none before the first was added. Raises UserError for what is no such file."""
+        if not self.path.exists():
+            return []
+        with self._opened() as file:
+            found = file.execute("SELECT day, language, what, count FROM counts ORDER BY day").fetchall()
+            return [Row(date.fromisoformat(day), language, what, count) for day, language, what, count in found]
+
+    def forget(self) -> None:
+        """Take the file away. Raises UserError where that is refused."""
+        try:
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be taken away ({error.strerror}); check permissions.") from None
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[sqlite3.Connection]:
+        """The file with its table, in one transaction. Raises UserError for whatever goes wrong in it."""
+        try:
+            import sqlite3
+        except ImportError:  # a part of Python that is left out where its library was missing
+            raise UserError("this Python was built without SQLite, so nothing is counted; use another.") from None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)) as file, file:
+                file.execute("BEGIN IMMEDIATE")  # who reads first and writes then is refused at once, not let wait
+                self._prepare(file)
+                yield file
+        except OSError as error:
+            raise UserError(
+                f"the counts in {self.path} cannot be kept ({error.strerror or error}); check permissions and space, "
+                "or set `redraft.stats` to false."
+            ) from None
+        except (sqlite3.Error, TypeError, ValueError) as error:
+            raise UserError(
+                f"the counts in {self.path} cannot be used ({error}); if that stays so, start anew with "
+                "`redraft stats --forget`."
+            ) from None
+
+    def _prepare(self, file: sqlite3.Connection) -> None:
+        (known,) = file.execute("PRAGMA user_version").fetchone()
+        if known not in (0, FORMAT):
+            raise UserError(
+                f"the counts in {self.path} are of another redraft (format {known}); update redraft, or start anew "
+                "with `redraft stats --forget`."
+            )
+        file.execute(
+            "CREATE TABLE IF NOT EXISTS counts (day TEXT, language TEXT, what TEXT, count INTEGER NOT NULL, "
+            "PRIMARY KEY (day, language, what)) WITHOUT ROWID"
+        )
+        file.execute(f"PRAGMA user_version = {FORMAT}")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Some rows together.
+
+    shown: proposals that could be read. taken, partly: of these, wholly and in part. pressed: keys that wrote, those
+    that took something among them; saved: keys that this saved. judged, stayed: pieces taken whose first half minute is
+    over, and those that stood there unchanged then. fixes, next_edits: those that were made. times: class
+    (`time_class`) of the milliseconds to an answer -> how many.
+    """
+
+    shown: int
+    taken: int
+    partly: int
+    pressed: int
+    saved: int
+    judged: int
+    stayed: int
+    fixes: int
+    next_edits: int
+    times: Mapping[int, int]
+
+    @classmethod
+    def of(cls, rows: Iterable[Row]) -> Figures:
+        """The sums of some rows."""
+        sums: Counter[str] = Counter()
+        for row in rows:
+            sums[row.what] += row.count
+        times = {int(what.removeprefix(TIME)): count for what, count in sums.items() if what.startswith(TIME)}
+        return cls(**{what: sums[what] for what in COUNTED}, times=times)
+
+    def milliseconds(self, share: float) -> float | None:
+        """The time within which this share of the answers came, None without any."""
+        left = share * sum(self.times.values())
+        for known, count in sorted(self.times.items()):
+            left -= count
+            if left <= 0:
+                return 2 ** (known / _STEPS)
+        return None
+
+
+TIME = "ms "
+COUNTED = tuple(one.name for one in fields(Figures) if one.name != "times")
+"""What is counted besides answer times."""
+
+
+def time_class(ms: float) -> str:
+    """What an answer's time is counted as: the next eighth of a doubling, one millisecond and less being the first."""
+    return f"{TIME}{max(0, math.ceil(_STEPS * math.log2(max(ms, 1.0))))}"
