@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 
 from infill.document import Snapshot
 from infill.filler import Snippet
@@ -28,10 +29,10 @@ _WINDOW, _STRIDE = 20, 10
 """Lines of a run, and from the beginning of one to that of the next."""
 _LINES = 4_000
 """Lines of another file that are compared."""
-_ALIKE = 0.08
-"""Jaccard similarity under which two regions have nothing to say to each other."""
-_NEAR = 1_500
-"""Code points before the cursor whose names are compared."""
+_ALIKE = 0.25
+"""Jaccard similarity under which two regions have nothing to say to each other (training/LOG.md)."""
+_NEAR, _BELOW = 1_500, 600
+"""Code points before the cursor, and behind it, whose names are compared."""
 _HEAD = 16_000
 """Code points of a file in which its imports are looked for."""
 _PACKAGE = frozenset(("__init__", "index", "mod", "lib"))
@@ -78,43 +79,52 @@ Source = Callable[[Snapshot, int, Sequence[Snapshot]], list[Snippet]]
 
 
 def imported(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[Snippet]:
-    """Signatures of the other files that the file around the cursor imports."""
-    modules = snapshot.derived(_modules)
+    """Of the other files that the file around the cursor imports, the signatures of what is named near it."""
+    modules, names = snapshot.derived(_modules), _named_near(snapshot, cursor)
     found = []
     for other in others:
         stem = _stem(other.path)
         if any(_is_module(stem, module) for module in modules):
-            text = other.derived(outline)
-            if text:
-                found.append(Snippet(other.short_path, text, _IMPORTED))
+            wanted = [one.text for one in other.derived(outline) if not names.isdisjoint(one.names)]
+            if wanted:
+                found.append(Snippet(other.short_path, "\n".join(wanted), _IMPORTED))
     return found
 
 
 def recently_edited(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[Snippet]:
-    """The lines around the last edit of each other file that was edited, the latest file first."""
-    found = []
+    """The lines around the last edit of each other file in which something was edited that is named near the cursor,
+    the latest file first."""
+    names, found = _named_near(snapshot, cursor), list[Snippet]()
     for age, other in enumerate([other for other in others[:_FILES] if other.history]):
         edit = other.history[-1]
+        last = other.line_of(edit.start + len(edit.inserted))
+        changed = other.lf(other.line_range(other.line_of(edit.start))[0], other.line_range(last)[1]) + edit.removed
+        if names.isdisjoint(identifiers(changed)):
+            continue
         first = max(0, other.line_of(edit.start) - _REGION)
-        last = min(other.line_count - 1, other.line_of(edit.start + len(edit.inserted)) + _REGION)
-        last = min(last, first + 4 * _REGION)
+        last = min(other.line_count - 1, last + _REGION, first + 4 * _REGION)
         text = other.lf(other.line_range(first)[0], other.line_range(last)[1])
         found.append(Snippet(other.short_path, text, _EDITED / (1 + age)))
     return found
 
 
 def alike(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[Snippet]:
-    """Of each other file in the same language, the lines that share most names with those before the cursor."""
-    names = identifiers(snapshot.text[max(0, cursor - _NEAR) : cursor])
-    found = []
-    for other in others[:_FILES]:
-        if _family(other.language) == _family(snapshot.language):
-            score, line = other.derived(_Windows).best(names)
-            if score >= _ALIKE:
-                last = min(line + _WINDOW, other.line_count) - 1
-                text = other.lf(other.line_range(line)[0], other.line_range(last)[1])
-                found.append(Snippet(other.short_path, text, score))
-    return found
+    """Of the other files in the same language, the lines that share most names with those before the cursor's line."""
+    start = snapshot.line_range(snapshot.line_of(cursor))[0]  # a line begun changes nothing: what was read stays read
+    names = identifiers(snapshot.text[max(0, start - _NEAR) : start])
+    near = [other for other in others[:_FILES] if _family(other.language) == _family(snapshot.language)]
+    score, line, other = max(
+        ((*other.derived(_Windows).best(names), other) for other in near), key=itemgetter(0), default=(0.0, 0, snapshot)
+    )
+    if score < _ALIKE:
+        return []
+    last = min(line + _WINDOW, other.line_count) - 1
+    return [Snippet(other.short_path, other.lf(other.line_range(line)[0], other.line_range(last)[1]), score)]
+
+
+def _named_near(snapshot: Snapshot, cursor: int) -> frozenset[str]:
+    """The names around the cursor, of its own line as far as it is written."""
+    return identifiers(snapshot.text[max(0, cursor - _NEAR) : cursor + _BELOW])
 
 
 class _Windows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass, field
 
 import tree_sitter
 
@@ -17,14 +18,36 @@ _FARTHEST = 100_000
 """Code points that are read of a file."""
 _WIDEST = 160
 """Code points of a line that are shown."""
+_SPACES = ("namespace_definition", "mod_item")
+"""Kinds of nodes that are only names around other definitions."""
 
 
-def outline(snapshot: Snapshot) -> str:
-    """The signatures of a file, in their order and indentation; empty for plain text. Of a very long file, those of its
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What a file defines at its outermost level, with the signatures of its members.
+
+    names: what it is called; of a namespace, what it holds, too.
+    """
+
+    names: frozenset[str]
+    text: str
+
+
+@dataclass(slots=True)
+class _Part:
+    """A signature that is being put together. announces: what was read are decorators of what comes."""
+
+    names: set[str] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+    announces: bool = False
+
+
+def outline(snapshot: Snapshot) -> tuple[Signature, ...]:
+    """The signatures of a file, in their order and indentation; none of plain text. Of a very long file, those of its
     beginning."""
     row = language(snapshot.language)
     syntax = Syntax.of(row, snapshot.text, 0, min(len(snapshot.text), _FARTHEST))
-    return _Outline(snapshot, row, syntax).text() if syntax else ""
+    return _Outline(snapshot, row, syntax).signatures() if syntax else ()
 
 
 class _Outline:
@@ -32,37 +55,46 @@ class _Outline:
 
     def __init__(self, snapshot: Snapshot, row: Language, syntax: Syntax) -> None:
         self._snapshot, self._row, self._syntax = snapshot, row, syntax
-        self._lines: list[str] = []
-        self._open: list[tuple[int, str]] = []
+        self._parts: list[_Part] = []
+        self._open: list[tuple[int, str, str]] = []
         self._hidden = 0
 
-    def text(self) -> str:
-        for name, node in self._syntax.captures():
+    def signatures(self) -> tuple[Signature, ...]:
+        for kind, node in self._syntax.captures():
             start, end = self._syntax.range_of(node)
-            if start < self._hidden or name not in ("signature", "container", "whole"):
+            if start < self._hidden or kind not in ("signature", "container", "whole"):
                 continue
             self._close(start)
+            self._begin(node)
             indent = self._indent(start)
-            if name == "whole" or (name == "signature" and _body(node) is None):
+            if kind == "whole" or (kind == "signature" and _body(node) is None):
                 self._add(indent, self._shortened(self._syntax.text_of(node)))
                 self._hidden = end
-            elif name == "signature":
+            elif kind == "signature":
                 self._add(indent, self._head(node) + (" ..." if self._row.block == "indent" else ";"))
                 self._hidden = end
             else:
                 self._add(indent, self._head(node) + (" {" if self._row.block == "braces" else ""))
-                self._open.append((end, indent))
+                self._open.append((end, indent, node.type))
         self._close(len(self._snapshot.text) + 1)
-        return "\n".join(self._lines)
+        return tuple(Signature(frozenset(part.names), "\n".join(part.lines)) for part in self._parts)
+
+    def _begin(self, node: tree_sitter.Node) -> None:
+        """Whether a node is of the last part or the first of another one, and what that is called."""
+        if not self._open and not (self._parts and self._parts[-1].announces):
+            self._parts.append(_Part())
+        self._parts[-1].announces = node.type == "decorator"
+        if all(kind in _SPACES for _, _, kind in self._open):
+            self._parts[-1].names.add(self._syntax.text_of(_name(node)))
 
     def _close(self, offset: int) -> None:
         while self._open and self._open[-1][0] <= offset:
-            _, indent = self._open.pop()
+            _, indent, _ = self._open.pop()
             if self._row.block == "braces":
-                self._lines.append(indent + "}")
+                self._parts[-1].lines.append(indent + "}")
 
     def _add(self, indent: str, text: str) -> None:
-        self._lines.extend(f"{indent}{line}"[:_WIDEST] if line else "" for line in text.split("\n"))
+        self._parts[-1].lines.extend(f"{indent}{line}"[:_WIDEST] if line else "" for line in text.split("\n"))
 
     def _head(self, node: tree_sitter.Node) -> str:
         """A definition up to its body, on one line."""
@@ -81,6 +113,14 @@ class _Outline:
 
     def _indent(self, offset: int) -> str:
         return indent(self._snapshot.text[self._snapshot.line_range(self._snapshot.line_of(offset))[0] : offset])
+
+
+def _name(node: tree_sitter.Node) -> tree_sitter.Node:
+    """What a definition defines, within it, by the names that grammars give to their parts."""
+    for part in ("name", "declarator", "left", "definition", "declaration", "type"):
+        if (child := node.child_by_field_name(part)) is not None:
+            return _name(child)
+    return _name(node.named_children[0]) if node.named_children else node
 
 
 def _body(node: tree_sitter.Node) -> tree_sitter.Node | None:

@@ -178,9 +178,21 @@ class Settings:
         "Files that are never completed and never read as context, in addition to the built-in ones (`.env`, keys, "
         "generated and minified files …).",
     )  # fmt: skip
-    open_files: bool = _setting("context.openFiles", _flag(), True, "Read other open files as context.")
-    imports: bool = _setting("context.imports", _flag(), True, "Read the signatures of imported files that are open.")
-    recent_edits: bool = _setting("context.recentEdits", _flag(), True, "Read recently edited files as context.")
+    open_files: bool = _setting(
+        "context.openFiles", _flag(), True, "Read what is much like the code at the cursor in other open files."
+    )
+    imports: bool = _setting(
+        "context.imports",
+        _flag(),
+        True,
+        "Read the signatures of what is named near the cursor in imported files that are open.",
+    )
+    recent_edits: bool = _setting(
+        "context.recentEdits",
+        _flag(),
+        True,
+        "Read the last edit of other files, where something of it is named near the cursor.",
+    )
     context_tokens: int = _setting("context.tokens", whole(0, 4096), 512, "The most tokens of other files it reads.")
     fix: bool = _setting("fix.enable", _flag(), True, "Offer quick fixes and rewrites as code actions.")
     max_distance: int = _setting(

@@ -9,10 +9,15 @@ import pytest
 from infill import context, syntax
 from infill.context import alike, gather, imported, recently_edited
 from infill.document import Change, Snapshot
-from infill.outline import outline
+from infill.outline import outline as signatures
 
 HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "sources").iterdir())
+
+
+def outline(snapshot: Snapshot) -> str:
+    """All of a file's signatures."""
+    return "\n".join(one.text for one in signatures(snapshot))
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.stem)
@@ -121,7 +126,7 @@ SHOWN = {
 )
 def test_imports_are_found_among_the_open_files(path: str, statement: str, others: list[str]) -> None:
     languages = {"hpp": "cpp", "cpp": "cpp"}
-    main = opened(path, statement + "\n\nx\n", languages.get(path.rsplit(".", 1)[-1], ""))
+    main = opened(path, statement + "\n\nshown() Shown\n", languages.get(path.rsplit(".", 1)[-1], ""))
     strangers = [opened("/w/app/other.py", "def other(): ...\n"), opened("/w/src/other.ts", "function other() {}\n")]
     wanted = []
     for other in others:
@@ -130,6 +135,28 @@ def test_imports_are_found_among_the_open_files(path: str, statement: str, other
     found = imported(main, 0, [*strangers, *wanted])
     assert [snippet.path for snippet in found] == [one.short_path for one in wanted]
     assert all("shown" in snippet.text for snippet in found)
+
+
+def test_of_an_import_what_is_named_near_the_cursor_is_shown() -> None:
+    text = (
+        "import os\nRATE = 0.19\n\n\n@cached\n@traced\ndef load(path): ...\n\n\nclass Cart:\n    rows: list\n\n"
+        "    def total(self): return 1\n\n\ndef save(path): ...\n"
+    )
+    cart, far = opened("/w/app/cart.py", text), "\n" * 3_000
+    main = opened(
+        "/w/app/main.py", f"from .cart import *\nsave(RATE){far}cart = Cart()\nprint(cart, load(1)){far}save()"
+    )
+    (found,) = imported(main, main.text.index("cart = ") + 20, [cart])
+    assert found.text == "@cached\n@traced\ndef load(path): ...\nclass Cart:\n    rows: list\n    def total(self): ..."
+    assert imported(main, 2_000, [cart]) == []
+
+
+def test_what_a_namespace_holds_is_looked_for_in_it() -> None:
+    shop = "namespace store {\nnamespace inner {\nclass Cart {\n  int rows;\n};\n}\n}\n"
+    main = opened("/w/main.cpp", '#include "shop.hpp"\nusing namespace std;\nCart a;\n', "cpp")
+    (found,) = imported(main, 60, [opened("/w/shop.hpp", shop, "cpp")])
+    assert "class Cart" in found.text
+    assert imported(main, 60, [opened("/w/shop.hpp", shop.replace("Cart", "Basket"), "cpp")]) == []
 
 
 def test_what_follows_a_dot_in_a_name_is_no_ending() -> None:
@@ -155,7 +182,7 @@ def test_the_lines_around_the_last_edit_of_other_files() -> None:
     at = text.index("line 50")
     first = first.edit([Change(at, at, "new ")], 2)
     second = second.edit([Change(0, 0, "top\n")], 2)
-    found = recently_edited(opened("/w/main.py"), 0, [first, second, untouched])
+    found = recently_edited(opened("/w/main.py", "top(line)"), 0, [first, second, untouched])
     assert [snippet.path for snippet in found] == ["w/a.py", "w/b.py"]
     assert found[0].text.split("\n")[0] == "line 44"
     assert "new line 50" in found[0].text
@@ -164,13 +191,39 @@ def test_the_lines_around_the_last_edit_of_other_files() -> None:
     assert found[0].score > found[1].score
 
 
-def test_the_lines_that_share_most_names() -> None:
-    noise = "".join(f"unrelated_{n} = something_{n}\n" for n in range(60))
-    other = opened("/w/other.py", noise + "def invoice_total(invoice):\n    return invoice.net + invoice.tax\n" + noise)
-    main = opened("/w/main.py", "def show(invoice):\n    print(invoice.net, invoice.tax, invoice_total")
-    (found,) = alike(main, len(main.text), [other, opened("/w/other.go", other.text)])
-    assert "def invoice_total" in found.text
-    assert found.text.count("\n") < 25
+def test_an_edit_of_something_that_is_not_named_here_is_nothing_to_it() -> None:
+    other = opened("/w/other.py", "load(path)\nsave(path)\n" + "\n" * 20)
+    edited = other.edit([Change(0, 4, "fetch")], 2)
+    for named, is_shown in (("fetch", True), ("load", True), ("path", True), ("save", False), ("fetched", False)):
+        assert bool(recently_edited(opened("/w/main.py", f"x = {named}"), 0, [edited])) is is_shown, named
+
+
+class TestAlike:
+    NOISE = "x = 1\n" * 60
+    OTHER = opened("/w/other.py", f"{NOISE}def invoice_total(invoice):\n    return invoice.net + invoice.tax\n{NOISE}")
+    BEGUN = "def show(invoice):\n    print(invoice.net, invoice.tax, invoice_total)\n"
+
+    def test_the_lines_that_share_most_names(self) -> None:
+        main = opened("/w/main.py", self.BEGUN)
+        second = opened("/w/second.py", "def unrelated(things):\n    return things.net\n")
+        (found,) = alike(main, len(main.text), [second, self.OTHER, opened("/w/other.go", self.OTHER.text)])
+        assert "def invoice_total" in found.text
+        assert found.path == "w/other.py"
+        assert found.text.count("\n") < 25
+
+    def test_lines_that_share_little_are_not_shown(self) -> None:
+        main = opened("/w/main.py", "def show(invoice):\n    first, second, third = some(other, names, here)\n")
+        assert alike(main, len(main.text), [self.OTHER]) == []
+
+    def test_what_is_typed_on_a_line_changes_nothing(self) -> None:
+        """Another piece would have to be read at that key."""
+        other = opened(
+            "/w/second.py", "def first(invoice):\n    return unlike.every, other.name, that, there, ever, was\n"
+        )
+        for end in range(len(typed := "    first = unlike.every, other.name, that, there, ever, was")):
+            main = opened("/w/main.py", self.BEGUN + typed[:end])
+            (found,) = alike(main, len(main.text), [other, self.OTHER])
+            assert "def invoice_total" in found.text
 
 
 class TestGather:

@@ -234,6 +234,20 @@ def last(names):
         assert (found["saved"]["all"]["share"], found["ghost"]["share"], found["right"]["n"]) == (0, 0, 0)
         assert card.table({"writing": found}).count("| python | 0.0 % of ") == 1
 
+    def test_other_files_of_the_package_are_open_beside_it(
+        self, tokens: Tokenizer, file: Source, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        others = [Source(package, f"{package}/{name}.py", "python", self.FILE) for package in "pq" for name in "ab"]
+        monkeypatch.setattr(writing, "held_out", lambda _data: [file, *others])
+        monkeypatch.setattr(writing, "pieces", lambda sources, given=writing.pieces: given(sources[:1]))
+        opened = set[str]()
+        monkeypatch.setattr(
+            "infill.context.gather", lambda _, __, others, **___: opened.update(map(repr, others)) or []
+        )
+        found = Asked(tokens, [self.FILE])("beside")
+        assert len(opened) == 2 and all("file:///p/p/" in one and "names" not in one for one in opened)
+        assert card.table({"beside": found}).count("| python | ") == 1
+
     def test_words_within_lines(self, tokens: Tokenizer, file: Source) -> None:
         """The model writes lines to their ends; what stands there already is not proposed again."""
         (piece,) = writing.words([file])

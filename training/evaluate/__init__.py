@@ -8,8 +8,9 @@
     python -m training.evaluate shown         what an editor shows at held-out places, and how often it is right
     python -m training.evaluate frontier      time a line against pass@1, with llama.cpp on the base weights
     python -m training.evaluate writing       lines typed again: keys saved, proposals that are right, flicker
+    python -m training.evaluate beside        the same with other files of their packages open
     python -m training.evaluate within        words within lines typed again: the same, and what comes uncalled
-    python -m training.evaluate all           the nine of them: `make eval`
+    python -m training.evaluate all           the ten of them: `make eval`
 
 `--update` writes the figures into the model's folder (`evaluation.json`, the card `README.md`, `frontier.svg`); alone,
 with no question asked, it drops figures of other weights. `--figures` takes those of earlier runs (`--out`) along.

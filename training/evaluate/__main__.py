@@ -25,7 +25,7 @@ from training.evaluate.kept import Kept
 from training.evaluate.repair import repair
 from training.evaluate.session import MODES, Session
 from training.evaluate.shown import shown
-from training.evaluate.writing import within, writing
+from training.evaluate.writing import beside, within, writing
 from training.serving import Served
 
 QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] = {
@@ -37,6 +37,7 @@ QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] =
     "shown": shown,
     "frontier": frontier,
     "writing": writing,
+    "beside": beside,
     "within": within,
 }
 Keep = Callable[[dict[str, Any]], None]

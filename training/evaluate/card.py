@@ -90,6 +90,8 @@ def table(known: dict[str, Any]) -> str:
         parts.append(_kinds(known["repair"]))
     if "writing" in known:
         parts.append(_written(known["writing"], "lines typed again", "pieces, key by key"))
+    if "beside" in known:
+        parts.append(_written(known["beside"], "the same with other files of the package open", "pieces, key by key"))
     if "within" in known:
         uncalled = spelled(known["within"]["uncalled"])
         told = f" Where nothing was missing behind them something was proposed at {uncalled}."

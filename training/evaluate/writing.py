@@ -1,11 +1,11 @@
-"""Lines of held-out files, and words within lines, written again, key by key, as an editor asks: what somebody who
-types would see."""
+"""Lines of held-out files, alone and with others open, and words within lines, written again, key by key, as an editor
+asks: what somebody who types would see."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -72,6 +72,13 @@ async def writing(session: Session) -> dict[str, object]:
     return await _written(session, everything, "writing")
 
 
+async def beside(session: Session) -> dict[str, object]:
+    """The same with the other held-out files of a piece's package open."""
+    sources = held_out(session.data)
+    everything = thinned(list(pieces(sources)), session.most(PIECES))
+    return await _written(session, everything, "beside", sources)
+
+
 async def within(session: Session) -> dict[str, object]:
     """The same of words within lines, what stands behind them staying there; and how often something is proposed behind
     them where nothing is missing."""
@@ -81,11 +88,15 @@ async def within(session: Session) -> dict[str, object]:
     return await _written(session, everything, "within") | {"uncalled": Share.of(uncalled).as_json()}
 
 
-async def _written(session: Session, everything: list[Piece], name: str) -> dict[str, object]:
+async def _written(
+    session: Session, everything: list[Piece], name: str, opened: Sequence[Source] = ()
+) -> dict[str, object]:
+    """opened: files among which those of a piece's package are open beside it."""
     completer = Completer(session.served.filler.calibrated(session.served.own))
     by_language: dict[str, Seen] = defaultdict(Seen)
     for piece in tqdm(everything, desc=name, disable=None):
-        await _write(completer, piece, by_language[piece.source.language])
+        others = [_opened(one) for one in opened if one.package == piece.source.package and one != piece.source]
+        await _write(completer, piece, by_language[piece.source.language], others)
     all_of = list(by_language.values())
     keys = sum(seen.keys for seen in all_of)
     return {
@@ -149,22 +160,25 @@ def _between_others(line: str) -> Iterator[tuple[int, int]]:
 
 async def _uncalled(completer: Completer, piece: Piece) -> tuple[Suggestion, ...]:
     """What is proposed behind a piece that stands there."""
-    source = piece.source
-    snapshot = Snapshot.open(f"file:///{source.package}/{source.path}", 0, source.language, source.text)
-    return (await completer.complete(snapshot, piece.end, over_closers=True)).suggestions
+    return (await completer.complete(_opened(piece.source), piece.end, over_closers=True)).suggestions
 
 
-async def _write(completer: Completer, piece: Piece, seen: Seen) -> None:
+def _opened(source: Source, without: tuple[int, int] = (0, 0)) -> Snapshot:
+    """A file as an editor opens it, without a part of it."""
+    start, end = without
+    text = source.text[:start] + source.text[end:]
+    return Snapshot.open(f"file:///{source.package}/{source.path}", 0, source.language, text)
+
+
+async def _write(completer: Completer, piece: Piece, seen: Seen, others: Sequence[Snapshot]) -> None:
     """Type the piece; every proposal is looked at and none is taken."""
     source, at = piece.source, piece.start
-    snapshot = Snapshot.open(
-        f"file:///{source.package}/{source.path}", 0, source.language, source.text[:at] + source.text[piece.end :]
-    )
+    snapshot = _opened(source, (at, piece.end))
     before, taken = "", 0
     for key in piece.strokes():
         snapshot = snapshot.edit([Change(at, at, key)], snapshot.version + 1)
         at += len(key)
-        answer = await completer.complete(snapshot, at, preferences=DEFAULTS, over_closers=True)
+        answer = await completer.complete(snapshot, at, others=others, preferences=DEFAULTS, over_closers=True)
         said = answer.suggestions[0].text if answer.suggestions else ""
         left = before[len(key) :] if before.startswith(key) else ""
         seen.keys += 1
