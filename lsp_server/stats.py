@@ -83,6 +83,8 @@ class Record:
             import sqlite3
         except ImportError:  # a part of Python that is left out where its library was missing
             raise UserError("this Python was built without SQLite, so nothing is counted; use another.") from None
+        if not self.path.is_absolute():
+            raise UserError("this user has no home folder, so nothing is counted; set HOME.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch(mode=0o600)

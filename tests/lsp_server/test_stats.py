@@ -79,6 +79,13 @@ def test_a_folder_that_refuses_is_one_sentence(tmp_path: Path) -> None:
         Record(tmp_path / "state" / "stats.db").add({("c", "shown"): 1}, DAY)
 
 
+def test_without_a_home_nothing_is_written_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="no home folder"):
+        Record(Path("~/.local/state/redraft/stats.db")).add({("c", "shown"): 1}, DAY)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_times_are_told_to_a_tenth() -> None:
     for ms in (0.2, 1.0, 6.3, 47.0, 139.0, 2000.0):
         counted = Figures.of([Row(DAY, "c", time_class(ms), 1)]).milliseconds(0.5)
