@@ -309,16 +309,21 @@ class Completer:
             suffix=snapshot.lf(end, len(snapshot.text)),
             path=snapshot.short_path,
             language=snapshot.language,
-            snippets=self._snippets(snapshot, start, prefix, others, preferences),
+            snippets=self._snippets(snapshot, (start, end), prefix, others, preferences),
             mode=preferences.mode,
         )
 
     def _snippets(
-        self, snapshot: Snapshot, cursor: int, prefix: str, others: Sequence[Snapshot], preferences: Preferences
+        self,
+        snapshot: Snapshot,
+        hole: tuple[int, int],
+        prefix: str,
+        others: Sequence[Snapshot],
+        preferences: Preferences,
     ) -> tuple[Snippet, ...]:
         found = context.gather(
             snapshot,
-            cursor,
+            hole,
             others,
             imports=preferences.imports,
             recent_edits=preferences.recent_edits,

@@ -1,6 +1,6 @@
 """What other files have to say: signatures of what is imported, what was just edited, what looks alike.
 
-Each source is a function (snapshot, cursor, others) -> snippets. Whose name forbids it is not among the others: who
+Each source is a function (snapshot, hole, others) -> snippets. Whose name forbids it is not among the others: who
 hands them on knows the folders that they lie in. What a text itself gives away is looked at in `gather`.
 """
 
@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from infill.document import Snapshot
 from infill.filler import Snippet
-from infill.languages import language
+from infill.languages import keywords, language
 from infill.manners import denied
 from infill.outline import outline
 from infill.rank import identifiers
@@ -31,8 +31,10 @@ _LINES = 4_000
 """Lines of another file that are compared."""
 _ALIKE = 0.25
 """Jaccard similarity under which two regions have nothing to say to each other (training/LOG.md)."""
-_NEAR, _BELOW = 1_500, 600
-"""Code points before the cursor, and behind it, whose names are compared."""
+_NEAR = 1_500
+"""Code points above a line whose names are compared."""
+_OWN = frozenset(("self", "this", "cls"))
+"""Names that mean something else everywhere."""
 _HEAD = 16_000
 """Code points of a file in which its imports are looked for."""
 _PACKAGE = frozenset(("__init__", "index", "mod", "lib"))
@@ -58,29 +60,29 @@ _JAVA = re.compile(r"^import\s+(?:static\s+)?([\w.*]+)\s*;", re.MULTILINE)
 
 def gather(
     snapshot: Snapshot,
-    cursor: int,
+    hole: tuple[int, int],
     others: Sequence[Snapshot],
     *,
     imports: bool = True,
     recent_edits: bool = True,
     open_files: bool = True,
 ) -> list[Snippet]:
-    """Snippets of the other open files, most recently edited first in `others`. Generated, minified and huge ones and
-    those with keys in them are not looked at."""
+    """Snippets of the other open files for a hole [start, end), most recently edited first in `others`. Generated,
+    minified and huge ones and those with keys in them are not looked at."""
     wanted = [(imported, imports), (recently_edited, recent_edits), (alike, open_files)]
     sources: list[Source] = [source for source, on in wanted if on]
     if not sources or not others:
         return []
     readable = [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
-    return [snippet for source in sources for snippet in source(snapshot, cursor, readable)]
+    return [snippet for source in sources for snippet in source(snapshot, hole, readable)]
 
 
-Source = Callable[[Snapshot, int, Sequence[Snapshot]], list[Snippet]]
+Source = Callable[[Snapshot, tuple[int, int], Sequence[Snapshot]], list[Snippet]]
 
 
-def imported(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[Snippet]:
-    """Of the other files that the file around the cursor imports, the signatures of what is named near it."""
-    modules, names = snapshot.derived(_modules), _named_near(snapshot, cursor)
+def imported(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot]) -> list[Snippet]:
+    """Of the other files that the file around a hole imports, the signatures of what is named on its lines."""
+    modules, names = snapshot.derived(_modules), _named(snapshot, hole)
     found = []
     for other in others:
         stem = _stem(other.path)
@@ -91,26 +93,25 @@ def imported(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> lis
     return found
 
 
-def recently_edited(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[Snippet]:
-    """The lines around the last edit of each other file in which something was edited that is named near the cursor,
-    the latest file first."""
-    names, found = _named_near(snapshot, cursor), list[Snippet]()
+def recently_edited(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot]) -> list[Snippet]:
+    """The lines around the last edit of each other file, if what was edited is named on the lines of the hole; the
+    latest file first."""
+    names, found = _named(snapshot, hole), list[Snippet]()
     for age, other in enumerate([other for other in others[:_FILES] if other.history]):
         edit = other.history[-1]
-        last = other.line_of(edit.start + len(edit.inserted))
-        changed = other.lf(other.line_range(other.line_of(edit.start))[0], other.line_range(last)[1]) + edit.removed
-        if names.isdisjoint(identifiers(changed)):
-            continue
-        first = max(0, other.line_of(edit.start) - _REGION)
-        last = min(other.line_count - 1, last + _REGION, first + 4 * _REGION)
-        text = other.lf(other.line_range(first)[0], other.line_range(last)[1])
-        found.append(Snippet(other.short_path, text, _EDITED / (1 + age)))
+        first, last = other.line_of(edit.start), other.line_of(edit.start + len(edit.inserted))
+        changed = other.lf(other.line_range(first)[0], other.line_range(last)[1])
+        if not names.isdisjoint(identifiers(f"{changed} {edit.removed}")):
+            first = max(0, first - _REGION)
+            last = min(other.line_count - 1, last + _REGION, first + 4 * _REGION)
+            text = other.lf(other.line_range(first)[0], other.line_range(last)[1])
+            found.append(Snippet(other.short_path, text, _EDITED / (1 + age)))
     return found
 
 
-def alike(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[Snippet]:
-    """Of the other files in the same language, the lines that share most names with those before the cursor's line."""
-    start = snapshot.line_range(snapshot.line_of(cursor))[0]  # a line begun changes nothing: what was read stays read
+def alike(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot]) -> list[Snippet]:
+    """Of the other files in the same language, the lines that share most names with those above the hole's."""
+    start = snapshot.line_range(snapshot.line_of(hole[0]))[0]  # a line begun changes nothing: what was read stays read
     names = identifiers(snapshot.text[max(0, start - _NEAR) : start])
     near = [other for other in others[:_FILES] if _family(other.language) == _family(snapshot.language)]
     score, line, other = max(
@@ -122,9 +123,11 @@ def alike(snapshot: Snapshot, cursor: int, others: Sequence[Snapshot]) -> list[S
     return [Snippet(other.short_path, other.lf(other.line_range(line)[0], other.line_range(last)[1]), score)]
 
 
-def _named_near(snapshot: Snapshot, cursor: int) -> frozenset[str]:
-    """The names around the cursor, of its own line as far as it is written."""
-    return identifiers(snapshot.text[max(0, cursor - _NEAR) : cursor + _BELOW])
+def _named(snapshot: Snapshot, hole: tuple[int, int]) -> frozenset[str]:
+    """The names on the lines of a hole, on its own as far as they are written."""
+    start, end = (snapshot.line_of(at) for at in hole)
+    text = snapshot.text[snapshot.line_range(start)[0] : snapshot.line_range(end)[1]]
+    return identifiers(text) - keywords(language(snapshot.language)) - _OWN
 
 
 class _Windows:

@@ -114,7 +114,7 @@ LINES: tuple[tuple[str, Callable[[Figures], Any]], ...] = (
     ("  taken in part", lambda one: _share(one.partly, one.shown)),
     ("what was taken, unchanged after 30 s", lambda one: _share(one.stayed, one.judged)),
     ("keys saved by taking", lambda one: f"{one.saved:,}"),
-    ("  of all that would write the same", _saved),
+    ("  of the keys without redraft", _saved),
     ("quick fixes", lambda one: f"{one.fixes:,}"),
     ("next edits", lambda one: f"{one.next_edits:,}"),
     ("half of the answers came within", _time(0.5)),

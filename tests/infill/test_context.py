@@ -75,6 +75,12 @@ def opened(path: str, text: str = "", language: str = "") -> Snapshot:
     return Snapshot.open(f"file://{path}", 1, language or by_end.get(end, end), text)
 
 
+def line(snapshot: Snapshot, text: str) -> tuple[int, int]:
+    """A hole at the end of the line that has a text."""
+    end = snapshot.line_range(snapshot.line_of(snapshot.text.index(text)))[1]
+    return end, end
+
+
 SHOWN = {
     "python": "def shown(): ...\n",
     "typescript": "export function shown() {}\n",
@@ -132,37 +138,37 @@ def test_imports_are_found_among_the_open_files(path: str, statement: str, other
     for other in others:
         language = opened(other, "", languages.get(other.rsplit(".", 1)[-1], "")).language
         wanted.append(opened(other, SHOWN[language.replace("react", "")], language))
-    found = imported(main, 0, [*strangers, *wanted])
+    found = imported(main, line(main, "shown()"), [*strangers, *wanted])
     assert [snippet.path for snippet in found] == [one.short_path for one in wanted]
     assert all("shown" in snippet.text for snippet in found)
 
 
-def test_of_an_import_what_is_named_near_the_cursor_is_shown() -> None:
+def test_of_an_import_what_is_named_on_the_line_is_shown() -> None:
     text = (
         "import os\nRATE = 0.19\n\n\n@cached\n@traced\ndef load(path): ...\n\n\nclass Cart:\n    rows: list\n\n"
         "    def total(self): return 1\n\n\ndef save(path): ...\n"
     )
-    cart, far = opened("/w/app/cart.py", text), "\n" * 3_000
-    main = opened(
-        "/w/app/main.py", f"from .cart import *\nsave(RATE){far}cart = Cart()\nprint(cart, load(1)){far}save()"
-    )
-    (found,) = imported(main, main.text.index("cart = ") + 20, [cart])
+    cart = opened("/w/app/cart.py", text)
+    main = opened("/w/app/main.py", "from .cart import *\nsave(RATE)\nprint(Cart(load(1)))\nx = loaded\n")
+    (found,) = imported(main, line(main, "print"), [cart])
     assert found.text == "@cached\n@traced\ndef load(path): ...\nclass Cart:\n    rows: list\n    def total(self): ..."
-    assert imported(main, 2_000, [cart]) == []
+    assert imported(main, line(main, "x = "), [cart]) == []
+    (both,) = imported(main, (main.text.index("save"), main.text.index("print") + 10), [cart])
+    assert "RATE" in both.text and "def save" in both.text and "class Cart" in both.text
 
 
 def test_what_a_namespace_holds_is_looked_for_in_it() -> None:
     shop = "namespace store {\nnamespace inner {\nclass Cart {\n  int rows;\n};\n}\n}\n"
     main = opened("/w/main.cpp", '#include "shop.hpp"\nusing namespace std;\nCart a;\n', "cpp")
-    (found,) = imported(main, 60, [opened("/w/shop.hpp", shop, "cpp")])
+    (found,) = imported(main, line(main, "Cart"), [opened("/w/shop.hpp", shop, "cpp")])
     assert "class Cart" in found.text
-    assert imported(main, 60, [opened("/w/shop.hpp", shop.replace("Cart", "Basket"), "cpp")]) == []
+    assert imported(main, line(main, "Cart"), [opened("/w/shop.hpp", shop.replace("Cart", "Basket"), "cpp")]) == []
 
 
 def test_what_follows_a_dot_in_a_name_is_no_ending() -> None:
     cart = opened("/w/src/cart.ts", "export function total() {}\n")
-    main = opened("/w/src/main.ts", "import { Cart } from './cart.service';\n")
-    assert imported(main, 0, [cart]) == []
+    main = opened("/w/src/main.ts", "import { Cart } from './cart.service';\ntotal()\n")
+    assert imported(main, line(main, "total()"), [cart]) == []
 
 
 def test_what_is_exported_is_no_import() -> None:
@@ -173,7 +179,8 @@ def test_what_is_exported_is_no_import() -> None:
         'export function cart(a = "cart") {}\n',
         'export interface Item {\n  id: number\n}\n\nconst a = "cart"\n',
     ):
-        assert imported(opened("/w/src/main.ts", declared), 0, [cart]) == []
+        main = opened("/w/src/main.ts", f"{declared}shown()\n")
+        assert imported(main, line(main, "shown()"), [cart]) == []
 
 
 def test_the_lines_around_the_last_edit_of_other_files() -> None:
@@ -182,7 +189,7 @@ def test_the_lines_around_the_last_edit_of_other_files() -> None:
     at = text.index("line 50")
     first = first.edit([Change(at, at, "new ")], 2)
     second = second.edit([Change(0, 0, "top\n")], 2)
-    found = recently_edited(opened("/w/main.py", "top(line)"), 0, [first, second, untouched])
+    found = recently_edited(opened("/w/main.py", "top(line)"), (0, 0), [first, second, untouched])
     assert [snippet.path for snippet in found] == ["w/a.py", "w/b.py"]
     assert found[0].text.split("\n")[0] == "line 44"
     assert "new line 50" in found[0].text
@@ -195,7 +202,13 @@ def test_an_edit_of_something_that_is_not_named_here_is_nothing_to_it() -> None:
     other = opened("/w/other.py", "load(path)\nsave(path)\n" + "\n" * 20)
     edited = other.edit([Change(0, 4, "fetch")], 2)
     for named, is_shown in (("fetch", True), ("load", True), ("path", True), ("save", False), ("fetched", False)):
-        assert bool(recently_edited(opened("/w/main.py", f"x = {named}"), 0, [edited])) is is_shown, named
+        main = opened("/w/main.py", f"load(fetch, path)\nx = {named}")
+        assert bool(recently_edited(main, line(main, "x = "), [edited])) is is_shown, named
+
+
+def test_words_of_the_language_name_nothing() -> None:
+    edited = opened("/w/other.py", "def save(self): return\n").edit([Change(0, 0, "async ")], 2)
+    assert recently_edited(opened("/w/main.py", "async def load(self): return self"), (0, 0), [edited]) == []
 
 
 class TestAlike:
@@ -206,14 +219,16 @@ class TestAlike:
     def test_the_lines_that_share_most_names(self) -> None:
         main = opened("/w/main.py", self.BEGUN)
         second = opened("/w/second.py", "def unrelated(things):\n    return things.net\n")
-        (found,) = alike(main, len(main.text), [second, self.OTHER, opened("/w/other.go", self.OTHER.text)])
+        (found,) = alike(
+            main, (len(main.text), len(main.text)), [second, self.OTHER, opened("/w/other.go", self.OTHER.text)]
+        )
         assert "def invoice_total" in found.text
         assert found.path == "w/other.py"
         assert found.text.count("\n") < 25
 
     def test_lines_that_share_little_are_not_shown(self) -> None:
         main = opened("/w/main.py", "def show(invoice):\n    first, second, third = some(other, names, here)\n")
-        assert alike(main, len(main.text), [self.OTHER]) == []
+        assert alike(main, (len(main.text), len(main.text)), [self.OTHER]) == []
 
     def test_what_is_typed_on_a_line_changes_nothing(self) -> None:
         """Another piece would have to be read at that key."""
@@ -222,7 +237,7 @@ class TestAlike:
         )
         for end in range(len(typed := "    first = unlike.every, other.name, that, there, ever, was")):
             main = opened("/w/main.py", self.BEGUN + typed[:end])
-            (found,) = alike(main, len(main.text), [other, self.OTHER])
+            (found,) = alike(main, (len(main.text), len(main.text)), [other, self.OTHER])
             assert "def invoice_total" in found.text
 
 
@@ -231,7 +246,7 @@ class TestGather:
     CART = opened("/w/app/cart.py", "def total(key): ...\n").edit([Change(0, 0, "\n")], 2)
 
     def paths(self, others: list[Snapshot], **options: object) -> set[str]:
-        return {snippet.path for snippet in gather(self.MAIN, 60, others, **options)}  # type: ignore[arg-type]
+        return {snippet.path for snippet in gather(self.MAIN, (60, 60), others, **options)}  # type: ignore[arg-type]
 
     def test_each_source_can_be_turned_off(self) -> None:
         off = {"imports": False, "recent_edits": False, "open_files": False}
