@@ -21,6 +21,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
+from lsp_server.stats import Figures, Record
 from tests.conftest import REDRAFT, ROOT
 
 T = TypeVar("T")
@@ -99,6 +100,7 @@ class CodeServer:
         self._environment = {
             name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "CONDA_PREFIX")
         } | {"SHELL": "/bin/bash", "HOME": str(home), "XDG_CONFIG_HOME": str(home), "XDG_DATA_HOME": str(home)}
+        self._environment["XDG_STATE_HOME"] = str(home)
         home.mkdir(parents=True, exist_ok=True)
         # VS Code asks the login shell.
         (home / ".profile").write_text(f"export PATH={shlex.quote(path)}\n")
@@ -123,6 +125,11 @@ class CodeServer:
             start_new_session=True,
         )
         eventually(self._is_up)
+
+    @property
+    def counted(self) -> Figures:
+        """What `redraft stats` would tell of all that was done here, until a server ended."""
+        return Figures.of(Record(self.home / "redraft" / "stats.db").rows())
 
     @property
     def _command(self) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
+from lsp_server.tally import READABLE
 from tests.conftest import REDRAFT, ROOT
 from tests.vscode.conftest import PICTURES, CodeServer, Window, eventually
 
@@ -115,6 +116,26 @@ class TestTyping:
         eventually(lambda: window.ghost().strip() == "return total")
         window.press("Control+Alt+ArrowRight")
         window.saves("words.py", f"{HEAD}\n{BODY}")
+
+    def test_what_is_taken_whole_and_in_part_is_counted(self, window: Window, code_server: CodeServer) -> None:
+        window.command("redraft: Restart Server")
+        window.until_ready()
+        before = code_server.counted
+        window.open("counted.py")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+        time.sleep(2 * READABLE)
+        window.press("Tab")
+        window.type("\n")
+        eventually(lambda: window.ghost() == BODY.lstrip())
+        time.sleep(2 * READABLE)
+        window.press("Control+Alt+ArrowRight")
+        eventually(lambda: window.ghost().strip() == "return total")
+        window.press("Escape")
+        window.command("redraft: Restart Server")
+        after = eventually(lambda: found if (found := code_server.counted).taken > before.taken else None)
+        assert (after.shown - before.shown, after.taken - before.taken, after.partly - before.partly) == (2, 1, 1)
+        assert after.saved - before.saved == len("(a, b):") - 1 + len("total = a + b\n") - 1
 
     def test_tab_indents_when_nothing_is_shown(self, window: Window) -> None:
         window.open("tab.py")

@@ -149,7 +149,11 @@ export class Server implements vscode.Disposable {
       settings.SECTION,
       'redraft',
       // Not the opened folder, which is what it would be by itself; and nothing that a folder could have said to Python.
-      { command, args, options: { cwd: os.homedir(), env: { PYTHONPATH: undefined, PYTHONHOME: undefined } } },
+      {
+        command,
+        args,
+        options: { cwd: os.homedir(), env: { ...process.env, PYTHONPATH: undefined, PYTHONHOME: undefined } },
+      },
       {
         documentSelector: this.selector,
         outputChannel: this.output,
