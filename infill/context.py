@@ -99,9 +99,10 @@ def recently_edited(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[
     names, found = _named(snapshot, hole), list[Snippet]()
     for age, other in enumerate([other for other in others[:_FILES] if other.history]):
         edit = other.history[-1]
-        first, last = other.line_of(edit.start), other.line_of(edit.start + len(edit.inserted))
+        first = other.line_of(edit.start)
+        last = min(other.line_of(edit.start + len(edit.inserted)), first + 4 * _REGION)
         changed = other.lf(other.line_range(first)[0], other.line_range(last)[1])
-        if not names.isdisjoint(identifiers(f"{changed} {edit.removed}")):
+        if not names.isdisjoint(identifiers(f"{changed[:_NEAR]} {edit.removed[:_NEAR]}")):
             first = max(0, first - _REGION)
             last = min(other.line_count - 1, last + _REGION, first + 4 * _REGION)
             text = other.lf(other.line_range(first)[0], other.line_range(last)[1])
@@ -124,7 +125,7 @@ def alike(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
 
 
 def _named(snapshot: Snapshot, hole: tuple[int, int]) -> frozenset[str]:
-    """The names on the lines of a hole, on its own as far as they are written."""
+    """The names on the lines of a hole, which are the cursor's or those that a repair looks at."""
     start, end = (snapshot.line_of(at) for at in hole)
     text = snapshot.text[snapshot.line_range(start)[0] : snapshot.line_range(end)[1]]
     return identifiers(text) - keywords(language(snapshot.language)) - _OWN
@@ -243,5 +244,7 @@ def _is_module(stem: str, module: str) -> bool:
         wanted = module.split("/")[1:-1][-2:]
         return posixpath.dirname(stem).split("/")[-len(wanted) :] == wanted
     folder, _, name = stem.rpartition("/")
-    stem = folder if name in _PACKAGE else stem
-    return bool(module.strip("/")) and (stem == module or (module.startswith("/") and stem.endswith(module)))
+    stems = [stem, folder] if name in _PACKAGE else [stem]
+    return bool(module.strip("/")) and any(
+        one == module or (module[0] == "/" and one.endswith(module)) for one in stems
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import tree_sitter
@@ -18,6 +19,12 @@ _FARTHEST = 100_000
 """Code points that are read of a file."""
 _WIDEST = 160
 """Code points of a line that are shown."""
+_PARTS = ("name", "declarator", "left", "definition", "declaration", "type", "value")
+"""What grammars call the part of a node that says its name, the surest first; a value is that of a pattern."""
+_OTHERS = ("attribute", "call", "comment", "member_expression", "subscript", "subscript_expression")
+"""Kinds of nodes whose names are those of something else."""
+_LOOKED_AT = 400
+"""Nodes that names are looked for in: nobody calls so many names at once, and texts may be as deep as they like."""
 _SPACES = ("namespace_definition", "mod_item")
 """Kinds of nodes that are only names around other definitions."""
 
@@ -84,12 +91,13 @@ class _Outline:
         if not self._open and not (self._parts and self._parts[-1].announces):
             self._parts.append(_Part())
         self._parts[-1].announces = node.type == "decorator"
-        if all(kind in _SPACES for _, _, kind in self._open):
-            self._parts[-1].names.add(self._syntax.text_of(_name(node)))
+        if node.type != "decorator" and all(kind in _SPACES for _, _, kind in self._open):
+            self._parts[-1].names.update(map(self._syntax.text_of, _names(node)))
 
     def _close(self, offset: int) -> None:
         while self._open and self._open[-1][0] <= offset:
             _, indent, _ = self._open.pop()
+            self._parts[-1].announces = False
             if self._row.block == "braces":
                 self._parts[-1].lines.append(indent + "}")
 
@@ -115,12 +123,21 @@ class _Outline:
         return indent(self._snapshot.text[self._snapshot.line_range(self._snapshot.line_of(offset))[0] : offset])
 
 
-def _name(node: tree_sitter.Node) -> tree_sitter.Node:
+def _names(definition: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     """What a definition defines, within it, by the names that grammars give to their parts."""
-    for part in ("name", "declarator", "left", "definition", "declaration", "type"):
-        if (child := node.child_by_field_name(part)) is not None:
-            return _name(child)
-    return _name(node.named_children[0]) if node.named_children else node
+    nodes = [definition]
+    for _ in range(_LOOKED_AT):
+        if not nodes:
+            return
+        node = nodes.pop()
+        parts = (node.children_by_field_name(part) for part in _PARTS)
+        inner = next((found for found in parts if found), node.named_children)
+        if node.type in ("enum_specifier", "enumerator_list"):
+            inner = node.named_children
+        if not inner:
+            yield node
+        elif node.type not in _OTHERS:
+            nodes += reversed(inner)
 
 
 def _body(node: tree_sitter.Node) -> tree_sitter.Node | None:

@@ -182,17 +182,20 @@ class Session:
         """Write down what was counted, now and then: an editor may end its servers without a word."""
         while True:
             await asyncio.sleep(_KEPT_EVERY)
-            await asyncio.to_thread(self._keep, self.tally.drained())
+            counts = self.tally.drained()
+            if not await asyncio.to_thread(self._keep, counts):
+                self.tally.counts.update(counts)  # and once more in a minute
 
-    def _keep(self, counts: Counts) -> None:
-        """Add to the user's counts, if that is wanted."""
+    def _keep(self, counts: Counts) -> bool:
+        """Add to the user's counts, if that is wanted; False where the file refuses."""
         if self._record is None or not counts or not self.settings.stats:
-            return
+            return True
         try:
             self._record.add(counts, date.today())
         except UserError as error:
             log.warning("%s", error)
-            self._record = None
+            return False
+        return True
 
     # ---- settings
 
@@ -377,10 +380,10 @@ class Session:
     def changed(self, uri: str, changes: Sequence[Change]) -> None:
         """The document has changed."""
         now = time.monotonic()
-        if (snapshot := self.documents.get(uri)) is not None:
-            self.tally.changed(snapshot, changes, now)
         self.rhythm.key(now)
         self.outdate(uri)
+        if (snapshot := self.documents.get(uri)) is not None:
+            self.tally.changed(snapshot, changes, now)
 
     def outdate(self, uri: str) -> None:
         """What was asked about a document's old text is no longer wanted."""

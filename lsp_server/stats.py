@@ -54,7 +54,12 @@ class Record:
     def add(self, counts: Counts, day: date) -> None:
         """Add to a day's counts, all or none. Raises UserError when the file cannot be written."""
         rows = [(day.isoformat(), language, what, count) for (language, what), count in counts.items() if count]
-        with self._opened() as file:
+        with self._opened("BEGIN IMMEDIATE") as file:  # who reads first and writes then is refused, not let wait
+            file.execute(
+                "CREATE TABLE IF NOT EXISTS counts (day TEXT, language TEXT, what TEXT, count INTEGER NOT NULL, "
+                "PRIMARY KEY (day, language, what)) WITHOUT ROWID"
+            )
+            file.execute(f"PRAGMA user_version = {FORMAT}")
             file.executemany(
                 "INSERT INTO counts VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (day, language, what) DO UPDATE SET count = count + excluded.count",
@@ -65,7 +70,7 @@ class Record:
         """All counts, oldest first; none before the first was added. Raises UserError for what is no such file."""
         if not self.path.exists():
             return []
-        with self._opened() as file:
+        with self._opened("BEGIN") as file:
             found = file.execute("SELECT day, language, what, count FROM counts ORDER BY day").fetchall()
             return [Row(date.fromisoformat(day), language, what, count) for day, language, what, count in found]
 
@@ -77,20 +82,25 @@ class Record:
             raise UserError(f"{self.path} cannot be taken away ({error.strerror}); check permissions.") from None
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        """The file with its table, in one transaction. Raises UserError for whatever goes wrong in it."""
+    def _opened(self, begin: str) -> Iterator[sqlite3.Connection]:
+        """The file, in one transaction. Raises UserError for whatever goes wrong in it."""
         try:
             import sqlite3
         except ImportError:  # a part of Python that is left out where its library was missing
             raise UserError("this Python was built without SQLite, so nothing is counted; use another.") from None
         if not self.path.is_absolute():
-            raise UserError("this user has no home folder, so nothing is counted; set HOME.")
+            raise UserError(f"{self.path} is no place for counts; set HOME, or XDG_STATE_HOME to an absolute path.")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
             with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)) as file, file:
-                file.execute("BEGIN IMMEDIATE")  # who reads first and writes then is refused at once, not let wait
-                self._prepare(file)
+                file.execute(begin)
+                (known,) = file.execute("PRAGMA user_version").fetchone()
+                if known not in (0, FORMAT):
+                    raise UserError(
+                        f"the counts in {self.path} are of another redraft (format {known}); update redraft, or start "
+                        "anew with `redraft stats --forget`."
+                    )
                 yield file
         except OSError as error:
             raise UserError(
@@ -98,23 +108,12 @@ class Record:
                 "or set `redraft.stats` to false."
             ) from None
         except (sqlite3.Error, TypeError, ValueError) as error:
-            raise UserError(
-                f"the counts in {self.path} cannot be used ({error}); if that stays so, start anew with "
-                "`redraft stats --forget`."
-            ) from None
+            raise UserError(f"the counts in {self.path} cannot be used ({error}); {_remedy(error)}.") from None
 
-    def _prepare(self, file: sqlite3.Connection) -> None:
-        (known,) = file.execute("PRAGMA user_version").fetchone()
-        if known not in (0, FORMAT):
-            raise UserError(
-                f"the counts in {self.path} are of another redraft (format {known}); update redraft, or start anew "
-                "with `redraft stats --forget`."
-            )
-        file.execute(
-            "CREATE TABLE IF NOT EXISTS counts (day TEXT, language TEXT, what TEXT, count INTEGER NOT NULL, "
-            "PRIMARY KEY (day, language, what)) WITHOUT ROWID"
-        )
-        file.execute(f"PRAGMA user_version = {FORMAT}")
+
+def _remedy(error: Exception) -> str:
+    busy = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+    return "try again in a moment" if busy else "if that stays so, start anew with `redraft stats --forget`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,8 @@ class Figures:
 
     shown: proposals that could be read. taken, partly: of these, wholly and in part. pressed: keys that wrote, those
     that took something among them; saved: keys that this saved. judged, stayed: pieces taken whose first half minute is
-    over, and those that stood there unchanged then. fixes, next_edits: those that were made. times: class
+    over, and those that stood there unchanged then. fixes: those that somebody asked for and that were found.
+    next_edits: those that were made. times: class
     (`time_class`) of the milliseconds to an answer -> how many.
     """
 

@@ -26,8 +26,9 @@ READABLE = 0.25
 JUDGED_AFTER = 30.0
 """Seconds after which it is asked whether what was taken still stands there."""
 _BY_HAND = 3
-"""Keys that a client may send together while somebody types; Neovim waits for 150 ms."""
-_BREAK = re.compile(r"\r?\n[ \t]*")
+"""Keys that an editor may join to one change."""
+_ONE_KEY = re.compile(r"\r?\n[ \t]*|^[ \t]+")
+"""What one key writes: a line end with the indentation that comes with it, or an indentation."""
 
 Later = Callable[[float, Callable[[], None]], object]
 """Calls a function after so many seconds."""
@@ -35,44 +36,56 @@ Later = Callable[[float, Callable[[], None]], object]
 
 @dataclass(slots=True)
 class _Proposal:
-    """Texts proposed for one place of `base`, of which one may be taken. ids: by which the client knows them.
+    """Texts proposed for the code points [start, end) of a document as it is now, of which one may be taken.
 
-    since: monotonic seconds. reached: how much of a text stands there, in characters; before: the same before the last
-    change. takes: pieces taken; whole: to the end. called: the client has said so, and the text is not there yet.
+    ids: by which the client knows them. since: monotonic seconds. text, reached: the one whose beginning stands there,
+    and how much of it, in characters. farthest: the most that ever did; what is undone and done again is not new.
+    last: the piece that keys wrote last, and how many. takes: pieces taken; whole: to the end. announced: the client
+    has said so, and the text is not there yet.
     """
 
-    base: Snapshot
-    texts: Sequence[Suggestion]
+    texts: Sequence[str]
     ids: set[str]
     since: float
+    start: int
+    end: int
+    text: str = ""
     reached: int = 0
-    before: int = 0
+    farthest: int = 0
+    last: tuple[str, int] = ("", 0)
     takes: int = 0
     whole: bool = False
-    called: bool = False
+    announced: bool = False
 
-    def stands(self, after: Snapshot) -> tuple[str, int] | None:
-        """The text whose beginning stands there and how much of it; None where something else does."""
-        found = (self._stands(one, after) for one in self.texts)
-        return max((one for one in found if one is not None), key=lambda one: one[1], default=None)
+    @property
+    def left(self) -> str:
+        """What is not there yet."""
+        return self.text[self.reached :]
 
-    def _stands(self, one: Suggestion, after: Snapshot) -> tuple[str, int] | None:
+    def moves(self, changes: Sequence[Change]) -> bool:
+        """Follow changes elsewhere and within; False where one reaches over a border."""
+        for change in changes:
+            grown = len(change.text) - (change.end - change.start)
+            if change.end <= self.start and change.start < self.start:
+                self.start, self.end = self.start + grown, self.end + grown
+            elif self.start <= change.start and change.end <= self.end:
+                self.end += grown
+            elif change.start < self.end:
+                return False
+        return True
+
+    def stands(self, now: Snapshot) -> bool:
+        """Look how much of a text stands there; False where it is something else."""
         from infill.document import common
         from infill.memo import AUTO_CLOSED
 
-        text, tail = self.base.text, len(self.base.text) - one.end
-        end = len(after.text) - tail
-        if end < one.start or after.text[: one.start] != text[: one.start] or after.text[end:] != text[one.end :]:
-            return None
-        written = after.lf(one.start, end)
-        reached = common(written, one.text)
+        written = now.lf(self.start, self.end)
+        found = ((common(written, text), text) for text in self.texts)
         # What the editor closed behind the cursor is replaced in the end.
-        return (one.text, reached) if AUTO_CLOSED.issuperset(written[reached:]) else None
-
-    def left(self, after: Snapshot) -> str:
-        """What of the text is not there yet; nothing where something else is."""
-        text, reached = self.stands(after) or ("", 0)
-        return text[reached:]
+        fit = [one for one in found if AUTO_CLOSED.issuperset(written[one[0] :])]
+        if fit:
+            self.reached, self.text = max(fit)
+        return bool(fit)
 
 
 @dataclass
@@ -86,8 +99,9 @@ class Tally:
     later: Later
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _standing: dict[str, _Proposal] = field(default_factory=dict)
-    _awaited: dict[str, str] = field(default_factory=dict)
+    _awaited: dict[str, tuple[Sequence[Edit], str]] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
+    _closings: Counter[str] = field(default_factory=Counter)
 
     def answered(self, snapshot: Snapshot, ms: float) -> None:
         """A request for proposals was answered, by whatever."""
@@ -96,55 +110,54 @@ class Tally:
 
     def offered(self, snapshot: Snapshot, texts: Mapping[str, Suggestion], now: float) -> None:
         """This stands at the cursor now, or nothing. texts: by id. now: monotonic seconds."""
-        new = _Proposal(snapshot, list(texts.values()), set(texts), now)
-        old, left = self._standing.get(snapshot.uri), new.left(snapshot)
-        if old is not None and left and old.left(snapshot).startswith(left):
-            old.ids |= new.ids
+        old, proposed = self._standing.get(snapshot.uri), list(texts.values())
+        if not proposed:
+            self._end(snapshot, now)
             return
-        self._end(snapshot.uri, now)
-        if left:
-            new.reached = new.before = (new.stands(snapshot) or ("", 0))[1]
+        start, end = proposed[0].start, max(one.end for one in proposed)
+        new = _Proposal([one.text for one in proposed], set(texts), now, start, end)
+        stands = new.stands(snapshot)
+        new.farthest = new.reached
+        if old is not None and new.left and old.left.startswith(new.left):  # what is left of it
+            new.since, new.takes = old.since, old.takes
+        else:
+            self._end(snapshot, now)
+        if stands:
             self._standing[snapshot.uri] = new
 
     def awaits(self, snapshot: Snapshot, changes: Sequence[Edit]) -> None:
         """A next edit is proposed: made when the document says so, which is more than one message with some clients."""
         from infill.edits import apply
 
-        self._awaited[snapshot.uri] = apply(snapshot.text, changes)
+        self._awaited[snapshot.uri] = changes, apply(snapshot.text, changes)
 
     def changed(self, snapshot: Snapshot, changes: Sequence[Change], now: float) -> None:
         """A document has become this snapshot by these changes."""
-        if self._awaited.get(snapshot.uri) == snapshot.text:
-            del self._awaited[snapshot.uri]
-            self.counts[snapshot.language, "next_edits"] += 1
+        self._compare(snapshot, changes)
         proposal = self._standing.get(snapshot.uri)
-        stands = proposal.stands(snapshot) if proposal is not None else None
-        if proposal is None or stands is None:
-            self._end(snapshot.uri, now)
+        before = proposal.reached if proposal is not None else 0
+        if proposal is None or not (proposal.moves(changes) and proposal.stands(snapshot)):
+            self._end(snapshot, now)
             self._press(snapshot, changes)
             return
-        text, reached = stands
-        proposal.before, proposal.reached = proposal.reached, reached
-        keys = _keys(text[proposal.before : reached])
-        if keys > _BY_HAND or (keys and proposal.called):
-            self._take(proposal, snapshot, text)
+        piece = proposal.text[max(before, proposal.farthest) : proposal.reached]
+        proposal.farthest = max(proposal.farthest, proposal.reached)
+        at_once = max((_keys(change.text) for change in changes), default=0) > _BY_HAND
+        announced, proposal.announced = proposal.announced and not proposal.left, False
+        if piece.strip() and (announced or (at_once and _keys(piece) > _BY_HAND)):
+            self._take(proposal, snapshot, piece)
         else:
-            self._press(snapshot, changes)
+            proposal.last = piece, self._press(snapshot, changes)
 
     def accepted(self, offer: str) -> None:
         """The client says that this was taken to its end; it may stand there already, or come with the next change."""
         for uri, proposal in self._standing.items():
-            snapshot = self.documents.get(uri)
-            stands = proposal.stands(snapshot) if snapshot is not None and offer in proposal.ids else None
-            if snapshot is None or stands is None:
-                continue
-            text, reached = stands
-            keys = _keys(text[proposal.before : reached])
-            if reached < len(text):
-                proposal.called = True
-            elif 0 < keys <= _BY_HAND:
-                self.counts[snapshot.language, "pressed"] -= keys
-                self._take(proposal, snapshot, text)
+            if offer in proposal.ids and (snapshot := self.documents.get(uri)) is not None:
+                proposal.announced = bool(proposal.left)
+                piece, keys = proposal.last
+                if piece and not proposal.left:
+                    self.counts[snapshot.language, "pressed"] -= keys
+                    self._take(proposal, snapshot, piece)
 
     def fixed(self, snapshot: Snapshot) -> None:
         """A quick fix or a rewrite was asked for and found."""
@@ -152,59 +165,80 @@ class Tally:
 
     def closed(self, snapshot: Snapshot, now: float) -> None:
         """A document is closed."""
-        self._end(snapshot.uri, now)
+        self._end(snapshot, now)
         self._awaited.pop(snapshot.uri, None)
         self._asked.discard(snapshot.uri)
+        self._closings[snapshot.uri] += 1
 
     def finish(self, now: float) -> None:
         """The connection is over."""
         for uri in list(self._standing):
-            self._end(uri, now)
+            if (snapshot := self.documents.get(uri)) is not None:
+                self._end(snapshot, now)
 
     def drained(self) -> Counter[tuple[str, str]]:
         """The counts so far, which begin anew."""
         counts, self.counts = self.counts, Counter()
         return counts
 
-    def _press(self, snapshot: Snapshot, changes: Sequence[Change]) -> None:
-        """Keys wrote this, in a document where proposals are wanted; several carets are written at by one."""
-        keys = max((_keys(change.text) for change in changes), default=0)
-        if keys <= _BY_HAND and snapshot.uri in self._asked:
-            self.counts[snapshot.language, "pressed"] += keys
+    def _compare(self, snapshot: Snapshot, changes: Sequence[Change]) -> None:
+        """Whether a next edit was made, or something else, after which it is no longer waited for."""
+        wanted, becomes = self._awaited.get(snapshot.uri, ((), ""))
+        if wanted and snapshot.text == becomes:
+            self.counts[snapshot.language, "next_edits"] += 1
+        on_the_way = all(change.text and any(change.text in one.text for one in wanted) for change in changes)
+        if snapshot.text == becomes or not on_the_way:
+            self._awaited.pop(snapshot.uri, None)
 
-    def _take(self, proposal: _Proposal, snapshot: Snapshot, text: str) -> None:
-        piece = text[proposal.before : proposal.reached]
+    def _press(self, snapshot: Snapshot, changes: Sequence[Change]) -> int:
+        """Count the keys that wrote this, in a document where proposals are wanted. Changes that follow one another are
+        keys one after another; at several carets one key writes."""
+        most = run = at = 0
+        for change in changes:
+            keys = _keys(change.text)
+            run = (keys if keys <= _BY_HAND else 0) + (run if change.start == at else 0)
+            at, most = change.start + len(change.text), max(most, run)
+        pressed = most if snapshot.uri in self._asked else 0
+        self.counts[snapshot.language, "pressed"] += pressed
+        return pressed
+
+    def _take(self, proposal: _Proposal, snapshot: Snapshot, piece: str) -> None:
         proposal.takes += 1
-        proposal.whole |= proposal.reached == len(text)
-        proposal.called = False
+        proposal.whole = not proposal.left
+        proposal.last = "", 0
         self.counts[snapshot.language, "pressed"] += 1
         self.counts[snapshot.language, "saved"] += _keys(piece) - 1
-        start = proposal.texts[0].start + len(text[: proposal.before].replace("\n", snapshot.newline))
-        end = start + len(piece.replace("\n", snapshot.newline))
+        before = proposal.text[: proposal.reached - len(piece)]
+        start, end = (proposal.start + len(text.replace("\n", snapshot.newline)) for text in (before, before + piece))
+        uri, version, closings = snapshot.uri, snapshot.version, self._closings[snapshot.uri]
         taken = snapshot.text[start:end]
-        self.later(JUDGED_AFTER, lambda: self._judge(snapshot, start, end, taken))
 
-    def _judge(self, snapshot: Snapshot, start: int, end: int, taken: str) -> None:
+        def judge() -> None:
+            if self._closings[uri] == closings and len(taken) > 1:
+                self._judge(uri, version, start, end, taken)
+
+        self.later(JUDGED_AFTER, judge)
+
+    def _judge(self, uri: str, version: int, start: int, end: int, taken: str) -> None:
         """Whether what was taken stands there unchanged, whatever was written right before and behind it."""
-        now = self.documents.get(snapshot.uri)
-        if now is None or len(taken) < 2:
+        now = self.documents.get(uri)
+        if now is None:
             return
-        inner = self.documents.carried(snapshot.uri, snapshot.version, start + 1, end - 1)
-        self.counts[snapshot.language, "judged"] += 1
-        self.counts[snapshot.language, "stayed"] += inner is not None and now.text[inner[0] - 1 : inner[1] + 1] == taken
+        inner = self.documents.carried(uri, version, start + 1, end - 1)
+        self.counts[now.language, "judged"] += 1
+        self.counts[now.language, "stayed"] += inner is not None and now.text[inner[0] - 1 : inner[1] + 1] == taken
 
-    def _end(self, uri: str, now: float) -> None:
-        """A proposal stands there no more."""
-        proposal = self._standing.pop(uri, None)
+    def _end(self, snapshot: Snapshot, now: float) -> None:
+        """A proposal stands in a document no more."""
+        proposal = self._standing.pop(snapshot.uri, None)
         if proposal is None:
             return
-        language = proposal.base.language
         if proposal.takes:
-            self.counts[language, "taken" if proposal.whole else "partly"] += 1
+            self.counts[snapshot.language, "taken" if proposal.whole else "partly"] += 1
         if proposal.takes or now - proposal.since >= READABLE:
-            self.counts[language, "shown"] += 1
+            self.counts[snapshot.language, "shown"] += 1
 
 
 def _keys(text: str) -> int:
-    """Keys that write a text: with a line end comes the indentation."""
-    return len(_BREAK.sub("\n", text))
+    """Keys that write a text."""
+    return len(_ONE_KEY.sub("\n", text))

@@ -127,6 +127,8 @@ SHOWN = {
         ),
         ("/w/src/main.c", '#include "shop/cart.h"\n#include <stdio.h>', ["/w/src/shop/cart.h"]),
         ("/w/src/main.cpp", "#include <shop/cart.hpp>", ["/w/include/shop/cart.hpp"]),
+        ("/w/app/main.py", "from .lib import shown", ["/w/app/lib.py"]),
+        ("/w/src/main.ts", "import { shown } from './index';", ["/w/src/index.ts"]),
         ("/w/src/app/Main.java", "package app;\n\nimport shop.Cart;", ["/w/src/shop/Cart.java"]),
     ],
 )
@@ -155,6 +157,45 @@ def test_of_an_import_what_is_named_on_the_line_is_shown() -> None:
     assert imported(main, line(main, "x = "), [cart]) == []
     (both,) = imported(main, (main.text.index("save"), main.text.index("print") + 10), [cart])
     assert "RATE" in both.text and "def save" in both.text and "class Cart" in both.text
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "names"),
+    [
+        ("go", "package a\n\nconst (\n\tRed = iota\n\tGreen\n)\n", {"Red", "Green"}),
+        ("go", "package a\n\ntype (\n\tA struct{}\n\tB int\n)\n", {"A", "B"}),
+        ("go", "package a\n\nfunc (s *Server) Run(x int) error { return nil }\n", {"Run"}),
+        ("c", "enum color { RED, GREEN = 2 };\n", {"color", "RED", "GREEN"}),
+        ("c", "typedef struct pair { int a; } pair_t, *pair_p;\n", {"pair_t", "pair_p"}),
+        ("c", "static int *load(const char *path) { return 0; }\n", {"load"}),
+        ("typescript", "export const one = 1, two = 2;\n", {"one", "two"}),
+        ("typescript", "const { three, four: five } = six;\n", {"three", "five"}),
+        ("python", "left, right = 1, 2\nRATE: float = 0.1\nos.environ['x'] = 1\n", {"left", "right", "RATE"}),
+        ("python", "@app.get('/')\n@dataclass(frozen=True)\nclass Cart:\n    rows: list\n", {"Cart"}),
+        ("rust", "impl<'a> Show for Cart<'a> { fn show(&self) {} }\n", {"Cart"}),
+        ("java", "class Cart { int rows; }\n", {"Cart"}),
+    ],
+)  # fmt: skip
+def test_what_signatures_are_called(language: str, text: str, names: set[str]) -> None:
+    found = signatures(Snapshot.open("a", 1, language, text))
+    assert {name for one in found for name in one.names} == names
+
+
+def test_a_decorator_of_nothing_is_not_of_the_next_class() -> None:
+    found = signatures(Snapshot.open("a", 1, "python", "class A:\n    @dec\nclass B: pass\n"))
+    assert [set(one.names) for one in found] == [{"A"}, {"B"}]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("c", "int\n" + "*\n" * 900 + "x;"),
+        ("python", "a" + ".b" * 900 + " = 1"),
+        ("python", "a" + "[0]" * 900 + " = 1"),
+    ],
+)
+def test_names_are_looked_for_only_so_deep(language: str, text: str) -> None:
+    assert len(signatures(Snapshot.open("a", 1, language, text))) <= 1
 
 
 def test_what_a_namespace_holds_is_looked_for_in_it() -> None:

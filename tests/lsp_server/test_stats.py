@@ -81,7 +81,7 @@ def test_a_folder_that_refuses_is_one_sentence(tmp_path: Path) -> None:
 
 def test_without_a_home_nothing_is_written_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match="no home folder"):
+    with pytest.raises(UserError, match="no place for counts"):
         Record(Path("~/.local/state/redraft/stats.db")).add({("c", "shown"): 1}, DAY)
     assert list(tmp_path.iterdir()) == []
 

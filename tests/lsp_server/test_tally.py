@@ -58,6 +58,25 @@ class Buffer:
         self.now += pause
         self.tally.changed(self.snapshot, made, self.now)
 
+    def batch(self, *texts: str) -> None:
+        """One message with a change for each key, as Neovim gathers them."""
+        changes = []
+        for text in texts:
+            place = positions.to_range(self.snapshot, self.cursor, self.cursor, "utf-16")
+            place.start.character += sum(map(len, texts[: len(changes)]))
+            changes.append(
+                types.TextDocumentContentChangePartial(range=types.Range(place.start, place.start), text=text)
+            )
+        made = self.documents.change(URI, self.snapshot.version + 1, changes, "utf-16")
+        self.cursor += sum(map(len, texts))
+        self.now += 0.5
+        self.tally.changed(self.snapshot, made, self.now)
+
+    def undo(self, length: int) -> None:
+        """Take back the last so many characters."""
+        self.cursor -= length
+        self.write("", gone=length)
+
     def type(self, text: str) -> None:
         for key in text:
             self.write(key)
@@ -175,6 +194,75 @@ def test_a_client_that_says_so_is_not_counted_twice(buffer: Buffer) -> None:
     assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 17}
 
 
+def test_what_is_undone_and_done_again_counts_once(buffer: Buffer) -> None:
+    buffer.propose("return sum(values)")
+    buffer.write("return sum(values)")
+    buffer.undo(18)
+    buffer.write("return sum(values)")
+    assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 17}
+
+
+def test_nor_is_what_was_typed_taken_by_that(buffer: Buffer) -> None:
+    buffer.propose("return sum(values)")
+    buffer.type("return sum")
+    buffer.undo(10)
+    buffer.write("return sum")
+    assert buffer.counted() == {"shown": 1, "pressed": 10}
+
+
+def test_keys_that_come_together_were_typed_all_the_same(buffer: Buffer) -> None:
+    buffer.propose("return sum(values)")
+    buffer.batch("r", "e", "t", "u", "r", "n")
+    buffer.batch("x", "y")
+    assert buffer.counted() == {"shown": 1, "pressed": 8}
+
+
+def test_a_piece_among_such_keys_was_taken(buffer: Buffer) -> None:
+    buffer.propose("return sum(values)")
+    buffer.batch("r", "eturn sum(values)")
+    assert {"shown": 1, "taken": 1}.items() <= buffer.counted().items()
+
+
+def test_the_key_of_several_carets_is_one(buffer: Buffer) -> None:
+    buffer.propose()
+    spots = [(line, types.Position(line, 0)) for line in (3, 1, 0)]
+    keys = [types.TextDocumentContentChangePartial(range=types.Range(at, at), text="#") for _, at in spots]
+    made = buffer.documents.change(URI, buffer.snapshot.version + 1, keys, "utf-16")
+    buffer.tally.changed(buffer.snapshot, made, buffer.now)
+    assert buffer.counted() == {"pressed": 1}
+
+
+def test_an_indentation_is_a_key_and_nothing_taken() -> None:
+    buffer = Buffer("def mean(values):\n\n", len("def mean(values):\n"))
+    buffer.propose("    return sum(values)")
+    buffer.write("    ")
+    assert buffer.counted() == {"shown": 1, "pressed": 1}
+
+
+def test_a_client_that_says_so_twice_or_too_early(buffer: Buffer) -> None:
+    (offer,) = buffer.propose("x = 1")
+    buffer.tally.accepted(offer)
+    buffer.type("x =")  # it did not come
+    buffer.write(" 1")
+    buffer.tally.accepted(offer)
+    buffer.tally.accepted(offer)
+    assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 4, "saved": 1}
+
+
+def test_what_is_shown_now_is_what_may_be_taken_whole(buffer: Buffer) -> None:
+    buffer.propose("return a\n    b = 2")
+    buffer.propose("return a")
+    buffer.write("return a")
+    assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 7}
+
+
+def test_a_change_elsewhere_leaves_it_there(buffer: Buffer) -> None:
+    buffer.propose("return sum(values)")
+    buffer.write("# remark\n", at=0)
+    buffer.write("return sum(values)")
+    assert {"shown": 1, "taken": 1, "saved": 17}.items() <= buffer.counted().items()
+
+
 def test_one_of_several(buffer: Buffer) -> None:
     buffer.propose("return sum(values)", "raise NotImplementedError", "pass")
     buffer.write("raise NotImplementedError")
@@ -208,6 +296,18 @@ def test_a_file_that_is_closed_sooner_says_nothing_of_that(buffer: Buffer) -> No
     buffer.write("return sum(values)")
     buffer.tally.closed(buffer.snapshot, buffer.now)
     buffer.documents.close(URI)
+    buffer.wait(JUDGED_AFTER)
+    assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 17}
+
+
+@pytest.mark.parametrize("version", [1, 7])
+def test_nor_one_that_is_opened_again_meanwhile(buffer: Buffer, version: int) -> None:
+    buffer.propose("return sum(values)")
+    buffer.write("return sum(values)")
+    buffer.tally.closed(buffer.snapshot, buffer.now)
+    text = buffer.snapshot.text
+    buffer.documents.close(URI)
+    buffer.documents.open(types.TextDocumentItem(URI, "python", version, text))
     buffer.wait(JUDGED_AFTER)
     assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 17}
 
@@ -246,5 +346,7 @@ def test_a_next_edit_is_made_in_one_message_or_more(buffer: Buffer) -> None:
         assert buffer.counted() == {"next_edits": 1}
         buffer.write(text, gone=len(buffer.snapshot.text), at=0)
     buffer.tally.awaits(buffer.snapshot, wanted)
-    buffer.type("x")
+    buffer.write("", gone=1, at=9)
+    for edit in reversed(wanted):
+        buffer.write(edit.text, gone=edit.end - edit.start - (edit.start == 9), at=edit.start)
     assert buffer.counted() == {}
