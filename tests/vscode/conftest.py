@@ -308,9 +308,9 @@ class Window:
         )
 
     def watched_marked(self) -> set[str]:
-        """Each look of a next edit since `watch_marked`, its lines as one text."""
+        """Each look of a next edit since `watch_marked`, the present one among them, its lines as one text."""
         seen = self.page.evaluate("() => { clearInterval(window.watchingMarks); return [...window.marksSeen]; }")
-        return set(seen) - {""}
+        return {*seen, "\n".join(self.marked())} - {""}
 
     def state(self) -> str:
         """What the status bar item tells a screen reader: `redraft, Ready.`"""

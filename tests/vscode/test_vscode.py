@@ -260,7 +260,7 @@ class TestNextEdit:
         self.write_over(window, line, 4, "total", "summed")
         others = ["        ~total~+summed+ += value", "    return ~total~+summed+ / len(values)"]
         eventually(lambda: window.marked() == others)
-        assert window.watched_marked() <= {"\n".join(others)}
+        assert window.watched_marked() == {"\n".join(others)}
 
     def test_the_uses_of_a_renamed_parameter_are_marked_and_tab_changes_them(self, window: Window) -> None:
         self.rename(window, "parameter.py")
