@@ -254,7 +254,8 @@ class Window:
         """Ask the box at the top, which a key opens, and take the entry once it is the chosen one.
 
         It is asked again only after it had time to answer, which asking ends; it knows some commands after a while. On
-        a busy machine something else may take the focus, which closes it.
+        a busy machine something else may take the focus, which closes it. After another command the box may still be
+        closing: no step of this waits for it for long.
         """
         box = ".quick-input-widget input"
         row = f".quick-input-list .monaco-list-row.focused:has-text({json.dumps(wanted)})"
@@ -263,8 +264,8 @@ class Window:
             if not self.page.is_visible(box):
                 self.keys.press(key)
             self.page.wait_for_selector(box, timeout=5_000)
-            self.page.fill(box, "")
-            self.page.fill(box, asked)
+            self.page.fill(box, "", timeout=5_000)
+            self.page.fill(box, asked, timeout=5_000)
             return self.page.wait_for_selector(row, timeout=5_000) is not None
 
         eventually(found)
