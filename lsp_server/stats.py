@@ -71,6 +71,8 @@ class Record:
         if not self.path.exists():
             return []
         with self._opened("BEGIN") as file:
+            if not file.execute("SELECT 1 FROM sqlite_master").fetchone():
+                return []  # a server has made the file and is about to add the first
             found = file.execute("SELECT day, language, what, count FROM counts ORDER BY day").fetchall()
             return [Row(date.fromisoformat(day), language, what, count) for day, language, what, count in found]
 

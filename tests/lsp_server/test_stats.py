@@ -59,6 +59,14 @@ def test_several_servers_may_add_at_once(record: Record) -> None:
     assert record.rows() == [Row(DAY, "c", "shown", 150)]
 
 
+def test_who_reads_while_the_first_is_added_finds_none_yet(record: Record) -> None:
+    record.path.parent.mkdir(parents=True)
+    record.path.touch()
+    assert record.rows() == []
+    record.add({("c", "shown"): 1}, DAY)
+    assert record.rows() == [Row(DAY, "c", "shown", 1)]
+
+
 def test_what_is_no_such_file_is_one_sentence(record: Record) -> None:
     record.path.parent.mkdir(parents=True)
     record.path.write_text("not a database, but long enough to be looked at as one" * 20)
