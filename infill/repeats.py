@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from infill.around import Around
+from infill.brackets import CLOSERS, balance
 from infill.languages import keywords, language
 from infill.lines import SAYING, announces, says, width
 
@@ -24,6 +25,7 @@ _WORD = re.compile(r"\w+")
 _NAMED = re.compile(r"=|\w[(<]")
 """What stands behind a name in a definition; a receiver in Go stands before it."""
 _NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
+_CLOSES = re.compile(r"\s*([)\]}]+)")
 _KEY = re.compile(r"""\s*(["']?)[\w.-]+\1\??:(?!\S)""")
 """What a line of a mapping, a structure or a list of fields begins with, none of which has two of a name."""
 
@@ -42,10 +44,12 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
     first, *others = text.split("\n")
     if not around.rest.strip() and _same(around.prefix_line + first, below):
         return text if not others and _announces_another(below, around) else None
+    if not (around.prefix_line + around.rest).strip() and _closes_again("", first, around):
+        return None
     for n, line in enumerate(others, start=1):
-        whole = line + around.rest if n == len(others) else line
-        if _same(whole, below) and width(whole) <= width(below):
-            return "\n".join([first, *others][:n])
+        whole, kept = line + around.rest if n == len(others) else line, "\n".join([first, *others][:n])
+        if (_same(whole, below) and width(whole) <= width(below)) or _closes_again(kept, line, around):
+            return kept
     return text
 
 
@@ -98,6 +102,17 @@ def _endless(run: re.Match[str]) -> bool:
     colours and relative paths repeat characters, too."""
     after = run.string[run.end() :].partition("\n")[0]
     return len(after) < len(run[1]) and (len(set(filter(str.isalpha, run[1]))) >= SAYING or len(run[0]) > _LONG_RUN)
+
+
+def _closes_again(text: str, line: str, around: Around) -> bool:
+    """Whether a line that follows a text begins with the brackets that the next written line closes, where no more are
+    open than are closed below: `) -> int:` above `)`. What closes one to open another, as `} else {`, does not."""
+    closes, closed = _CLOSES.match(line), _CLOSES.match(around.line_below)
+    if not (around.in_code and closes and closed and closes[1] == closed[1]):
+        return False
+    found, below = balance(line, around.language), balance("\n".join(around.suffix), around.language)
+    another = any(CLOSERS[bracket] in closes[1] for _, bracket in found.open)
+    return not another and len(around.brackets(text).open) <= len(below.strays)
 
 
 def _stem(line: str) -> str:

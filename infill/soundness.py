@@ -21,7 +21,8 @@ _HALF_WRITTEN = 4
 def without_errors(text: str, around: Around) -> str | None:
     """The longest beginning of the text that adds no syntax error to a document that is otherwise sound.
 
-    What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows.
+    What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows
+    more than that it closes what was open before it.
     """
     text = text.rstrip()
     syntax = around.snapshot.syntax(around.end)
@@ -32,7 +33,7 @@ def without_errors(text: str, around: Around) -> str | None:
     whole = len(syntax.text) == len(around.snapshot.text)
     if standing > (_HALF_WRITTEN if whole else 0):
         return text
-    known = text.rpartition("\n")[0] if around.within_line else text
+    known = text[: _known(text, around)] if around.within_line else text
     parts = _beginnings(known, around)
     kept = next((part for part in parts if _fewest(part, around, below, standing) <= standing), None)
     return text if kept == known else kept
@@ -45,6 +46,12 @@ def sound(text: str, around: Around) -> bool:
         return False
     errors = _errors_with(text, around)
     return not errors or errors < _errors(around.snapshot, around.end)
+
+
+def _known(text: str, around: Around) -> int:
+    """How much of a text that ends within a line can be judged: whole lines, and up to a bracket closed for others."""
+    strays = balance(text, around.language).strays
+    return max(0, text.rfind("\n"), strays[-1] + 1 if strays else 0)
 
 
 def _beginnings(text: str, around: Around) -> Iterator[str]:

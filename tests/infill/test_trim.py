@@ -250,6 +250,50 @@ def test_nobody_has_closed_what_the_lines_above_opened(language: str, before: st
 
 
 @pytest.mark.parametrize(
+    ("language", "before", "text", "after", "shown"),
+    [
+        ("python", "config = dict(\n    delta=int(", "args.delta)", ")\n)\n", "args.delta"),
+        ("python", "config = dict(\n    delta=int(", "args.delta) -", ")\n)\n", "args.delta"),
+        ("python", "data = {\n    'a': [b, len(", "self.b)]", ")]\n}\n", "self.b"),
+        ("typescript", "const box = make(\n  Math.round(", "rect.bottom)", ")\n);\n", "rect.bottom"),
+        ("java", "class A {\n    int n = max(\n        min(", "a)", ")\n    );\n}\n", "a"),
+        ("python", "config = dict(\n    delta=int(", "args.delta) -", "\n)\n", "args.delta) -"),
+        ("python", "config = dict(\n    delta=", "int(args.delta) -", "\n)\n", "int(args.delta) -"),
+    ],
+)
+def test_half_a_line_closes_nothing_that_is_closed_behind_it(
+    language: str, before: str, text: str, after: str, shown: str
+) -> None:
+    hole = hole_between(language, before, after, 1, invoked=False)
+    assert trim.trim(text, replace(hole, within_line=True)) == shown
+
+
+@pytest.mark.parametrize(
+    ("language", "before", "text", "after", "shown"),
+    [
+        ("python", "class A:\n    def f(\n        self,\n    ", ") -> bool:", "\n    )\n", None),
+        ("python", "class A:\n    def f(\n        ", "self,\n    ) -> bool:", "\n    )\n", "self,"),
+        ("typescript", "function f(\n  a: string,\n", "): void {", "\n)\n", None),
+        ("typescript", "if (a) {\n  f();\n", "} else {", "\n}\n", "} else {"),
+        ("python", "x = f(\n    g(\n        a,\n    ", ") + 1", "\n    )\n)\n", None),
+        ("python", "x = f(\n    g(\n        a,\n    ", ") + 1", "\n    )\n", ") + 1"),
+        (
+            "cpp",
+            "namespace a {\nnamespace b {\nint n;\n",
+            "} // namespace b",
+            "\n} // namespace a\n",
+            "} // namespace b",
+        ),
+        ("python", "class A:\n    def f(\n        self,\n    ", ") -> bool:", "\n        pass\n", ") -> bool:"),
+    ],
+)
+def test_a_bracket_that_stands_on_the_next_line_is_not_written_before_it(
+    language: str, before: str, text: str, after: str, shown: str | None
+) -> None:
+    assert trim.trim(text, hole_between(language, before, after, 3)) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "half", "shown"),
     [
         ("public void", True, "public void"),
