@@ -206,6 +206,8 @@ def _inside(place: _Place) -> Kind | None:
     kind = _by_tree(place, syntax)
     if kind is not None:
         return None if kind == "code" else kind
+    if syntax.node_at(place.offset - 1).type == "preproc_arg":  # all that a macro stands for, with its remark
+        return _by_characters(place)
     if not syntax.tree.root_node.has_error:
         return None
     above = _opened_above(place, syntax)
@@ -240,9 +242,15 @@ def _by_characters(place: _Place) -> Kind | None:
     at, sign = left_open(row, before) or (0, "")
     if sign and sign not in QUOTES:
         return "comment"
-    if not sign or in_substitution(before, at):
+    if not sign or in_substitution(before, at) or _is_apostrophe(place, at):
         return None
     return "docstring" if before.strip().startswith(('"""', "'''")) and row.id == "python" else "string"
+
+
+def _is_apostrophe(place: _Place, at: int) -> bool:
+    """Whether a quote of the line is one of the words between two tags."""
+    syntax = place.snapshot.syntax(place.offset)
+    return syntax is not None and syntax.node_at(place.start + at).type == "jsx_text"
 
 
 def _in_open_comment(place: _Place) -> bool:
@@ -281,7 +289,7 @@ def _opened_above(place: _Place, syntax: Syntax) -> Kind | None:
         # No regular expression begins like a comment, whatever the grammar makes of an open one.
         whole = _CLOSED - {"regex"} if mark == "/*" else _CLOSED
         while (parent := node.parent) is not None and node.type not in whole:
-            lost, node = lost or node.is_error, parent
+            lost, node = lost or node.is_error or node.type == "regex", parent
         if node.parent is None and (lost or node.is_error):
             return "string" if kind == "docstring" and _Place.at(place.snapshot, at).before.strip() else kind
     return None
