@@ -29,11 +29,15 @@ _WORD = re.compile(r"\w*")
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Where the user had `old`, `new` stands now, at an offset of the snapshot."""
+    """Where the user had `old`, `new` stands now, at an offset of the snapshot; the same where it was put back."""
 
     at: int
     old: str
     new: str
+
+    @property
+    def is_change(self) -> bool:
+        return self.old != self.new
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,16 @@ def first(snapshot: Snapshot, cursor: int, changes: Sequence[Edit]) -> list[Edit
 def _following(snapshot: Snapshot) -> Following | None:
     if len(snapshot.text) > MAX_JUDGED:
         return None
-    row, scopes, lately = language(snapshot.language), None, list(renamings(snapshot))
-    for one in lately:
-        if one.new in keywords(row) or snapshot.whole is None:
+    row, scopes, lately = language(snapshot.language), None, list(_words(snapshot))
+    for n, one in enumerate(lately):
+        if not one.is_change or one.new in keywords(row) or snapshot.whole is None:
             continue
         scopes = scopes or Scopes.of(snapshot.whole)
         done = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
-        if scopes is not None and (changes := scopes.left(one.at, one.old, one.new, done)):
-            return Following(one, tuple(changes))
+        put_back = {since.at for since in lately[:n] if since.new == one.old and since.old in (one.old, one.new)}
+        changes = scopes.left(one.at, one.old, one.new, done) if scopes is not None else []
+        if wanted := tuple(change for change in changes if change.start not in put_back):
+            return Following(one, wanted)
     return None
 
 
@@ -120,8 +126,13 @@ def _use(text: str, start: int, end: int) -> tuple[bool, str]:
 
 
 def renamings(snapshot: Snapshot) -> Iterator[Renamed]:
-    """The names that the user has lately put in the place of others, the last first. A word is typed and deleted in
-    several edits: those within one word count together."""
+    """The names that the user has lately put in the place of others, the last first."""
+    return (one for one in _words(snapshot) if one.is_change)
+
+
+def _words(snapshot: Snapshot) -> Iterator[Renamed]:
+    """The same, and what was put back. A word is typed and deleted in several edits: those within one word count
+    together."""
     history, text, later = _lately(snapshot.history), snapshot.text, list[Edited]()
     while history:
         start, end = _word(text, history[-1])
@@ -133,7 +144,7 @@ def renamings(snapshot: Snapshot) -> Iterator[Renamed]:
             if not history or not (_is_word(done) and _is_word(history[-1]) and _is_within(history[-1], start, end)):
                 break
         old = text[start:end]
-        stands = old != new and snapshot.text.startswith(new, max(at, 0))
+        stands = snapshot.text.startswith(new, max(at, 0))
         # Taken back while it was typed, it was no name yet.
         typed = bool(history) and _ends(history[-1], end)
         if stands and not typed and _NAME.fullmatch(old) and _NAME.fullmatch(new):

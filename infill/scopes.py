@@ -46,9 +46,10 @@ _INNER = ("block", "statement", "clause", "body")
 """How the kinds of nodes within a function end that are no declaration."""
 _ANEW = 100
 """Times that a name may be brought anew in its scope."""
-_VALUED = ("let_declaration", "let_condition", "short_var_declaration", "range_clause", "for_expression",
-           "for_range_loop", "for_in_clause", "type_switch_statement", "lambda_capture_initializer")  # fmt: skip
-"""What brings a name that its own value does not see."""
+_VALUED = ("let_declaration", "let_condition", "if_expression", "short_var_declaration", "range_clause",
+           "for_expression", "for_range_loop", "for_in_clause", "type_switch_statement",
+           "lambda_capture_initializer")  # fmt: skip
+"""What brings a name that its own value does not see, nor what is done where a pattern does not match."""
 _OPAQUE = {"rust": r"\{%s[:}]", "c": r"^[ \t]*#.*\b%s\b", "cpp": r"^[ \t]*#.*\b%s\b"}
 """Where a name may be used that the tree does not tell of, by language: format strings, what macros stand for."""
 
@@ -155,7 +156,7 @@ class Scopes:
             return []
         uses = self._uses(bringer, scope, old, others)
         # Something between brings the new name: a use would come to mean that.
-        if not all(self._sees(node, scope, new) for node in uses):
+        if uses is None or not all(self._sees(node, scope, new) for node in uses):
             return []
         edits = [*self._said(bringer, scope, old, new), *(self._edit(node, old, new) for node in uses)]
         return sorted(edits, key=attrgetter("start"))
@@ -166,13 +167,21 @@ class Scopes:
 
     def _uses(
         self, bringer: tree_sitter.Node, scope: Scope, name: str, others: Sequence[tree_sitter.Node]
-    ) -> list[tree_sitter.Node]:
-        """Where a name means what `bringer` brings, as long as none of the others ends that."""
+    ) -> list[tree_sitter.Node] | None:
+        """Where a name means what `bringer` brings, as long as none of the others ends that; None where a function
+        between, which may be called later, looks it up."""
         ends = {node.id: end for node in others if (end := self._end(bringer, scope, node, name)) is not None}
         end = min(ends.values(), default=scope.node.end_byte)
         start = 0 if bringer.id in self.early or self.syntax.language.block == "indent" else bringer.start_byte
         names = (node for node in self._all(scope.node, name) if start <= node.start_byte < end and node.id not in ends)
-        return [node for node in names if self._means(node, bringer, scope, name)]
+        uses = [node for node in names if self._means(node, bringer, scope, name)]
+        late = ends and self.syntax.language.block == "indent" and any(self._is_late(node, scope) for node in uses)
+        return None if late else uses
+
+    def _is_late(self, node: tree_sitter.Node, scope: Scope) -> bool:
+        """Whether a name is looked up when a function between it and a scope is called."""
+        between = takewhile(lambda one: one is not scope, self._around(node).outwards)
+        return any(one.node.type in ("function_definition", "lambda") and not one.is_head(node) for one in between)
 
     def _is_clear(self, scope: Scope, old: str, new: str) -> bool:
         """Whether all uses of a name in a scope can be known."""
@@ -321,7 +330,7 @@ def _brings(name: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
     """What brings a name, or only gives a value to it, last; before that the patterns that the name is part of."""
     while (around := name.parent) is not None:
         yield around
-        if not around.type.endswith(("pattern", "list", "declarator")):
+        if not around.type.endswith(("pattern", "list", "declarator", "let_condition", "let_chain")):
             return
         name = around
 
@@ -331,9 +340,9 @@ def _is_assigned(name: tree_sitter.Node) -> bool:
 
 
 def _is_in_value(node: tree_sitter.Node, brought: tree_sitter.Node) -> bool:
-    """Whether a name stands in the value of what brings it, which does not see it."""
+    """Whether a name stands in the value of what brings it, or in the `else` of that, which do not see it."""
     valued = (around for around in _brings(brought) if around.type in _VALUED)
-    return any(_is_in(node, brought, around, "value", "right") for around in valued)
+    return any(_is_in(node, brought, around, "value", "right", "alternative") for around in valued)
 
 
 def _is_part(node: tree_sitter.Node, bringer: tree_sitter.Node) -> bool:

@@ -127,6 +127,30 @@ class TestFollowing:
             after = edited(after, (at, at + 5, "total"))
         assert following(after) is None
 
+    def test_what_is_put_back_stays(self) -> None:
+        after = edited(opened(), (AT, AT + 5, "total"))
+        found = following(after)
+        assert found is not None
+        taken = after.edit([Change(one.start, one.end, one.text) for one in reversed(found.changes)], 10)
+        assert following(taken) is None
+        undone = taken.edit([Change(one.start, one.end, "count") for one in reversed(found.changes)], 11)
+        assert undone.text == after.text
+        assert following(undone) is None
+        one = found.changes[0]
+        by_hand = typed(erased(taken, one.start, one.end), one.start, "count")
+        assert by_hand.text != taken.text
+        assert following(by_hand) is None
+
+    def test_what_is_renamed_back_is_renamed_back_everywhere(self) -> None:
+        renamed = edited(opened(), (AT, AT + 5, "total"))
+        found = following(renamed)
+        assert found is not None
+        there = renamed.edit([Change(one.start, one.end, one.text) for one in reversed(found.changes)], 10)
+        back = edited(there, (AT, AT + 5, "count"))
+        found = following(back)
+        assert found is not None
+        assert apply(back.text, found.changes) == TEXT
+
     @pytest.mark.parametrize("word_by_word", [True, False])
     def test_taken_in_parts_the_rest_follows(self, word_by_word: bool) -> None:
         text = "def f(count):\n" + "    use(count, count)\n    pass\n" * 20

@@ -489,7 +489,42 @@ APART = [
     ),
     ("python", "def f(@count):\n    return lambda count=count: count\n", "return lambda count=total: count"),
     ("python", "class A:\n    @count: count\n    due: count | None = None\n", "total: count\n    due: count | None"),
+    (
+        "rust",
+        "fn f(x: X, count: u8) { if let Some(@count) = x { g(count) } else { h(count) } }",
+        "if let Some(total) = x { g(total) } else { h(count) }",
+    ),
+    (
+        "rust",
+        "fn f(@count: u8) { if let Some(count) = x && y { g(count) } else if z { h(count) } }",
+        "f(total: u8) { if let Some(count) = x && y { g(count) } else if z { h(total) }",
+    ),
+    (
+        "rust",
+        "fn f(x: X, count: u8) { let Some(@count) = x else { return h(count); }; g(count) }",
+        "let Some(total) = x else { return h(count); }; g(total)",
+    ),
+    (
+        "rust",
+        "const @COUNT: u8 = 1;\nfn f(x: (u8, u8)) -> u8 { match x { (COUNT, b) => b, _ => COUNT } }",
+        "match x { (total, b) => b, _ => total }",
+    ),
+    (
+        "go",
+        'package p\nconst @Red = 1\nvar a = [...]string{Red: "r"}\nvar b = []string{Red: "r"}\nvar c = T{Red: 1}',
+        '[...]string{total: "r"}\nvar b = []string{total: "r"}\nvar c = T{Red: 1}',
+    ),
+    (
+        "java",
+        "class A { static int @FAST = 1; enum Mode { FAST, SLOW; Mode f() { return FAST; } } int n = FAST; }",
+        "enum Mode { FAST, SLOW; Mode f() { return FAST; } } int n = total;",
+    ),
     ("python", "def f(@count, total):\n    return count / total\n", "return count / total"),
+    (
+        "python",
+        "@count = load()\nshow = [count for row in rows]\ncount = other()\n",
+        "show = [total for row in rows]\ncount = other()",
+    ),
     (
         "python",
         "class A:\n    def @count(self):\n        pass\n\n    def count(self):\n        self.count()\n",
@@ -522,9 +557,15 @@ def test_what_only_looks_alike_stays(language: str, text: str, has: str) -> None
         ("f(@count)\ng(count)\n", "javascript"),
         ("function f(@count) {\n  const total = 1;\n  return count + total;\n}\n", "javascript"),
         ("o = { @count: 1, n: count }\n", "javascript"),
+        ("@count = load()\ndef show():\n    print(count)\ncount = other(load())\n", "python"),
+        ("class A { B @count; boolean f(Object o) { return o instanceof B count && count.ok(); } }\n", "java"),
+        ("class A { int @count; int f(Object o) { return switch (o) { case B(int count) -> count; }; } }\n", "java"),
     ],
-    ids=["a use", "a second one", "global", "hidden by the new name", "broken", "no definition", "taken", "a key"],
-)
+    ids=[
+        "a use", "a second one", "global", "hidden by the new name", "broken", "no definition", "taken", "a key",
+        "asked for later", "in a pattern", "in a record's pattern",
+    ],
+)  # fmt: skip
 def test_nothing_follows(text: str, language: str) -> None:
     at = text.index("@")
     assert left(text, language) == text[:at] + "total" + text[at + 6 :]

@@ -33,7 +33,7 @@
 ; What is no variable.
 (keyed_element key: (literal_element (identifier) @member))
 
-; The keys of a map are.
+; The keys of a map and the places of a list are.
 (composite_literal
-  type: (map_type)
+  type: [(map_type) (array_type) (implicit_length_array_type) (slice_type)]
   body: (literal_value (keyed_element key: (literal_element (identifier) @variable))))

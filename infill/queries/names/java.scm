@@ -31,9 +31,15 @@
 
 ; What an object has of its own: what brings it, and what uses it.
 (field_declaration (variable_declarator name: (identifier) @field))
+(enum_constant name: (identifier) @field)
 (field_access object: (this) field: (identifier) @own)
 (method_invocation object: (this) name: (identifier) @own)
 (method_invocation name: (identifier) @call)
+
+; What patterns bring is seen wherever they must have matched.
+(instanceof_expression name: (identifier) @foreign)
+(type_pattern (identifier) @foreign)
+(record_pattern_component (identifier) @foreign)
 
 ; What is no variable.
 (field_access field: (identifier) @member)

@@ -23,19 +23,21 @@
 (closure_parameters (identifier) @definition)
 (let_declaration pattern: (identifier) @definition)
 (for_expression pattern: (identifier) @definition)
-(tuple_pattern (identifier) @definition)
-(slice_pattern (identifier) @definition)
 (mut_pattern (identifier) @definition)
 (ref_pattern (identifier) @definition)
-(reference_pattern (identifier) @definition)
 (captured_pattern . (identifier) @definition)
-(field_pattern pattern: (identifier) @definition)
 (field_pattern name: (shorthand_field_identifier) @definition)
-(match_pattern (identifier) @definition)
-(tuple_struct_pattern type: _ (identifier) @definition)
 (use_as_clause alias: (identifier) @import)
 (use_declaration argument: (scoped_identifier name: (identifier) @import))
 (use_list (identifier) @import)
+
+; In a pattern, too; by the language's convention capitals are a constant that stands there, or a variant.
+((tuple_pattern (identifier) @definition) (#match? @definition "^[^A-Z]"))
+((slice_pattern (identifier) @definition) (#match? @definition "^[^A-Z]"))
+((reference_pattern (identifier) @definition) (#match? @definition "^[^A-Z]"))
+((field_pattern pattern: (identifier) @definition) (#match? @definition "^[^A-Z]"))
+((match_pattern (identifier) @definition) (#match? @definition "^[^A-Z]"))
+((tuple_struct_pattern type: _ (identifier) @definition) (#match? @definition "^[^A-Z]"))
 
 ; What is no variable.
 (tuple_struct_pattern type: (identifier) @member)
