@@ -303,10 +303,10 @@ class Completer:
         preferences: Preferences,
     ) -> FillRequest:
         """The hole [start, end) of a snapshot, `chosen` already standing at its start, with its context."""
-        prefix = snapshot.lf(0, start) + chosen
+        prefix = snapshot.before(start) + chosen
         return FillRequest(
             prefix=prefix,
-            suffix=snapshot.lf(end, len(snapshot.text)),
+            suffix=snapshot.after(end),
             path=snapshot.short_path,
             language=snapshot.language,
             snippets=self._snippets(snapshot, (start, end), prefix, others, preferences),

@@ -1,4 +1,5 @@
-"""What other files have to say: signatures of what is imported, what was just edited, what looks alike.
+"""What other files have to say: signatures of what is imported, what was just edited, what looks alike; and what the
+other cells of a notebook do, which go before and after one as if they were one text.
 
 Each source is a function (snapshot, hole, others) -> snippets. Whose name forbids it is not among the others: who
 hands them on knows the folders that they lie in. What a text itself gives away is looked at in `gather`.
@@ -10,6 +11,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from operator import itemgetter
 
 from infill.document import Snapshot
@@ -73,8 +75,22 @@ def gather(
     sources: list[Source] = [source for source, on in wanted if on]
     if not sources or not others:
         return []
-    readable = [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
+    cells = snapshot.path if snapshot.above or snapshot.below else None
+    apart = (other for other in others if other.uri != snapshot.uri and other.path != cells)
+    readable = [other for other in apart if not other.derived(_denied_text)]
     return [snippet for source in sources for snippet in source(snapshot, hole, readable)]
+
+
+def in_cell(cell: Snapshot, above: Sequence[Snapshot], below: Sequence[Snapshot]) -> Snapshot:
+    """A cell of a notebook with the code of the others, those in its language that may be read."""
+    before, after = ("\n\n".join(_code(one, cell.language)) for one in (above, below))
+    return cell if (before, after) == (cell.above, cell.below) else replace(cell, above=before, below=after)
+
+
+def _code(cells: Sequence[Snapshot], language_id: str) -> Iterator[str]:
+    for cell in cells:
+        if _family(cell.language) == _family(language_id) and not cell.derived(_denied_text):
+            yield from filter(str.strip, [cell.lf(0, len(cell.text)).rstrip()])
 
 
 Source = Callable[[Snapshot, tuple[int, int], Sequence[Snapshot]], list[Snippet]]
@@ -167,7 +183,7 @@ def _family(language_id: str) -> str:
 
 def _modules(snapshot: Snapshot) -> frozenset[str]:
     """What the file imports, as path ends without extension: `/a/b` for any folder, or a whole path."""
-    head, folder = snapshot.lf(0, min(len(snapshot.text), _HEAD)), posixpath.dirname(snapshot.path)
+    head, folder = snapshot.before(min(len(snapshot.text), _HEAD))[:_HEAD], posixpath.dirname(snapshot.path)
     find = _IMPORTS.get(_family(snapshot.language))
     return frozenset(find(head, folder)) if find else frozenset()
 

@@ -83,6 +83,7 @@ class Snapshot:
 
     uri, version, language: as the client sent them. text: exactly the client's text, every line ending as it is.
     history: the last edits, oldest first. line_starts: int64 (lines,), offset of each line's first code point.
+    above, below: of a notebook's cell, the code of the cells before and after it, LF.
     """
 
     uri: str
@@ -91,6 +92,8 @@ class Snapshot:
     text: str
     history: tuple[Edited, ...]
     line_starts: NDArray[np.int64]
+    above: str = ""
+    below: str = ""
     _syntax: Syntax | None = None
     _derived: dict[Callable[[Snapshot], object], object] = field(default_factory=dict)
 
@@ -183,6 +186,14 @@ class Snapshot:
     def lf(self, start: int, end: int) -> str:
         """Text of [start, end) with LF line endings. Both sides of any offset join to the whole."""
         return lf(self.text[self.settled(start) : self.settled(end)])
+
+    def before(self, offset: int) -> str:
+        """All that stands before an offset, LF; of a cell, the code of those above it, too."""
+        return (self.above and self.above + "\n\n") + self.lf(0, offset)
+
+    def after(self, offset: int) -> str:
+        """All that stands after an offset, LF; of a cell, the code of those below it, too."""
+        return self.lf(offset, len(self.text)) + (self.below and "\n\n" + self.below)
 
     # ---- syntax
 

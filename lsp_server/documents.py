@@ -12,6 +12,7 @@ from urllib.parse import unquote
 from lsprotocol import types
 
 from lsp_server import positions
+from lsp_server.notebooks import Notebooks
 from lsp_server.positions import Encoding
 
 if TYPE_CHECKING:
@@ -49,12 +50,21 @@ class Documents:
     """
 
     def __init__(self) -> None:
+        self.notebooks = Notebooks()
         self._open: dict[str, Snapshot] = {}
         self._moved: dict[str, deque[_Moved]] = {}
 
     def get(self, uri: str) -> Snapshot | None:
-        """The newest snapshot, or None when the document is not open."""
-        return self._open.get(unquote(uri))
+        """The newest snapshot, a cell's with what the other cells say; None when the document is not open."""
+        name = unquote(uri)
+        snapshot = self._open.get(name)
+        above, below = self.notebooks.around(name)
+        if snapshot is not None and (above or below or snapshot.above or snapshot.below):
+            from infill.context import in_cell
+
+            open_ = ([one for cell in cells if (one := self._open.get(cell))] for cells in (above, below))
+            snapshot = self._open[name] = in_cell(snapshot, *open_)
+        return snapshot
 
     def others(self, uri: str) -> list[Snapshot]:
         """Every other open document, most recently edited first."""

@@ -35,12 +35,18 @@ _OURS = (
     types.NOTEBOOK_DOCUMENT_DID_CLOSE,
 )
 
+_CHANGED = {
+    types.TEXT_DOCUMENT_DID_CHANGE: "textDocument",
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE: "notebookDocument",
+}
+"""Where a change says what it changes."""
+
 
 class Protocol(LanguageServerProtocol):
     """One connection's messages.
 
     exit_code: None while the connection lasts, else what the process should return (LSP: 0 only after `shutdown`).
-    on_lost_change: called with the URI of a document whose change could not be read.
+    on_lost_change: called with the URI of a document or notebook whose change could not be read.
     """
 
     exit_code: int | None = None
@@ -127,8 +133,8 @@ class Protocol(LanguageServerProtocol):
                 waiting.cancel()
         elif msg_id is not None:
             self._refuse(msg_id, JsonRpcInvalidParams(f"The parameters of {method} cannot be read"))
-        elif method == types.TEXT_DOCUMENT_DID_CHANGE and self.on_lost_change is not None:
-            uri = (message.get("params") or {}).get("textDocument", {}).get("uri")
+        elif (changed := _CHANGED.get(method)) and self.on_lost_change is not None:
+            uri = (message.get("params") or {}).get(changed, {}).get("uri")
             self.on_lost_change(str(uri))
 
     def _handle_cancel_notification(self, msg_id: str | int) -> None:

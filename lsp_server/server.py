@@ -11,7 +11,7 @@ from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
 
-from lsp_server import progress, settings, transport, version
+from lsp_server import notebooks, progress, settings, transport, version
 from lsp_server.capabilities import Capabilities
 from lsp_server.converter import converter
 from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
@@ -73,6 +73,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None, record: Record
         "redraft",
         version(),
         text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
+        notebook_document_sync=notebooks.SYNC,
         protocol_cls=Protocol,
         converter_factory=converter,
     )
@@ -167,6 +168,30 @@ def _did_close(session: Session, params: types.DidCloseTextDocumentParams) -> No
     session.forget(params.text_document.uri)
 
 
+def _did_open_notebook(session: Session, params: types.DidOpenNotebookDocumentParams) -> None:
+    session.documents.notebooks.open(params.notebook_document.uri, params.notebook_document.cells)
+    for item in params.cell_text_documents:
+        _did_open(session, types.DidOpenTextDocumentParams(item))
+
+
+def _did_change_notebook(session: Session, params: types.DidChangeNotebookDocumentParams) -> None:
+    cells = params.change.cells or types.NotebookDocumentCellChanges()
+    if structure := cells.structure:
+        for closed in structure.did_close or ():
+            _did_close(session, types.DidCloseTextDocumentParams(closed))
+        for opened in structure.did_open or ():
+            _did_open(session, types.DidOpenTextDocumentParams(opened))
+        session.documents.notebooks.change(params.notebook_document.uri, structure.array)
+    for changed in cells.text_content or ():
+        _did_change(session, types.DidChangeTextDocumentParams(changed.document, changed.changes))
+
+
+def _did_close_notebook(session: Session, params: types.DidCloseNotebookDocumentParams) -> None:
+    session.documents.notebooks.close(params.notebook_document.uri)
+    for closed in params.cell_text_documents:
+        _did_close(session, types.DidCloseTextDocumentParams(closed))
+
+
 def _shutdown(session: Session, params: None) -> None:
     session.close()
 
@@ -179,5 +204,8 @@ NOTIFICATIONS: tuple[tuple[str, Any], ...] = (
     (types.TEXT_DOCUMENT_DID_OPEN, _did_open),
     (types.TEXT_DOCUMENT_DID_CHANGE, _did_change),
     (types.TEXT_DOCUMENT_DID_CLOSE, _did_close),
+    (types.NOTEBOOK_DOCUMENT_DID_OPEN, _did_open_notebook),
+    (types.NOTEBOOK_DOCUMENT_DID_CHANGE, _did_change_notebook),
+    (types.NOTEBOOK_DOCUMENT_DID_CLOSE, _did_close_notebook),
 )
 """The life of a connection and of its documents."""

@@ -402,12 +402,17 @@ class Session:
         self.outdate(uri)
 
     def lose(self, uri: str) -> None:
-        """A change could not be read: better no document than a wrong one. The user is told the way back."""
-        if (snapshot := self.documents.get(uri)) is None:
+        """A change to a document or notebook could not be read: better none than a wrong one. The user is told the way
+        back."""
+        documents = (uri, *self.documents.notebooks.cells(uri))
+        lost = [snapshot for one in documents if (snapshot := self.documents.get(one)) is not None]
+        if not lost:
             return
-        self.forget(uri)
+        for snapshot in lost:
+            self.forget(snapshot.uri)
+        self.documents.notebooks.close(uri)
         self.show(
-            f"redraft lost track of {snapshot.short_path} after a change that it could not read; "
+            f"redraft lost track of {lost[0].short_path} after a change that it could not read; "
             "close the file and open it again for suggestions there.",
             types.MessageType.Warning,
         )

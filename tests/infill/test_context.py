@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from infill import context, syntax
-from infill.context import alike, gather, imported, recently_edited
+from infill.complete import Completer, Preferences
+from infill.context import alike, gather, imported, in_cell, recently_edited
 from infill.document import Change, Snapshot
 from infill.outline import outline as signatures
 
@@ -315,3 +316,39 @@ class TestGather:
 
     def test_the_file_itself_is_no_other_file(self) -> None:
         assert self.paths([self.MAIN.edit([Change(0, 0, "x\n")], 2)]) == set()
+
+
+def cell(text: str, name: str, language: str = "python") -> Snapshot:
+    return Snapshot.open(f"vscode-notebook-cell:/w/book.ipynb#{name}", 1, language, text)
+
+
+READS = cell(
+    "import csv\n\ndef load_rows(path):\n    with open(path) as file:\n        return list(csv.reader(file))\n", "a"
+)
+
+
+class TestNotebooks:
+    def test_cells_go_before_and_after_one_as_one_text(self) -> None:
+        above = [READS, cell("x = 1\r\ny = 2", "c"), cell("  \n", "d"), cell("# Words", "m", "markdown")]
+        found = in_cell(cell("print(x)\r\n", "b"), above, [cell("print(y)\n", "e")])
+        assert found.before(6) == READS.text + "\nx = 1\ny = 2\n\nprint("
+        assert found.after(6) == "x)\n\n\nprint(y)"
+        assert in_cell(found, above, [cell("print(y)\n", "e")]) is found
+        edited = found.edit([Change(0, 5, "f")], 2)
+        assert (edited.above, edited.below, edited.text) == (found.above, found.below, "f(x)\r\n")
+
+    def test_imports_of_cells_above_count_and_cells_are_no_other_files(self) -> None:
+        module = Snapshot.open("file:///w/shapes.py", 1, "python", "def area(box):\n    return 1\n")
+        text = "rows = load_rows(area"
+        found = in_cell(cell(text, "b"), [cell("from shapes import area", "i"), READS], [])
+        read = gather(found, (len(text), len(text)), [READS, module])
+        assert [(one.path, one.text) for one in read] == [("w/shapes.py", "def area(box): ...")]
+
+    @pytest.mark.slow
+    async def test_a_name_of_the_cell_above_is_known(self, completer: Completer) -> None:
+        text = "rows = load_"
+        asked = Preferences(deadline=None)
+        alone = await completer.complete(cell(text, "b"), len(text), preferences=asked)
+        beside = await completer.complete(in_cell(cell(text, "c"), [READS], []), len(text), preferences=asked)
+        assert [one.text for one in alone.suggestions] == []
+        assert [one.text for one in beside.suggestions] == ["rows"]

@@ -3,8 +3,8 @@
 `{"write": {"text before the cursor": ["proposal", …], …}, "repair": {"old": "new", …}, "fill": "text",
   "seconds": 0, "remembered": false, "load_seconds": 0, "load_error": "", "fail": false, "tcp": false, "pinned": {}}`
 
-`write` and `repair` match the end of the text before the cursor, and the region's text. `test/calls` counts what the
-completer was asked, and how many of its answers were cancelled.
+`write` and `repair` match the end of the text before the cursor (of a notebook's cells above, too), and the region's
+text. `test/calls` counts what the completer was asked, and how many of its answers were cancelled.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ScriptedCompleter(Completer):
     async def complete(self, snapshot: Snapshot, cursor: int, *, selected: Any = None, **rest: Any) -> Completion:
         async with self.called("complete") as report:
             start, chosen = selected or (cursor, "")
-            before = snapshot.text[:start] + chosen
+            before = snapshot.before(start) + chosen
             texts = next((texts for end, texts in self.script["write"].items() if before.endswith(end)), [])
             self.calls[f"others_{len(rest['others'])}"] += 1
             self.calls[f"version_{snapshot.version}"] += 1

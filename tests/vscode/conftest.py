@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, sync_playwright
 
 from lsp_server.stats import Figures, Record
 from tests.conftest import REDRAFT, ROOT
@@ -238,6 +238,10 @@ class Window:
         self.page.wait_for_selector(".editor-group-container.active .monaco-editor .view-line", timeout=60_000)
         self.page.click(".editor-group-container.active .monaco-editor .view-lines")
         self.keys.press("Control+End")
+
+    def cell(self, number: int) -> Locator:
+        """The lines of a cell of the notebook that is open, counted from 0; others stay on the page, inert."""
+        return self.page.locator(".notebookOverlay .monaco-editor .view-lines:not([inert] *)").nth(number)
 
     def press(self, *keys: str) -> None:
         for key in keys:

@@ -33,6 +33,7 @@ RULES = [
     ("  return ", "total / values.length;"),
     ("total /", " values.length;"),
     ("total / ", "values.length;"),
+    ("import csv\n\nread = csv.", "reader(file)"),
 ]
 SUM = """def mean(values, start):
     total = start
@@ -89,6 +90,15 @@ def window(shared: Window, code_server: CodeServer) -> Window:
     return shared
 
 
+def notebook(path: Path, language: dict[str, Any], *sources: str) -> Path:
+    """A file of cells, whose metadata say what they are in."""
+    cell = {"cell_type": "code", "execution_count": None, "metadata": language, "outputs": []}
+    cells = [cell | {"source": source} for source in sources]
+    metadata = {"language_info": {"name": "python"}}
+    path.write_text(json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
 class TestTyping:
     def test_ghost_text_appears_and_tab_accepts_it(self, window: Window) -> None:
         window.open("accept.py")
@@ -100,6 +110,17 @@ class TestTyping:
         window.picture("ghost-text")
         window.press("Tab")
         window.saves("accept.py", f"{HEAD}\n{BODY}")
+
+    def test_a_cell_of_a_notebook_is_written_after_those_above_it(self, window: Window) -> None:
+        window.find(notebook(window.folder / "cells.ipynb", {}, "import csv", "read", "x = 1"))
+        window.cell(1).click()
+        window.press("End")
+        window.type(" = csv.")
+        shown = ".notebookOverlay .ghost-text-decoration"
+        eventually(lambda: "".join(window.page.locator(shown).all_inner_texts()) == "reader(file)")
+        window.press("Tab", "Control+s")
+        book = window.folder / "cells.ipynb"
+        eventually(lambda: "".join(json.loads(book.read_text())["cells"][1]["source"]) == "read = csv.reader(file)")
 
     def test_word_by_word_and_line_by_line(self, window: Window) -> None:
         window.open("words.py")
@@ -436,25 +457,14 @@ class TestFixes:
 
     def test_in_a_notebook_it_is_looked_at_in_the_language_of_the_cell(self, window: Window) -> None:
         language = {"vscode": {"languageId": "typescript"}}
-        cell = {
-            "cell_type": "code",
-            "execution_count": None,
-            "metadata": language,
-            "outputs": [],
-            "source": MEAN % "valeus",
-        }
-        book = window.folder / "book.ipynb"
-        book.write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
-        window.find(book)
-        window.page.click(".notebookOverlay .monaco-editor .view-lines")
+        window.find(notebook(window.folder / "book.ipynb", language, MEAN % "valeus"))
+        window.cell(0).click()
         window.press("Control+Home", *["ArrowDown"] * 5, "Shift+End")
         self.actions(window)
         self.look(window)
         eventually(lambda: "TypeScript" in window.page.inner_text(".statusbar"))
         window.page.click(".editor-actions a[aria-label^='Apply This Fix']")
-        eventually(
-            lambda: "values.length" in window.page.inner_text(".notebookOverlay .view-lines").replace("\xa0", " ")
-        )
+        eventually(lambda: "values.length" in window.cell(0).inner_text().replace("\xa0", " "))
         window.press("Control+s")
 
 
