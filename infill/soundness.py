@@ -21,8 +21,7 @@ _HALF_WRITTEN = 4
 def without_errors(text: str, around: Around) -> str | None:
     """The longest beginning of the text that adds no syntax error to a document that is otherwise sound.
 
-    What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows
-    more than that it closes what was open before it.
+    What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows.
     """
     text = text.rstrip()
     syntax = around.snapshot.syntax(around.end)
@@ -49,8 +48,9 @@ def sound(text: str, around: Around) -> bool:
 
 
 def _known(text: str, around: Around) -> int:
-    """How much of a text that ends within a line can be judged: whole lines, and up to a bracket closed for others."""
-    strays = balance(text, around.language).strays
+    """How much of a text that ends within a line can be judged: whole lines and, where code follows, up to the last
+    bracket that closes what was open before it."""
+    strays = balance(text, around.language).strays if around.rest.strip() else ()
     return max(0, text.rfind("\n"), strays[-1] + 1 if strays else 0)
 
 

@@ -259,6 +259,8 @@ def test_nobody_has_closed_what_the_lines_above_opened(language: str, before: st
         ("java", "class A {\n    int n = max(\n        min(", "a)", ")\n    );\n}\n", "a"),
         ("python", "config = dict(\n    delta=int(", "args.delta) -", "\n)\n", "args.delta) -"),
         ("python", "config = dict(\n    delta=", "int(args.delta) -", "\n)\n", "int(args.delta) -"),
+        ("python", "class A:\n    def f(self,", " tokens)", "\n        pass\n", " tokens)"),
+        ("python", "if url.startswith(", "good) and", "\n    pass\n", "good) and"),
     ],
 )
 def test_half_a_line_closes_nothing_that_is_closed_behind_it(
