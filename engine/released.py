@@ -73,8 +73,7 @@ def is_released(raw: Mapping[str, Any]) -> bool:
 
 def read(folder: Path, raw: Mapping[str, Any]) -> ReleasedConfig:
     """The description of a released checkpoint and its files. Raises CheckpointError with one sentence."""
-    names = raw.get("architectures")
-    name = str(raw.get("model_type", "")) or " ".join(map(str, names if isinstance(names, list) else ()))
+    name = _architecture(raw)
     family = FAMILIES.get(name)
     if family is None:
         code = ", and it never runs the code that a checkpoint brings along" if "auto_map" in raw else ""
@@ -97,9 +96,18 @@ def read(folder: Path, raw: Mapping[str, Any]) -> ReleasedConfig:
 
 def read_config(raw: Mapping[str, Any], name: str) -> ReleasedConfig:
     """A released `config.json` of a shape that nobody has weights of. Raises ValueError, KeyError."""
-    config = replace(FAMILIES[raw["model_type"]](_Given(raw)), name=name)
+    config = replace(FAMILIES[_architecture(raw)](_Given(raw)), name=name)
     _check(config)
     return config
+
+
+def _architecture(raw: Mapping[str, Any]) -> str:
+    """The name under which FAMILIES may know a released `config.json`."""
+    names = raw.get("architectures")
+    classes = [str(name) for name in names] if isinstance(names, list) else []
+    if "LLaDAMoEModelLM" in classes:  # released with LLaDA's `model_type`
+        return "llada_moe"
+    return str(raw.get("model_type") or " ".join(classes))
 
 
 def shards(folder: Path) -> list[str]:

@@ -375,6 +375,13 @@ def test_shards_hold_what_the_whole_file_holds(tmp_path: Path, folders: dict[str
     assert sum(one.numel() for _, one in together.named_parameters()) == sum(one.numel() for one in given.values())
 
 
+@pytest.mark.parametrize("told", ["llada", "llada_moe", "lladamoe", None])
+def test_llada_moe_is_known_by_its_class(tmp_path: Path, told: str | None) -> None:
+    """It is released with LLaDA's `model_type`; others who publish it write their own."""
+    config = Checkpoint.open(tiny.make(tmp_path, tiny.LLADA_MOE | {"model_type": told})).config
+    assert config.architecture == "llada_moe"
+
+
 def test_what_config_json_says_decides_the_modes(tmp_path: Path) -> None:
     """LLaDA2.0 is known by its name alone, also in a hub's cache; a section of ours is heard last."""
 

@@ -80,7 +80,7 @@ LLADA: dict[str, Any] = {
 LLADA_MOE: dict[str, Any] = {
     **IDS,
     "architectures": ["LLaDAMoEModelLM"],
-    "model_type": "llada_moe",
+    "model_type": "llada",
     "hidden_size": 64,
     "dense_intermediate_size": 96,
     "expert_intermediate_size": 32,
@@ -148,7 +148,8 @@ def tensors(config: dict[str, Any], seed: int, sharp: float) -> Iterator[tuple[s
 
 def shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor of a release by its published name."""
-    kind = {"llada": _llada, "llada_moe": _llada_moe, "llada2_moe": _llada2}[config["model_type"]]
+    (name,) = config["architectures"]
+    kind = {"LLaDAModelLM": _llada, "LLaDAMoEModelLM": _llada_moe, "LLaDA2MoeModelLM": _llada2}[name]
     yield from kind(config)
 
 
