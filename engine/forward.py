@@ -73,7 +73,7 @@ class Forward(Protocol):
     def __call__(self, rows: Rows, past: Any) -> Output:
         """One forward over `past`, the caller's array with S slots, which is only read.
 
-        Unused slots must hold finite values and be hidden by the bias.
+        Unused slots must hold finite values and be hidden by the bias. Raises ValueError for rows that `check` refuses.
         """
 
     def close(self) -> None:

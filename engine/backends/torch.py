@@ -75,6 +75,8 @@ class TorchForward:
 
     @torch.inference_mode()
     def __call__(self, rows: Rows, past: Tensor) -> Output:
+        """Raises ValueError, with one sentence, besides for numbers that are not finite: a cache that keeps them spoils
+        later answers, too, because a hidden slot's weight is 0, and 0 times NaN is NaN."""
         assert self._model is not None, "closed"
         check(rows, self.config)
         ids, positions, canvas, blocks, asked, targets = (
@@ -85,6 +87,8 @@ class TorchForward:
         hidden, kv = self._model(ids, positions, canvas, blocks, bias, past)
         logprobs = self._model.logits(hidden[asked]).float().log_softmax(dim=-1)
         top = logprobs.topk(TOP_K, dim=-1)
+        if not bool(kv.isfinite().all() & top.values.isfinite().all()):
+            raise ValueError(_not_finite(self._dtype))
         return Output(
             top_ids=top.indices.cpu().numpy(),
             top_probs=top.values.exp().cpu().numpy(),
@@ -94,6 +98,11 @@ class TorchForward:
 
     def close(self) -> None:
         self._model = None
+
+
+def _not_finite(held: torch.dtype) -> str:
+    remedy = "choose --dtype bfloat16 or --dtype float32" if held is torch.float16 else "get the checkpoint again"
+    return f"The model computed numbers that are not finite in {str(held).removeprefix('torch.')}; {remedy}."
 
 
 def _released(checkpoint: Checkpoint, config: ReleasedConfig, device: str, dtype: str) -> Decoder:

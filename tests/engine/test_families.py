@@ -26,8 +26,10 @@ from engine import (
     Canvas,
     Context,
     Draft,
+    Engine,
     Generation,
     Modes,
+    Priority,
     Step,
     Stream,
     Task,
@@ -49,6 +51,7 @@ from tests.fakes import drive, scored
 FIGURES = np.load(Path(__file__).parent / "reference" / "figures.npz")
 BLOCK = 32
 EVERY = np.arange(tiny.ROWS, dtype=np.int64)
+VOCABULARY = Vocabulary(np.zeros(tiny.ROWS, np.int64), frozenset(range(256, tiny.ROWS)))
 TOLERANCE = 2e-4
 """Float32 sums in another order. A token that shows by mistake moves logits by whole units."""
 
@@ -169,8 +172,7 @@ def decoded(
         mode=mode,
         max_tokens=count,
     )
-    vocabulary = Vocabulary(np.zeros(tiny.ROWS, np.int64), frozenset(range(256, tiny.ROWS)))
-    return drive(decode.decode(denoiser, task, modes, vocabulary, Clock(), time.monotonic()))
+    return drive(decode.decode(denoiser, task, modes, VOCABULARY, Clock(), time.monotonic()))
 
 
 def test_decoding_is_the_published_one_token_for_token(tmp_path: Path) -> None:
@@ -253,6 +255,40 @@ def agrees(said: Any, expected: NDArray[np.float64], canvas: Canvas) -> None:
     best = np.take_along_axis(expected, said.ids, axis=1)
     assert np.abs(np.log(said.probs[live]) - best[live]).max() < TOLERANCE
     assert (said.ids[live, 0] == expected[live].argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "wrong", "told"),
+    [
+        ("float16", 60000.0, "not finite in float16; choose --dtype bfloat16 or --dtype float32.$"),
+        ("float32", np.inf, "not finite in float32; get the checkpoint again.$"),
+    ],
+)
+def test_numbers_that_are_not_finite_fail_their_own_request_alone(
+    tmp_path: Path, dtype: str, wrong: float, told: str
+) -> None:
+    """A few tokens' hidden states are very large in every large model; here it is that of token 200."""
+    name = "model.word_embeddings.weight"
+    folder = tiny.make(tmp_path, tiny.LLADA2, dtype=dtype)
+    weights = load_file(folder / "model.safetensors")
+    weights[name][200] *= wrong / weights[name][200].abs().max()
+    tiny.write(folder, weights)
+    modes = Modes.of(canvas_trained=True, editing_trained=True, overrides={})
+    engine = Engine(blocks_of(opened(folder)), modes, VOCABULARY)
+    good = np.random.default_rng(0).integers(0, 190, 70).tolist()
+
+    def said(prompt: list[int]) -> Generation:
+        context = Context((Stream("prompt", tuple(prompt), 0),), len(prompt))
+        task = Task(context, (Canvas.masks(8, tiny.MASK),), max_tokens=8)
+        return engine.generate(task, Priority.TYPING).result(60)
+
+    before = said(good)
+    with pytest.raises(ValueError, match=told):
+        said([*good[:40], 200, *good[:29]])
+    after = said(good)
+    engine.close()
+    assert [one.ids for one in after.candidates] == [one.ids for one in before.candidates]
+    assert np.isfinite([one.probs for one in after.candidates]).all()
 
 
 @pytest.mark.parametrize("family", ["llada2", "llada2.2"])
