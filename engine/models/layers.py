@@ -35,17 +35,21 @@ class Linear(nn.Module):
         self.register_buffer("scale", None)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.scale is None:
-            return functional.linear(x, self.weight)
-        return functional.linear(x, self.weight.to(x.dtype)) * self.scale.to(x.dtype)
+        return functional.linear(x, self.weight if self.scale is None else scaled(self.weight, self.scale, x.dtype))
 
     def grouped(self, x: Tensor, ends: Tensor) -> Tensor:
         """Expert e times rows ends[e-1] to ends[e] of x, in one product: (N, columns) -> (N, rows)."""
         if self.scale is None:
             return functional.grouped_mm(x, self.weight.transpose(1, 2), offs=ends)
         used = torch.diff(ends, prepend=ends.new_zeros(1)).nonzero().squeeze(1)  # the others stay int8
-        weight = self.weight[used].to(x.dtype) * self.scale[used].unsqueeze(-1).to(x.dtype)
+        weight = scaled(self.weight[used], self.scale[used], x.dtype)
         return functional.grouped_mm(x, weight.transpose(1, 2), offs=ends[used])
+
+
+def scaled(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """int8 (..., rows, columns) times the scales (..., rows) of its rows: what the weights were. This comes before any
+    product, because one with numbers up to 127 soon leaves the range of float16."""
+    return weight * scale.to(dtype).unsqueeze(-1)
 
 
 class GatedMlp(nn.Module):

@@ -120,6 +120,21 @@ def test_int8_weights_say_nearly_the_same(tmp_path: Path, family: str) -> None:
     assert held == {torch.int8}
 
 
+@pytest.mark.parametrize("family", ["llada2", "llada-moe"])
+def test_int8_weights_reach_as_far_as_the_float16_that_they_were(tmp_path: Path, family: str) -> None:
+    """Inner activations of some hundreds, as large models have them: the same function, written in other numbers."""
+    folder = tiny.make(tmp_path, tiny.FAMILIES[family], sharp=1.0, dtype="float16")
+    weights = load_file(folder / "model.safetensors")
+    for name, weight in weights.items():
+        weight *= (
+            200.0 if "up_proj" in name else 1 / 200 if name.endswith(("down_proj.weight", "0.ff_out.weight")) else 1
+        )
+    tiny.write(folder, weights)
+    small, exact = opened(folder, "int8"), opened(folder)
+    ours, theirs = (np.exp(whole(one, tokens(0, TOKENS), ROWS)) for one in (small, exact))
+    assert np.median(np.abs(ours - theirs).max(axis=1)) < 0.05
+
+
 def test_block_routing_is_that_of_the_report(folders: dict[str, Path]) -> None:
     """g_j = the maximum of s_ij over a block's tokens; the best C experts; each token's best within them."""
     from engine.models.llada2 import Llada2
