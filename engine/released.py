@@ -10,6 +10,7 @@ FAMILIES or it is refused. A section `"redraft"` in `config.json` may say what t
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from engine.mode import Mode, Modes
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 PROMPTS = ("in-place", "suffix-first", "chat")
+MOST = 2**31 - 1
+"""What no size and no token id exceeds."""
 REMEDY = "Name another folder, or get the checkpoint again."
 
 
@@ -125,7 +128,7 @@ def shards(folder: Path) -> list[str]:
         raise CheckpointError(f"The model in {folder} has no weights ({WEIGHTS}). {REMEDY}")
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{index} cannot be read ({error}). {REMEDY}") from None
     for name in names:
         if not isinstance(name, str) or Path(name).name != name:
@@ -145,36 +148,39 @@ def _files(folder: Path) -> list[str]:
 
 
 class _Given:
-    """A released `config.json`: a key must be there and of its kind, or has a default."""
+    """A released `config.json`: a key must be there and of its kind, or has a default, which null stands for, too."""
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
 
-    def number(self, key: str, default: int | None = None) -> int:
-        value = self.raw.get(key, default)
-        if value is None:
-            raise KeyError(key)
-        if type(value) is not int:
-            raise TypeError(f"{key} is {value!r}, not a whole number")
+    def number(self, key: str, default: int | None = None, *, least: int = 0) -> int:
+        value = self._value(key, default)
+        if type(value) is not int or not least <= value <= MOST:
+            raise TypeError(f"{key} is {value!r}, not a whole number from {least} to {MOST}")
         return value
 
-    def optional(self, key: str) -> int:
-        """0 where it is null or missing."""
-        return 0 if self.raw.get(key) is None else self.number(key)
-
-    def real(self, key: str, default: float | None = None) -> float:
-        value = self.raw.get(key, default)
-        if value is None:
-            raise KeyError(key)
-        if type(value) not in (int, float):
-            raise TypeError(f"{key} is {value!r}, not a number")
+    def real(self, key: str, default: float | None = None, *, least: float = 0.0) -> float:
+        value = self._value(key, default)
+        if type(value) not in (int, float) or not least <= value <= sys.float_info.max:  # NaN is neither
+            raise TypeError(f"{key} is {value!r}, not a number from {least:g} on")
         return float(value)
+
+    def _value(self, key: str, default: float | None) -> Any:
+        value = self.raw.get(key)
+        if value is None and default is None:
+            raise KeyError(key)
+        return default if value is None else value
 
     def must_be(self, **wanted: Any) -> None:
         """Switches of the makers' code that redraft implements in one position only; a missing one is taken so."""
         for key, value in wanted.items():
             if self.raw.get(key, value) not in (value, None):
                 raise ValueError(f"{key} is {self.raw[key]!r}, and redraft has only {value!r}")
+
+    def must_not_scale_rope(self) -> None:
+        """`rope_scaling` is missing, or says that nothing is scaled."""
+        if self.raw.get("rope_scaling") not in (None, {"rope_type": "default"}, {"type": "default"}):
+            raise ValueError(f"rope_scaling is {self.raw['rope_scaling']!r}, and redraft has none")
 
     @property
     def dtype(self) -> str:
@@ -187,13 +193,14 @@ def _llada2(given: _Given) -> ReleasedConfig:
     LLaDA2.2 is the one with `expert_capacity`, and the only one that knows INSERT and DELETE.
     """
     given.must_be(
-        hidden_act="silu", use_bias=False, use_qkv_bias=False, use_qk_norm=True, rope_scaling=None,
+        hidden_act="silu", use_bias=False, use_qkv_bias=False, use_qk_norm=True,
         score_function="sigmoid", tie_word_embeddings=False, norm_head=False, norm_topk_prob=True,
         use_sliding_window=False,
     )  # fmt: skip
+    given.must_not_scale_rope()
     layers, heads = given.number("num_hidden_layers"), given.number("num_attention_heads")
     head_dim = given.number("head_dim", given.number("hidden_size") // heads)
-    block, capacity = given.number("block_size", 32), given.number("expert_capacity", 0)
+    block, capacity = given.number("block_size", 32, least=1), given.number("expert_capacity", 0)
     experts = Experts(
         layers=frozenset(range(given.number("first_k_dense_replace", 0), layers)),
         count=given.number("num_experts"),
@@ -222,7 +229,7 @@ def _llada2(given: _Given) -> ReleasedConfig:
         head_dim=head_dim,
         mlp=given.number("intermediate_size"),
         vocab=given.number("vocab_size"),
-        rope_theta=given.real("rope_theta"),
+        rope_theta=given.real("rope_theta", least=1),
         norm_eps=given.real("rms_norm_eps", 1e-6),
         context=given.number("max_position_embeddings"),
         control=control,
@@ -263,18 +270,18 @@ def _llada(given: _Given) -> ReleasedConfig:
         input_emb_norm=False, weight_tying=False, scale_logits=False, block_group_size=1, multi_query_attention=None,
     )  # fmt: skip
     heads, hidden = given.number("n_heads"), given.number("d_model")
-    rows = given.optional("embedding_size") or given.number("vocab_size")
+    rows = given.number("embedding_size", 0) or given.number("vocab_size")
     return ReleasedConfig(
         name="",
         architecture="llada",
         layers=given.number("n_layers"),
         hidden=hidden,
         heads=heads,
-        kv_heads=given.optional("n_kv_heads") or heads,
+        kv_heads=given.number("n_kv_heads", 0) or heads,
         head_dim=hidden // heads,
-        mlp=given.optional("mlp_hidden_size") or hidden * given.number("mlp_ratio"),
+        mlp=given.number("mlp_hidden_size", 0) or hidden * given.number("mlp_ratio"),
         vocab=rows,
-        rope_theta=given.real("rope_theta", 10000.0),
+        rope_theta=given.real("rope_theta", 10000.0, least=1),
         norm_eps=given.real("rms_norm_eps", 1e-5),
         context=given.number("max_sequence_length"),
         control=ControlIds.only(mask=given.number("mask_token_id", 126336), eom=given.number("eos_token_id", 126081)),
@@ -294,34 +301,35 @@ def _llada(given: _Given) -> ReleasedConfig:
 def _llada_moe(given: _Given) -> ReleasedConfig:
     """LLaDA-MoE 7B-A1B (`LLaDAMoEModelLM`): OLMoE-shaped, without any mask."""
     given.must_be(
-        hidden_act="silu", attention_bias=False, rope_scaling=None, clip_qkv=None, tie_word_embeddings=False,
+        hidden_act="silu", attention_bias=False, clip_qkv=None, tie_word_embeddings=False,
         moe_router_score_function="softmax", routed_scaling_factor=1, norm_topk_prob=False,
     )  # fmt: skip
+    given.must_not_scale_rope()
     layers, heads = given.number("num_hidden_layers"), given.number("num_attention_heads")
     head_dim = given.number("hidden_size") // heads
     sparse = given.raw.get("moe_layer_freq") or [1] * layers
-    if len(sparse) != layers:
-        raise ValueError(f"moe_layer_freq speaks of {len(sparse)} layers and num_hidden_layers of {layers}")
+    if not isinstance(sparse, list) or len(sparse) != layers:
+        raise ValueError(f"moe_layer_freq is {sparse!r}, not a list of num_hidden_layers ({layers}) entries")
     experts = Experts(
         layers=frozenset(index for index, one in enumerate(sparse) if one),
         count=given.number("num_experts"),
         per_token=given.number("num_experts_per_tok"),
         hidden=given.number("expert_intermediate_size"),
-        shared=given.optional("shared_expert_intermediate_size"),
+        shared=given.number("shared_expert_intermediate_size", 0),
         biased=bool(given.raw.get("moe_router_enable_expert_bias")),
     )
-    rotated = given.raw.get("partial_rotary_factor") or 1
+    rotated = given.real("partial_rotary_factor", 1.0) or 1.0
     return ReleasedConfig(
         name="",
         architecture="llada_moe",
         layers=layers,
         hidden=given.number("hidden_size"),
         heads=heads,
-        kv_heads=given.raw.get("num_key_value_heads") or heads,
+        kv_heads=given.number("num_key_value_heads", heads),
         head_dim=head_dim,
         mlp=given.number("dense_intermediate_size", 0),
         vocab=given.number("vocab_size"),
-        rope_theta=given.real("rope_theta"),
+        rope_theta=given.real("rope_theta", least=1),
         norm_eps=given.real("rms_norm_eps", 1e-5),
         context=given.number("max_position_embeddings"),
         control=ControlIds.only(mask=given.number("mask_token_id", 156895), eom=given.number("eos_token_id", 156892)),
@@ -329,7 +337,7 @@ def _llada_moe(given: _Given) -> ReleasedConfig:
         canvas_trained=True,
         modes=FILLING,
         chat=("<role>HUMAN</role>", "<role>ASSISTANT</role>"),
-        rotary=int(head_dim * rotated) if rotated > 0 else head_dim,
+        rotary=int(head_dim * rotated),
         qk_norm=bool(given.raw.get("qk_layernorm")),
         experts=experts,
         dtype=given.dtype,

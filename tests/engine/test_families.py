@@ -8,6 +8,7 @@ below in numpy, and the rest of it is LLaDA2's.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from dataclasses import replace
@@ -39,10 +40,10 @@ from engine import (
 )
 from engine.backends.torch import TorchForward
 from engine.block_denoiser import BlockDenoiser
-from engine.checkpoint import Checkpoint
+from engine.checkpoint import Checkpoint, CheckpointError
 from engine.forward import HIDDEN, Rows
 from engine.full_denoiser import FullDenoiser
-from engine.released import ReleasedConfig
+from engine.released import REMEDY, ReleasedConfig
 from engine.run import Clock
 from tests.engine import tiny
 from tests.engine.reference.make import GENERATED, MODES, PROMPT, ROWS, SEEDS, TOKENS, tokens
@@ -424,6 +425,43 @@ def test_shards_hold_what_the_whole_file_holds(tmp_path: Path, folders: dict[str
     assert all(torch.equal(ours, theirs) for (_, ours), (_, theirs) in pairs)
     given = load_file(folders[family] / "model.safetensors")
     assert sum(one.numel() for _, one in together.named_parameters()) == sum(one.numel() for one in given.values())
+
+
+@pytest.mark.parametrize(
+    ("family", "wrong", "told"),
+    [
+        ("llada2", {"block_size": 0}, "block_size is 0, not a whole number from 1 "),
+        ("llada2", {"block_size": -1}, "block_size is -1, not a whole number from 1 "),
+        ("llada2", {"mask_token_id": -1}, "mask_token_id is -1, not a whole number from 0 "),
+        ("llada2", {"num_shared_experts": -1}, "num_shared_experts is -1, not a whole number"),
+        ("llada2", {"vocab_size": 10**19}, "vocab_size is 10000000000000000000, not a whole number"),
+        ("llada2", {"rope_theta": 0}, "rope_theta is 0, not a number from 1 on"),
+        ("llada2", {"rope_theta": -5.0}, "rope_theta is -5.0, not a number from 1 on"),
+        ("llada2", {"rope_theta": np.inf}, "rope_theta is inf, not a number from 1 on"),
+        ("llada2", {"routed_scaling_factor": np.nan}, "routed_scaling_factor is nan, not a number"),
+        ("llada2", {"rms_norm_eps": -1.0}, "rms_norm_eps is -1.0, not a number from 0 on"),
+        ("llada2", {"rope_scaling": {"rope_type": "yarn", "factor": 4.0}}, "rope_scaling is {'rope_type': 'yarn'"),
+        ("llada-moe", {"num_key_value_heads": 2.0}, "num_key_value_heads is 2.0, not a whole number"),
+        ("llada-moe", {"partial_rotary_factor": "x"}, "partial_rotary_factor is 'x', not a number"),
+        ("llada-moe", {"moe_layer_freq": 5}, "moe_layer_freq is 5, not a list of num_hidden_layers (3) entries"),
+        ("llada", {"rope_theta": 0.0}, "rope_theta is 0.0, not a number from 1 on"),
+    ],
+)
+def test_a_config_that_contradicts_itself_is_refused(
+    tmp_path: Path, family: str, wrong: dict[str, Any], told: str
+) -> None:
+    folder = tiny.make(tmp_path, tiny.FAMILIES[family])
+    (folder / "config.json").write_text(json.dumps(tiny.FAMILIES[family] | wrong))
+    with pytest.raises(CheckpointError, match=re.escape(told)) as caught:
+        Checkpoint.open(folder)
+    assert str(caught.value).startswith(str(folder)) and str(caught.value).endswith(REMEDY)
+
+
+@pytest.mark.parametrize("family", ["llada2", "llada-moe"])
+@pytest.mark.parametrize("scaling", [None, {"rope_type": "default"}, {"type": "default"}])
+def test_a_config_may_say_that_its_positions_are_not_scaled(tmp_path: Path, family: str, scaling: object) -> None:
+    config = Checkpoint.open(tiny.make(tmp_path, tiny.FAMILIES[family] | {"rope_scaling": scaling})).config
+    assert config.rope_theta == tiny.FAMILIES[family]["rope_theta"]
 
 
 @pytest.mark.parametrize("told", ["llada", "llada_moe", "lladamoe", None])
