@@ -22,6 +22,7 @@ from engine.mode import Mode, Modes
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+POINTER = b"version https://git-lfs.github.com/spec/"
 PROMPTS = ("in-place", "suffix-first", "chat")
 MOST = 2**31 - 1
 """What no size and no token id exceeds."""
@@ -114,18 +115,14 @@ def _architecture(raw: Mapping[str, Any]) -> str:
 
 
 def shards(folder: Path) -> list[str]:
-    """The names of the weight files. Raises CheckpointError when there are none, or one is missing."""
+    """The names of the weight files; a whole one is preferred, as transformers does. Raises CheckpointError when there
+    are none, or one is missing."""
     index = folder / INDEX
+    if (folder / WEIGHTS).is_file():
+        return [WEIGHTS]
     if not index.is_file():
-        if (folder / WEIGHTS).is_file():
-            return [WEIGHTS]
-        pickled = next((path.name for path in sorted(folder.glob("*.bin"))), None)
-        if pickled is not None:
-            raise CheckpointError(
-                f"The weights in {folder} are pickled ({pickled}), which can run code when it is read, so redraft does "
-                "not; get the checkpoint as safetensors."
-            )
-        raise CheckpointError(f"The model in {folder} has no weights ({WEIGHTS}). {REMEDY}")
+        raise CheckpointError(_without_weights(folder))
+    _refuse_pointer(index)
     try:
         names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -138,10 +135,37 @@ def shards(folder: Path) -> list[str]:
     return names
 
 
+def _without_weights(folder: Path) -> str:
+    """What there is in place of weights, in one sentence."""
+    shard, pickled = (
+        next((path.name for path in sorted(folder.glob(pattern))), None) for pattern in ("*.safetensors", "*.bin")
+    )
+    if shard is not None:
+        return f"The weights in {folder} are in shards ({shard}) without their {INDEX}; get that file, too."
+    if pickled is not None:
+        return (
+            f"The weights in {folder} are pickled ({pickled}), which can run code when it is read, so redraft does "
+            "not; get the checkpoint as safetensors."
+        )
+    return f"The model in {folder} has no weights ({WEIGHTS}). {REMEDY}"
+
+
+def _refuse_pointer(path: Path) -> None:
+    """Raises CheckpointError for the few lines that stand in a clone for a file which Git LFS keeps elsewhere."""
+    with path.open("rb") as stream:
+        if stream.read(len(POINTER)) == POINTER:
+            raise CheckpointError(
+                f"{path} is not the file itself but its Git LFS pointer; install git-lfs and run `git lfs pull` there."
+            )
+
+
 def _files(folder: Path) -> list[str]:
     if not (folder / "tokenizer.json").is_file():
         raise CheckpointError(f"The model in {folder} lacks its tokenizer.json. {REMEDY}")
-    return ["tokenizer.json", *shards(folder)]
+    names = ["tokenizer.json", *shards(folder)]
+    for name in names:
+        _refuse_pointer(folder / name)
+    return names
 
 
 # ---- the families

@@ -43,7 +43,7 @@ from engine.block_denoiser import BlockDenoiser
 from engine.checkpoint import Checkpoint, CheckpointError
 from engine.forward import HIDDEN, Rows
 from engine.full_denoiser import FullDenoiser
-from engine.released import REMEDY, ReleasedConfig
+from engine.released import INDEX, REMEDY, ReleasedConfig
 from engine.run import Clock
 from tests.engine import tiny
 from tests.engine.reference.make import GENERATED, MODES, PROMPT, ROWS, SEEDS, TOKENS, tokens
@@ -51,6 +51,7 @@ from tests.fakes import drive, scored
 
 FIGURES = np.load(Path(__file__).parent / "reference" / "figures.npz")
 BLOCK = 32
+POINTER = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d7a' * 16}\nsize 12345\n"
 EVERY = np.arange(tiny.ROWS, dtype=np.int64)
 VOCABULARY = Vocabulary(np.zeros(tiny.ROWS, np.int64), frozenset(range(256, tiny.ROWS)))
 TOLERANCE = 2e-4
@@ -469,6 +470,37 @@ def test_llada_moe_is_known_by_its_class(tmp_path: Path, told: str | None) -> No
     """It is released with LLaDA's `model_type`; others who publish it write their own."""
     config = Checkpoint.open(tiny.make(tmp_path, tiny.LLADA_MOE | {"model_type": told})).config
     assert config.architecture == "llada_moe"
+
+
+def test_a_whole_file_beside_an_index_that_was_left_over_is_read(tmp_path: Path) -> None:
+    """As transformers does: the shards that the index names are gone."""
+    folder = tiny.make(tmp_path, tiny.LLADA2, shards=2)
+    parts = sorted(folder.glob("*.safetensors"))
+    tiny.write(folder, {name: one for part in parts for name, one in load_file(part).items()})
+    for part in parts:
+        part.unlink()
+    assert np.isfinite(whole(opened(folder), tokens(0, 8), np.arange(8))).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        (INDEX, None, r"in shards \(model-00001-of-00002\.safetensors\) without their .*; get that file, too\.$"),
+        (INDEX, "[" * 100_000, r"index\.json cannot be read \(maximum recursion depth"),
+        (INDEX, POINTER, r"index\.json is not the file itself but its Git LFS pointer"),
+        ("tokenizer.json", POINTER, r"tokenizer\.json is not the file itself .*; install git-lfs and run"),
+        ("model-00002-of-00002.safetensors", POINTER, r"00002\.safetensors is not the file itself"),
+    ],
+)
+def test_a_folder_that_was_not_fetched_whole_is_refused(
+    tmp_path: Path, name: str, content: str | None, told: str
+) -> None:
+    folder = tiny.make(tmp_path, tiny.LLADA2, shards=2)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_text(content)
+    with pytest.raises(CheckpointError, match=told):
+        Checkpoint.open(folder)
 
 
 def test_what_config_json_says_decides_the_modes(tmp_path: Path) -> None:
