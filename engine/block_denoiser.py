@@ -8,6 +8,7 @@ share a block with the canvas, and the canvas. Open rows see everything finished
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -22,6 +23,8 @@ from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas, pa
 
 ROOM = 4
 """Blocks of middle that a working set has room for when it is laid out."""
+QUICK = 0.02
+"""Seconds of a forward after which one of twice its rows may follow: a cancellation waits for its end."""
 Tokens = tuple[int, ...]
 
 
@@ -73,15 +76,18 @@ class BlockDenoiser(Denoiser["BlockLease"]):
 
     def score(self, lease: BlockLease, middles: Sequence[Tokens], limit: int) -> Scoring:
         """Each token is asked for with those before it written and the rest of its block masked: the probability with
-        which decoding would write the text from left to right. That is a block of rows for each token; what middles
-        begin with in common is computed once."""
+        which decoding would write the text from left to right. That is a block of rows for each token, so a forward
+        asks about few, and about more only after a quick one; what middles begin with in common is computed once."""
         begun = list(dict.fromkeys(middle[:n] for middle in middles for n in range(1, len(middle) + 1)))
         scores: dict[Tokens, float] = {}
-        for first in range(0, len(begun), limit):
-            asked, one = begun[first : first + limit], self._start(lease, lease.pending)
+        most = least = max(1, limit // self.block)
+        while len(scores) < len(begun):
+            began, asked = time.monotonic(), begun[len(scores) : len(scores) + most]
+            one = self._start(lease, lease.pending)
             for path in asked:
                 one.add_open(path[:-1], self._masks(lease, path[:-1]), [0], np.array(path[-1:], np.int64))
             scores |= zip(asked, self._run(one).target_logprobs[:, 0].tolist(), strict=True)
+            most = min(2 * most, limit) if time.monotonic() - began < QUICK else least
             yield
         return [np.array([scores[middle[:n]] for n in range(1, len(middle) + 1)], np.float32) for middle in middles]
 

@@ -70,7 +70,8 @@ def ahead_of_time(
 
 
 def score(denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]) -> Scoring:
-    """log p of each token of each middle, left to right after this context; no forward is longer than a chunk."""
+    """log p of each token of each middle, left to right after this context; a forward a step, each made longer by a
+    chunk at most unless forwards are quick."""
     lease = denoiser.open(context)
     try:
         while lease.pending > CHUNK:

@@ -118,5 +118,5 @@ class Denoiser(Protocol[LeaseT]):
     def score(self, lease: LeaseT, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
         """log p of each token of each middle, left to right: float32 (len(middle),) each.
 
-        One `next()` is one forward; one that asks about several tokens asks about `limit` at most.
+        One `next()` is one forward. limit: rows that middles may add to it; more where forwards are quick.
         """

@@ -14,7 +14,8 @@ from engine.refine import Rules
 from engine.task import Candidate, Cost, Step, Task, Vocabulary
 
 CHUNK = 64
-"""Context tokens a forward may encode, and tokens it may score: what a cancellation waits for at most."""
+"""Context tokens a forward may encode, and rows by which texts to be scored may make it longer: what a cancellation
+waits for at most, unless forwards are quick."""
 
 
 @dataclass(slots=True)

@@ -36,6 +36,7 @@ from engine import (
     Task,
     Vocabulary,
     backends,
+    block_denoiser,
     decode,
 )
 from engine.backends.torch import TorchForward
@@ -44,10 +45,10 @@ from engine.checkpoint import Checkpoint, CheckpointError
 from engine.forward import HIDDEN, Rows
 from engine.full_denoiser import FullDenoiser
 from engine.released import INDEX, REMEDY, ReleasedConfig
-from engine.run import Clock
+from engine.run import CHUNK, Clock
 from tests.engine import tiny
 from tests.engine.reference.make import GENERATED, MODES, PROMPT, ROWS, SEEDS, TOKENS, tokens
-from tests.fakes import drive, scored
+from tests.fakes import Counting, drive, scored
 
 FIGURES = np.load(Path(__file__).parent / "reference" / "figures.npz")
 BLOCK = 32
@@ -412,6 +413,24 @@ def test_scores_are_those_of_writing_from_left_to_right(folders: dict[str, Path]
     assert set(narrow.ids[0]) == set(among)
     assert narrow.probs.sum() < 1 and narrow.probs.max() <= said.probs.max()
     lease.close()
+
+
+@pytest.mark.parametrize(
+    ("quick", "rows"), [(0.0, [CHUNK] * 20), (np.inf, [CHUNK, 2 * CHUNK, 4 * CHUNK, 8 * CHUNK, 5 * CHUNK])]
+)
+def test_a_forward_that_scores_is_short_unless_forwards_are_quick(
+    folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch, quick: float, rows: list[int]
+) -> None:
+    """Forty tokens, a block of rows each: somebody may cancel, and a key waits for the forward under way."""
+    monkeypatch.setattr(block_denoiser, "QUICK", quick)
+    counting, dice = Counting(opened(folders["llada2"])), np.random.default_rng(7)
+    denoiser = BlockDenoiser(counting, counting.config.control, BLOCK)
+    text, middles = dice.integers(0, 256, 2 * BLOCK), [tuple(dice.integers(0, 256, 20).tolist()) for _ in range(2)]
+    lease = denoiser.open(Context((Stream("prompt", tuple(text.tolist()), 0),), len(text)))
+    denoiser.prefill(lease, len(text))
+    counting.rows.clear()
+    scored(denoiser, lease, middles)
+    assert counting.rows == rows
 
 
 # ---- sharded = whole
