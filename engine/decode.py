@@ -43,7 +43,7 @@ def decode(
     try:
         while lease.pending > CHUNK and not run.late():
             yield run.prefill(lease)
-        mode, note, canvases = _choose(task, modes, clock, run.left(), lease.pending, denoiser.control.mask)
+        mode, note, canvases = _choose(run, modes, lease.pending)
         walk = LeftToRight(run, lease).steps() if mode.causal else Drafting(run, lease).steps(mode, canvases)
         candidates = () if run.late() and lease.pending > CHUNK else (yield from walk)
     finally:
@@ -82,14 +82,12 @@ def score(denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int
         lease.close()
 
 
-def _choose(
-    task: Task, modes: Modes, clock: Clock, left: float, pending: int, mask: int
-) -> tuple[Mode, str, tuple[Canvas, ...]]:
+def _choose(run: Run, modes: Modes, pending: int) -> tuple[Mode, str, tuple[Canvas, ...]]:
     """The mode of this request, why, and its canvases: `auto` counts the steps that fit before the deadline."""
+    task, left, mask = run.task, run.left(), run.denoiser.control.mask
     if task.mode != "auto":
         return modes.named(task.mode), "", task.canvases
-    size = sum(map(len, task.canvases))
-    step = clock.expected(size)
+    step = sum(run.clock.expected(sum(map(len, together))) for together in run.batches(task.canvases))
     steps = (left - step * (pending > 0)) / step if step and np.isfinite(left) else 6.0
     mode, canvases = modes.within(steps), task.canvases
     if steps < 2 and all((canvas.ids == mask).all() for canvas in canvases):

@@ -87,11 +87,13 @@ class Denoiser(Protocol[LeaseT]):
     """A model and its cache. Not thread-safe: the scheduler's worker is the only caller.
 
     lookahead: how many middles more than one `next_token` may be asked about for little more than the price of one,
-    because they share what they begin with; 0 where every middle is computed by itself.
+    because they share what they begin with; 0 where every middle is computed by itself. batches: whether a forward
+    takes several drafts or middles; where it does not, one at a time is asked about.
     """
 
     control: ControlIds
     lookahead: int
+    batches: bool = True
 
     def open(self, context: Context) -> LeaseT:
         """Find out how much of the context is cached already. Runs no model."""

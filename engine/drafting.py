@@ -26,7 +26,8 @@ class Drafting:
         self.task, self.rules, self.vocabulary = run.task, run.rules, run.vocabulary
 
     def steps(self, mode: Mode, canvases: Sequence[Canvas]) -> Generator[Step, None, list[Candidate]]:
-        """Refine all canvases, a forward a turn, until each is done or time is up."""
+        """Refine all canvases in turns, in one forward together if the model takes several, until each is done or time
+        is up."""
         if mode.block and not self.task.exact:
             canvases = [self._to_block_end(canvas, mode.block) for canvas in canvases]
         looked: list[Prediction] = []
@@ -34,28 +35,34 @@ class Drafting:
         if mode.lengths and still_open and not self.task.exact:
             canvases, looked = yield from self._surest_length(mode)
         sketches, first = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases], True
-        while live := [sketch for sketch in sketches if not sketch.done]:
-            if self.run.late() and not looked:
-                break
-            drafts = [Draft(sketch.committed, sketch.canvas) for sketch in live]
-            predictions, looked = looked or self._predicted(drafts), []
-            if first:
-                sketches += self._alternatives(live[0], predictions[0])
-            first = False
-            for sketch, prediction in zip(live, predictions, strict=True):
-                changes = sketch.step(prediction)
-                yield Step(
-                    "denoise",
-                    self.run.elapsed(),
-                    sketches.index(sketch),
-                    sketch.committed,
-                    (*[1.0] * len(self.task.committed), *sketch.probs),
-                    sketch.canvas,
-                    tuple(changes),
-                )
-                if sketch.done:
-                    self._extend(sketch)
+        while (live := [sketch for sketch in sketches if not sketch.done]) and (looked or not self.run.late()):
+            for asked in self.run.batches(live):
+                if self.run.late() and not looked:
+                    break
+                predictions, looked = looked or self._predicted([sketch.draft for sketch in asked]), []
+                if first:
+                    sketches += self._alternatives(asked[0], predictions[0])
+                first = False
+                yield from self._refined(sketches, asked, predictions)
         return [self._candidate(sketch) for sketch in sketches]
+
+    def _refined(
+        self, sketches: Sequence[Sketch], asked: Sequence[Sketch], predictions: Sequence[Prediction]
+    ) -> Generator[Step, None, None]:
+        """Each of the sketches that were asked about, a step on."""
+        for sketch, prediction in zip(asked, predictions, strict=True):
+            changes = sketch.step(prediction)
+            yield Step(
+                "denoise",
+                self.run.elapsed(),
+                sketches.index(sketch),
+                sketch.committed,
+                (*[1.0] * len(self.task.committed), *sketch.probs),
+                sketch.canvas,
+                tuple(changes),
+            )
+            if sketch.done:
+                self._extend(sketch)
 
     def _surest_length(self, mode: Mode) -> Generator[Step, None, tuple[list[Canvas], list[Prediction]]]:
         """The open canvas whose length fits the hole best, and what was predicted for it: the length at which the best
@@ -156,6 +163,11 @@ class Sketch:
         self.canvas, self.done, self.post_steps = canvas.copy(), False, 0
         indel.settle(self.canvas, self.rules.ends, self.rules.control)
         self.seen = {self.canvas.state()}
+
+    @property
+    def draft(self) -> Draft:
+        """What to ask about."""
+        return Draft(self.committed, self.canvas)
 
     def step(self, prediction: Prediction) -> list[Change]:
         """Refine once. At most original masks + max_post_steps + 1 steps, whatever the model answers."""

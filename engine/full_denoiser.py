@@ -37,7 +37,7 @@ class FullLease:
 class FullDenoiser(Denoiser[FullLease]):
     """`Denoiser` over a backend. One row of tokens a forward: what it reads is long, so rows gain nothing together."""
 
-    lookahead = 0
+    lookahead, batches = 0, False
 
     def __init__(self, forward: Forward, control: ControlIds) -> None:
         self.control = control

@@ -44,7 +44,7 @@ class GemmaLease:
 class GemmaDenoiser(Denoiser[GemmaLease]):
     """`Denoiser` over `DiffusionGemmaForBlockDiffusion`. The same text gets the same answer: its noise is seeded."""
 
-    lookahead = 0
+    lookahead, batches = 0, False
 
     def __init__(self, model: Any, control: ControlIds) -> None:
         self.control = control

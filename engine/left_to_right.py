@@ -117,8 +117,8 @@ class LeftToRight:
         return [one.given(total) for one in _best(written)]
 
     def _beams(self) -> Generator[Step, None, list[Candidate]]:
-        """Beam search, one token a forward for all beams together: the most probable ones, and FAVOURED others that are
-        not far behind them once what is in their favour counts."""
+        """Beam search, a token a turn for all beams, in one forward if the model takes several middles: the most
+        probable ones, and FAVOURED others that are not far behind them once what is in their favour counts."""
         grown, done = (yield from self._healed()), list[Beam]()
         while True:
             saying = [beam for beam in grown if self._says(beam)]
@@ -132,9 +132,14 @@ class LeftToRight:
                 # Of what is not useful, the likeliest may begin right.
                 found = self._kept([*done, *live]) or _best(saying)[:1]
                 return [self.run.bounded(beam.candidate) for beam in _best(found)]
-            grown = [*chain.from_iterable(map(self._ways, live, self._next([self._whole(beam) for beam in live])))]
+            grown = []
+            for asked in self.run.batches(live):
+                if grown and self.run.late():
+                    break
+                said = self._next([self._whole(beam) for beam in asked])
+                grown += chain.from_iterable(map(self._ways, asked, said))
+                yield self._step(_best(grown)[0])
             grown += [beam.meeting() for beam in grown if self._meets(beam)]
-            yield self._step(_best(grown)[0])
 
     def _kept(self, beams: Sequence[Beam]) -> list[Beam]:
         """The beams that stay, the most probable first, the favoured ones last."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from engine.denoiser import Denoiser, Lease, Prediction
 from engine.refine import Rules
 from engine.task import Candidate, Cost, Step, Task, Vocabulary
 
+T = TypeVar("T")
 CHUNK = 64
 """Context tokens a forward may encode, and rows by which texts to be scored may make it longer: what a cancellation
 waits for at most, unless forwards are quick."""
@@ -65,6 +66,10 @@ class Run:
         self.cost.context_forwards += 1
         self.cost.context_tokens += before - lease.pending
         return Step("prefill", self.elapsed())
+
+    def batches(self, asked: Sequence[T]) -> list[Sequence[T]]:
+        """Drafts or middles, forward by forward."""
+        return [asked] if self.denoiser.batches else [[one] for one in asked]
 
     def forward(self, lease: Lease, size: int, ask: Callable[[], list[Prediction]]) -> list[Prediction]:
         """What `ask` finds out in one forward over so many slots. Its time tells what such a forward takes, unless it

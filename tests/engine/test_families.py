@@ -42,7 +42,7 @@ from engine import (
 from engine.backends.torch import TorchForward
 from engine.block_denoiser import BlockDenoiser
 from engine.checkpoint import Checkpoint, CheckpointError
-from engine.forward import HIDDEN, Rows
+from engine.forward import HIDDEN, Output, Rows
 from engine.full_denoiser import FullDenoiser
 from engine.released import INDEX, REMEDY, ReleasedConfig
 from engine.run import CHUNK, Clock
@@ -391,6 +391,43 @@ def test_in_place_sees_both_sides_and_drafts_do_not_see_each_other(folders: dict
         agrees(prediction, whole(forward, ids, np.arange(first, first + 8)), draft.canvas)
     other = denoiser.open(Context((Stream("left", tuple(left), 0), Stream("right", (1, 2, 3), 30)), 30))
     assert not np.allclose(denoiser.predict(other, drafts)[0].probs, said[0].probs)
+
+
+class Slow(Counting):
+    """Forwards that take a while."""
+
+    def __call__(self, rows: Rows, past: Any) -> Output:
+        time.sleep(0.05)
+        return super().__call__(rows, past)
+
+
+@pytest.mark.parametrize("mode", ["quality", "causal"])
+def test_where_drafts_share_no_forward_a_step_is_one_all_the_same(folders: dict[str, Path], mode: str) -> None:
+    """So a cancellation waits for one at most, a deadline is looked at after each, and each is counted."""
+    slow = Slow(opened(folders["llada"]))
+    context = Context((Stream("left", tuple(tokens(0, 30).tolist()), 0),), 30)
+
+    def run(deadline: float | None) -> tuple[int, Generation]:
+        """The most forwards of a step, and what came of them all."""
+        slow.rows.clear()
+        canvas = Canvas.masks(8, tiny.MASK)
+        task = Task(context, (canvas,), mode=mode, alternatives=6, max_tokens=8, deadline=deadline)
+        denoiser = FullDenoiser(slow, slow.config.control)
+        steps = decode.decode(denoiser, task, Modes(), VOCABULARY, Clock(), time.monotonic())
+        most = 0
+        while True:
+            before = len(slow.rows)
+            try:
+                next(steps)
+            except StopIteration as end:
+                return most, end.value
+            most = max(most, len(slow.rows) - before)
+
+    most, generation = run(None)
+    assert most == 1 and generation.cost.forwards == len(slow.rows) > 6
+    assert len(generation.candidates) > 1
+    _, late = run(0.12)
+    assert len(slow.rows) <= 3 and late.candidates
 
 
 @pytest.mark.parametrize("family", tiny.FAMILIES)
