@@ -211,6 +211,13 @@ class _Given:
         return str(self.raw.get("torch_dtype") or self.raw.get("dtype") or "bfloat16")
 
 
+ROLES = (
+    "<role>SYSTEM</role>detailed thinking off<|role_end|><role>HUMAN</role>",
+    "<|role_end|><role>ASSISTANT</role>",
+)
+"""The chat form of LLaDA2.x and LLaDA-MoE, as SGLang's documentation and the makers' dInfer write it."""
+
+
 def _llada2(given: _Given) -> ReleasedConfig:
     """LLaDA2.0, 2.1 and 2.2 (`LLaDA2MoeModelLM`): block-causal, a Ling-2.0 decoder with another mask.
 
@@ -262,7 +269,7 @@ def _llada2(given: _Given) -> ReleasedConfig:
         canvas_trained=True,
         editing_trained=True,
         modes={mode: {"block": block} for mode in ("speedy", "quality")},
-        chat=("<role>HUMAN</role>", "<|role_end|><role>ASSISTANT</role>"),
+        chat=ROLES,
         rotary=int(head_dim * given.real("partial_rotary_factor", 1.0)),
         qk_norm=True,
         experts=experts,
@@ -360,7 +367,7 @@ def _llada_moe(given: _Given) -> ReleasedConfig:
         prompt="in-place",
         canvas_trained=True,
         modes=FILLING,
-        chat=("<role>HUMAN</role>", "<role>ASSISTANT</role>"),
+        chat=ROLES,
         rotary=int(head_dim * rotated),
         qk_norm=bool(given.raw.get("qk_layernorm")),
         experts=experts,

@@ -46,6 +46,7 @@ from engine.forward import HIDDEN, Output, Rows
 from engine.full_denoiser import FullDenoiser
 from engine.released import INDEX, REMEDY, ReleasedConfig
 from engine.run import CHUNK, Clock
+from engine.tokenizer import Tokenizer
 from tests.engine import tiny
 from tests.engine.reference.make import GENERATED, MODES, PROMPT, ROWS, SEEDS, TOKENS, tokens
 from tests.fakes import Counting, drive, scored
@@ -526,6 +527,24 @@ def test_llada_moe_is_known_by_its_class(tmp_path: Path, told: str | None) -> No
     """It is released with LLaDA's `model_type`; others who publish it write their own."""
     config = Checkpoint.open(tiny.make(tmp_path, tiny.LLADA_MOE | {"model_type": told})).config
     assert config.architecture == "llada_moe"
+
+
+@pytest.mark.parametrize(
+    ("family", "user", "assistant"),
+    [
+        ("llada2", "<role>SYSTEM</role>detailed thinking off<|role_end|><role>HUMAN</role>", "<|role_end|><role>"),
+        ("llada-moe", "<role>SYSTEM</role>detailed thinking off<|role_end|><role>HUMAN</role>", "<|role_end|><role>"),
+        ("llada", "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\n", "<|eot_id|><|start_header_id|>"),
+    ],
+)
+def test_the_chat_form_is_the_makers(folders: dict[str, Path], family: str, user: str, assistant: str) -> None:
+    """Its marks are control tokens, not their letters."""
+    config, tokenizer = Checkpoint.open(folders[family]).config, Tokenizer.load(folders[family] / "tokenizer.json")
+    assert isinstance(config, ReleasedConfig)
+    opening, answer = (tokenizer.marked(part) for part in config.chat)
+    assert "".join(tokenizer.pieces(opening)) == user
+    assert "".join(tokenizer.pieces(answer)).startswith(assistant)
+    assert opening[0] > 255 and answer[:2] == [token for token in answer[:2] if token > 255]
 
 
 def test_a_whole_file_beside_an_index_that_was_left_over_is_read(tmp_path: Path) -> None:
