@@ -26,6 +26,8 @@ POINTER = b"version https://git-lfs.github.com/spec/"
 PROMPTS = ("in-place", "suffix-first", "chat")
 MOST = 2**31 - 1
 """What no size and no token id exceeds."""
+CONTEXT_LEAST = 4096
+"""Positions for the longest prompt of any form and the longest text that is scored after it (`infill/local.py`)."""
 REMEDY = "Name another folder, or get the checkpoint again."
 
 
@@ -452,6 +454,8 @@ def _check(config: ReleasedConfig) -> None:
     for name in sizes:
         if getattr(config, name) < 1:
             raise ValueError(f"{name} is {getattr(config, name)}")
+    if config.context < CONTEXT_LEAST:
+        raise ValueError(f"it has {config.context} positions, and what is asked about long files needs {CONTEXT_LEAST}")
     if config.heads % config.kv_heads:
         raise ValueError(f"{config.heads} heads cannot share {config.kv_heads} keys")
     if not 0 < config.rotary <= config.head_dim or config.rotary % 2:

@@ -502,6 +502,11 @@ def test_shards_hold_what_the_whole_file_holds(tmp_path: Path, folders: dict[str
         ("llada-moe", {"num_key_value_heads": 2.0}, "num_key_value_heads is 2.0, not a whole number"),
         ("llada-moe", {"partial_rotary_factor": "x"}, "partial_rotary_factor is 'x', not a number"),
         ("llada-moe", {"moe_layer_freq": 5}, "moe_layer_freq is 5, not a list of num_hidden_layers (3) entries"),
+        (
+            "llada2",
+            {"max_position_embeddings": 2048},
+            "it has 2048 positions, and what is asked about long files needs",
+        ),
         ("llada", {"rope_theta": 0.0}, "rope_theta is 0.0, not a number from 1 on"),
     ],
 )

@@ -47,7 +47,7 @@ LLADA2: dict[str, Any] = {
     "partial_rotary_factor": 0.5,
     "rope_theta": 600000.0,
     "rms_norm_eps": 1e-6,
-    "max_position_embeddings": 1024,
+    "max_position_embeddings": 4096,
     "hidden_act": "silu",
     "use_qk_norm": True,
     "use_bias": False,
@@ -70,7 +70,7 @@ LLADA: dict[str, Any] = {
     "embedding_size": ROWS,
     "rope_theta": 500000.0,
     "rms_norm_eps": 1e-5,
-    "max_sequence_length": 1024,
+    "max_sequence_length": 4096,
     "block_type": "llama",
     "layer_norm_type": "rms",
     "activation_type": "silu",
@@ -97,7 +97,7 @@ LLADA_MOE: dict[str, Any] = {
     "rope_theta": 50000.0,
     "partial_rotary_factor": 1,
     "rms_norm_eps": 1e-5,
-    "max_position_embeddings": 1024,
+    "max_position_embeddings": 4096,
     "attention_bias": False,
 }
 FAMILIES = {"llada2": LLADA2, "llada2.2": LLADA22, "llada": LLADA, "llada-moe": LLADA_MOE}
@@ -249,7 +249,7 @@ def make_gemma(folder: Path, canvas: int, drop: str = "") -> Path:
         "vocab_size": ROWS, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
         "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "global_head_dim": 16,
         "num_global_key_value_heads": 2, "num_experts": 8, "top_k_experts": 2, "moe_intermediate_size": 32,
-        "sliding_window": 16, "max_position_embeddings": 1024, "pad_token_id": MASK, "eos_token_id": EOS,
+        "sliding_window": 16, "max_position_embeddings": 4096, "pad_token_id": MASK, "eos_token_id": EOS,
         "bos_token_id": 263, "layer_types": ["sliding_attention", "full_attention"],
     }  # fmt: skip
     vision = {
