@@ -29,8 +29,8 @@ Tokens = tuple[int, ...]
 
 
 class BlockDenoiser(Denoiser["BlockLease"]):
-    """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the one in
-    use."""
+    """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the working
+    set, those in use included."""
 
     lookahead = 0
 

@@ -63,7 +63,8 @@ class Hold:
 class ContextCache:
     """Encoded streams, newest kept, by bytes.
 
-    allocate: slots -> a zeroed KV array. max_bytes: what the cache may keep; streams under way are never evicted.
+    allocate: slots -> a zeroed KV array. max_bytes: what the cache may keep; streams under way count and are never
+    evicted.
     block: tokens whose keys depend on each other; streams are then held and encoded in whole blocks.
     """
 

@@ -1,4 +1,5 @@
-"""The generator: prefill in chunks -> (predict -> refine)* -> the next canvas; one `next()` is one forward at most.
+"""The generator: prefill in chunks -> (predict -> refine)* -> the next canvas; one `next()` is one forward at most
+(DiffusionGemma: one run of its sampler).
 
 Whoever drives it may stop between any two: cancelling is not asking for the next, and a deadline is looked at in the
 same places. It knows only token ids.
@@ -90,7 +91,10 @@ def _choose(run: Run, modes: Modes, pending: int) -> tuple[Mode, str, tuple[Canv
     step = sum(run.clock.expected(sum(map(len, together))) for together in run.batches(task.canvases))
     steps = (left - step * (pending > 0)) / step if step and np.isfinite(left) else 6.0
     mode, canvases = modes.within(steps), task.canvases
-    if steps < 2 and all((canvas.ids == mask).all() for canvas in canvases):
+    still_open = all((canvas.ids == mask).all() for canvas in canvases)
+    sized = still_open and not task.exact and bool(mode.block or mode.lengths)  # by the model, whatever is asked for
+    if steps < 2 and still_open and not sized:
         canvases = tuple(canvas.first(SMALL_CANVAS) for canvas in canvases)
     fit = "any number of steps" if np.isinf(left) else f"{steps:.1f} steps of {1000 * step:.0f} ms"
-    return mode, f"auto: {fit} fit, {mode.name}, canvas {sum(map(len, canvases))}", canvases
+    size = "" if sized else f", canvas {sum(map(len, canvases))}"
+    return mode, f"auto: {fit} fit, {mode.name}{size}", canvases

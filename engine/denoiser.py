@@ -56,8 +56,8 @@ class Draft:
 class Prediction:
     """The model's best tokens per slot, most probable first.
 
-    ids: int64 (B, K). probs: float32 (B, K), softmax over the whole vocabulary. Slots that nobody asked about
-    (frozen ones) hold their own token with probability 1.
+    ids: int64 (B, K). probs: float32 (B, K), softmax over the whole vocabulary. What they hold for frozen slots nobody
+    asked about, and nobody reads it.
     """
 
     ids: NDArray[np.int64]
@@ -102,12 +102,14 @@ class Denoiser(Protocol[LeaseT]):
         """Encode at most `limit` pending context tokens: one forward."""
 
     def predict(self, lease: LeaseT, drafts: Sequence[Draft]) -> list[Prediction]:
-        """One forward over every draft's canvas; pending context and committed tokens travel along."""
+        """One forward over the canvases of all drafts, or one each (`batches`); pending context and committed tokens
+        travel along. DiffusionGemma: one run of its sampler each."""
 
     def next_token(
         self, lease: LeaseT, middles: Sequence[tuple[int, ...]], among: Sequence[Among] = ()
     ) -> list[Prediction]:
-        """The token after [MID] and each middle, left to right: a Prediction of one slot each, one forward.
+        """The token after [MID] and each middle, left to right: a Prediction of one slot each, in one forward together
+        or one each (`batches`).
 
         `among` restricts the answer of each middle, or of the first few; their probabilities stay those of the whole
         vocabulary.

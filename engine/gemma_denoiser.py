@@ -1,10 +1,10 @@
 """DiffusionGemma behind the `Denoiser` seam, through transformers' own class and its own sampler.
 
 It has no mask token: a canvas starts as random tokens, and its sampler accepts, renoises and stops by entropy (after
-48 forwards at most). So one `predict` is one whole run of that sampler; what it writes fills the open slots at once,
-and the engine neither edits nor asks again. The sampler's canvas (256 tokens) is longer than ours: the rest is kept
-and handed out as long as what was written before it stands. It reads what its prompt holds, left of the canvas; nothing
-is kept between answers.
+48 forwards at most). So one `predict` is one whole run of that sampler for each draft, and a cancellation or a deadline
+waits for its end. What it writes fills the open slots at once, and the engine neither edits nor asks again. The
+sampler's canvas (256 tokens) is longer than ours: the rest is kept and handed out as long as what was written before it
+stands. It reads what its prompt holds, left of the canvas; nothing is kept between answers.
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ class GemmaDenoiser(Denoiser[GemmaLease]):
         """The sampler encodes the text itself."""
 
     def predict(self, lease: GemmaLease, drafts: Sequence[Draft]) -> list[Prediction]:
-        """What the sampler writes from the first open slot on; slots before it keep their tokens."""
+        """What the sampler writes from the first open slot on; slots before it keep their tokens. It does not see what
+        the canvas holds further right, so a second open slot there gets what continues the sampler's own text."""
         said = []
         for draft in drafts:
             ids, probs = draft.canvas.ids.copy(), np.ones(len(draft.canvas), np.float32)

@@ -29,8 +29,8 @@ REMEMBERED = 8
 
 
 class StreamDenoiser(Denoiser["StreamLease"]):
-    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy beside the working set. remembered:
-    contexts whose predictions are kept."""
+    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy, those in use included, beside the
+    working set. remembered: contexts whose predictions are kept."""
 
     lookahead = 4
 

@@ -18,7 +18,7 @@ from engine.stream_denoiser import REMEMBERED, StreamDenoiser
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 CACHED_TOKENS = 2048
-"""Encoded context kept beside what is in use: two or three files of the embedded model's streams."""
+"""Encoded context that is kept, what is in use included: two or three files of the embedded model's streams."""
 CACHED_PROMPTS = 3
 """Whole prompts that are kept for models which read plain text."""
 PLAIN_TOKENS = 2816
@@ -85,8 +85,8 @@ def _limit(threads: int | None) -> None:
 def denoiser(forward: Forward, cached_tokens: int | None = None, remembered: int = REMEMBERED) -> Denoiser[Any]:
     """What caches and predicts with these weights: it follows from who sees whom in them.
 
-    cached_tokens: encoded context that is kept beside what is in use; None: what is usual for such weights. remembered:
-    contexts whose predictions are kept, of weights that write left to right; 0 to measure what they cost.
+    cached_tokens: encoded context that is kept, what is in use included; None: what is usual for such weights.
+    remembered: contexts whose predictions are kept, of weights that write left to right; 0 to measure what they cost.
     """
     config = forward.config
     released = isinstance(config, ReleasedConfig)

@@ -653,6 +653,20 @@ class TestAuto:
         assert "canvas 8" in generation.note
         assert "0.2 steps of 1000 ms" in generation.note
 
+    @pytest.mark.parametrize(
+        ("speedy", "size"),
+        [(replace(SPEEDY, block=32), 29), (replace(SPEEDY, lengths=(4, 16)), 4)],
+        ids=["block", "lengths"],
+    )
+    def test_tells_no_size_where_the_model_finds_it(self, speedy: Mode, size: int) -> None:
+        """A block is filled to its end, and of a hole that is filled in place the length is looked for."""
+        clock, denoiser = Clock(), ScriptedDenoiser.saying(CONTROL, [[A]])
+        clock.note(16, 1.0)
+        task = Task(HERE, (Canvas.masks(16, MASK),), mode="auto", deadline=1.2)
+        _, generation = run(denoiser, task, modes=Modes(speedy), clock=clock)
+        assert generation.note == "auto: 0.2 steps of 1000 ms fit, speedy"
+        assert len(denoiser.calls[0].canvas) == size
+
     def test_never_cuts_a_draft(self) -> None:
         assert "canvas 16" in self.choose(1.0, 1.2, Canvas.of([A] * 16)).note
         assert "canvas 12" in self.choose(1.0, 1.2, Canvas.of([MASK] * 4 + [A] * 8)).note
