@@ -342,12 +342,15 @@ def test_a_key_that_closes_the_menu_may_dismiss_ghost_text(
 
 @pytest.mark.parametrize("menu", ["blink.cmp", "cmp"])
 def test_the_menus_of_plugins_count_too(drawn: Neovim, editor: Editor, menu: str) -> None:
-    """By what these plugins document: a function that says whether the menu is open, and events."""
+    """A function that says whether the menu is open, and events. nvim-cmp's `visible` waits for its sources first."""
     editor.open([""])
     editor.lua(
         "local open, heard = false, {}\n"
-        "local menu = { is_menu_visible = function() return open end, visible = function() return open end }\n"
-        "menu.event = { on = function(_, name, callback) heard[name] = callback end }\n"
+        "vim.g.waited = 0\n"
+        "local function is_open() return open end\n"
+        "local menu = { is_menu_visible = is_open, core = { view = { visible = is_open } } }\n"
+        "function menu.visible() vim.g.waited = vim.g.waited + 1; vim.wait(1000); return open end\n"
+        "menu.event = { on = function(_, name, callback) heard[name] = callback; return function() end end }\n"
         "package.loaded[...] = menu\n"
         "function _G.show_menu(on)\n"
         "  open = on\n"
@@ -363,6 +366,7 @@ def test_the_menus_of_plugins_count_too(drawn: Neovim, editor: Editor, menu: str
     eventually(lambda: editor.ghost() == "")
     editor.lua("show_menu(false)")
     eventually(lambda: editor.ghost() == "a, b):")
+    assert editor.vim.vars["waited"] == 0
     editor.lua("package.loaded[...] = nil", menu)
 
 
