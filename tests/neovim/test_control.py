@@ -239,12 +239,84 @@ def test_set_up_again_another_one_may_draw(
     editor.vim.command(f"luafile {INIT}")
     editor.type("idef add(")
     eventually(lambda: editor.ghost() == "a, b):", 20)
-    drawn_by_the_editor = editor.lua(
-        "local client = vim.lsp.get_clients({ name = 'redraft' })[1]\n"
-        "local its = vim.lsp.inline_completion\n"
-        "return its ~= nil and its.is_enabled({ client_id = client.id })"
+    asked_by_the_editor = editor.lua(
+        "local group = 'nvim.lsp.inline_completion:' .. vim.api.nvim_get_current_buf()\n"
+        "return (pcall(vim.api.nvim_get_autocmds, { group = group }))"
     )
-    assert drawn_by_the_editor == (neovim.ghost_text == "native")
+    assert asked_by_the_editor == (neovim.ghost_text == "native")
+
+
+CMP = """
+local events = {}
+package.loaded["cmp"] = { core = { view = { visible = function() return false end } } }
+package.loaded["cmp"].event = {
+  on = function(_, name, callback)
+    events[name] = events[name] or {}
+    table.insert(events[name], callback)
+    return function()
+      events[name] = vim.tbl_filter(function(one) return one ~= callback end, events[name])
+    end
+  end,
+}
+function _G.listening()
+  return vim.list_extend(vim.list_slice(events.menu_opened), events.menu_closed)
+end
+"""
+"""nvim-cmp as far as we know it; `on` returns what ends it."""
+
+
+def test_set_up_again_who_drew_before_hears_of_no_menu(
+    neovim: Neovim, start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    """It would go on drawing when one closes."""
+    before = "plugin" if neovim.ghost_text == "native" else "native"
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)], ghost_text=before)
+    if not editor.lua("return vim.lsp.inline_completion ~= nil"):
+        pytest.skip("only the plugin draws here")
+    editor.lua(CMP)
+    editor.type("i<Esc>")
+    editor.lua("_G.before = listening()")
+    editor.lua("vim.env.REDRAFT_OPTIONS = ...", json.dumps({"ghost_text": neovim.ghost_text}))
+    editor.vim.command(f"luafile {INIT}")
+    editor.type("i<Esc>")
+    assert editor.lua("return { #before, #listening() }") == [2, 2]
+    assert not editor.lua(
+        "return vim.iter(listening()):any(function(callback) return vim.tbl_contains(before, callback) end)"
+    )
+
+
+@pytest.mark.parametrize("wanted", [False, True], ids=["not enabled", "enabled by the user"])
+def test_ghost_text_of_other_servers_is_the_users_to_enable(
+    neovim: Neovim, start: Callable[..., Editor], script: Callable[..., str], wanted: bool
+) -> None:
+    """Whichever of them came first."""
+    if neovim.ghost_text != "native":
+        pytest.skip("the plugin asks redraft alone")
+    command = [REDRAFT, "lsp", "--model", script(RULES)]
+    editor = start(command)
+    if wanted:
+        editor.lua("vim.lsp.inline_completion.enable()")
+    editor.lua(
+        "vim.g.asked = {}\n"
+        "vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)\n"
+        "  local request, client = event.data.request, vim.lsp.get_client_by_id(event.data.client_id)\n"
+        "  if request.method == 'textDocument/inlineCompletion' and request.type == 'pending' then\n"
+        "    vim.g.asked = vim.tbl_extend('force', vim.g.asked, { [client.name] = true })\n"
+        "  end\n"
+        "end })"
+    )
+    for name in ("redraft_comes_first.py", "redraft_comes_last"):
+        editor.vim.command(f"silent edit {editor.folder / name}")
+        if name.endswith(".py"):
+            editor.until_ready()
+        editor.lua("vim.lsp.start({ name = 'copilot', cmd = ... })", command)
+        eventually(lambda: editor.lua("return #vim.lsp.get_clients({ bufnr = 0, name = 'copilot' }) == 1"))
+        editor.vim.command("setfiletype python")
+        editor.until_ready()
+        editor.type("idef add(")
+        eventually(lambda: editor.ghost() == "a, b):")
+        editor.type("<Esc>")
+    assert editor.vim.vars["asked"] == ({"redraft": True, "copilot": True} if wanted else {"redraft": True})
 
 
 def test_it_starts_with_the_first_file_that_has_a_type(

@@ -174,6 +174,49 @@ local function start(buffer)
   end
 end
 
+-- Neovim forgets a client that it no longer draws for, or that ends, only where the whole buffer is enabled.
+local function forget(client, buffer)
+  local completor = vim.tbl_get(vim.lsp, "_capability", "all", "inline_completion", "active", buffer)
+  if completor and completor.client_state[client.id] then
+    completor:on_detach(client.id)
+    if not next(completor.client_state) then
+      completor:destroy()
+    end
+  end
+end
+
+-- Whether Neovim (0.12) draws our ghost text itself. Of other servers that is the user's to say: Copilot sends what is
+-- typed away. So neither a buffer nor the whole editor is enabled, but our client by itself.
+function M.drawn_by_editor(on, augroup)
+  if not vim.lsp.inline_completion then
+    return
+  end
+  local function tell(client, buffer)
+    vim.lsp.inline_completion.enable(on, { client_id = client.id, bufnr = buffer })
+    if not on then
+      forget(client, buffer) -- an earlier setup() may have had the editor draw
+    end
+  end
+  local function follow(event, act)
+    vim.api.nvim_create_autocmd(event, {
+      group = augroup,
+      callback = function(given)
+        local client = vim.lsp.get_client_by_id(given.data.client_id)
+        if client and client.name == "redraft" then
+          act(client, given.buf)
+        end
+      end,
+    })
+  end
+  follow("LspAttach", vim.schedule_wrap(tell)) -- later, it is not attached yet
+  follow("LspDetach", forget)
+  for _, client in ipairs(vim.lsp.get_clients({ name = "redraft" })) do
+    for buffer in pairs(client.attached_buffers) do
+      tell(client, buffer)
+    end
+  end
+end
+
 -- `given`: the options of setup(). `on_ready`: called when the model can answer from now on.
 function M.setup(given, augroup, on_ready)
   options, group, ready = given, augroup, on_ready

@@ -263,15 +263,7 @@ function M.setup(group)
   end
   on({ "TextChangedI", "CompleteDone" }, changed)
   on("InsertEnter", vim.schedule_wrap(changed)) -- the mode changes after this event
-  local alone = function(client)
-    if client and client.name == "redraft" and vim.lsp.inline_completion then
-      vim.lsp.inline_completion.enable(false, { client_id = client.id }) -- nothing is drawn twice
-    end
-  end
-  on("LspAttach", function(event)
-    alone(vim.lsp.get_client_by_id(event.data.client_id))
-  end)
-  vim.tbl_map(alone, vim.lsp.get_clients()) -- one that runs since an earlier setup()
+  clients.drawn_by_editor(false, group) -- nothing is drawn twice
   on({ "TextChangedP", "CursorMovedI" }, redraw)
   on({ "InsertLeave", "BufLeave" }, leave)
   on("ModeChanged", leave, "i*:n") -- <C-c> leaves no other trace

@@ -148,10 +148,7 @@ end
 M.refresh = M.invoke
 
 function M.setup(group)
-  vim.lsp.inline_completion.enable(true)
-  for _, client in ipairs(vim.lsp.get_clients({ name = "redraft" })) do
-    vim.lsp.inline_completion.enable(true, { client_id = client.id }) -- an earlier setup() may have had the plugin draw
-  end
+  clients.drawn_by_editor(true, group)
   vim.api.nvim_create_autocmd({ "TextChangedI", "TextChangedP", "CursorMovedI" }, { group = group, callback = typed })
   vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = "i*:n", callback = leave }) -- <C-c> leaves it out
   vim.api.nvim_create_autocmd("BufLeave", { group = group, callback = leave }) -- by a click, say
