@@ -96,6 +96,22 @@ def test_it_goes_on_behind_an_auto_closed_bracket(editor: Editor) -> None:
     assert editor.lines == ["def add()"]
 
 
+@pytest.mark.parametrize("part", [["<Tab>"], ["<M-Right>"] * 4], ids=["whole", "in words"])
+def test_what_was_taken_behind_an_auto_closed_bracket_is_repeated(editor: Editor, part: list[str]) -> None:
+    """With the bracket that it took the place of. `<C-g>U` is how a mapping keeps the insertion in one piece."""
+    editor.open(["", ""])
+    editor.lua("vim.keymap.set('i', '(', '()<C-g>U<Left>', { buffer = true }); vim.bo.indentexpr = ''")
+    editor.type("idef add(")
+    for key in part:
+        eventually(editor.ghost)
+        before = editor.lines[0]
+        editor.type(key)
+        eventually(lambda before=before: editor.lines[0] != before)
+    assert editor.lines == ["def add(a, b):", ""]
+    editor.type("<Esc>j.")
+    assert editor.lines == ["def add(a, b):", "def add(a, b):"]
+
+
 def test_behind_an_auto_closed_bracket_word_by_word(editor: Editor) -> None:
     editor.open([""])
     close_brackets(editor)

@@ -200,15 +200,15 @@ function M.accept(part)
   local left, replaced = rest:sub(#taken + 1), parts.over(rest, item.behind)
   cancel()
   forget()
-  parts.insert(taken, left, replaced)
-  if taken == rest then
-    parts.report(was.client, item.command, was.buffer)
-    return
-  end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  item.from, item.text = column, left
-  shown = vim.tbl_extend("force", was, { row = row - 1, items = { item }, index = 1 })
-  draw()
+  parts.insert(taken, left, replaced, function()
+    if taken == rest then
+      return parts.report(was.client, item.command, was.buffer)
+    end
+    local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+    item.from, item.text = column, left
+    shown = vim.tbl_extend("force", was, { row = row - 1, items = { item }, index = 1 })
+    draw()
+  end)
 end
 
 -- Show another proposal; asks for more when only one is known.

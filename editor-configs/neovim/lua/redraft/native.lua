@@ -89,10 +89,11 @@ local function insert(item, part)
   end
   local rest = item.insert_text:sub(#before + 1)
   local taken = parts.of(rest, part)
-  parts.insert(taken, rest:sub(#taken + 1), parts.over(rest, right - (to - from)))
-  if taken == rest then
-    parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
-  end
+  parts.insert(taken, rest:sub(#taken + 1), parts.over(rest, right - (to - from)), function()
+    if taken == rest then
+      parts.report(vim.lsp.get_client_by_id(item.client_id), item.command, 0)
+    end
+  end)
 end
 
 function M.take(part)

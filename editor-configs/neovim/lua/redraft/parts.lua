@@ -4,6 +4,8 @@ local clients = require("redraft.client")
 
 local M = {}
 
+local pasting -- what `insert` does after its keys
+
 local PATTERNS = {
   word = "^%s*[^%s%w_\128-\255]*[%w_\128-\255]*",
   line = "^\n?[^\n]*",
@@ -42,17 +44,23 @@ function M.over(text, behind)
 end
 
 -- Pasted at the cursor, so that no indentation is added and that `.` repeats it. `over` is what the whole proposal
--- replaces right of the cursor; of that goes what is not in the part of it that is `left`.
-function M.insert(taken, left, over)
+-- replaces right of the cursor; of that goes what is not in the part of it that is `left`. `.` repeats this too, because
+-- keys take it away. They come right after those of `accept`, and then `done` is called.
+function M.insert(taken, left, over, done)
   local gone = 0
   while not has(left, over:sub(gone + 1)) do
     gone = gone + 1
   end
-  local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  if gone > 0 then
-    vim.api.nvim_buf_set_text(0, row - 1, column, row - 1, column + gone, {})
+  pasting = function()
+    vim.api.nvim_paste(taken, false, -1)
+    done()
   end
-  vim.api.nvim_paste(taken, false, -1)
+  local keys = ("<Del>"):rep(gone) .. "<Cmd>lua require('redraft.parts').paste()<CR>"
+  vim.api.nvim_feedkeys(vim.api.nvim_replace_termcodes(keys, true, true, true), "in", false)
+end
+
+function M.paste()
+  pasting()
 end
 
 -- The whole of a proposal was taken; `command` came with it.
