@@ -87,11 +87,20 @@ def test_a_pause_keeps_what_was_set_before_it(editor: Editor) -> None:
     told = "return vim.lsp.get_clients({ name = 'redraft' })[1].settings.redraft.enable"
     editor.vim.exec_lua("require('redraft').configure({ enable = ... })", chosen)
     try:
-        for command, enable in (("pause", False), ("pause", False), ("resume", chosen), ("resume", True)):
+        for command, enable in (("pause", False), ("pause", False), ("resume", chosen), ("resume", chosen)):
             editor.vim.command(f"Redraft {command}")
             assert editor.lua(told) == enable
     finally:
         editor.lua("require('redraft').configure({ enable = true })")
+
+
+def test_resumed_for_one_language_and_then_everywhere(editor: Editor) -> None:
+    editor.open([""])
+    told = "return vim.lsp.get_clients({ name = 'redraft' })[1].settings.redraft.enable"
+    only_python = {"*": False, "python": True}
+    for command, enable in (("pause", False), ("resume python", only_python), ("pause", False), ("resume", True)):
+        editor.vim.command(f"Redraft {command}")
+        assert editor.lua(told) == enable
 
 
 def test_paused_for_one_language(editor: Editor) -> None:

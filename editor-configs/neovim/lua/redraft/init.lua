@@ -100,16 +100,16 @@ local MODES = { "speedy", "quality", "auto", "causal" }
 local before_pause
 
 -- Off or on, everywhere or for one language; a language id is what Neovim calls a file type. What is off everywhere
--- comes back as it was.
+-- comes back as it was, and where nothing is, what is off for some languages stays so.
 local function enable(on, language)
   local enabled = client.settings().enable
   if language then
     enabled = type(enabled) == "table" and enabled or { ["*"] = enabled ~= false }
     enabled = vim.tbl_extend("force", enabled, { [language] = on })
   elseif on then
-    enabled, before_pause = before_pause or true, nil
+    enabled, before_pause = before_pause or enabled or true, nil
   else
-    before_pause = enabled or before_pause
+    before_pause = before_pause or enabled == nil or enabled
     enabled = false
   end
   M.configure({ enable = enabled })
