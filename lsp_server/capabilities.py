@@ -8,12 +8,30 @@ from typing import Any
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
+REPLACING = frozenset(
+    {
+        "Code - OSS",
+        "Cursor",
+        "Neovim",
+        "VSCodium",
+        "Visual Studio Code",
+        "Visual Studio Code - Insiders",
+        "Windsurf",
+        "code-server",
+        "emacs",
+    }
+)
+"""Clients that are known to draw ghost text over what it replaces, by the names in their `clientInfo`: VS Code and what
+is made of it send the product's name, lsp-mode sends `emacs`. No capability says it, and LSP4IJ draws it wrongly
+(redhat-developer/lsp4ij#1518)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """Read once from `initialize`; a client that says nothing can do nothing."""
 
     inline_completion: bool = False
+    inline_replacing: bool = False
     work_done_progress: bool = False
     pull_configuration: bool = False
     register_configuration: bool = False
@@ -30,14 +48,15 @@ class Capabilities:
         return self.apply_edit or (self.action_literals and self.action_resolve)
 
     @classmethod
-    def of(cls, client: types.ClientCapabilities) -> Capabilities:
-        """The booleans behind the client's capability tree."""
+    def of(cls, client: types.ClientCapabilities, info: types.ClientInfo | None) -> Capabilities:
+        """The booleans behind the client's capability tree, and what is known of it by its name."""
 
         def says(path: str) -> Any:
             return get_capability(client, path)
 
         return cls(
             inline_completion=says("text_document.inline_completion") is not None,
+            inline_replacing=info is not None and info.name in REPLACING,
             work_done_progress=bool(says("window.work_done_progress")),
             pull_configuration=bool(says("workspace.configuration")),
             register_configuration=bool(says("workspace.did_change_configuration.dynamic_registration")),

@@ -99,7 +99,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None, record: Record
 
 
 def _initialize(session: Session, params: types.InitializeParams) -> None:
-    able = Capabilities.of(params.capabilities)
+    able = Capabilities.of(params.capabilities, params.client_info)
     if not able.inline_completion:
         menu = functools.partial(completion.completion, session)
         session.client.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)(menu)

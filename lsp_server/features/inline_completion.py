@@ -39,7 +39,12 @@ async def _propose(
         await asyncio.sleep(session.patience(snapshot, cursor))
     selected = _selected(session, snapshot, cursor, params.context.selected_completion_info)
     completion = await session.complete(
-        "inline completion", asked, cursor, invoked=invoked, selected=selected, over_closers=True
+        "inline completion",
+        asked,
+        cursor,
+        invoked=invoked,
+        selected=selected,
+        over_closers=session.capabilities.inline_replacing,
     )
     shown = completion.suggestions[: 3 if invoked else 1]
     ids = session.offer(asked, cursor, shown)

@@ -94,10 +94,14 @@ class Editor:
         options: Any = None,
         *,
         root: str | None = "file:///w",
+        name: str = "",
         ready: bool = True,
     ) -> None:
         params = types.InitializeParams(
-            capabilities=capabilities or ghost_text_client(), root_uri=root, initialization_options=options
+            capabilities=capabilities or ghost_text_client(),
+            client_info=types.ClientInfo(name) if name else None,
+            root_uri=root,
+            initialization_options=options,
         )
         self.capabilities = (await self.client.initialize_session(params)).capabilities
         if ready:

@@ -16,7 +16,8 @@ import pytest
 from lsprotocol import types
 from pytest_lsp.client import make_test_lsp_client
 
-from tests.lsp_server.conftest import URI, ghost_text_client
+from tests.conftest import REDRAFT
+from tests.lsp_server.conftest import URI, Editor, ghost_text_client
 
 ROOT = Path(__file__).parents[2]
 WRITE = {"write": {"def ": ["f():"]}}
@@ -71,6 +72,34 @@ async def test_ghost_text_over_stdio_although_the_process_prints() -> None:
     assert server is not None
     assert server.returncode == 0
     await client.stop()
+
+
+@pytest.mark.parametrize(
+    ("client", "text", "end"),
+    [
+        ("Visual Studio Code", "a, b):", 9),
+        ("code-server", "a, b):", 9),
+        ("Neovim", "a, b):", 9),
+        ("emacs", "a, b):", 9),
+        ("IntelliJ IDEA", "a, b", 8),
+        ("coc.nvim", "a, b", 8),
+        ("", "a, b", 8),
+    ],
+)
+async def test_ghost_text_replaces_a_closed_bracket_where_the_client_is_known_to_draw_that(
+    client: str, text: str, end: int, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps({"rules": [{"after": "def add(", "write": "a, b):"}]}))
+    editor = Editor()
+    await editor.client.start_io(REDRAFT, "lsp", "--model", f"scripted:{model}")
+    await editor.initialize(name=client, ready=False)
+    await editor.until(lambda: editor.statuses[-1:] == ["ready"], seconds=60)
+    editor.open("def add()\n")
+    (item,) = (await editor.ghost(0, 8)).items
+    assert (item.insert_text, item.range) == (text, types.Range(types.Position(0, 8), types.Position(0, end)))
+    await editor.client.shutdown_session()
+    await editor.client.stop()
 
 
 @pytest.mark.parametrize(
