@@ -51,7 +51,7 @@ clean: ## remove .venv and caches
 
 VSCODE := editor-configs/vscode
 dist/redraft.vsix: LICENSE $(filter-out %/LICENSE,$(wildcard $(VSCODE)/*.* $(VSCODE)/.vscodeignore $(VSCODE)/src/*.ts))
-	@command -v npm >/dev/null || { echo "The extension is built with npm: install Node.js 20 or newer." >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "The extension is built with npm: install Node.js 22 or newer." >&2; exit 1; }
 	@mkdir -p dist && cp LICENSE $(VSCODE)/
 	@cd $(VSCODE) && npm ci --silent --ignore-scripts --no-audit --no-fund && npm run --silent package
 

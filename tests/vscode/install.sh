@@ -14,7 +14,7 @@ unreachable() { echo "VS Code: SKIPPED, $1 cannot be reached" >&2; exit 75; }
 missing() { echo "VS Code: $1" >&2; exit 1; }
 
 [ "$(uname -sm)" = "Linux x86_64" ] || missing "these tests run on Linux on x86-64 only."
-command -v npm >/dev/null || missing "install Node.js 20 or newer: code-server comes from npm."
+command -v npm >/dev/null || missing "install Node.js 22 or newer: code-server comes from npm."
 
 if ! command -v chromium >/dev/null; then
   { command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; } ||
