@@ -93,6 +93,8 @@ _BLOCKS: dict[Block, str] = {
 """The block style, likewise; of those that stand nowhere, `indent`, which knows the heads of the others as well."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
 _BLOCK_OF = {key: block for block, keys in _BLOCKS.items() for key in keys.split()}
+OTHERS = tuple(sorted(_SIGN_OF.keys() | _BLOCK_OF.keys()))
+"""The LSP language ids, of all editors, of which less is known: no grammar. Prose is not among them."""
 _BY_ID = {row.id: row for row in _ROWS}
 _BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensions}
 

@@ -111,6 +111,20 @@ class TestTyping:
         window.press("Tab")
         window.saves("accept.py", f"{HEAD}\n{BODY}")
 
+    def test_in_languages_without_a_grammar_too_but_not_in_prose(self, window: Window) -> None:
+        window.open("prose.md")
+        window.type("def add")
+        window.open("add.rb")
+        window.type("def add")
+        eventually(lambda: window.ghost() == "(a, b):")
+        window.find(window.folder / "prose.md")
+        window.press("Control+End", "Backspace")
+        window.type("d")
+        window.press("Alt+\\")
+        window.page.wait_for_timeout(1000)
+        assert window.ghost() == ""
+        window.press("Control+s")
+
     def test_a_cell_of_a_notebook_is_written_after_those_above_it(self, window: Window) -> None:
         window.find(notebook(window.folder / "cells.ipynb", {}, "import csv", "read", "x = 1"))
         window.cell(1).click()
