@@ -1,8 +1,8 @@
 """Documents -> training sequences, in as many processes as there are cores.
 
-Sequence number i of a run is a function of (documents, recipe, stage, i), and they come in their order however many
-workers there are: a resumed run goes on where it stopped. Workers make `AHEAD` batches each before they are wanted, so
-with them a stage may begin so many batches late.
+Sequence number i of a run is a function of (documents, recipe and its seed, stage, i), and they come in their order
+however many workers there are: a resumed run goes on where it stopped. Workers make `AHEAD` batches each before they
+are wanted, so with them a stage may begin so many batches late.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Recipe:
     """A run. Its length comes from `steps`, or from `seconds` when that is given.
 
     rows, groups: the shape of one training sequence (rows of 576 numbers; streams, middles and canvases in it).
-    sequences: of one update; micro: of one forward and backward.
+    seed: of all that is drawn. sequences: of one update; micro: of one forward and backward.
     peak: highest learning rate; warmup: share of the run until it is reached; decay: last share, in which it falls as a
     cosine to `floor` times the peak. clip: of the gradient's norm.
     frozen: layers, from below, that are left as they are (with the embedding), to fit a small machine.

@@ -3,8 +3,8 @@
     python -m training.train --start FOLDER --data SHARD... --out FOLDER [--recipe release] [--seconds 1500]
 
 `--start` names a model folder in full precision (what `training.convert` or an earlier run wrote). A run that finds its
-own state in `--out` goes on where it stopped. Creating a file STOP in `--out` ends it early, in good order. A run that
-has ended is left as it is.
+own state in `--out` goes on where it stopped, with the seed that it began with, for `--seconds` more. Creating a file
+STOP in `--out` ends it early, in good order. A run that has ended is left as it is.
 """
 
 from __future__ import annotations
@@ -53,19 +53,14 @@ def main() -> None:
         raise ValueError(f"There is a file STOP in {options.out}; remove it to train there.")
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    recipe = RECIPES[options.recipe]
-    if options.seconds or options.steps:
-        recipe = replace(recipe, seconds=options.seconds, steps=options.steps or recipe.steps)
-    if options.micro:
-        recipe = replace(recipe, micro=options.micro, sequences=max(recipe.sequences, options.micro))
-
+    recipe = chosen(options)
     checkpoint = Checkpoint.open(options.start)
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
     model = load_model(checkpoint, options.device)
     run = Run.begin(model, recipe, options.out, resume=True)
     documents = Documents(read_shards(options.data))
-    feed = Feed(documents, tokenizer, checkpoint.config.control, recipe, first=run.sequences)
-    forward = Forward(model, recipe, options.device, options.attention)
+    feed = Feed(documents, tokenizer, checkpoint.config.control, run.recipe, first=run.sequences)
+    forward = Forward(model, run.recipe, options.device, options.attention)
 
     save = Saver(checkpoint, options.out, every=options.save_every)
     history = train(run, forward, feed.loader(options.workers), feed.progress, checkpoint.config, save)
@@ -79,13 +74,26 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints; found state is continued")
     parser.add_argument("--recipe", choices=sorted(RECIPES), default="release")
     parser.add_argument("--steps", type=int, help="updates (default: the recipe's)")
-    parser.add_argument("--seconds", type=float, help="time budget instead of a number of updates")
+    parser.add_argument("--seconds", type=float, help="time budget from now on instead of a number of updates")
+    parser.add_argument("--seed", type=int, help="of what is drawn from the files (default: the recipe's)")
     parser.add_argument("--micro", type=int, help="sequences of one forward (default: the recipe's)")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--attention", choices=("flex", "dense"), help="default: flex on a GPU, dense elsewhere")
     parser.add_argument("--workers", type=int, default=0, help="processes that make sequences")
     parser.add_argument("--save-every", type=float, default=240, help="seconds between checkpoints")
     return parser.parse_args()
+
+
+def chosen(options: argparse.Namespace) -> Recipe:
+    """The recipe as the command line changes it. Raises ValueError for a budget of nothing."""
+    recipe = RECIPES[options.recipe]
+    if options.seconds is not None and options.seconds <= 0:
+        raise ValueError(f"{options.seconds:g} seconds are no time to train in; give --seconds a number above 0.")
+    if options.seconds or options.steps:
+        recipe = replace(recipe, seconds=options.seconds, steps=options.steps or recipe.steps)
+    if options.micro:
+        recipe = replace(recipe, micro=options.micro, sequences=max(recipe.sequences, options.micro))
+    return recipe if options.seed is None else replace(recipe, seed=options.seed)
 
 
 def ended(out: Path) -> bool:
@@ -263,8 +271,9 @@ class Forward:
 class Run:
     """Everything that changes: weights, optimizer, how far it is.
 
-    seconds: spent, but for the first step after a start, which compiles: `lost` counts that one, so that it costs no
-    part of the curriculum. sums, summed: running sum of the last weights and of how many.
+    recipe: its `seconds` are those of the whole run, with what earlier starts spent. seconds: spent, but for the first
+    step after a start, which compiles: `lost` counts that one, so that it costs no part of the curriculum. sums,
+    summed: running sum of the last weights and of how many.
     """
 
     model: CompactModel
@@ -394,6 +403,9 @@ class Run:
             )
         self.step, self.seconds, self.lost = kept["step"], kept["seconds"], kept["lost"]
         self.summed = kept["summed"]
+        more = self.recipe.seconds
+        whole = self.seconds + self.lost + more if more else None
+        self.recipe = replace(self.recipe, seed=kept["seed"], seconds=whole)
         device = self.trained[0].device
         tensors = load_file(out / "state.safetensors", device=str(device))
         weights = load_file(out / "model.safetensors", device=str(device))
@@ -407,6 +419,8 @@ class Run:
                         "exp_avg_sq": tensors[f"exp_avg_sq/{name}"],
                     }
         self.sums = {name[4:]: total for name, total in tensors.items() if name.startswith("sum/")} or None
+        if self.progress < 1 - self.recipe.average - 1e-9:  # more time makes the last weights others
+            self.sums, self.summed = None, 0
 
 
 @dataclass
@@ -429,8 +443,8 @@ class Saver:
         if not final:
             step = {"step": str(run.step)}
             _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path, step))
-        kept = {"recipe": run.recipe.name, "step": run.step, "seconds": run.seconds, "lost": run.lost}
-        kept |= {"summed": run.summed, "ended": final}
+        kept = {"recipe": run.recipe.name, "seed": run.recipe.seed, "step": run.step, "summed": run.summed}
+        kept |= {"seconds": run.seconds, "lost": run.lost, "ended": final}
         _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
         (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
         if final:
