@@ -98,7 +98,7 @@ def edit_labels(draft: Ids, middle: Sequence[int], control: ControlIds) -> Ids:
         labels[at : at + paired] = target[goal : goal + paired]
         labels[at + paired : slot] = control.delete
         if where is not None:
-            labels[slot] = control.insert if missing > surplus else draft[slot]
+            labels[slot] = control.insert if missing > surplus else target[where]
             at, goal = slot + 1, where + 1
     no_room = draft[-1] not in (control.mask, control.eom)
     return target_slots(middle, size, control.eom) if no_room and (labels == control.insert).any() else labels
@@ -108,20 +108,32 @@ def common_tokens(draft: Ids, middle: Sequence[int], control: ControlIds) -> lis
     """A longest common subsequence of a draft and a middle with its endless run of EOM, as (slot, index) pairs; of
     several the one that needs the fewest INSERT and DELETE.
 
-    A mask equals nothing. What the middle holds behind the draft's last slot is not missing: a canvas may end before
-    the middle does. (At most twice the canvas's length of the middle is looked at.)
+    A mask equals nothing, but between the draft's last token of text and its last run of EOM it is an end as well,
+    where the middle needs no more. What the middle holds behind the draft's last slot is not missing: a canvas may end
+    before the middle does. (At most twice the canvas's length of the middle is looked at.)
     """
-    text = np.flatnonzero(draft != control.eom)
-    body = draft[: int(text[-1]) + 1 if len(text) else 0].tolist()
-    goal = list(middle[: 2 * len(draft)])
-    ends = [(slot, len(goal) + i) for i, slot in enumerate(range(len(body), len(draft)))]
-    if not ends:
-        goal += [control.eom] * len(draft)
+    size, goal = len(draft), list(middle[: 2 * len(draft)])
+    most = _behind_last(draft != control.eom)
+    ended = most < size
+    least = _behind_last((draft != control.eom) & (draft != control.mask)) if ended else size
+    body = draft[:most].tolist()
+    if not ended:
+        goal += [control.eom] * size
     head = _same(body, goal, control.mask)
-    tail = _same(body[head:][::-1], goal[head:][::-1], control.mask) if ends else 0
-    inner = _align(body[head : len(body) - tail], goal[head : len(goal) - tail], control.mask, free_end=not ends)
-    last = [(len(body) - i, len(goal) - i) for i in range(tail, 0, -1)]
+    tail = _same(body[head:][::-1], goal[head:][::-1], control.mask) if ended else 0
+    inner, used = _align(
+        body[head : most - tail], goal[head : len(goal) - tail], control.mask, least - head - tail, free_end=not ended
+    )
+    stop = head + used + tail
+    last = [(stop - i, len(goal) - i) for i in range(tail, 0, -1)]
+    ends = [(slot, len(goal) + i) for i, slot in enumerate(range(stop, size))] if ended else []
     return [(i, i) for i in range(head)] + [(head + i, head + j) for i, j in inner] + last + ends
+
+
+def _behind_last(wanted: NDArray[np.bool_]) -> int:
+    """The slot behind the last wanted one; 0 for none."""
+    found = np.flatnonzero(wanted)
+    return int(found[-1]) + 1 if len(found) else 0
 
 
 def _same(a: Sequence[int], b: Sequence[int], mask: int) -> int:
@@ -129,10 +141,11 @@ def _same(a: Sequence[int], b: Sequence[int], mask: int) -> int:
     return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y or x == mask), min(len(a), len(b)))
 
 
-def _align(draft: list[int], target: list[int], mask: int, *, free_end: bool) -> list[tuple[int, int]]:
-    """Dynamic programming over (slots, target tokens): most matches first, then fewest unpaired on either side."""
-    if not draft:
-        return []
+def _align(
+    draft: list[int], target: list[int], mask: int, least: int, *, free_end: bool
+) -> tuple[list[tuple[int, int]], int]:
+    """Dynamic programming over (slots, target tokens): most matches first, then fewest unpaired on either side; and how
+    many slots it took, `least` or more: the others it may leave. free_end: so it may what follows of the target."""
     match = len(draft) + len(target) + 1
     table = [[-j for j in range(len(target) + 1)]]
     for i, token in enumerate(draft):
@@ -141,8 +154,11 @@ def _align(draft: list[int], target: list[int], mask: int, *, free_end: bool) ->
             pair = above[j] + (match if token == goal != mask else 0)
             row.append(max(pair, above[j + 1] - 1, row[j] - 1))
         table.append(row)
-    i, j = len(draft), max(range(len(target) + 1), key=table[-1].__getitem__) if free_end else len(target)
-    pairs = []
+    ends = range(len(target) + 1) if free_end else [len(target)]
+    used, j = max(
+        ((i, j) for i in range(max(least, 0), len(draft) + 1) for j in ends), key=lambda at: table[at[0]][at[1]]
+    )
+    i, pairs = used, []
     while i and j:
         same = draft[i - 1] == target[j - 1] != mask
         if table[i][j] == table[i - 1][j - 1] + (match if same else 0):
@@ -153,7 +169,7 @@ def _align(draft: list[int], target: list[int], mask: int, *, free_end: bool) ->
             i -= 1
         else:
             j -= 1
-    return pairs[::-1]
+    return pairs[::-1], used
 
 
 # ---- what a draft gets wrong

@@ -43,10 +43,25 @@ texts = st.lists(st.sampled_from([A, B, C]), max_size=7)
         ([E, E], [], [E, E]),
         ([X, E], [], [D, E]),
         ([A, E, B, E], [A, B], [A, D, B, E]),  # an EOM that came too early
+        ([A, B, E, M, E], [A, B], [A, B, E, E, E]),  # a mask behind the end is an end
+        ([A, X, M, E], [A], [A, D, E, E]),  # behind surplus text, too
+        ([M, A, M, E], [A, A], [A, A, E, E]),  # so of two alignments the one that leaves it there
+        ([A, M, E, M, E], [A, B, C, A], [A, B, C, A, E]),  # unless the middle needs it
+        ([A, E, M, E], [A, B, C, A], [A, B, C, I]),  # and more
     ],
 )
 def test_hand_made_drafts_get_these_labels(draft: list[int], middle: list[int], labels: list[int]) -> None:
     assert noise.edit_labels(np.array(draft), middle, CONTROL).tolist() == labels
+
+
+@settings(max_examples=400, deadline=None)
+@given(texts, st.lists(st.booleans(), min_size=1, max_size=12))
+def test_both_kinds_of_views_label_the_same_canvas_alike(middle: list[int], masks: list[bool]) -> None:
+    target = noise.target_slots(middle, len(masks), E)
+    filled = noise.fill_view(target, np.array(masks), CONTROL, keep=0.2)
+    assert noise.edit_labels(filled.ids, middle, CONTROL).tolist() == filled.labels.tolist()
+    edited = noise.edit_view(filled.ids, middle, CONTROL, keep=0.2)
+    assert edited.weights.tolist() == filled.weights.tolist() and (edited.filling == filled.filling).all()
 
 
 @settings(max_examples=150, deadline=None)
