@@ -28,16 +28,22 @@ Weights = dict[str, NDArray[np.float32]]
 
 
 def blend(
-    start: Weights, arrived: Weights, share: float, control: Sequence[int], trained: Weights, keep: Collection[int] = ()
+    start: Weights,
+    arrived: Weights,
+    share: float,
+    control: Sequence[int],
+    trained: Weights | None,
+    keep: Collection[int] = (),
 ) -> Weights:
-    """(1 - share) start + share arrived, float32; the layers of `keep` are the start's. The embedding's `control` rows
-    are those of the `trained` of the two: in a base they are noise. Raises CheckpointError for weights of different
-    shapes."""
+    """(1 - share) start + share arrived, float32; the layers of `keep` are the start's. Where one of the two is
+    `trained` and the other a base, in which the embedding's `control` rows are noise, these are the trained one's.
+    Raises CheckpointError for weights of different shapes."""
     if {name: one.shape for name, one in start.items()} != {name: one.shape for name, one in arrived.items()}:
         raise CheckpointError("The models have different shapes; blend a run with the weights that it started from.")
     mixed = {name: ((1 - share) * start[name] + share * arrived[name]).astype(np.float32) for name in start}
     mixed |= {name: start[name] for name in start if name.startswith(tuple(f"layers.{layer}." for layer in keep))}
-    mixed["embed"][control] = trained["embed"][control]
+    if trained is not None:
+        mixed["embed"][control] = trained["embed"][control]
     return mixed
 
 
@@ -57,7 +63,9 @@ def main() -> None:
     start, arrived = Checkpoint.open(given.start), Checkpoint.open(given.arrived)
     before, after = (load_file(one.path("model.safetensors")) for one in (start, arrived))
     trained, rows = (arrived, after) if arrived.config.middle_trained else (start, before)
-    mixed = blend(before, after, given.share, sorted(trained.config.control.never_text), rows, given.keep)
+    alone = start.config.middle_trained != arrived.config.middle_trained
+    control = sorted(trained.config.control.never_text)
+    mixed = blend(before, after, given.share, control, rows if alone else None, given.keep)
     tokenizer = tokenizers.Tokenizer.from_file(str(trained.path("tokenizer.json")))
     config = replace(trained.config, files={}, calibration=None)
     if given.left_to_right:

@@ -17,7 +17,7 @@ from engine.backends.torch import TorchForward
 from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
 from engine.tokenizer import Tokenizer
 from tests.fakes import tiny_config, tiny_forward
-from training.blend import Weights, blend
+from training.blend import Weights, blend, main
 from training.train import write_model
 
 CONTROL = [3, 5]
@@ -35,8 +35,9 @@ def test_is_part_of_the_way() -> None:
 
 
 def test_control_tokens_are_as_they_were_trained() -> None:
+    """By one of the two; where both were, they go as far as everything else."""
     start, arrived = weights(1.0), weights(5.0)
-    for trained, row in ((start, 1.0), (arrived, 5.0)):
+    for trained, row in ((start, 1.0), (arrived, 5.0), (None, 2.0)):
         assert (blend(start, arrived, 0.25, CONTROL, trained)["embed"][CONTROL] == row).all()
 
 
@@ -72,3 +73,26 @@ def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
     assert made.config.name == tiny_config(size).name
     assert Checkpoint.open(tmp_path / "arrived").config.canvas_trained and not made.config.canvas_trained
     assert made.config.calibration is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "row"),
+    [(True, True, 2.0), (False, True, 5.0), (True, False, 1.0), (False, False, 2.0)],
+)
+def test_the_command_knows_whose_control_tokens_were_trained(
+    before: bool, after: bool, row: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = EMBEDDED / "tokenizer.json"
+    size = Tokenizer.load(tokens).size
+    forward = tiny_forward(size)
+    assert isinstance(forward, TorchForward) and forward._model is not None
+    for name, value, trained in (("start", 1.0, before), ("arrived", 5.0, after)):
+        with torch.no_grad():
+            forward._model.embed.fill_(value)
+        write_model(tmp_path / name, replace(tiny_config(size), middle_trained=trained), forward._model, tokens)
+    words = [str(tmp_path / "start"), str(tmp_path / "arrived"), "--share", "0.25", "--out", str(tmp_path / "out")]
+    monkeypatch.setattr("sys.argv", ["blend", *words])
+    main()
+    embed = load_file(tmp_path / "out" / "model.safetensors")["embed"]
+    control = sorted(tiny_config(size).control.never_text)
+    assert (embed[control] == row).all() and (np.delete(embed, control, 0) == 2.0).all()
