@@ -13,7 +13,7 @@
 #     training/runs/gpu_leg.sh stop                    end early, averaged and saved
 #     training/runs/gpu_leg.sh pack                    the newest checkpoint as parts in $WORK/parts
 # WORK: a folder outside the tree, another one for another run (default /tmp/leg). RECIPE: release; further, on from a trained canvas; middles, on from
-# weights that write left to right.
+# weights that write left to right. SEED: another one for another leg, or it learns from the same chunks of the same files.
 # DEVICE, WORKERS, MICRO, STEPS, ATTENTION: for a trial without a GPU. RESERVE: seconds that saving and packing take.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -32,7 +32,7 @@ run() { # OUT EXTRA... -- SHARD...: one training run
     while [ "$1" != -- ]; do extra+=("$1"); shift; done
     shift
     "$python" -m training.train --start "$work/start" --out "$out" --recipe "$recipe" --device "$device" \
-        --workers "$workers" ${MICRO:+--micro "$MICRO"} ${STEPS:+--steps "$STEPS"} \
+        --workers "$workers" ${SEED:+--seed "$SEED"} ${MICRO:+--micro "$MICRO"} ${STEPS:+--steps "$STEPS"} \
         ${ATTENTION:+--attention "$ATTENTION"} "${extra[@]}" --data "$@"
 }
 
@@ -43,8 +43,27 @@ behind() { # NAME COMMAND...: in the background, on when the caller leaves; log 
     echo $! >"$work/$name.pid"
 }
 
-alive() { # NAME
-    [ -f "$work/$1.pid" ] && kill -0 "$(cat "$work/$1.pid")" 2>/dev/null
+alive() { # NAME; a process that ended and that nobody has buried is not
+    local process
+    process=$(cat "$work/$1.pid" 2>/dev/null) && kill -0 "$process" 2>/dev/null &&
+        ! grep -q '^State:[[:space:]]*Z' "/proc/$process/status" 2>/dev/null
+}
+
+ready() { # for a run of this recipe, or to go on with one; ends with a sentence where $work is not
+    local name progress=$work/out/progress.json
+    for name in leg train; do
+        ! alive "$name" || refuse "A run is under way in $work (process $(cat "$work/$name.pid")); stop it first."
+    done
+    [ -f "$progress" ] || return 0
+    ! grep -q '"ended": true' "$progress" ||
+        refuse "The run in $work has ended; name another WORK for a new one, or pack that one again."
+    grep -q "\"recipe\": \"$recipe\"" "$progress" ||
+        refuse "$work holds a run of another recipe than $recipe; name another WORK for this one."
+}
+
+refuse() { # SENTENCE
+    echo "$1" >&2
+    exit 1
 }
 
 case ${1:-} in
@@ -55,8 +74,10 @@ compile)
     ;;
 leg)
     shift
-    rm -rf "$work/parts"
-    behind leg "$0" whole "$(($(date +%s) + $1))" "${@:2}"
+    rm -rf "$work/parts" # what is fetched next is of this leg or is not there
+    ready
+    echo "$(($(date +%s) + $1))" >"$work/leg.end"
+    behind leg "$0" whole "$(cat "$work/leg.end")" "${@:2}"
     ;;
 whole) # END PARTS SHARD...: what `leg` runs behind
     end=$2
@@ -64,11 +85,12 @@ whole) # END PARTS SHARD...: what `leg` runs behind
     shift 3
     rm -f "$work/out/STOP"
     "$0" unpack "$parts"
-    # The first timed stage has compiled all; until then a second process would only compile the same.
-    while alive check && ! grep -q -e median_s -e failed "$work/check.log"; do sleep 1; done
+    # Until the check is over a second process would only compile the same; one that hangs costs half of the time.
+    half=$((($(date +%s) + end) / 2))
+    while alive check && [ "$(date +%s)" -lt "$half" ]; do sleep 1; done
     ! alive check || kill -- "-$(cat "$work/check.pid")" || true # it may have ended just now
-    "$0" foreground "$((end - $(date +%s) - ${RESERVE:-45}))" "$@"
-    "$0" pack
+    "$0" foreground "$((end - $(date +%s) - ${RESERVE:-45}))" "$@" || echo "The run failed." >&2
+    [ ! -f "$work/out/progress.json" ] || "$0" pack
     ;;
 unpack)
     "$python" -m training.parts unpack "$2" "$work/start"
@@ -81,10 +103,7 @@ check)
 start)
     seconds=$2
     shift 2
-    if alive train; then
-        echo "A run is under way (process $(cat "$work/train.pid")); stop it first." >&2
-        exit 1
-    fi
+    ready
     rm -f "$work/out/STOP"
     behind train "$0" foreground "$seconds" "$@"
     sleep "${SETTLE:-2}"
@@ -112,7 +131,7 @@ stop)
 pack)
     rm -rf "$work/parts" "$work/packing"
     "$python" -m training.parts pack "$work/out" "$work/packing"
-    cp "$work/out/log.jsonl" "$work/packing/"
+    cp "$work/out/log.jsonl" "$work/out/progress.json" "$work/packing/"
     mv "$work/packing" "$work/parts"
     ;;
 part)
@@ -120,13 +139,15 @@ part)
     numbers=()
     while [ "$1" != into ] && [ "$1" != INTO ]; do numbers+=("$1"); shift; done
     mkdir -p "$2"
-    while alive leg && [ ! -d "$work/parts" ]; do sleep 1; done
-    [ -d "$work/parts" ] || { "$0" status >&2; exit 1; }
+    late=$(($(cat "$work/leg.end" 2>/dev/null || echo 0) + 120)) # a leg that is not over by then hangs
+    while alive leg && [ ! -d "$work/parts" ] && [ "$(date +%s)" -lt "$late" ]; do sleep 1; done
+    [ -d "$work/parts" ] || { "$0" status >&2; refuse "There are no parts; where a checkpoint was saved, pack makes them of it."; }
+    grep -q '"ended": true' "$work/parts/progress.json" || echo "The run did not come to its end; this is what it saved last." >&2
     cp "$work"/parts/*.json "$work/parts/log.jsonl" "$2/"
     for number in "${numbers[@]}"; do cp "$work/parts/part-$(printf %03d "$number")" "$2/"; done
     ;;
 *)
-    sed -n '2,19p' "$0"
+    sed -n '2,18p' "$0"
     exit 2
     ;;
 esac
