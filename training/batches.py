@@ -43,8 +43,8 @@ class Mix:
 
     pairs: canvases of a hole, two views of each. full, band: see `noise.mask_pair`. edits: pairs of views of which one
     is an edit. identity: edits with nothing to do. mistakes: per token of a draft. keep: weight of a slot that is right
-    already. later_eom: weight of an EOM behind the first. inside: middles longer than the canvas whose canvas starts
-    inside them. sides: whether the streams beside the prefix teach the language, too.
+    already, where one that must change has 1. later_eom: weight of an EOM behind the first. inside: middles longer than
+    the canvas whose canvas starts inside them. sides: whether the streams beside the prefix teach the language, too.
     """
 
     sizes: tuple[int, ...] = (8, 16, 32)

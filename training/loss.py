@@ -1,4 +1,7 @@
-"""The objective: cross-entropy of every asked row, each term normalized by its own weights.
+"""The objective: cross-entropy of every asked row; clean text, middles and canvases are a weighted mean each.
+
+Slots that fill and slots that edit are one mean: what a slot weighs beside another one does not depend on how many of
+each kind there are.
 
 The head's logits are 49,160 wide, so they exist only for one slice of rows at a time: forward computes the gradients
 as it goes and backward only scales them.
@@ -22,7 +25,8 @@ SLICE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each term counts. sharpen: how much the entropy of canvas slots that are right already is pressed down
+    """What each term counts: clean text and middles as a whole, canvases by the slot, one to fill and one to edit
+    (`Mix.keep`: or to leave). sharpen: how much the entropy of canvas slots that are right already is pressed down
     (confidence-aware training, LLaDA2.0 report section 5); it makes decoding bolder and probabilities less honest."""
 
     clean: float = 0.5
@@ -62,8 +66,9 @@ def objective(
     learning: the rows of `embed` that get a gradient, or None for all of them.
     """
     totals = torch.zeros(len(Term), device=weights.device).index_add_(0, terms, weights).clamp_min(1e-9)
+    among = torch.cat([totals[: Term.FILL], totals[Term.FILL :].sum().expand(2)])
     share = torch.tensor(shares.shares, device=weights.device)
-    scaled = weights / totals[terms] * share[terms]
+    scaled = weights / among[terms] * share[terms]
     sharpened = torch.where(terms >= Term.FILL, shares.sharpen * scaled, 0.0)
     sharpened = sharpened if shares.sharpen else None
     loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or row_slice, learning)

@@ -89,7 +89,9 @@ _OPEN = Mix(sizes=(4,), pairs=2, full=0.3, band=(0.15, 0.85))
 """Easing in: small canvases, every mask ratio."""
 _MIX = Mix(pairs=2)
 _LEARNING = Weights(middle=1.0)
-_LATE = Weights(clean=0.3, middle=1.0)
+_EDITING = Weights(middle=1.0, edit=4.0)
+"""An edit is one slot in ten or so."""
+_LATE = replace(_EDITING, clean=0.3)
 
 RELEASE = Recipe(
     "release",
@@ -98,7 +100,7 @@ RELEASE = Recipe(
         Stage(0.10, _UNENDED, replace(_OPEN, sizes=(4, 8)), _LEARNING),
         Stage(0.18, _UNENDED, replace(_OPEN, sizes=(8, 16), full=0.5), _LEARNING),
         Stage(0.50, _HOLES, _MIX, _LEARNING),
-        Stage(0.75, replace(_HOLES, buggy=0.2), replace(_MIX, edits=0.3), _LEARNING, own_drafts=0.1),
+        Stage(0.75, replace(_HOLES, buggy=0.2), replace(_MIX, edits=0.3), _EDITING, own_drafts=0.1),
         Stage(0.95, replace(_HOLES, buggy=0.3), replace(_MIX, edits=0.4), _LATE, own_drafts=0.2),
         Stage(
             1.00,
@@ -119,7 +121,7 @@ FURTHER = replace(
     name="further",
     peak=2e-4,
     stages=(
-        Stage(0.55, replace(_HOLES, buggy=0.15), replace(_MIX, edits=0.3), _LEARNING, own_drafts=0.1),
+        Stage(0.55, replace(_HOLES, buggy=0.15), replace(_MIX, edits=0.3), _EDITING, own_drafts=0.1),
         *RELEASE.stages[-2:],
     ),
 )
@@ -180,7 +182,8 @@ MIDDLES = replace(
     kept=tuple(range(8, 14)),
 )
 """On from weights that are asked left to right, healed: what is served, and nothing else. A quarter of the rows are
-middles; clean text counts as much as they do, because it chooses among several texts."""
+middles; clean text counts as much as they do, because it chooses among several texts. (That is the prefix's alone, two
+fifths of it: `training.heldout` tells what the rest brings.)"""
 
 TRIAL = replace(RELEASE, name="trial", steps=8, rows=2048, groups=160, sequences=2, micro=1)
 """The release recipe's every stage in a few small steps: tries the whole way before a costly machine is asked for."""

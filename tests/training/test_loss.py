@@ -1,4 +1,4 @@
-"""The sliced head computes what plain autograd computes, and each term is a mean of its own."""
+"""The sliced head computes what plain autograd computes; clean text, middles and canvases are a mean each."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ def by_autograd(
     log_p = logits.log_softmax(-1)
     entropy = -(log_p.exp() * log_p).sum(-1) * (logits.argmax(-1) == labels)
     total = torch.zeros((), dtype=torch.float64)
+    canvases = weights[terms >= Term.FILL].sum()
     for term, share in zip(Term, (shares.clean, shares.middle, shares.fill, shares.edit), strict=True):
         mine = terms == term
-        weight = weights[mine].double() / weights[mine].sum()
+        weight = weights[mine].double() / (canvases if term >= Term.FILL else weights[mine].sum())
         total = total + share * (each[mine] * weight).sum()
         if term >= Term.FILL:
             total = total + share * shares.sharpen * (entropy[mine] * weight).sum()
@@ -57,6 +58,8 @@ def test_gradients_are_those_of_autograd(monkeypatch: pytest.MonkeyPatch, size: 
 def test_the_reported_means_are_weighted_by_term() -> None:
     hidden, embed, labels, weights, terms = rows()
     total, sums = loss.objective(hidden, embed, labels, weights, terms, loss.Weights(1, 1, 1, 1))
+    canvases = weights[terms >= Term.FILL].sum()
+    share = [1, 1, *(weights[terms == term].sum() / canvases for term in (Term.FILL, Term.EDIT))]
     each = functional.cross_entropy(hidden @ embed.T, labels, reduction="none").float()
     for term in Term:
         mine = terms == term
@@ -64,7 +67,24 @@ def test_the_reported_means_are_weighted_by_term() -> None:
             ((each * weights)[mine].sum() / weights[mine].sum()).item(), rel=1e-4
         )
         assert sums.asked[term].item() == int((weights[mine] > 0).sum())
-    assert total.item() == pytest.approx(sums.loss.sum().item(), rel=1e-4)
+    assert total.item() == pytest.approx(float((sums.loss * torch.tensor(share)).sum()), rel=1e-4)
+
+
+@pytest.mark.parametrize("changes", [0, 5])
+def test_a_slot_that_is_right_pulls_by_its_weight_whatever_is_asked_beside_it(changes: int) -> None:
+    """Of a mean of their own such slots would have the same pull with any weight, where nothing is to be edited."""
+    hidden, embed, labels, weights, _ = rows()
+    terms = torch.full_like(labels, int(Term.FILL))
+    terms[20:] = int(Term.EDIT)
+    pulls = []
+    for keep in (0.1, 0.4):
+        weights[:20], weights[20:], weights[20 : 20 + changes] = 1.0, keep, 1.0
+        hidden.grad = None
+        loss.objective(hidden, embed, labels, weights, terms, loss.Weights())[0].backward()
+        assert hidden.grad is not None
+        lengths = hidden.grad.norm(dim=1)
+        pulls.append(float(lengths[-1] / lengths[0]))
+    assert pulls[1] == pytest.approx(4 * pulls[0], rel=1e-4)
 
 
 def test_a_term_nobody_asks_about_costs_nothing() -> None:

@@ -21,10 +21,11 @@ from training.batches import Mix, Term
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
 from training.gate import functions
+from training.probe import timed
 from training.recipe import RECIPES, Recipe, Stage
 from training.samples import Document, Sampling
 from training.shards import Source, write_shards
-from training.train import Forward, Run, Saver, ended, main, train, write_model
+from training.train import Forward, Run, Saver, ended, load_model, main, train, write_model
 
 TINY = Recipe(
     "tiny",
@@ -151,6 +152,59 @@ def test_a_run_that_was_cut_off_while_it_was_saved_is_not_resumed(
         Run.begin(model(tokens), TINY, tmp_path, resume=True)
 
 
+def test_a_resumed_run_has_all_the_seconds_that_it_is_given_now(
+    tokens: Tokenizer, start: Checkpoint, tmp_path: Path
+) -> None:
+    """What an earlier start spent, the time for compiling included, is not taken from them."""
+    run = Run.begin(model(tokens), replace(TINY, steps=1, seconds=50.0), tmp_path)
+    run.step, run.seconds, run.lost = 3, 40.0, 5.0
+    Saver(start, tmp_path, every=0.0)(run, False)
+    again = Run.begin(model(tokens), replace(TINY, seconds=20.0), tmp_path, resume=True)
+    assert again.progress == pytest.approx(40 / 60)
+    again.lost += 4  # it compiles again
+    again.seconds += 16
+    assert again.progress == pytest.approx(1.0)
+
+
+def test_more_time_makes_the_last_weights_others(tokens: Tokenizer, start: Checkpoint, tmp_path: Path) -> None:
+    run = Run.begin(model(tokens), replace(TINY, seconds=50.0), tmp_path)
+    run.step, run.seconds = 3, 49.0
+    run._remember()
+    Saver(start, tmp_path, every=0.0)(run, False)
+    for seconds, kept in ((10.0, 1), (1000.0, 0)):
+        again = Run.begin(model(tokens), replace(TINY, seconds=seconds), tmp_path, resume=True)
+        assert (again.summed, again.sums is not None) == (kept, bool(kept)), seconds
+
+
+def test_a_run_goes_on_with_the_seed_that_it_began_with(
+    start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+    for seed in (0, 7):
+        out = tmp_path / f"out-{seed}"
+        run = Run.begin(load_model(start, "cpu"), replace(TINY, seed=seed), out)
+        run.step = 1
+        Saver(start, out, every=0.0)(run, False)
+        _command(start, tmp_path, monkeypatch, "--out", str(out), "--seed", "3")
+        main()
+        drawn[seed] = json.loads((out / "progress.json").read_text())["seed"], _losses(out)
+    assert (drawn[0][0], drawn[7][0]) == (0, 7)
+    assert drawn[0][1] != drawn[7][1]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-30"])
+def test_no_time_is_said_not_trained_in(
+    seconds: str, start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _command(start, tmp_path, monkeypatch, "--seconds", seconds)
+    with pytest.raises(ValueError, match="no time to train in; give --seconds a number above 0"):
+        main()
+
+
+def _losses(out: Path) -> list[float]:
+    return [json.loads(line)["clean"] for line in (out / "log.jsonl").read_text().splitlines()]
+
+
 def _sure(tokens: Tokenizer) -> CompactModel:
     """A model whose own drafts are written: what it thinks likeliest passes their thresholds."""
     found = model(tokens)
@@ -219,13 +273,13 @@ def test_where_a_run_was_told_to_stop_none_begins(
         main()
 
 
-def _command(start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _command(start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *more: str) -> None:
     """The command line of a tiny run into `out`."""
     monkeypatch.setitem(RECIPES, "trial", replace(TINY, steps=2, average=0.0))
     sources = [Source("lib", path, "python", code) for path, code in functions()]
     shards = map(str, write_shards(tmp_path / "shards", "train", sources))
     words = ["--start", str(start.folder), "--out", str(tmp_path / "out"), "--recipe", "trial", "--device", "cpu"]
-    monkeypatch.setattr("sys.argv", ["train", *words, "--data", *shards])
+    monkeypatch.setattr("sys.argv", ["train", *words, "--data", *shards, *more])
 
 
 def test_the_average_of_the_last_weights_takes_their_place(tokens: Tokenizer) -> None:
@@ -370,6 +424,15 @@ def test_own_drafts_are_labelled_with_what_should_stand_there(tokens: Tokenizer)
     assert (guess.arrays["labels"][guess.arrays["ids"] == 500] != 500).mean() > 0.9
 
 
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES)
+def test_a_machine_is_looked_at_by_what_a_recipe_does(recipe: Recipe) -> None:
+    """All that is compiled, and nothing that the recipe never does."""
+    looked = timed(recipe)
+    for does in (lambda stage: stage.own_drafts > 0, lambda stage: stage.weights.sharpen > 0):
+        assert any(map(does, looked)) == any(map(does, recipe.stages))
+    assert len(looked) == min(2, len(recipe.stages)) and all(stage.own_drafts == 1 for stage in looked[1:])
+
+
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
 def test_recipes_warm_up_and_come_down(recipe: Recipe) -> None:
     rates = [recipe.rate(p) for p in np.linspace(0, 1, 200)]
@@ -384,4 +447,4 @@ def test_slots_that_stand_right_are_taught_to_stay(recipe: Recipe) -> None:
     """`speedy` looks at a written canvas once more; the first gate failed where such slots weighed nothing."""
     for stage in recipe.stages:
         if stage.mix.sizes:
-            assert stage.mix.keep >= 0.1 and stage.weights.edit > 0
+            assert stage.mix.keep >= 0.1 and stage.mix.keep * stage.weights.edit >= 0.1 * stage.weights.fill
