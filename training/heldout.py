@@ -1,9 +1,10 @@
-"""What weights make of held-out files: nats a token, and how often the best token is right, by term of the objective.
+"""What weights make of held-out files: nats a token, and how often the best token is right, by part of the objective.
 
     python -m training.heldout FOLDER... --data SHARD... [--recipe middles] [--sequences 16]
 
 The sequences are a recipe's own, of its last stage, the same for every folder: what several shares of `training.blend`
-are chosen by.
+are chosen by. Clean text is told apart: the prefix, whose probabilities choose among texts, and the streams beside it,
+which nobody is asked to continue.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tqdm import tqdm
 
 from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
+from infill import prompt
 from training.batches import Term
 from training.feed import Documents, Feed, Laid
 from training.loss import objective
@@ -49,21 +51,34 @@ def main() -> None:
 
 @torch.no_grad()
 def losses(checkpoint: Checkpoint, recipe: Recipe, laid: Sequence[Laid]) -> dict[str, dict[str, float]]:
-    """By term: rows asked, nats each, share whose best token is right."""
+    """By part: rows asked, nats each, share whose best token is right."""
     forward = Forward(load_model(checkpoint, "cpu"), recipe, "cpu")
     shares = recipe.stages[-1].weights
-    totals = np.zeros((3, len(Term)))
+    totals: dict[str, np.ndarray] = {}
     for one in tqdm(laid, unit="sequence", leave=False):
         batch = forward.batch([one])
-        rows = torch.from_numpy(np.flatnonzero(one.arrays["weights"]))
-        labels, weights, terms = (batch[name].flatten()[rows] for name in ("labels", "weights", "terms"))
-        _, sums = objective(forward(batch)[0, rows], forward.model.embed, labels, weights, terms, shares)
-        totals += (sums.asked * torch.stack([torch.ones_like(sums.asked), sums.loss, sums.right])).numpy()
+        hidden = forward(batch)[0]
+        for part, found in parts(one).items():
+            rows = torch.from_numpy(found)
+            labels, weights, terms = (batch[name].flatten()[rows] for name in ("labels", "weights", "terms"))
+            _, sums = objective(hidden[rows], forward.model.embed, labels, weights, terms, shares)
+            each = torch.stack([torch.ones_like(sums.asked), sums.loss, sums.right])
+            totals[part] = totals.get(part, 0) + (sums.asked * each).sum(1).numpy()
     return {
-        term.name.lower(): {"rows": int(asked), "nats": round(nats / asked, 4), "right": round(right / asked, 4)}
-        for term, (asked, nats, right) in zip(Term, totals.T, strict=True)
+        part: {"rows": int(asked), "nats": round(nats / asked, 4), "right": round(right / asked, 4)}
+        for part, (asked, nats, right) in totals.items()
         if asked
     }
+
+
+def parts(laid: Laid) -> dict[str, np.ndarray]:
+    """The rows that are asked, by term of the objective, clean ones by whether they are of the prefix; int64 each."""
+    asked, terms = laid.arrays["weights"] > 0, laid.arrays["terms"]
+    prefix = laid.arrays["positions"] >= prompt.PREFIX_AT
+    clean = asked & (terms == Term.CLEAN)
+    found = {"prefix": clean & prefix, "beside": clean & ~prefix}
+    found |= {term.name.lower(): asked & (terms == term) for term in Term if term != Term.CLEAN}
+    return {name: np.flatnonzero(rows) for name, rows in found.items()}
 
 
 if __name__ == "__main__":

@@ -122,16 +122,14 @@ class Sampler:
         if rng.random() < mix.buggy:
             yield from self._repairs(place, snippets, rng)
             return
-        if mix.lines and rng.random() < mix.lines and place.code:
+        unended = rng.random() < mix.unended
+        if not unended and mix.lines and rng.random() < mix.lines and place.code:
             yield from self._rests(place, snippets, rng)
             return
-        kind = rng.random()
-        at_unit = kind < mix.unconnected + mix.unended
-        end = place.unit_end(rng) if at_unit else place.any_end(rng, mix.by_character)
-        suffix = place.after(end)
-        if kind < mix.unended:
-            suffix = ""
-        elif at_unit:
+        unconnected = not unended and rng.random() < mix.unconnected
+        end = place.unit_end(rng) if unended or unconnected else place.any_end(rng, mix.by_character)
+        suffix = "" if unended else place.after(end)
+        if unconnected:
             suffix = place.without_lines(end, int(rng.integers(1, 21)))
         suffix = suffix[: self._below(rng)]
         starts = [place.start(end, _wanted_tokens(rng), rng, mix.by_character) for _ in range(mix.cuts)]

@@ -86,8 +86,14 @@ def test_a_middle_without_a_connecting_suffix_ends_its_line(tokens: Tokenizer) -
         assert any((h.prefix + h.text + "\n") in text for text in texts)
 
 
+def test_sites_without_a_suffix_are_as_many_as_was_said_among_lines_too(tokens: Tokenizer) -> None:
+    sites = [chunk.holes for chunk in draw(tokens, 600, sites=1, cuts=1, lines=0.9, unended=0.3, snippets=0)]
+    ended = [holes[0].suffix != "" for holes in sites if holes]
+    assert len(ended) > 400 and 0.6 < np.mean(ended) < 0.8
+
+
 def test_holes_of_lines_are_lines_of_code_or_their_rest(tokens: Tokenizer) -> None:
-    sampler, rng = Sampler(tokens, CONTROL, Sampling(lines=1, unconnected=0)), np.random.default_rng(3)
+    sampler, rng = Sampler(tokens, CONTROL, Sampling(lines=1, unconnected=0, unended=0)), np.random.default_rng(3)
     found = holes([sampler.chunk(document, rng) for document in documents()[::2] for _ in range(12)])
     whole = [hole for hole in found if hole.prefix.endswith("\n")]
     assert len(found) / 5 < len(whole) < len(found) / 2

@@ -1,0 +1,51 @@
+"""What weights make of held-out files, told apart by what is served of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from torch.nn import functional
+
+from engine.backends.torch import TorchForward
+from engine.checkpoint import EMBEDDED, Checkpoint
+from engine.tokenizer import Tokenizer
+from tests.fakes import CONTROL, tiny_config, tiny_forward
+from tests.training.test_samples import documents
+from training.batches import Term
+from training.feed import Documents, Feed
+from training.heldout import losses, parts
+from training.recipe import MIDDLES
+from training.train import Forward, load_model, write_model
+
+
+def test_the_prefix_and_what_stands_beside_it_are_told_apart(tmp_path: Path) -> None:
+    tokens = Tokenizer.load(EMBEDDED / "tokenizer.json")
+    tiny = tiny_forward(tokens.size)
+    assert isinstance(tiny, TorchForward) and tiny._model is not None
+    write_model(tmp_path, tiny_config(tokens.size), tiny._model, EMBEDDED / "tokenizer.json")
+    checkpoint = Checkpoint.open(tmp_path)
+    recipe = replace(MIDDLES, rows=700, groups=48, micro=1, sequences=1)
+    feed = Feed(Documents(documents()), tokens, CONTROL, recipe)
+    laid = [feed.sequence(number, recipe.stages[0]) for number in range(2)]
+    found = losses(checkpoint, recipe, laid)
+
+    forward = Forward(load_model(checkpoint, "cpu"), recipe, "cpu")
+    prefix, clean, nats = 0, 0, 0.0
+    for one in laid:
+        rows = parts(one)["prefix"]
+        first = (one.arrays["order"] == 0) & (one.arrays["positions"] == 768)
+        trunks = set(one.arrays["group"][first].tolist())
+        assert set(one.arrays["group"][rows].tolist()) <= trunks
+        batch = forward.batch([one])
+        logits = forward.model.logits(forward(batch)[0, rows]).detach()
+        nats += float(functional.cross_entropy(logits, batch["labels"][0, rows], reduction="sum"))
+        prefix += len(rows)
+        clean += int(((one.arrays["weights"] > 0) & (one.arrays["terms"] == Term.CLEAN)).sum())
+    assert set(found) == {"prefix", "beside", "middle"}
+    assert (found["prefix"]["rows"], found["beside"]["rows"]) == (prefix, clean - prefix)
+    assert min(prefix, clean - prefix) > 50
+    assert found["prefix"]["nats"] == pytest.approx(nats / prefix, abs=1e-3)
+    assert np.isfinite(found["beside"]["nats"])
