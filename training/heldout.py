@@ -67,7 +67,6 @@ def losses(checkpoint: Checkpoint, recipe: Recipe, laid: Sequence[Laid]) -> dict
     return {
         part: {"rows": int(asked), "nats": round(nats / asked, 4), "right": round(right / asked, 4)}
         for part, (asked, nats, right) in totals.items()
-        if asked
     }
 
 
@@ -78,7 +77,7 @@ def parts(laid: Laid) -> dict[str, np.ndarray]:
     clean = asked & (terms == Term.CLEAN)
     found = {"prefix": clean & prefix, "beside": clean & ~prefix}
     found |= {term.name.lower(): asked & (terms == term) for term in Term if term != Term.CLEAN}
-    return {name: np.flatnonzero(rows) for name, rows in found.items()}
+    return {name: np.flatnonzero(rows) for name, rows in found.items() if rows.any()}
 
 
 if __name__ == "__main__":
