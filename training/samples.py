@@ -15,8 +15,10 @@ import numpy as np
 
 from engine import Context, ControlIds, Stream
 from infill import prompt
+from infill.context import gather
 from infill.document import Snapshot
 from infill.filler import Snippet
+from infill.languages import language_of_path
 from infill.region import WINDOW_TOKENS
 from training import bugs
 
@@ -49,7 +51,7 @@ class Sampling:
     without a trained canvas are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected:
     sites whose suffix begins 1-20 lines after the middle. unended: sites without any suffix. buggy: sites whose hole
     holds a mistake to repair. released: those of them, where the document has any, whose mistake is what an earlier
-    release had there. snippets: chunks with pieces of sibling files.
+    release had there. snippets: chunks beside which the sibling files are open.
     """
 
     sites: int = 6
@@ -106,25 +108,26 @@ class Sampler:
             stop = start + len(self._tokens.decode(ids[:CHUNK_TOKENS]))
         if stop < len(document.text):
             stop = document.text.rfind("\n", start, stop) + 1 or stop
-        place = _Place(document, start, stop)
-        snippets = self._snippets(document, rng)
+        beside = document.siblings if rng.random() < self._sampling.snippets else ()
+        others = [Snapshot.open(one.path, 0, language_of_path(one.path), one.text) for one in beside]
+        place = _Place(document, start, stop, tuple(others))
         holes: list[Hole] = []
         for _ in range(self._sampling.sites):
-            holes += self._site(place, snippets, rng)
+            holes += self._site(place, rng)
         whole = self._build(place, place.text, "", ()).context
         return Chunk(whole.streams[-1], tuple(holes))
 
-    def _site(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
+    def _site(self, place: _Place, rng: np.random.Generator) -> Iterator[Hole]:
         """The holes of one suffix."""
         mix = self._sampling
         if len(place.text) < 40:
             return
         if rng.random() < mix.buggy:
-            yield from self._repairs(place, snippets, rng)
+            yield from self._repairs(place, rng)
             return
         unended = rng.random() < mix.unended
         if not unended and mix.lines and rng.random() < mix.lines and place.code:
-            yield from self._rests(place, snippets, rng)
+            yield from self._rests(place, rng)
             return
         unconnected = not unended and rng.random() < mix.unconnected
         end = place.unit_end(rng) if unended or unconnected else place.any_end(rng, mix.by_character)
@@ -133,12 +136,13 @@ class Sampler:
             suffix = place.without_lines(end, int(rng.integers(1, 21)))
         suffix = suffix[: self._below(rng)]
         starts = [place.start(end, _wanted_tokens(rng), rng, mix.by_character) for _ in range(mix.cuts)]
+        snippets = place.beside(max(starts), suffix)
         for start in dict.fromkeys(starts):
             hole = self._hole(place, start, end, suffix, snippets)
             if len(hole.middle) <= LONGEST:
                 yield hole
 
-    def _rests(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
+    def _rests(self, place: _Place, rng: np.random.Generator) -> Iterator[Hole]:
         """A line of code, or its rest: from its first word, from where another begins or ends, or from anywhere."""
         begin, end = place.code[int(rng.integers(len(place.code)))]
         text = begin + place._indent(begin)
@@ -148,6 +152,7 @@ class Sampler:
         unconnected = rng.random() < self._sampling.unconnected
         suffix = place.without_lines(end, int(rng.integers(1, 21))) if unconnected else place.after(end)
         suffix = suffix[: self._below(rng)]
+        snippets = place.beside(int(chosen.max()), suffix)
         for start in dict.fromkeys(chosen.tolist()):
             hole = self._hole(place, start, end, suffix, snippets)
             if len(hole.middle) <= LONGEST:
@@ -162,7 +167,7 @@ class Sampler:
         built = self._build(place, prefix, suffix, snippets)
         return Hole(prefix, suffix, text, built.context, tuple(self._tokens.encode(built.healed + text)))
 
-    def _repairs(self, place: _Place, snippets: Sequence[Snippet], rng: np.random.Generator) -> Iterator[Hole]:
+    def _repairs(self, place: _Place, rng: np.random.Generator) -> Iterator[Hole]:
         """A line with a mistake, as repair shows it: the line's beginning is the cursor, the wrong line the draft."""
         bug, start, end = place.bug(rng, self._sampling.released)
         if bug is None:
@@ -170,7 +175,8 @@ class Sampler:
         start, end = self._window(place.text, start, end, bug)
         wrong = place.text[start : bug.start] + bug.text + place.text[bug.end : end]
         draft = self._tokens.encode(wrong)
-        right = self._hole(place, start, end, place.after(end)[: self._below(rng)], snippets)
+        suffix = place.after(end)[: self._below(rng)]
+        right = self._hole(place, start, end, suffix, place.beside(start, suffix))
         touched = self._touched(draft, bug.start - start, bug.start - start + len(bug.text))
         if len(draft) <= WINDOW_TOKENS and len(right.middle) <= WINDOW_TOKENS:
             sides = (right.prefix, right.suffix, right.text, right.context, right.middle)
@@ -196,13 +202,6 @@ class Sampler:
         path, heal = place.document.path, self._sampling.heals
         return prompt.build(self._tokens, self._control, prefix, suffix, path, snippets, heal=heal)
 
-    def _snippets(self, document: Document, rng: np.random.Generator) -> list[Snippet]:
-        """Up to two pieces of sibling files, whole lines."""
-        if not document.siblings or rng.random() >= self._sampling.snippets:
-            return []
-        chosen = rng.permutation(len(document.siblings))[: int(rng.integers(1, 3))]
-        return [_piece(document.siblings[i], rng) for i in chosen]
-
 
 def _chunk_range(text: str, size: int, rng: np.random.Generator) -> tuple[int, int]:
     """[start, end) of a chunk: from the text's beginning or from a line start, like the prefix window."""
@@ -210,13 +209,6 @@ def _chunk_range(text: str, size: int, rng: np.random.Generator) -> tuple[int, i
     if len(text) > size and rng.random() < 0.8:
         start = text.find("\n", int(rng.integers(len(text) - size // 2))) + 1
     return start, min(len(text), start + size)
-
-
-def _piece(snippet: Snippet, rng: np.random.Generator, most: int = 800) -> Snippet:
-    start = 0
-    if len(snippet.text) > most:
-        start = snippet.text.find("\n", int(rng.integers(len(snippet.text) - most))) + 1
-    return Snippet(snippet.path, snippet.text[start : start + int(rng.integers(200, most))])
 
 
 def _wanted_tokens(rng: np.random.Generator) -> float:
@@ -229,11 +221,13 @@ def _wanted_tokens(rng: np.random.Generator) -> float:
 
 @dataclass(frozen=True, eq=False)
 class _Place:
-    """The characters [begin, stop) of a document and what may begin and end a hole there. Offsets count from begin."""
+    """The characters [begin, stop) of a document and what may begin and end a hole there. Offsets count from begin.
+    others: files that are open beside it."""
 
     document: Document
     begin: int
     stop: int
+    others: tuple[Snapshot, ...] = ()
 
     @cached_property
     def text(self) -> str:
@@ -242,6 +236,14 @@ class _Place:
     def after(self, offset: int) -> str:
         """What follows in the document."""
         return self.document.text[self.begin + offset :]
+
+    def beside(self, start: int, suffix: str) -> list[Snippet]:
+        """What serving shows of the other files when the cursor stands at `start`; none was edited."""
+        if not self.others:
+            return []
+        at, document = self.begin + start, self.document
+        around = Snapshot.open(document.path, 0, document.language, document.text[:at] + suffix)
+        return gather(around, (at, at), self.others)
 
     def without_lines(self, end: int, count: int) -> str:
         """What follows, but for the `count` lines after the one that `end` stands in."""

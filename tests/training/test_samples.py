@@ -11,7 +11,8 @@ import pytest
 
 from engine.checkpoint import EMBEDDED
 from engine.tokenizer import Tokenizer
-from infill import prompt
+from infill import context, prompt
+from infill.document import Snapshot
 from infill.filler import Snippet
 from tests.fakes import CONTROL
 from training.samples import CHUNK_TOKENS, LONGEST, Chunk, Document, Hole, Sampler, Sampling
@@ -29,8 +30,9 @@ def tokens() -> Tokenizer:
 
 
 def documents() -> list[Document]:
-    snippet = Snippet("lib/inspect.py", inspect.getsource(inspect))
-    found = [Document(path, "python", text, (snippet,)) for path, text in SOURCES.items()]
+    """Beside each in Python a file that has something to say, being its copy, and one that has nothing."""
+    other = Snippet("lib/inspect.py", inspect.getsource(inspect))
+    found = [Document(path, "python", text, (other, Snippet(f"old/{path}", text))) for path, text in SOURCES.items()]
     return [*found, Document("cmd/main.go", "go", GO)]
 
 
@@ -118,6 +120,23 @@ def test_a_healed_middle_is_what_serving_asks_untrained_weights_for(tokens: Toke
 def test_snippets_become_streams_of_their_own(tokens: Tokenizer) -> None:
     chunks = draw(tokens, 6, snippets=1)
     assert any(h.context.streams[0].name == "snippet" for h in holes(chunks))
+
+
+@pytest.mark.parametrize("kind", [{}, {"lines": 1.0}, {"buggy": 1.0}], ids=["any", "lines", "repairs"])
+def test_snippets_are_what_serving_shows_of_the_files_beside(tokens: Tokenizer, kind: dict[str, float]) -> None:
+    """Only what is named or much alike is read; nothing of files that have neither."""
+    seen = 0
+    for document in documents():
+        others = [Snapshot.open(one.path, 0, "python", one.text) for one in document.siblings]
+        sampler = Sampler(tokens, CONTROL, Sampling(sites=8, cuts=1, unended=0, snippets=1, **kind))  # type: ignore[arg-type]
+        for hole in sampler.chunk(document, np.random.default_rng(8)).holes:
+            above = document.text[: document.text.index(hole.prefix)] + hole.prefix
+            around = Snapshot.open(document.path, 0, document.language, above + hole.suffix)
+            shown = context.gather(around, (len(above), len(above)), others)
+            streams = [stream for stream in hole.context.streams if stream.name == "snippet"]
+            assert streams == prompt.snippet_streams(tokens, CONTROL, shown)
+            seen += len(streams)
+    assert seen
 
 
 def test_a_repair_holds_the_wrong_line_and_knows_the_right_one(tokens: Tokenizer) -> None:
