@@ -147,7 +147,7 @@ part)
     for number in "${numbers[@]}"; do cp "$work/parts/part-$(printf %03d "$number")" "$2/"; done
     ;;
 *)
-    sed -n '2,18p' "$0"
+    sed -n '2,17p' "$0"
     exit 2
     ;;
 esac
