@@ -85,18 +85,28 @@ def denied(
     """Why a file is none of our business, in a few words, or None.
 
     uri: a URI of any scheme or a path. text: its content, if known. exclude: the user's own patterns. root: the
-    workspace folder; its .gitignore files count, patterns are read relative to it, a link in it is what it leads to.
+    workspace folder, which patterns are read relative to. The .gitignore files of a repository count, and a link is
+    what it leads to, in the workspace folder and wherever else the path's own folder is one of this machine.
     """
     path = path_of(uri)
     inside = under(path, root)
     if reason := _denied_name(path, inside, tuple(exclude)):
         return reason
-    if inside is not None and root is not None:
-        if _is_secret(_led_to(os.path.join(root, inside))):
+    base, below = (root, inside) if inside is not None else _own_folder(path)
+    if base is not None:
+        if _is_secret(_led_to(os.path.join(base, below))):
             return _SECRETS
-        if _git_ignored(Path(root), inside):
+        if _git_ignored(Path(base), below):
             return "ignored by .gitignore"
     return None if text is None else _denied_text(text)
+
+
+def _own_folder(path: str) -> tuple[str | None, str]:
+    """The folder that a path lies in, and the name there; None instead of a folder that does not exist here: clients
+    send relative paths, made up ones and those of other machines. A place on the network is not asked for."""
+    folder, _, name = path.rpartition("/")
+    here = os.path.isabs(path) and not path.startswith("//") and os.path.isdir(folder + "/")
+    return (folder + "/" if here else None), name
 
 
 @lru_cache(maxsize=512)

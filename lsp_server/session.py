@@ -252,7 +252,7 @@ class Session:
         return Question(completer, snapshot, tuple(islice(others, _OTHERS_MOST)), preferences, time.monotonic())
 
     def _denied(self, snapshot: Snapshot) -> bool:
-        """By name and by the workspace's .gitignore; what the text gives away is looked at where it is read."""
+        """By name and by .gitignore; what the text gives away is looked at where it is read."""
         from infill.manners import denied
 
         now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))

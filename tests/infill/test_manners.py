@@ -228,6 +228,37 @@ class TestDenied:
         long = tmp_path / ("x" * 5000)
         assert denied(str(long / "a.py"), "", (), long) is None
 
+    @pytest.mark.parametrize("root", [None, "elsewhere"])
+    def test_without_a_workspace_folder_gits_rule_is_that_of_the_files_own(
+        self, tmp_path: Path, root: str | None
+    ) -> None:
+        (tmp_path / ".git").mkdir()
+        (tmp_path / ".gitignore").write_text("mine.py\nout/\n")
+        for folder in ("src", "out"):
+            (tmp_path / folder).mkdir()
+        (tmp_path / "src" / "a.py").symlink_to(tmp_path / ".env")
+        base = root and tmp_path / root
+        for name, why in (
+            ("mine.py", "ignored by .gitignore"),
+            ("src/mine.py", "ignored by .gitignore"),
+            ("out/b.py", "ignored by .gitignore"),
+            ("src/b.py", None),
+            ("src/a.py", "keys and secrets are never read"),
+        ):
+            for path in (tmp_path / name).as_uri(), str(tmp_path / name):
+                assert denied(path, "", (), base) == why, path
+
+    def test_what_a_client_makes_up_is_looked_for_nowhere(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / ".gitignore").write_text("*\n")
+        monkeypatch.chdir(tmp_path)
+        for path in ("a.py", "./a.py", "untitled:a.py", "", "C:a.py", f"/{tmp_path}/a.py", f"{tmp_path}/none/a.py"):
+            assert denied(path, "") is None, path
+        for path in (f"{tmp_path}\0/a.py", f"{tmp_path}\ud800/a.py", f"{tmp_path}{'/x' * 5000}/a.py"):
+            assert denied(path, "") is None, path
+        assert denied(f"{tmp_path}/a\0.py", "") == "ignored by .gitignore"
+
     def test_a_link_with_a_harmless_name_is_what_it_leads_to(self, tmp_path: Path) -> None:
         (tmp_path / "work").mkdir()
         (tmp_path / ".aws").mkdir()

@@ -215,15 +215,20 @@ async def test_nothing_is_remembered_of_a_document_that_is_closed(editor: Editor
     assert not session.types_through(typed, 6)
 
 
-async def test_without_a_folder_no_gitignore_counts(
+async def test_without_a_folder_the_files_own_gitignore_counts_and_no_other(
     editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not that of the place where the server happens to run, either."""
-    (tmp_path / ".gitignore").write_text("*\n")
-    monkeypatch.chdir(tmp_path)
+    """Not that of the place where the server happens to run."""
+    own, other = tmp_path / "own", tmp_path / "other"
+    for folder, ignored in ((own, "mine.py\n"), (other, "*\n")):
+        (folder / ".git").mkdir(parents=True)
+        (folder / ".gitignore").write_text(ignored)
+    (own / "src").mkdir()
+    monkeypatch.chdir(other)
     await editor.initialize(root=None)
-    editor.open("def ")
-    assert (await editor.ghost(0, 4)).items
+    for uri, items in ((URI, 1), ((own / "src" / "mine.py").as_uri(), 0), ((own / "src" / "a.py").as_uri(), 1)):
+        editor.open("def ", uri=uri)
+        assert len((await editor.ghost(0, 4, uri=uri)).items) == items, uri
 
 
 async def test_the_last_trace_is_empty_until_the_model_was_asked_and_stays_when_it_is_not(ready: Editor) -> None:
