@@ -30,7 +30,9 @@ MAX_LINE = 20_000
 """Code points above which a line means that the file was not written by hand."""
 
 T = TypeVar("T")
-_HISTORY = 64
+_HISTORY, _LONGEST_EDIT = 64, 2 * MAX_JUDGED
+"""Past edits that are kept, and code points of one above which it is not, nor what was before it: whatever reads them
+reads no longer texts, and a file that is read again from the disk, over and over, would be kept as often."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -82,7 +84,8 @@ class Snapshot:
     """A document at one version. Never changes; `edit` makes the next one and leaves this one valid.
 
     uri, version, language: as the client sent them. text: exactly the client's text, every line ending as it is.
-    history: the last edits, oldest first. line_starts: int64 (lines,), offset of each line's first code point.
+    history: the last edits, oldest first, none up to a very long one. line_starts: int64 (lines,), offset of each line's
+    first code point.
     above, below: of a notebook's cell, the code of the cells before and after it, LF.
     """
 
@@ -123,11 +126,26 @@ class Snapshot:
             return self
         text = self.text[: change.start] + change.text + self.text[change.end :]
         done = Edited(change.start, self.text[change.start : change.end], change.text)
-        merged = self.history[-1].then(done) if self.history else None
-        history = (*self.history[:-1], merged) if merged else (*self.history, done)[-_HISTORY:]
+        history = _remembered(self.history, done)
         starts = _moved_line_starts(self.line_starts, change, text)
         syntax = self._syntax.edited(change.start, change.end, change.text) if self._syntax else None
         return replace(self, text=text, history=history, line_starts=starts, _syntax=syntax, _derived={})
+
+    def part(self, first: int, last: int) -> Snapshot:
+        """Lines [first, last) with their endings as a document of its own, which knows the edits of this one, too."""
+        start, end = self._lines(first, last)
+        part = Snapshot.open(self.uri, self.version, self.language, self.text[start:end])
+        return replace(part, history=_shifted(self.history, -start))
+
+    def rejoined(self, first: int, last: int, part: Snapshot) -> Snapshot:
+        """The next snapshot: lines [first, last) are what has become of the part that was made of them."""
+        start, end = self._lines(first, last)
+        whole = self._after(Change(start, end, part.text))
+        return replace(whole, version=part.version, history=_shifted(part.history, start), _derived={})
+
+    def _lines(self, first: int, last: int) -> tuple[int, int]:
+        starts = self.line_starts
+        return int(starts[first]), int(starts[last]) if last < len(starts) else len(self.text)
 
     # ---- names
 
@@ -271,6 +289,19 @@ def path_of(uri: str) -> str:
         authority, _, path = rest[2:].partition("/")
         rest = "/" + path if scheme != "file" or authority in ("", "localhost") else rest
     return rest[1:] if re.match(r"/[A-Za-z]:(/|$)", rest) else rest
+
+
+def _remembered(history: tuple[Edited, ...], done: Edited) -> tuple[Edited, ...]:
+    """A history with one more edit, the last of all."""
+    merged = history[-1].then(done) if history else None
+    last = merged or done
+    if len(last.removed) + len(last.inserted) > _LONGEST_EDIT:
+        return ()
+    return (*history[:-1], merged) if merged else (*history, done)[-_HISTORY:]
+
+
+def _shifted(history: Iterable[Edited], by: int) -> tuple[Edited, ...]:
+    return tuple(Edited(edit.start + by, edit.removed, edit.inserted) for edit in history)
 
 
 def _frozen(starts: list[int] | NDArray[np.int64]) -> NDArray[np.int64]:

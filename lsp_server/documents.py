@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CHANGES_KEPT = 1000
+_MANY, _AROUND = 100, 200
+"""Changes of one message above which they are made in parts of the text, and lines that such a part has before and
+behind the first of them."""
+_NO_LINE = 2**31
+"""Larger than the number of any line (LSP 3.18, `uinteger`)."""
+
+Sent = types.TextDocumentContentChangeEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +85,7 @@ class Documents:
         self._moved[unquote(item.uri)] = deque(maxlen=_CHANGES_KEPT)
         self._put(Snapshot.open(item.uri, item.version, item.language_id, item.text))
 
-    def change(
-        self, uri: str, version: int, changes: Sequence[types.TextDocumentContentChangeEvent], encoding: Encoding
-    ) -> list[Change]:
+    def change(self, uri: str, version: int, changes: Sequence[Sent], encoding: Encoding) -> list[Change]:
         """didChange: each change counts positions in the result of the one before. Unknown documents are ignored.
 
         Returns the changes as they were made.
@@ -89,14 +94,10 @@ class Documents:
         if snapshot is None:
             log.warning("didChange for %s, which is not open", uri)
             return []
-        moved = self._moved[unquote(uri)]
-        made: list[Change] = []
-        for sent in changes:
-            change = _read(snapshot, sent, encoding)
-            snapshot = snapshot.edit([change], version)
-            moved.append(_Moved.by(change, version))
-            made.append(change)
-        self._put(snapshot if changes else snapshot.edit([], version))
+        make = _make_in_parts if len(changes) > _MANY else _make
+        snapshot, made = make(snapshot, version, changes, encoding)
+        self._moved[unquote(uri)].extend(_Moved.by(change, version) for change in made)
+        self._put(snapshot)
         return made
 
     def carried(self, uri: str, version: int, start: int, end: int) -> tuple[int, int] | None:
@@ -125,7 +126,60 @@ class Documents:
         self._open[name] = snapshot
 
 
-def _read(snapshot: Snapshot, sent: types.TextDocumentContentChangeEvent, encoding: Encoding) -> Change:
+def _make(
+    snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: Encoding
+) -> tuple[Snapshot, list[Change]]:
+    """The next snapshot, and the changes as they were made."""
+    made: list[Change] = []
+    for sent in changes:
+        made.append(_read(snapshot, sent, encoding))
+        snapshot = snapshot.edit(made[-1:], version)
+    return (snapshot if made else snapshot.edit([], version)), made
+
+
+def _make_in_parts(
+    snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: Encoding
+) -> tuple[Snapshot, list[Change]]:
+    """The same for a replacement everywhere in a long file, up or down: a change copies all of the text that it is made
+    in, so neighbouring ones are made in some lines that are a text of their own meanwhile."""
+    made: list[Change] = []
+    left = deque(changes)
+    while left:
+        touched = _touched(left[0])
+        first = max(0, min(touched.start, snapshot.line_count - 1) - _AROUND)
+        last = min(touched.stop + _AROUND, snapshot.line_count)
+        start, part = int(snapshot.line_starts[first]), snapshot.part(first, last)
+        while left and _lies_in(part, first, last == snapshot.line_count, _touched(left[0])):
+            change = _read(part, _raised(left.popleft(), first), encoding)
+            part = part.edit([change], version)
+            made.append(replace(change, start=start + change.start, end=start + change.end))
+        snapshot = snapshot.rejoined(first, last, part)
+    return snapshot, made
+
+
+def _touched(sent: Sent) -> range:
+    """The lines that a change touches."""
+    if not isinstance(sent, types.TextDocumentContentChangePartial):
+        return range(_NO_LINE)
+    lines = sent.range.start.line, sent.range.end.line
+    return range(min(lines), max(lines) + 1)
+
+
+def _lies_in(part: Snapshot, first: int, is_last: bool, touched: range) -> bool:
+    """Whether a change leaves the ends of a part as they are, which begins at a line and may be the document's last."""
+    behind = first + part.line_count - 1  # the line that the last line ending of the part begins
+    return (touched.start > first or first == 0) and (touched.stop <= behind or is_last)
+
+
+def _raised(sent: Sent, lines: int) -> Sent:
+    """A change as it counts in a text without so many lines at its beginning."""
+    if not isinstance(sent, types.TextDocumentContentChangePartial):
+        return sent
+    start, end = (types.Position(at.line - lines, at.character) for at in (sent.range.start, sent.range.end))
+    return types.TextDocumentContentChangePartial(types.Range(start, end), sent.text)
+
+
+def _read(snapshot: Snapshot, sent: Sent, encoding: Encoding) -> Change:
     from infill.document import Change
 
     start, end = 0, len(snapshot.text)

@@ -150,6 +150,17 @@ class TestHistory:
             snapshot = snapshot.edit([Change(2 * version, 2 * version + 1, "b")], version)
         assert len(snapshot.history) == 64
 
+    def test_it_holds_no_long_texts(self) -> None:
+        """As of a file that is read again from the disk, over and over."""
+        snapshot = Snapshot.open("file:///a.py", 0, "python", "a" * 100_000)
+        snapshot = snapshot.edit([Change(0, 100_000, "b" * 100_000)], 1)
+        assert snapshot.history == (Edited(0, "a" * 100_000, "b" * 100_000),)
+        snapshot = snapshot.edit([Change(0, 100_000, "c" * 100_001)], 2)
+        assert snapshot.history == ()
+        snapshot = snapshot.edit([Change(5, 5, "y")], 3)
+        assert snapshot.history == (Edited(5, "", "y"),)
+        assert snapshot.edit([Change(6, 6, "x" * 200_000)], 4).history == ()
+
     def test_a_whole_text_that_changed_in_one_place_is_a_small_edit(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "one two three")
         snapshot = snapshot.edit([Change(0, 13, "one 2 three")], 1)

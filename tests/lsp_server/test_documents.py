@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import tracemalloc
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from infill.document import Snapshot
+from infill.document import Change, Snapshot
 from lsp_server import positions
 from lsp_server.documents import Documents
 from lsp_server.positions import Encoding
@@ -53,6 +53,60 @@ def test_text_stays_the_clients_through_random_changes(
     assert (server.text, server.version) == (text, 7)
     fresh = Snapshot.open(URI, 7, "python", text)
     assert server.line_starts.tolist() == fresh.line_starts.tolist()
+
+
+def partial(client: Snapshot, start: int, end: int, text: str) -> types.TextDocumentContentChangePartial:
+    return types.TextDocumentContentChangePartial(positions.to_range(client, start, end, "utf-16"), text)
+
+
+@given(text=TEXTS, edits=EDITS, around=st.integers(1, 3), odd=st.lists(st.integers(0, 30), min_size=4, max_size=4))
+def test_many_changes_in_one_message_are_what_they_are_one_by_one(
+    text: str, edits: list[tuple[float, float, str, bool]], around: int, odd: list[int]
+) -> None:
+    nonsense = types.Range(types.Position(*odd[:2]), types.Position(*odd[2:]))
+    changes: list[Any] = [types.TextDocumentContentChangePartial(nonsense, "\r")]
+    one_by_one, at_once = Documents(), Documents()
+    for documents in (one_by_one, at_once):
+        documents.open(item(text))
+    made = one_by_one.change(URI, 2, changes, "utf-16")
+    for version, (one, other, new, whole) in enumerate(edits, 3):
+        client = one_by_one.get(URI)
+        assert client is not None
+        first, last = sorted(round(at * len(client.text)) for at in (one, other))
+        whole_text = types.TextDocumentContentChangeWholeDocument(new)
+        changes.append(whole_text if whole else partial(client, first, last, new))
+        made += one_by_one.change(URI, version, changes[-1:], "utf-16")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lsp_server.documents._MANY", 0)
+        patch.setattr("lsp_server.documents._AROUND", around)
+        assert at_once.change(URI, 9, changes, "utf-16") == made
+    then, now = one_by_one.get(URI), at_once.get(URI)
+    assert then is not None and now is not None
+    assert (now.text, now.version, now.history) == (then.text, 9, then.history)
+    assert now.line_starts.tolist() == then.line_starts.tolist()
+
+
+@pytest.mark.parametrize("upwards", [True, False])
+def test_a_replacement_all_over_a_long_file_copies_it_a_few_times(
+    upwards: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some editors send the last change first, others the first."""
+    text, copied, after = "    value = compute(foo, 1)\n" * 10_000, list[int](), Snapshot._after
+
+    def counted(snapshot: Snapshot, change: Change) -> Snapshot:
+        copied.append(len(snapshot.text))
+        return after(snapshot, change)
+
+    monkeypatch.setattr(Snapshot, "_after", counted)
+    documents, lines = Documents(), range(10_000)
+    documents.open(item(text))
+    spans = [types.Range(types.Position(at, 20), types.Position(at, 23)) for at in (lines[::-1] if upwards else lines)]
+    changes = [types.TextDocumentContentChangePartial(span, "barbar") for span in spans]
+    documents.change(URI, 2, changes, "utf-16")
+    snapshot = documents.get(URI)
+    assert snapshot is not None
+    assert snapshot.text == text.replace("foo", "barbar")
+    assert sum(copied) < 1000 * len(text)
 
 
 def test_one_document_whatever_the_percent_encoding() -> None:
