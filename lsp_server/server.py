@@ -132,6 +132,7 @@ async def _show_loading(session: Session) -> None:
 async def _did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:
     pushed = settings.section(params.settings)
     if pushed is not None:
+        session.pushed = True
         session.configure(pushed)
     elif session.capabilities.pull_configuration:
         session.in_background(_pull(session))
@@ -145,7 +146,10 @@ async def _pull(session: Session) -> None:
         log.warning("the client gave no configuration: %s", error)
         return
     if isinstance(answer, list | tuple) and answer:
-        session.configure(settings.section({settings.SECTION: answer[0]}) or {})
+        pulled = settings.section({settings.SECTION: answer[0]})
+        # Who has sent us the bare object has nothing under our name: that takes nothing back.
+        if pulled is not None or not session.pushed:
+            session.configure(pulled or {})
 
 
 def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:

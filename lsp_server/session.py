@@ -86,6 +86,7 @@ class Session:
         self.rhythm = Rhythm()
         self.tally = Tally(self.documents, _later)
         self.last_told: tuple[Snapshot, int, Completion, Sequence[Step]] | None = None
+        self.pushed = False  # whether the client has sent us settings of its own accord
         self.loading, self.loaded = asyncio.Event(), asyncio.Event()
         self._failure = ""
         self._load, self._pinned, self._record = load, pinned, record

@@ -67,6 +67,26 @@ async def test_settings_are_pulled_at_the_start_and_after_a_change(editor: Edito
     await eventually(editor, 6)
 
 
+@pytest.mark.parametrize("pushed", [{"maxLines": 3}, {"redraft": {"maxLines": 3}}])
+async def test_a_client_that_has_nothing_under_our_name_takes_back_no_push(editor: Editor, pushed: Any) -> None:
+    """As Neovim does with `settings = { enable = false }`: it sends that, and answers null when it is asked."""
+    editor.client.set_configuration(None, section="redraft")
+    await editor.initialize()
+    push(editor, pushed)
+    push(editor, None)
+    for _ in range(20):
+        assert await lines(editor) == 3
+
+
+async def test_what_is_pulled_is_taken_back_by_null(editor: Editor) -> None:
+    editor.client.set_configuration({"maxLines": 4}, section="redraft")
+    await editor.initialize()
+    await eventually(editor, 4)
+    editor.client.set_configuration(None, section="redraft")
+    push(editor, None)
+    await eventually(editor, 8)
+
+
 async def eventually(editor: Editor, expected: int) -> None:
     for _ in range(100):
         if await lines(editor) == expected:
