@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -28,7 +30,7 @@ from infill.filler import (
 from infill.lines import lf
 from infill.memo import Memo
 from infill.region import Region, parts
-from infill.repair import Repair, better, together
+from infill.repair import TOO_LATE, Repair, better, together
 from infill.site import Site
 
 ALTERNATIVES = 3
@@ -156,18 +158,27 @@ class Completer:
         others: Sequence[Snapshot] = (),
         preferences: Preferences = DEFAULTS,
     ) -> Repair:
-        """A better text for the code around [start, end), or none; in pieces, of which each has the deadline."""
+        """A better text for the code around [start, end), or none; in pieces, as many from the first on as there is
+        time for."""
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Repair(reason=reason)
-        regions = (Region.around(snapshot, *piece) for piece in parts(snapshot, start, end))
-        return together([await self._better(snapshot, region, others, preferences) for region in regions])
+        until = time.monotonic() + (preferences.deadline or math.inf)
+        found: list[Repair] = []
+        for piece in parts(snapshot, start, end):
+            if (left := until - time.monotonic()) <= 0:
+                found.append(Repair(reason=TOO_LATE))
+                break
+            region = Region.around(snapshot, *piece)
+            found.append(await self._better(snapshot, region, others, preferences, left))
+        return together(found)
 
     async def _better(
-        self, snapshot: Snapshot, region: Region, others: Sequence[Snapshot], preferences: Preferences
+        self, snapshot: Snapshot, region: Region, others: Sequence[Snapshot], preferences: Preferences, left: float
     ) -> Repair:
+        """left: seconds, infinite ones where there is no deadline."""
         whole = replace(
             self._request(snapshot, region.start, region.end, "", others, preferences),
-            limits=Limits(deadline=preferences.deadline),
+            limits=Limits(deadline=None if math.isinf(left) else left),
             urgent=False,
         )
         return await better(self._filler, snapshot, region, whole, margin=self._margin, most=preferences.max_distance)

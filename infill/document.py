@@ -84,8 +84,8 @@ class Snapshot:
     """A document at one version. Never changes; `edit` makes the next one and leaves this one valid.
 
     uri, version, language: as the client sent them. text: exactly the client's text, every line ending as it is.
-    history: the last edits, oldest first, none up to a very long one. line_starts: int64 (lines,), offset of each line's
-    first code point.
+    history: the last edits, oldest first, none up to a very long one. line_starts: int64 (lines,), offset of each
+    line's first code point.
     above, below: of a notebook's cell, the code of the cells before and after it, LF.
     """
 

@@ -36,6 +36,7 @@ LOOKED_AT, CANDIDATES = 48, 6
 DRAFTING = 0.6
 """Share of the time that goes into drafts; what came out has to be scored, too."""
 NO_BETTER = "redraft found no better text here."
+TOO_LATE = "redraft found no better text here in time."
 TOO_LONG = "redraft repairs no lines as long as these."
 
 
@@ -64,19 +65,20 @@ async def better(
         async with asyncio.timeout(whole.limits.deadline):
             return await _best(filler, snapshot, region, whole, margin, most)
     except TimeoutError:
-        return Repair(reason="redraft found no better text here in time.")
+        return Repair(reason=TOO_LATE)
     except FillError:  # letters of many tokens each: there is no score to compare with
         return Repair(reason=TOO_LONG)
 
 
 def together(found: Sequence[Repair]) -> Repair:
-    """The repairs of several pieces as one."""
+    """The repairs of several pieces as one. Where there is none, the reason is the first's, or that time was short."""
     if len(found) == 1:
         return found[0]
     mended = [one for one in found if one.edits]
+    why = found[0].reason if found[-1].reason != TOO_LATE else TOO_LATE
     return Repair(
         edits=tuple(chain.from_iterable(one.edits for one in mended)),
-        reason="" if mended else found[0].reason,
+        reason="" if mended else why,
         gain=sum(one.gain for one in mended),
         report=sum((one.report for one in found), FillReport()),
     )

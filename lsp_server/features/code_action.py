@@ -29,11 +29,12 @@ KINDS = [types.CodeActionKind.QuickFix, types.CodeActionKind.RefactorRewrite]
 OPTIONS = types.CodeActionOptions(code_action_kinds=KINDS, resolve_provider=True)
 
 DEADLINE = 2.0
+"""Seconds after which a click is answered: some editors wait for that and do nothing else."""
 _PROGRESS_AFTER = 0.3
 _TITLE_MOST = 60
 _DIAGNOSTICS_MOST = 8
 _REWRITE_MOST = 120
-"""Lines of a selection that one click looks at: each dozen may take DEADLINE."""
+"""Lines of a selection that one click looks at, a dozen after the other until DEADLINE."""
 
 Offer = types.CodeAction | types.Command
 

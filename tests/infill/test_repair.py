@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -12,8 +15,9 @@ from infill import slips
 from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.edits import apply
-from infill.region import LONGEST_REGION, Region
-from infill.repair import NO_BETTER, TOO_LONG, Repair
+from infill.filler import Filled, FillRequest, FillResult, Score
+from infill.region import LONGEST_REGION, MOST_LINES, Region
+from infill.repair import NO_BETTER, TOO_LATE, TOO_LONG, Repair
 
 pytestmark = pytest.mark.slow
 PREFERENCES = replace(DEFAULTS, mode="quality", deadline=None)
@@ -110,6 +114,44 @@ async def test_several_pieces_are_one_repair(completer: Completer) -> None:
     found = await completer.repair(snapshot, wrong.index("self.path = "), len(wrong), preferences=PREFERENCES)
     assert apply(wrong, found.edits) == CODE
     assert found.reason == ""
+
+
+@dataclass
+class Slow:
+    """A filler that finds `good` likelier than `bad` and takes its time to say so. asked: the regions it scored."""
+
+    seconds: float
+    asked: list[str] = field(default_factory=list)
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        return FillResult((Filled((request.draft or "").replace("bad", "good"), -1.0, 0.5, True),))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        self.asked += texts
+        await asyncio.sleep(self.seconds)
+        words = [re.findall(r"\w+|\W", text) for text in texts]
+        return [Score(99.0 * one.count("good"), tuple((w, -9.0 * (w == "bad")) for w in one)) for one in words]
+
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None: ...
+
+    def rest(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(("seconds", "reason"), [(0.0, ""), (0.2, ""), (5.0, TOO_LATE)])
+async def test_all_pieces_share_one_deadline(seconds: float, reason: str) -> None:
+    code = "".join(f"use(bad, {line})\n" for line in range(120))
+    snapshot, slow = Snapshot.open("file:///shop/a.py", 1, "python", code), Slow(seconds)
+    began = time.monotonic()
+    deadline = 1.0 if seconds else None
+    found = await Completer(slow).repair(snapshot, 0, len(code), preferences=replace(PREFERENCES, deadline=deadline))
+    pieces = [snapshot.line_of(edit.start) // MOST_LINES for edit in found.edits]
+    assert found.reason == reason
+    assert pieces == list(range(len(pieces)))
+    assert bool(pieces) is not bool(reason)
+    assert (len(pieces) == 10) is (deadline is None)
+    assert deadline is None or time.monotonic() - began < 4
 
 
 @pytest.mark.parametrize(
