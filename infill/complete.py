@@ -190,16 +190,18 @@ class Completer:
         *,
         others: Sequence[Snapshot] = (),
         preferences: Preferences = DEFAULTS,
+        guess: bool = True,
     ) -> tuple[Edit, ...]:
         """What follows from the user's last edits, nearest first behind the cursor; sorted and disjoint.
 
         What is known to follow comes without the model; what may, only where the model finds the line likelier so.
+        guess: whether that is looked for, too.
         """
         if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return ()
         if found := await asyncio.to_thread(next_edit.following, snapshot):
             return tuple(next_edit.first(snapshot, cursor, found.changes))
-        again = await asyncio.to_thread(next_edit.again, snapshot)
+        again = await asyncio.to_thread(next_edit.again, snapshot) if guess else None
         if again is None:
             return ()
         start, end = snapshot.line_range(snapshot.line_of(again.change.start))

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import unquote
 
 from lsprotocol import types
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Kind = Literal["inline", "menu", "fix", "next"]
-"""What is asked: a newer request of one kind for one file takes the older one's place."""
+"""What is asked: a newer request of one kind for one file takes the older one's place; a fix, that of the same code."""
 
 Load = Callable[[Settings], "Completer"]
 """Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
@@ -92,7 +92,7 @@ class Session:
         self._load, self._pinned, self._record = load, pinned, record
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
-        self._running: dict[tuple[str, Kind], asyncio.Task[Any]] = {}
+        self._running: dict[tuple[str, Kind, object], asyncio.Task[Any]] = {}
         self._allowed: dict[asyncio.Task[Any], Callable[[], bool]] = {}
         self._offered: dict[str, dict[str, Suggestion]] = {}
         self._offers = 0
@@ -239,11 +239,14 @@ class Session:
             return "no model" if self.loaded.is_set() else "loading"
         return ""
 
-    def question(self, uri: str) -> Question | None:
-        """What a request about this document may ask now.
+    def question(self, uri: str, *, invoked: bool = True) -> Question | None:
+        """What a request about this document may ask now. invoked: the user asked for it by hand.
 
-        None when it is not open, when redraft is off or still loading, and when the document is none of its business.
+        None when it is not open, when redraft is off or still loading, when the document is none of its business, and
+        when nothing is wanted but by hand.
         """
+        if self.settings.trigger == "manual" and not invoked:
+            return None
         snapshot = self.documents.get(uri)
         completer = self.completer_for(snapshot.language) if snapshot is not None else None
         if snapshot is None or completer is None or self._denied(snapshot):
@@ -276,21 +279,34 @@ class Session:
         workspace = self.client.workspace
         return [folder.uri for folder in workspace.folders.values()] or [uri for uri in (workspace.root_uri,) if uri]
 
-    async def newest(self, uri: str, kind: Kind, work: Coroutine[Any, Any, T], otherwise: T) -> T:
-        """Run `work` in place of what runs for this file and kind; answers `otherwise` when its own turn comes."""
-        task, key = asyncio.ensure_future(work), (unquote(uri), kind)
+    async def newest(
+        self,
+        uri: str,
+        kind: Kind,
+        work: Coroutine[Any, Any, T],
+        otherwise: T,
+        allowed: Callable[[], bool],
+        part: object = None,
+    ) -> T:
+        """Run `work` in place of what runs for this file, kind and part of the file; answers `otherwise` when its own
+        turn comes, and when new settings no longer allow it."""
+        task, key = asyncio.ensure_future(work), (unquote(uri), kind, part)
         if (older := self._running.get(key)) is not None:
             older.cancel()
         self._running[key] = task
         try:
-            return await self.while_allowed(lambda: self.question(uri) is not None, task, otherwise)
+            return await self.while_allowed(allowed, task, otherwise)
         except Exception as error:
-            log.exception("a request failed")
-            self.status.say("error", f"{type(error).__name__}: {error}")
+            self.failed(error)
             return otherwise
         finally:
             if self._running.get(key) is task:
                 del self._running[key]
+
+    def failed(self, error: Exception) -> None:
+        """A request failed: to the log, and to the status."""
+        log.error("a request failed", exc_info=error)
+        self.status.say("error", f"{type(error).__name__}: {error}")
 
     async def while_allowed(self, allowed: Callable[[], bool], work: Awaitable[T], otherwise: T) -> T:
         """Run `work` until new settings no longer allow it; answers `otherwise` then, and where it is cancelled."""
@@ -388,9 +404,8 @@ class Session:
 
     def outdate(self, uri: str) -> None:
         """What was asked about a document's old text is no longer wanted."""
-        for kind in get_args(Kind):
-            task = self._running.get((unquote(uri), kind))
-            if task is not None and task.cancel() and kind != "fix":
+        for (name, kind, _), task in self._running.items():
+            if name == unquote(uri) and task.cancel() and kind != "fix":
                 self.rhythm.outran(typist=True)
 
     def forget(self, uri: str) -> None:

@@ -165,7 +165,8 @@ class Settings:
     )  # fmt: skip
     trigger: str = _setting(
         "trigger", _choice("auto", "manual"), "auto",
-        "Whether proposals come while you type, or only when you invoke them.",
+        "Whether proposals come while you type, or only when you invoke them. What is known to follow from a renaming "
+        "comes in any case (`nextEdit.enable`).",
     )  # fmt: skip
     disabled_in: tuple[str, ...] = _setting(
         "disabledIn",

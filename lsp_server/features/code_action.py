@@ -31,6 +31,8 @@ OPTIONS = types.CodeActionOptions(code_action_kinds=KINDS, resolve_provider=True
 DEADLINE = 2.0
 """Seconds after which a click is answered: some editors wait for that and do nothing else."""
 _PROGRESS_AFTER = 0.3
+_OFF = "redraft is off here or has no model yet; try again in a moment."
+_OVERTAKEN = "redraft: this fix was asked for once more, and the newer click is answered."
 _TITLE_MOST = 60
 _DIAGNOSTICS_MOST = 8
 _REWRITE_MOST = 120
@@ -201,17 +203,22 @@ async def _apply(session: Session, edit: types.WorkspaceEdit) -> None:
 
 
 async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
+    from infill.repair import Repair
+
     span = session.documents.carried(target.uri, target.version, target.start, target.end)
     now = session.documents.get(target.uri)
     if span is None or now is None or _checksum(now.text[slice(*span)]) != target.checksum:
         _refuse(session)
     asked = session.question(target.uri)
-    repair = None if asked is None else await session.newest(target.uri, "fix", _repair(session, asked, span), None)
+    if asked is None or _why_not(session, target.uri):
+        session.show(_why_not(session, target.uri))
+        return None
+    allowed, overtaken = (lambda: not _why_not(session, target.uri)), Repair(reason=_OVERTAKEN)
+    repair = await session.newest(target.uri, "fix", _repair(session, asked, span), overtaken, allowed, span)
     if session.documents.get(target.uri) is not now:
         _refuse(session)
-    if asked is None or repair is None:
-        if session.question(target.uri) is None:
-            session.show("redraft is off here or has no model yet; try again in a moment.")
+    if reason := _why_not(session, target.uri):
+        session.show(reason)
         return None
     if not repair.edits:
         session.show(repair.reason or "redraft found no better text here.")
@@ -220,15 +227,24 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
     return _workspace_edit(session, asked.snapshot, repair.edits)
 
 
-async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> Repair | None:
+def _why_not(session: Session, uri: str) -> str:
+    """Why no fix may be looked for in a document now, in one sentence; nothing when it may."""
+    if not session.settings.fix:
+        return "redraft fixes nothing while `redraft.fix.enable` is false; set it to true and try again."
+    return _OFF if session.question(uri) is None else ""
+
+
+async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> Repair:
+    from infill.repair import Repair
+
     deadline = min(asked.preferences.deadline or DEADLINE, DEADLINE)
     preferences = replace(asked.preferences, mode="quality", deadline=deadline)  # `redraft.mode` is of completions
     try:
         with progress.shown(session, "redraft: looking for a better text", after=_PROGRESS_AFTER):
             repair = await asked.completer.repair(asked.snapshot, *span, others=asked.others, preferences=preferences)
     except Exception as error:
-        session.show(f"redraft failed on this fix ({type(error).__name__}: {error}); its log says more.")
-        raise
+        session.failed(error)
+        return Repair(reason=f"redraft failed on this fix ({type(error).__name__}: {error}); its log says more.")
     session.count(f"fix {asked.place}", asked.since, repair.report, repair.reason)
     return repair
 

@@ -30,11 +30,15 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     Clients send "invoked" for typed letters too, so it does not count as asked for by hand; it is only what remains
     when `trigger` is manual.
     """
-    asked = session.question(params.text_document.uri)
+    uri = params.text_document.uri
     invoked = params.context is None or params.context.trigger_kind == types.CompletionTriggerKind.Invoked
-    if asked is None or (session.settings.trigger == "manual" and not invoked):
+    asked = session.question(uri, invoked=invoked)
+    if asked is None:
         return _list([])
-    return await session.newest(asked.snapshot.uri, "menu", _propose(session, asked, params.position), _list([]))
+    work = _propose(session, asked, params.position)
+    return await session.newest(
+        uri, "menu", work, _list([]), lambda: session.question(uri, invoked=invoked) is not None
+    )
 
 
 async def _propose(session: Session, asked: Question, position: types.Position) -> types.CompletionList:

@@ -22,12 +22,14 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
 
     Never null: Neovim keeps showing the previous text then.
     """
-    asked = session.question(params.text_document.uri)
-    invoked = params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
-    if asked is None or (session.settings.trigger == "manual" and not invoked):
+    uri, invoked = params.text_document.uri, params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked
+    asked = session.question(uri, invoked=invoked)
+    if asked is None:
         return _nothing()
     work = _propose(session, asked, params, invoked)
-    return await session.newest(asked.snapshot.uri, "inline", work, _nothing())
+    return await session.newest(
+        uri, "inline", work, _nothing(), lambda: session.question(uri, invoked=invoked) is not None
+    )
 
 
 async def _propose(

@@ -23,20 +23,27 @@ _NUMBER = whole(0, 2**31 - 1)
 async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
     """The edit that is next in a document; none when it is asked for another version than the one that is known."""
     uri, version, position, invoked = _read(params)
-    asked, wanted = session.question(uri), session.settings
-    if asked is None or not wanted.next_edit or (wanted.trigger == "manual" and not invoked):
+    # Where proposals come by hand alone the model is not asked for one, but what is known to follow is no proposal of
+    # its.
+    guess = session.question(uri, invoked=invoked) is not None
+    asked = session.question(uri)
+    if asked is None or not session.settings.next_edit or version not in (None, asked.snapshot.version):
         return {"edits": []}
-    if version not in (None, asked.snapshot.version):
-        return {"edits": []}
-    work = _next(session, asked, positions.to_offset(asked.snapshot, position, session.encoding))
-    return {"edits": await session.newest(uri, "next", work, [])}
+    work = _next(session, asked, positions.to_offset(asked.snapshot, position, session.encoding), guess)
+    return {"edits": await session.newest(uri, "next", work, [], lambda: _allowed(session, uri, invoked or not guess))}
 
 
-async def _next(session: Session, asked: Question, cursor: int) -> list[dict[str, Any]]:
+def _allowed(session: Session, uri: str, invoked: bool) -> bool:
+    return session.settings.next_edit and session.question(uri, invoked=invoked) is not None
+
+
+async def _next(session: Session, asked: Question, cursor: int, guess: bool) -> list[dict[str, Any]]:
     from infill.edits import joined
 
     snapshot = asked.snapshot
-    changes = await asked.completer.next_edit(snapshot, cursor, others=asked.others, preferences=asked.preferences)
+    changes = await asked.completer.next_edit(
+        snapshot, cursor, others=asked.others, preferences=asked.preferences, guess=guess
+    )
     session.count(f"next edit {asked.place}", asked.since, None, "" if changes else "nothing follows")
     if not changes:
         return []

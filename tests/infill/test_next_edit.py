@@ -277,3 +277,4 @@ class TestAgain:
         likely = changed(TYPES, "List", "Sequence", 0, 1)
         assert await completer.next_edit(likely, 0, preferences=Preferences(deadline=0.0)) == ()
         assert await completer.next_edit(likely, 0, preferences=Preferences(exclude=("*.py",))) == ()
+        assert await completer.next_edit(likely, 0, guess=False) == ()

@@ -296,6 +296,17 @@ class TestASlowModel:
         newer = ready.ask(types.CODE_ACTION_RESOLVE, offer)
         assert (await older).edit is None
         assert (await newer).edit is not None
+        assert [message.message for message in ready.messages] == [
+            "redraft: this fix was asked for once more, and the newer click is answered."
+        ]
+
+    async def test_fixes_of_two_places_do_not_disturb_each_other(self, ready: Editor) -> None:
+        ready.open(TEXT + "\r\nprnt(2)")
+        below = Range(Position(4, 0), Position(4, 4))
+        offers = [(await ready.actions(where, "broken"))[0] for where in (WORD, below)]
+        asked = [ready.ask(types.CODE_ACTION_RESOLVE, offer) for offer in offers]
+        assert all([(await one).edit is not None for one in asked])
+        assert ready.messages == []
 
     async def test_typing_is_answered_while_a_fix_is_being_made(self, ready: Editor) -> None:
         """Which of the two the model serves first is the engine's business."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -180,6 +181,32 @@ class TestWhileTheModelIsAsked:
         assert [message.message for message in editor.messages] == [
             "redraft is off here or has no model yet; try again in a moment."
         ]
+
+    async def test_proposals_that_are_no_longer_wanted_by_themselves_are_cancelled(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client())
+        editor.open("def ")
+        editor.open("def ", uri="file:///w/other.py")
+        typed, invoked = editor.ghost(0, 4), editor.ghost(0, 4, uri="file:///w/other.py", invoked=True)
+        while (await editor.calls()).get("complete") != 2:
+            await asyncio.sleep(0.01)
+        push(editor, {"redraft": {"trigger": "manual"}})
+        assert not (await typed).items
+        assert (await editor.calls())["cancelled"] == 1
+        editor.change(2, types.TextDocumentContentChangeWholeDocument(""), uri="file:///w/other.py")
+        assert not (await invoked).items
+
+    async def test_fixes_that_are_switched_off_are_cancelled_and_none_begins(self, editor: Editor) -> None:
+        await editor.initialize(pushing_client())
+        editor.open("def ")
+        (offer,) = await editor.actions(types.Range(types.Position(0, 0), types.Position(0, 3)))
+        action = editor.ask(types.CODE_ACTION_RESOLVE, offer)
+        await editor.asked("repair")
+        push(editor, {"redraft": {"fix": {"enable": False}}})
+        assert (await action).edit is None
+        assert (await editor.ask(types.CODE_ACTION_RESOLVE, offer)).edit is None
+        assert await editor.calls() == {"repair": 1, "cancelled": 1}
+        why = "redraft fixes nothing while `redraft.fix.enable` is false; set it to true and try again."
+        assert [message.message for message in editor.messages] == [why, why]
 
     async def test_what_waits_for_a_pause_in_typing_does_not_ask_it(self, editor: Editor) -> None:
         await editor.initialize(pushing_client(), {"debounceMs": 5000})
