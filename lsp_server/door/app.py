@@ -76,9 +76,11 @@ class Door:
         dialect = next((each for each in dialects if each.sign and each.sign in value), dialects[-1])
         request.state.dialect = dialect
         asked = body.read(value, dialect.body)
-        call = dialect.read(asked).bounded()
+        told = dialect.read(asked)
+        call = told.bounded()
+        denied = manners.denied(call.path, told.prefix + told.suffix)  # a file says at its beginning what it is
         with self.metrics.seconds.labels(dialect.name).time():
-            answer = await self._unless_gone(request, self._answer(call, _client(request, call)))
+            answer = await self._unless_gone(request, self._answer(call, denied, _client(request, call)))
         notes = {"X-Redraft-Cut": "prefix={}, suffix={}".format(*call.cut)} if any(call.cut) else {}
         if answer.denied:
             notes["X-Redraft-Silent"] = answer.denied
@@ -110,9 +112,8 @@ class Door:
         for job in self._jobs:
             job.cancel()
 
-    async def _answer(self, call: Call, client: str) -> Answer:
+    async def _answer(self, call: Call, denied: str | None, client: str) -> Answer:
         completer, seen, result = self._loaded(), _Seen(self.metrics), FillResult(())
-        denied = manners.denied(call.path, call.prefix + call.suffix)
         if denied is None:
             async with self.line.turn(client):
                 with self.metrics.running.track_inprogress():

@@ -13,6 +13,8 @@ from infill.languages import language_of_path
 SIDE_MOST = 32_768
 """Characters of each side that are looked at. The model reads the nearest kilobytes; the rest tells in what syntax the
 hole stands."""
+_LINE_MOST = SIDE_MOST // 4
+"""Characters that a side is cut by for the sake of a whole line."""
 ANSWER_MOST = 512
 """Tokens of an answer, however many a client asks for."""
 TOKENS_USUAL = 64
@@ -51,13 +53,13 @@ class Call:
     cut: tuple[int, int] = (0, 0)
 
     def bounded(self) -> Call:
-        """The same with at most SIDE_MOST characters a side, cut at a line's start and end, and no more tokens and no
-        longer names than there may be."""
+        """The same with at most SIDE_MOST characters a side, cut at a line's start and end where one is near, and no
+        more tokens and no longer names than there may be."""
         prefix, suffix = self.prefix[-SIDE_MOST:], self.suffix[:SIDE_MOST]
         if len(prefix) < len(self.prefix):
-            prefix = prefix[prefix.find("\n") + 1 :]
+            prefix = prefix[prefix.find("\n", 0, _LINE_MOST) + 1 :]
         if len(suffix) < len(self.suffix):
-            suffix = suffix[: suffix.rfind("\n") + 1 or None]
+            suffix = suffix[: suffix.rfind("\n", SIDE_MOST - _LINE_MOST) + 1 or None]
         return replace(
             self,
             prefix=prefix,

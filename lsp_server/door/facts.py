@@ -126,7 +126,7 @@ PROBES = (
     Probe("/slots", slots, "None to choose from."),
     Probe("/models", models, "The model.", dialect="openai"),
     Probe("/v1/models", models, "The model.", dialect="openai"),
-    Probe("/v1/models/{model}", model, "The model, whatever name it is asked by.", dialect="openai"),
+    Probe("/v1/models/{model:path}", model, "The model, whatever name it is asked by.", dialect="openai"),
     Probe("/v1/health", tabby_health, "What tabby-agent asks first.", ("GET", "POST"), "tabby"),
     Probe("/v1beta/server_setting", tabby_setting, "Asks Tabby's clients to send no telemetry.", dialect="tabby"),
     Probe("/api/version", ollama_version, "A version of Ollama that knows suffixes.", dialect="ollama"),

@@ -110,6 +110,15 @@ def test_what_is_cut_and_what_is_kept_is_all(prefix: str, suffix: str) -> None:
     assert call.cut == (4000 * len(prefix) - len(call.prefix), 4000 * len(suffix) - len(call.suffix))
 
 
+@pytest.mark.parametrize(
+    ("far", "near", "kept"),
+    [("y" * 9_000, "z" * 30_000, 30_001), ("y" * 20_000, "z" * 20_000, 32_768), ("x = 1", "y" * 40_000, 32_768)],
+)
+def test_a_side_is_cut_at_a_line_where_one_is_near(far: str, near: str, kept: int) -> None:
+    call = Call(f"{far}\n{near}\n", f"{near}\n{far}\n").bounded()
+    assert (len(call.prefix), len(call.suffix)) == (kept, kept)
+
+
 def test_names_that_are_remembered_are_short() -> None:
     long = "x" * 2_000_000 + "/.env"
     call = Call("", path=long, snippets=(Snippet(long, "a"),), user=long).bounded()
