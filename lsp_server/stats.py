@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 Counts = Mapping[tuple[str, str], int]
 """(language id, what is counted) -> how many."""
 FORMAT = 1
+_ROOM = "check permissions and space, or set `redraft.stats` to false"
 _STEPS = 8
 """Classes of answer times in a doubling: a quantile is at most a tenth too high."""
 _WAIT = 2.0
@@ -105,17 +106,18 @@ class Record:
                     )
                 yield file
         except OSError as error:
-            raise UserError(
-                f"the counts in {self.path} cannot be kept ({error.strerror or error}); check permissions and space, "
-                "or set `redraft.stats` to false."
-            ) from None
+            raise UserError(f"the counts in {self.path} cannot be kept ({error.strerror or error}); {_ROOM}.") from None
         except (sqlite3.Error, TypeError, ValueError) as error:
             raise UserError(f"the counts in {self.path} cannot be used ({error}); {_remedy(error)}.") from None
 
 
 def _remedy(error: Exception) -> str:
-    busy = getattr(error, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
-    return "try again in a moment" if busy else "if that stays so, start anew with `redraft stats --forget`"
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return "try again in a moment"
+    if name.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+        return _ROOM
+    return "if that stays so, start anew with `redraft stats --forget`"
 
 
 @dataclass(frozen=True, slots=True)

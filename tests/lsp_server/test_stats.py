@@ -87,6 +87,23 @@ def test_a_folder_that_refuses_is_one_sentence(tmp_path: Path) -> None:
         Record(tmp_path / "state" / "stats.db").add({("c", "shown"): 1}, DAY)
 
 
+@pytest.mark.parametrize("refusal", ["no space", "no journal"])
+def test_a_disk_that_refuses_is_no_reason_to_throw_counts_away(record: Record, refusal: str) -> None:
+    resource = pytest.importorskip("resource")
+    record.add({("c", "shown"): 1}, DAY)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if refusal == "no journal":
+        record.path.with_name("stats.db-journal").mkdir()
+    else:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, usual[1]))
+    try:
+        with pytest.raises(UserError, match="check permissions and space") as refused:
+            record.add({("c", "shown"): 1}, DAY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert "--forget" not in str(refused.value)
+
+
 def test_without_a_home_nothing_is_written_where_one_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError, match="no place for counts"):
