@@ -24,3 +24,8 @@ def read(raw: bytes) -> Any:
 def _number(text: str) -> int | float:
     number = float(text)
     return int(number) if number.is_integer() else number
+
+
+def whole(text: str) -> str:
+    """The text with question marks for half surrogate pairs: JSON can spell them, and no text can hold one."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -19,6 +19,7 @@ from lsp_server import compose, picture, terminal, trace
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 from lsp_server.files import SourceFile, cursor_at, place_of, split_place
+from lsp_server.outcome import deadline
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,9 +66,7 @@ def _place(place: str) -> tuple[SourceFile, int]:
 
 
 async def _complete(completer: Completer, source: SourceFile, cursor: int, mode: str, steps: list[Step]) -> Completion:
-    # Nobody is typing: only `auto`, which plans with it, has a deadline.
-    usual = Preferences()
-    preferences = replace(usual, mode=mode, deadline=usual.deadline if mode == "auto" else None)
+    preferences = replace(Preferences(), mode=mode, deadline=deadline(mode))
     return await completer.complete(
         source.snapshot, cursor, preferences=preferences, invoked=True, on_step=steps.append
     )

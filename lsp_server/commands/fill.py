@@ -27,6 +27,7 @@ from infill.region import apart, reported
 from infill.repair import together
 from lsp_server import compose, jsontext, terminal
 from lsp_server.compose import Choice
+from lsp_server.outcome import deadline, outcome
 from lsp_server.settings import MODES
 
 
@@ -80,9 +81,9 @@ async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> di
     most = _field(asked, "max_tokens", int, 64)
     if not 1 <= most <= TOKENS_MOST:
         raise ValueError(f"max_tokens is {most}: give 1 to {TOKENS_MOST}")
-    prefix, suffix = _text(_field(asked, "prefix", str)), _text(_field(asked, "suffix", str, ""))
+    prefix, suffix = (jsontext.whole(text) for text in (_field(asked, "prefix", str), _field(asked, "suffix", str, "")))
     if denied := manners.denied(path, prefix + suffix):
-        return _completion(None, FillReport(), reason=denied)
+        return _completion(None, denied, True, FillReport())
     result = await completer.fill(
         prefix,
         suffix,
@@ -90,31 +91,26 @@ async def _fill(completer: Completer, asked: Mapping[str, Any], mode: str) -> di
         language=_field(asked, "language", str, language_of_path(path)),
         mode=mode,
         max_tokens=most,
-        deadline=Preferences().deadline if mode == "auto" else None,
+        deadline=deadline(mode),
     )
-    if result.texts:
-        return _completion(result.texts[0], result.report)
-    if result.cut:
-        return _completion(None, result.report, reason="max_tokens cut the text short before it could stand", cut=True)
-    return _completion(None, result.report, reason="the model has nothing to say")
+    return _completion(*outcome(result), result.report)
 
 
-def _completion(best: Filled | None, report: FillReport, *, reason: str = "", cut: bool = False) -> dict[str, Any]:
-    """reason: why there is no text. cut: it was one of the limits."""
+def _completion(best: Filled | None, reason: str, finished: bool, report: FillReport) -> dict[str, Any]:
     return {
         "completion": best.text if best else "",
         "ms": round(report.ms, 1),
         "forwards": report.forwards,
         "tokens": report.tokens,
         "score": best.score if best else None,
-        "finished": best.finished if best else not cut,
+        "finished": finished,
         "reason": reason,
     }
 
 
 async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dict[str, Any]:
     path = _field(asked, "path", str, "")
-    text = _text(_field(asked, "text", str))
+    text = jsontext.whole(_field(asked, "text", str))
     snapshot = Snapshot.open(path or "untitled:", 0, _field(asked, "language", str, language_of_path(path)), text)
     preferences = replace(Preferences(), mode=mode, deadline=None)
     regions = apart(snapshot, _regions(snapshot, asked))
@@ -172,8 +168,3 @@ def _field(asked: Mapping[str, Any], name: str, kind: type, default: Any = None)
 
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}
-
-
-def _text(text: str) -> str:
-    """JSON can spell half a surrogate pair; no text can hold one."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

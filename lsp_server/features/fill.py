@@ -13,6 +13,8 @@ from typing import Any
 from pygls.exceptions import JsonRpcInvalidParams
 
 from infill.filler import TOKENS_MOST
+from lsp_server import jsontext
+from lsp_server.outcome import deadline, outcome
 from lsp_server.session import Session
 from lsp_server.settings import MODES, whole
 
@@ -30,14 +32,11 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     result = await session.while_allowed(lambda: not _why_not(session, asked), completer.fill(**asked), None)
     if result is None:
         return _answer(since, reason=_why_not(session, asked))
-    report, reason = result.report, "" if result.texts else "the model has nothing to say"
+    report, (best, reason, finished) = result.report, outcome(result)
     session.count(f"fill {short_path(asked['path'])}".rstrip(), since, report, reason)
     cost = {"tokens": report.tokens, "forwards": report.forwards, "mode": report.mode}
-    if not result.texts:
-        return _answer(since, **cost, reason=reason)
-    best = result.texts[0]
-    kept = {"text": best.text, "score": best.score, "confidence": best.confidence, "finished": best.finished}
-    return _answer(since, **kept, **cost)
+    told = {} if best is None else {"text": best.text, "score": best.score, "confidence": best.confidence}
+    return _answer(since, **told, **cost, finished=finished, reason=reason)
 
 
 def _why_not(session: Session, asked: Mapping[str, Any]) -> str:
@@ -64,13 +63,13 @@ def _read(params: Any) -> dict[str, Any]:
     mode = params.get("mode", "quality")
     if mode not in MODES:
         raise JsonRpcInvalidParams(f"`mode` must be one of {', '.join(MODES)}")
-    deadline = _whole(params, "deadlineMs", 0, 600_000, default=0)
+    limit = _whole(params, "deadlineMs", 0, 600_000, default=0)
     return {
         **read,
         "mode": mode,
         "max_tokens": _whole(params, "maxTokens", 1, TOKENS_MOST, default=64),
         "max_lines": _whole(params, "maxLines", 0, 1000, default=0),
-        "deadline": deadline / 1000 or None,
+        "deadline": limit / 1000 or deadline(mode),
     }
 
 
@@ -78,7 +77,7 @@ def _text(params: Mapping[str, Any], name: str) -> str:
     value = params.get(name, "")
     if not isinstance(value, str):
         raise JsonRpcInvalidParams(f"`{name}` must be a string")
-    return value
+    return jsontext.whole(value)
 
 
 def _whole(params: Mapping[str, Any], name: str, low: int, high: int, *, default: int) -> int:

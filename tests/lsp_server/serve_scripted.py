@@ -1,6 +1,6 @@
 """The real server with a completer that answers from a script; as a program, `serve_scripted.py JSON` over stdio.
 
-`{"write": {"text before the cursor": ["proposal", …], …}, "repair": {"old": "new", …}, "fill": "text",
+`{"write": {"text before the cursor": ["proposal", …], …}, "repair": {"old": "new", …}, "fill": "text", "cut": false,
   "seconds": 0, "remembered": false, "load_seconds": 0, "load_error": "", "fail": false, "tcp": false, "pinned": {}}`
 
 `write` and `repair` match the end of the text before the cursor (of a notebook's cells above, too), and the region's
@@ -67,8 +67,10 @@ class ScriptedCompleter(Completer):
 
     async def fill(self, prefix: str, suffix: str, **rest: Any) -> FillResult:
         async with self.called("fill") as report:
-            text = self.script.get("fill", "")
-            return FillResult((Filled(f"{prefix[-1:]}{text}{suffix[:1]}", -1.5, 0.8, True),) if text else (), report)
+            text, cut = self.script.get("fill", ""), self.script.get("cut", False)
+            self.calls[f"deadline_{rest['deadline']}"] += 1
+            filled = Filled(f"{prefix[-1:]}{text}{suffix[:1]}", -1.5, 0.8, True)
+            return FillResult((filled,) if text else (), report, cut)
 
     def warm(self, *given: Any, **rest: Any) -> None:
         self.calls["warm"] += 1

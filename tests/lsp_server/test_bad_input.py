@@ -451,6 +451,34 @@ def test_fill_answers_with_text_score_and_cost(wire: Wire) -> None:
     assert told["ms"] >= 0
 
 
+@pytest.mark.parametrize(
+    ("cut", "reason"),
+    [
+        (False, "the model has nothing to say"),
+        (True, "a limit such as max_tokens cut the text short before it could stand"),
+    ],
+)
+def test_fill_says_why_there_is_no_text(fresh: Wire, cut: bool, reason: str) -> None:
+    fresh.initialize()
+    fresh.server.session.completer.script.update(fill="", cut=cut)  # type: ignore[union-attr]
+    told = fresh.ask("redraft/fill", {"prefix": "a", "suffix": "b"})["result"]
+    assert (told["text"], told["reason"], told["finished"]) == ("", reason, not cut)
+
+
+@pytest.mark.parametrize(
+    ("limits", "deadline"), [({}, None), ({"mode": "auto"}, 2.0), ({"mode": "auto", "deadlineMs": 500}, 0.5)]
+)
+def test_fill_plans_with_a_deadline_where_the_mode_does(fresh: Wire, limits: Any, deadline: float | None) -> None:
+    fresh.initialize()
+    fresh.ask("redraft/fill", {"prefix": "a", "suffix": "b", **limits})
+    assert fresh.ask("test/calls", {})["result"][f"deadline_{deadline}"] == 1
+
+
+def test_fill_replaces_half_a_character(fresh: Wire) -> None:
+    fresh.initialize()
+    assert fresh.ask("redraft/fill", {"prefix": "a\ud83d", "suffix": "b"})["result"]["text"] == "\ufffdxb"
+
+
 def test_fill_reads_no_secrets(wire: Wire) -> None:
     told = wire.ask("redraft/fill", {"prefix": "KEY=", "suffix": "", "path": "w/.env"})["result"]
     assert told["text"] == ""
