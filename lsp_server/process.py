@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ctypes
 import os
@@ -10,6 +11,25 @@ import psutil
 
 M_MMAP_THRESHOLD = -3
 """mallopt(3)."""
+
+
+_LOOKED_FOR = 3.0
+"""Seconds between two looks for a process that may end."""
+
+
+def ancestor(pid: int) -> psutil.Process | None:
+    """The ancestor of this process that has an id; None where none has, as that of an editor on another machine or
+    outside of a container, which may be anybody's here."""
+    with contextlib.suppress(OSError, psutil.Error):
+        return next((one for one in psutil.Process().parents() if one.pid == pid), None)
+    return None
+
+
+async def end_of(other: psutil.Process) -> None:
+    """Wait until a process is gone."""
+    with contextlib.suppress(psutil.Error):
+        while other.is_running() and other.status() != psutil.STATUS_ZOMBIE:
+            await asyncio.sleep(_LOOKED_FOR)
 
 
 def step_back() -> None:

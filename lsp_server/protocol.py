@@ -47,10 +47,12 @@ class Protocol(LanguageServerProtocol):
 
     exit_code: None while the connection lasts, else what the process should return (LSP: 0 only after `shutdown`).
     on_lost_change: called with the URI of a document or notebook whose change could not be read.
+    hang_up: ends the connection as if the client had closed it; the transport's.
     """
 
     exit_code: int | None = None
     on_lost_change: Callable[[str], None] | None = None
+    hang_up: Callable[[], None] | None = None
     _initialized = False
 
     def _register_builtin_features(self) -> None:

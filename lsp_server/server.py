@@ -7,11 +7,12 @@ import logging
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
+import psutil
 from lsprotocol import types
 from pygls.capabilities import ServerCapabilitiesBuilder
 from pygls.lsp.server import LanguageServer
 
-from lsp_server import notebooks, progress, settings, transport, version
+from lsp_server import notebooks, process, progress, settings, transport, version
 from lsp_server.capabilities import Capabilities
 from lsp_server.converter import converter
 from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
@@ -105,6 +106,16 @@ def _initialize(session: Session, params: types.InitializeParams) -> None:
         session.client.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)(menu)
     encoding: Any = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
     session.start(able, getattr(encoding, "value", encoding), params.initialization_options)
+    if params.process_id is not None and (editor := process.ancestor(params.process_id)) is not None:
+        session.in_background(_leave_with(session, editor))
+
+
+async def _leave_with(session: Session, editor: psutil.Process) -> None:
+    """An editor that was killed closes no pipe of which something else still holds an end."""
+    await process.end_of(editor)
+    log.info("the editor is gone")
+    if session.client.protocol.hang_up is not None:
+        session.client.protocol.hang_up()
 
 
 async def _initialized(session: Session, params: types.InitializedParams) -> None:

@@ -62,6 +62,7 @@ async def _pump(protocol: Protocol, source: BinaryIO) -> None:
         finally:
             hand_over(None)
 
+    protocol.hang_up = lambda: bodies.put_nowait(None)
     # A daemon: a read that blocks forever must not keep a finished server alive.
     threading.Thread(target=read, name="lsp-reader", daemon=True).start()
     while protocol.exit_code is None and (body := await bodies.get()) is not None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from lsprotocol import types
 from pytest_lsp.client import make_test_lsp_client
@@ -45,6 +46,33 @@ def message(method: str, params: Any, msg_id: int | None = None) -> bytes:
 
 ABLE = {"workspace": {"applyEdit": True}}
 INITIALIZE = message("initialize", {"processId": None, "rootUri": None, "capabilities": ABLE}, 1)
+
+
+EDITOR = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_server_leaves_with_its_editor_even_if_the_pipe_is_held(known: bool) -> None:
+    """An id that is none of an ancestor's is one of another machine."""
+    pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+    with (
+        subprocess.Popen([sys.executable, "-c", EDITOR, *command({})], cwd=ROOT, **pipes) as editor,  # type: ignore[call-overload]
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other,
+    ):
+        asked = {"processId": (editor if known else other).pid, "rootUri": None, "capabilities": ABLE}
+        editor.stdin.write(message("initialize", asked, 1) + message("redraft/lastTrace", {}, 2))
+        editor.stdin.flush()
+        told = b""
+        while b'"html"' not in told and (more := editor.stdout.read1()):  # both are answered
+            told += more
+        (server,) = psutil.Process(editor.pid).children()
+        for one in (editor, other):
+            one.kill()
+            one.wait()
+        gone, _ = psutil.wait_procs([server], timeout=20 if known else 5)
+        assert bool(gone) is known
+        editor.stdin.close()
+        assert psutil.wait_procs([server], timeout=20)[1] == []
 
 
 async def test_ghost_text_over_stdio_although_the_process_prints() -> None:
