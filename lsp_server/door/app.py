@@ -207,7 +207,7 @@ def _probe_routes(door: Door) -> Iterator[Route]:
     spoken = {dialect.name: dialect for dialects in FILLS.values() for dialect in dialects}
     for probe in PROBES:
         endpoint = _guarded(door, spoken[probe.dialect], partial(door.probe, probe=probe))
-        yield Route(probe.path, endpoint, methods=list(probe.methods))
+        yield Route(probe.path.replace("}", ":path}"), endpoint, methods=list(probe.methods))
 
 
 def _guarded(door: Door, dialect: Dialect, answer: Endpoint) -> Endpoint:

@@ -110,7 +110,8 @@ def _details(facts: Facts) -> Json:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A path that answers from the facts. public: needs no token."""
+    """A path that answers from the facts. path: as OpenAPI writes it; what stands in braces may hold slashes. public:
+    needs no token."""
 
     path: str
     answer: Callable[[Facts], Any]
@@ -126,7 +127,7 @@ PROBES = (
     Probe("/slots", slots, "None to choose from."),
     Probe("/models", models, "The model.", dialect="openai"),
     Probe("/v1/models", models, "The model.", dialect="openai"),
-    Probe("/v1/models/{model:path}", model, "The model, whatever name it is asked by.", dialect="openai"),
+    Probe("/v1/models/{model}", model, "The model, whatever name it is asked by.", dialect="openai"),
     Probe("/v1/health", tabby_health, "What tabby-agent asks first.", ("GET", "POST"), "tabby"),
     Probe("/v1beta/server_setting", tabby_setting, "Asks Tabby's clients to send no telemetry.", dialect="tabby"),
     Probe("/api/version", ollama_version, "A version of Ollama that knows suffixes.", dialect="ollama"),

@@ -13,8 +13,7 @@ from lsp_server.door.dialect import Dialect
 from lsp_server.door.facts import Probe
 
 JSON = "application/json"
-_IN_PATH = re.compile(r"{(\w+)(?::\w+)?}")
-"""A part of a path with its name, and the kind that Starlette knows and OpenAPI does not."""
+_IN_PATH = re.compile(r"{(\w+)}")
 _ERRORS = {
     "400": "A field is missing or wrong; the message names it.",
     "401": "The token is missing.",
@@ -41,7 +40,7 @@ def description(version: str, fills: Mapping[str, tuple[Dialect, ...]], probes: 
         paths[path]["post"]["requestBody"] = {"required": True, "content": asked}
     for probe in probes:
         told = _operation(probe.summary, {JSON: {}}) | {"parameters": [*map(_named, _IN_PATH.findall(probe.path))]}
-        paths[_IN_PATH.sub(r"{\1}", probe.path)] = {method.lower(): told for method in probe.methods}
+        paths[probe.path] = {method.lower(): told for method in probe.methods}
     paths["/v1/events"] = {"post": _operation("What a Tabby client did with an answer.", {"text/plain": {}})}
     paths["/v1/events"]["post"]["requestBody"] = {"required": True, "content": {JSON: {"schema": {"type": "object"}}}}
     paths["/metrics"] = {"get": _operation("Counters for Prometheus.", {"text/plain": {}})}
