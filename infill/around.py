@@ -53,12 +53,15 @@ class Around:
         prefix_line = snapshot.text[first:start] + chosen
         below = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
         above = tuple(snapshot.lf(snapshot.line_range(max(line - _NEAR, 0))[0], first).split("\n")[:-1])
+        # Of a notebook's cell what the others say, too, behind a blank line.
+        over, under = (text.split("\n") if text else [] for text in (snapshot.above, snapshot.below))
+        above = (*over, *[""][: len(over)], *above)[-_NEAR:]
         return cls(
             snapshot, start, end, chosen, here.kind,
             prefix_line=prefix_line,
             rest=snapshot.text[end:last],
             above=above,
-            suffix=tuple(snapshot.lf(last, below).split("\n")[1:]),
+            suffix=(*snapshot.lf(last, below).split("\n")[1:], *[""][: len(under)], *under)[:_NEAR],
             indent=here.indent,
             edge=_depth(above, prefix_line, snapshot.language),
             lines=lines,

@@ -75,16 +75,15 @@ def gather(
     sources: list[Source] = [source for source, on in wanted if on]
     if not sources or not others:
         return []
-    cells = snapshot.path if snapshot.above or snapshot.below else None
-    apart = (other for other in others if other.uri != snapshot.uri and other.path != cells)
-    readable = [other for other in apart if not other.derived(_denied_text)]
+    readable = [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
     return [snippet for source in sources for snippet in source(snapshot, hole, readable)]
 
 
 def in_cell(cell: Snapshot, above: Sequence[Snapshot], below: Sequence[Snapshot]) -> Snapshot:
     """A cell of a notebook with the code of the others, those in its language that may be read."""
     before, after = ("\n\n".join(_code(one, cell.language)) for one in (above, below))
-    return cell if (before, after) == (cell.above, cell.below) else replace(cell, above=before, below=after)
+    same = (before, after) == (cell.above, cell.below)
+    return cell if same else replace(cell, above=before, below=after, _derived={})
 
 
 def _code(cells: Sequence[Snapshot], language_id: str) -> Iterator[str]:

@@ -36,7 +36,7 @@ class Memo:
 
     def remember(self, snapshot: Snapshot, start: int, end: int, text: str, confidence: float | None = None) -> None:
         """`text` (LF) was proposed in place of [start, end)."""
-        before, after = _near(snapshot.text, start, end)
+        before, after = _near(snapshot, start, end)
         proposal = _Proposal(start, before, len(snapshot.text) - end, after, text, confidence)
         known = self._of.pop(snapshot.uri, ())
         self._of[snapshot.uri] = (proposal, *known)[: self._proposals]
@@ -71,7 +71,7 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int, closed: str) -> 
     typed = snapshot.lf(proposal.start, cursor)
     if not proposal.text.startswith(typed):
         return None
-    if _near(snapshot.text, proposal.start, tail) != (proposal.head, proposal.tail):
+    if _near(snapshot, proposal.start, tail) != (proposal.head, proposal.tail):
         return None
     left, stands = proposal.text[len(typed) :], snapshot.lf(cursor, tail)
     if closed.startswith(stands) and behind(left, stands, snapshot.language):
@@ -80,9 +80,10 @@ def _left(proposal: _Proposal, snapshot: Snapshot, cursor: int, closed: str) -> 
     return (cursor, text) if text else None
 
 
-def _near(text: str, end: int, start: int) -> tuple[int, int]:
-    """Hashes of what ends and of what starts there."""
-    return hash(text[max(0, end - _NEAR) : end]), hash(text[start : start + _NEAR])
+def _near(snapshot: Snapshot, end: int, start: int) -> tuple[int, int]:
+    """Hashes of what ends and of what starts there, the other cells of a notebook with it."""
+    before, after = snapshot.text[max(0, end - _NEAR) : end], snapshot.text[start : start + _NEAR]
+    return hash((before, snapshot.above[-_NEAR:])), hash((after, snapshot.below[:_NEAR]))
 
 
 def _without(left: str, closed: str, language: str) -> str | None:

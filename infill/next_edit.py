@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, islice
 
 from infill.document import MAX_JUDGED, Edited, Snapshot, moved
@@ -29,15 +29,23 @@ _WORD = re.compile(r"\w*")
 
 @dataclass(frozen=True, slots=True)
 class Renamed:
-    """Where the user had `old`, `new` stands now, at an offset of the snapshot; the same where it was put back."""
+    """Where the user had `old`, `new` stands now, at an offset of the snapshot; the same where it was put back.
+
+    through: all that stood there meanwhile.
+    """
 
     at: int
     old: str
     new: str
+    through: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def is_change(self) -> bool:
         return self.old != self.new
+
+    def puts_back(self, other: Renamed) -> bool:
+        """Whether a name that another renaming changes was changed here by hand, and back."""
+        return self.new == other.old and other.new in self.through
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +82,18 @@ def _following(snapshot: Snapshot) -> Following | None:
             continue
         scopes = scopes or Scopes.of(snapshot.whole)
         done = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
-        put_back = {since.at for since in lately[:n] if since.new == one.old and since.old in (one.old, one.new)}
-        changes = scopes.left(one.at, one.old, one.new, done) if scopes is not None else []
+        put_back = {since.at for since in lately[:n] if since.puts_back(one)}
+        known = scopes is not None and not (scopes.is_outermost(one.at, one.new) and _is_elsewhere(snapshot, one))
+        changes = scopes.left(one.at, one.old, one.new, done) if scopes is not None and known else []
         if wanted := tuple(change for change in changes if change.start not in put_back):
             return Following(one, wanted)
     return None
+
+
+def _is_elsewhere(snapshot: Snapshot, renamed: Renamed) -> bool:
+    """Whether another cell of a notebook says one of the names."""
+    names = re.compile(rf"\b(?:{re.escape(renamed.old)}|{re.escape(renamed.new)})\b")
+    return any(map(names.search, (snapshot.above, snapshot.below)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +152,12 @@ def _words(snapshot: Snapshot) -> Iterator[Renamed]:
     while history:
         start, end = _word(text, history[-1])
         new, at = text[start:end], moved(start + 1, reversed(later)) - 1  # text put in before a word moves it
+        through = set[str]()
         while True:
             done = history.pop()
             text, end = done.undone(text), end + len(done.removed) - len(done.inserted)
             later.append(done)
+            through.add(text[start:end])
             if not history or not (_is_word(done) and _is_word(history[-1]) and _is_within(history[-1], start, end)):
                 break
         old = text[start:end]
@@ -148,7 +165,7 @@ def _words(snapshot: Snapshot) -> Iterator[Renamed]:
         # Taken back while it was typed, it was no name yet.
         typed = bool(history) and _ends(history[-1], end)
         if stands and not typed and _NAME.fullmatch(old) and _NAME.fullmatch(new):
-            yield Renamed(at, old, new)
+            yield Renamed(at, old, new, frozenset(through))
 
 
 def _lately(history: Sequence[Edited]) -> list[Edited]:

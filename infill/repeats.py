@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from infill.around import Around
-from infill.brackets import CLOSERS, balance
+from infill.brackets import balance
 from infill.languages import keywords, language
 from infill.lines import SAYING, announces, says, width
 
@@ -25,7 +25,7 @@ _WORD = re.compile(r"\w+")
 _NAMED = re.compile(r"=|\w[(<]")
 """What stands behind a name in a definition; a receiver in Go stands before it."""
 _NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
-_CLOSES = re.compile(r"\s*([)\]}]+)")
+_CLOSES = re.compile(r"\s*([)\]]+)")
 _KEY = re.compile(r"""\s*(["']?)[\w.-]+\1\??:(?!\S)""")
 """What a line of a mapping, a structure or a list of fields begins with, none of which has two of a name."""
 
@@ -44,7 +44,7 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
     first, *others = text.split("\n")
     if not around.rest.strip() and _same(around.prefix_line + first, below):
         return text if not others and _announces_another(below, around) else None
-    if not (around.prefix_line + around.rest).strip() and _closes_again("", first, around):
+    if not (around.prefix_line + around.rest).strip() and _closes_again("", around.prefix_line + first, around):
         return None
     for n, line in enumerate(others, start=1):
         whole, kept = line + around.rest if n == len(others) else line, "\n".join([first, *others][:n])
@@ -105,14 +105,14 @@ def _endless(run: re.Match[str]) -> bool:
 
 
 def _closes_again(text: str, line: str, around: Around) -> bool:
-    """Whether a line that follows a text begins with the brackets that the next written line closes, where no more are
-    open than are closed below: `) -> int:` above `)`. What closes one to open another, as `} else {`, does not."""
+    """Whether a line that follows a text begins with the brackets that the next written line closes at the same place,
+    where no more are open than are closed below: `) -> int:` above `)`."""
     closes, closed = _CLOSES.match(line), _CLOSES.match(around.line_below)
-    if not (around.in_code and closes and closed and closes[1] == closed[1]):
+    alike = closes and closed and closes[1] == closed[1] and width(line) == width(around.line_below)
+    if not (around.in_code and alike):
         return False
-    found, below = balance(line, around.language), balance("\n".join(around.suffix), around.language)
-    another = any(CLOSERS[bracket] in closes[1] for _, bracket in found.open)
-    return not another and len(around.brackets(text).open) <= len(below.strays)
+    below = balance("\n".join(around.suffix), around.language)
+    return len(around.brackets(text).open) <= len(below.strays)
 
 
 def _stem(line: str) -> str:

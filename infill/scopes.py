@@ -138,6 +138,11 @@ class Scopes:
         node = self._name_at(at, name)
         return node is not None and node.id in self.scope_of
 
+    def is_outermost(self, at: int, name: str) -> bool:
+        """Whether a name that is brought at an offset is seen in all of the text."""
+        node = self._name_at(at, name)
+        return node is not None and self.scope_of.get(node.id) is self.scopes[0]
+
     def left(self, at: int, old: str, new: str, known: Collection[int] = ()) -> list[Edit]:
         """What is still called `old` after what brings it came to be called `new`, at an offset, as edits in the order
         of the text; of a parameter, what its function's documentation says of it, too.

@@ -48,7 +48,7 @@ def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     is broken, a mark more at the end of a line or the `in` of a loop: what a model that writes on from a doubtful token
     does not come back to.
     """
-    above, below = snapshot.lf(0, region.start)[-SCOPE:], snapshot.lf(region.end, len(snapshot.text))[:SCOPE]
+    above, below = snapshot.before(region.start)[-SCOPE:], snapshot.after(region.end)[:SCOPE]
     yield from _reindented(region, above, below)
     yield from _respelt(region, above, below, keywords(language(snapshot.language)))
     yield from _forgotten(region, above, below, FORGOTTEN)

@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -65,18 +66,18 @@ class Documents:
         """The newest snapshot, a cell's with what the other cells say; None when the document is not open."""
         name = unquote(uri)
         snapshot = self._open.get(name)
-        above, below = self.notebooks.around(name)
+        above, below = self.notebooks.around(uri)
         if snapshot is not None and (above or below or snapshot.above or snapshot.below):
             from infill.context import in_cell
 
-            open_ = ([one for cell in cells if (one := self._open.get(cell))] for cells in (above, below))
+            open_ = ([one for cell in cells if (one := self._open.get(unquote(cell)))] for cells in (above, below))
             snapshot = self._open[name] = in_cell(snapshot, *open_)
         return snapshot
 
     def others(self, uri: str) -> list[Snapshot]:
-        """Every other open document, most recently edited first."""
-        own = unquote(uri)
-        return [snapshot for name, snapshot in reversed(self._open.items()) if name != own]
+        """Every other open document, most recently edited first; not the cells of the same notebook."""
+        own = {unquote(uri), *map(unquote, chain(*self.notebooks.around(uri)))}
+        return [snapshot for name, snapshot in reversed(self._open.items()) if name not in own]
 
     def open(self, item: types.TextDocumentItem) -> None:
         """didOpen."""

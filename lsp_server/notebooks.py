@@ -12,19 +12,19 @@ SYNC = types.NotebookDocumentSyncOptions([types.NotebookDocumentFilterWithNotebo
 
 
 class Notebooks:
-    """The open notebooks of one connection; cells by their URIs, percent-decoded."""
+    """The open notebooks of one connection, each the URIs of its cells as they were sent."""
 
     def __init__(self) -> None:
         self._cells: dict[str, list[str]] = {}
 
     def open(self, uri: str, cells: Sequence[types.NotebookCell]) -> None:
         """notebookDocument/didOpen."""
-        self._cells[unquote(uri)] = [unquote(cell.document) for cell in cells]
+        self._cells[unquote(uri)] = [cell.document for cell in cells]
 
     def change(self, uri: str, array: types.NotebookCellArrayChange) -> None:
         """Some cells gave way to others."""
         cells = self._cells.setdefault(unquote(uri), [])
-        cells[array.start : array.start + array.delete_count] = [unquote(cell.document) for cell in array.cells or ()]
+        cells[array.start : array.start + array.delete_count] = [cell.document for cell in array.cells or ()]
 
     def close(self, uri: str) -> None:
         """notebookDocument/didClose."""
@@ -37,7 +37,7 @@ class Notebooks:
     def around(self, cell: str) -> tuple[list[str], list[str]]:
         """The cells before and after one; none where it is no cell."""
         for cells in self._cells.values():
-            if cell in cells:
-                at = cells.index(cell)
+            at = next((at for at, one in enumerate(cells) if unquote(one) == unquote(cell)), None)
+            if at is not None:
                 return cells[:at], cells[at + 1 :]
         return [], []

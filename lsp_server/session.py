@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import unquote
 
@@ -398,7 +398,8 @@ class Session:
         """The document has changed."""
         now = time.monotonic()
         self.rhythm.key(now)
-        self.outdate(uri)
+        for one in (uri, *chain(*self.documents.notebooks.around(uri))):
+            self.outdate(one)
         if (snapshot := self.documents.get(uri)) is not None:
             self.tally.changed(snapshot, changes, now)
 

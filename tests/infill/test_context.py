@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 
 from infill import context, syntax
+from infill.around import Around
 from infill.complete import Completer, Preferences
 from infill.context import alike, gather, imported, in_cell, recently_edited
 from infill.document import Change, Snapshot
+from infill.memo import Memo
 from infill.outline import outline as signatures
+from infill.region import Region
+from infill.site import look
+from infill.slips import near
+from infill.trim import trim
 
 HERE = Path(__file__).parent
 SOURCES = sorted((HERE / "sources").iterdir())
@@ -337,12 +343,34 @@ class TestNotebooks:
         edited = found.edit([Change(0, 5, "f")], 2)
         assert (edited.above, edited.below, edited.text) == (found.above, found.below, "f(x)\r\n")
 
-    def test_imports_of_cells_above_count_and_cells_are_no_other_files(self) -> None:
+    def test_imports_of_cells_above_count_once_they_are_there(self) -> None:
         module = Snapshot.open("file:///w/shapes.py", 1, "python", "def area(box):\n    return 1\n")
         text = "rows = load_rows(area"
-        found = in_cell(cell(text, "b"), [cell("from shapes import area", "i"), READS], [])
-        read = gather(found, (len(text), len(text)), [READS, module])
+        bare = in_cell(cell(text, "b"), [READS], [])
+        assert gather(bare, (len(text), len(text)), [module]) == []
+        found = in_cell(bare, [cell("from shapes import area", "i"), READS], [])
+        read = gather(found, (len(text), len(text)), [module])
         assert [(one.path, one.text) for one in read] == [("w/shapes.py", "def area(box): ...")]
+
+    def test_what_the_next_cell_says_is_not_said_before_it(self) -> None:
+        found = in_cell(cell("x = 1\n", "b"), [READS], [cell("y = compute(x)\nprint(y)", "c")])
+        hole = Around.at(found, 6, 6, "", look(found, 6, invoked=True), 2)
+        assert hole.above[-3:] == ("        return list(csv.reader(file))", "", "x = 1")
+        assert trim("y = compute(x)\nprint(y)", hole) is None
+        assert trim("y = other(x)", hole) == "y = other(x)"
+
+    def test_names_of_other_cells_may_be_what_was_meant(self) -> None:
+        text = "rows = load_rosw(1)\n"
+        found = in_cell(cell(text, "b"), [READS], [])
+        region = Region.around(found, 0, len(text) - 1)
+        assert any("load_rows(1)" in one for one in near(found, region))
+
+    def test_a_proposal_is_not_remembered_under_other_cells(self) -> None:
+        memo, text = Memo(), "rows."
+        under = in_cell(cell(text, "b"), [READS], [])
+        memo.remember(under, 5, 5, "sort()")
+        assert memo.recall(under, 5) == (5, "sort()")
+        assert memo.recall(in_cell(under, [cell("rows = {}", "a")], []), 5) is None
 
     @pytest.mark.slow
     async def test_a_name_of_the_cell_above_is_known(self, completer: Completer) -> None:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infill.complete import Completer, Preferences
+from infill.context import in_cell
 from infill.document import Change, Snapshot
 from infill.edits import Edit, apply, joined
 from infill.next_edit import ONCE, TOGETHER, TWICE, Renamed, again, first, following, renamings
@@ -140,6 +141,30 @@ class TestFollowing:
         by_hand = typed(erased(taken, one.start, one.end), one.start, "count")
         assert by_hand.text != taken.text
         assert following(by_hand) is None
+
+    def test_a_slip_of_the_hand_at_a_use_changes_nothing(self) -> None:
+        renamed = edited(opened(), (AT, AT + 5, "total"))
+        end = renamed.text.index("count") + 5
+        slipped = edited(renamed, (end, end, "x"), (end, end + 1, ""))
+        assert slipped.text == renamed.text
+        found = following(slipped)
+        assert found is not None
+        assert apply(slipped.text, found.changes) == TEXT.replace("count", "total")
+
+    @pytest.mark.parametrize(
+        ("text", "above", "below", "known"),
+        [
+            ("count = 1\nprint(count)\n", "rows = []", "print(rows)", True),
+            ("count = 1\nprint(count)\n", "", "print(count)", False),
+            ("count = 1\nprint(count)\n", "total = 5", "", False),
+            (TEXT, "count = 1", "print(total)", True),
+        ],
+        ids=["of this cell", "seen below", "taken above", "within a function"],
+    )
+    def test_what_another_cell_says_is_not_all_known(self, text: str, above: str, below: str, known: bool) -> None:
+        cell = in_cell(opened(text), *([opened(other)] for other in (above, below)))
+        at = text.index("count")
+        assert (following(edited(cell, (at, at + 5, "total"))) is not None) is known
 
     def test_what_is_renamed_back_is_renamed_back_everywhere(self) -> None:
         renamed = edited(opened(), (AT, AT + 5, "total"))

@@ -287,6 +287,21 @@ def test_half_a_line_closes_nothing_that_is_closed_behind_it(
             "} // namespace b",
         ),
         ("python", "class A:\n    def f(\n        self,\n    ", ") -> bool:", "\n        pass\n", ") -> bool:"),
+        ("python", "class A:\n" + "    x = 1\n" * 50 + "    def f(\n        self,\n    ", ") -> b:", "\n    )\n", None),
+        (
+            "java",
+            "class A {\n" + "    int a;\n" * 50 + "    {\n        for (;;) {\n            f();",
+            "\n        }",
+            "\n    }\n}",
+            "\n        }",
+        ),
+        (
+            "python",
+            "x = [\n" + "    1,\n" * 50 + "    (\n        1,",
+            "\n        2,\n    ),",
+            "\n]\n",
+            "\n        2,\n    ),",
+        ),
     ],
 )
 def test_a_bracket_that_stands_on_the_next_line_is_not_written_before_it(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -135,3 +136,31 @@ async def test_a_change_that_cannot_be_read_ends_it_and_is_told_once(book: Book)
     assert await book.ghost("b", 0, 3) == []
     assert [told.message for told in book.editor.messages if "lost track of w/book.ipynb" in told.message] != []
     assert len(book.editor.messages) == 1
+
+
+async def test_its_cells_are_no_other_files(book: Book) -> None:
+    """They would take the places of those."""
+    book.editor.open("y = 1", uri="file:///w/helpers.py")
+    book.open(*(book.item(f"c{n}", f"x{n} = 1") for n in range(40)), book.item("b", "os."))
+    await book.ghost("b", 0, 3)
+    asked = book.editor.server.session.question(cell("b"))
+    assert asked is not None
+    assert [other.uri for other in asked.others] == ["file:///w/helpers.py"]
+
+
+@pytest.mark.parametrize("script", [{"write": {"os.": ["getcwd()"]}, "seconds": 0.5}])
+async def test_what_is_asked_is_outdated_by_a_change_of_another_cell(book: Book) -> None:
+    book.open(book.item("a", "import os"), book.item("b", "os."))
+    asked = asyncio.ensure_future(book.ghost("b", 0, 3))
+    await asyncio.sleep(0.1)
+    book.type("a", 2, 0, 9, "\nimport sys")
+    assert await asked == []
+
+
+async def test_a_name_that_is_spelt_like_an_encoded_one_is_found_again(book: Book) -> None:
+    uri = "vscode-notebook-cell:/w/a%2520b.ipynb#b"
+    above = types.TextDocumentItem("vscode-notebook-cell:/w/a%2520b.ipynb#a", "python", 1, "import os")
+    book.open(above, types.TextDocumentItem(uri, "python", 1, "os."))
+    assert [item.insert_text for item in (await book.editor.ghost(0, 3, uri=uri)).items] == ["getcwd()"]
+    book.editor.server.session.lose(BOOK)
+    assert book.editor.server.session.documents.get(uri) is None
