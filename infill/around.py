@@ -51,17 +51,13 @@ class Around:
         line = snapshot.line_of(start)
         first, last = snapshot.line_range(line)
         prefix_line = snapshot.text[first:start] + chosen
-        below = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
-        above = tuple(snapshot.lf(snapshot.line_range(max(line - _NEAR, 0))[0], first).split("\n")[:-1])
-        # Of a notebook's cell what the others say, too, behind a blank line.
-        over, under = (text.split("\n") if text else [] for text in (snapshot.above, snapshot.below))
-        above = (*over, *[""][: len(over)], *above)[-_NEAR:]
+        above, suffix = _nearest(snapshot, line)
         return cls(
             snapshot, start, end, chosen, here.kind,
             prefix_line=prefix_line,
             rest=snapshot.text[end:last],
             above=above,
-            suffix=(*snapshot.lf(last, below).split("\n")[1:], *[""][: len(under)], *under)[:_NEAR],
+            suffix=suffix,
             indent=here.indent,
             edge=_depth(above, prefix_line, snapshot.language),
             lines=lines,
@@ -98,6 +94,19 @@ class Around:
         above = self.line_above
         deep = self.indent or width(above) or opens_block(language(self.language), above)
         return replace(self, edge=1 if deep else 0, final=True)
+
+
+def _nearest(snapshot: Snapshot, line: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines before and after one; of a notebook's cell those of the others, too, behind a blank line."""
+    start, end = snapshot.line_range(line)
+    top = snapshot.line_range(max(line - _NEAR, 0))[0]
+    bottom = snapshot.line_range(min(line + _NEAR, snapshot.line_count - 1))[1]
+    above, below = snapshot.lf(top, start).split("\n")[:-1], snapshot.lf(end, bottom).split("\n")[1:]
+    if snapshot.above:
+        above = [*snapshot.above.split("\n"), "", *above]
+    if snapshot.below:
+        below = [*below, "", *snapshot.below.split("\n")]
+    return tuple(above[-_NEAR:]), tuple(below[:_NEAR])
 
 
 def _depth(above: Sequence[str], line: str, language: str) -> int:

@@ -76,15 +76,17 @@ def first(snapshot: Snapshot, cursor: int, changes: Sequence[Edit]) -> list[Edit
 def _following(snapshot: Snapshot) -> Following | None:
     if len(snapshot.text) > MAX_JUDGED:
         return None
-    row, scopes, lately = language(snapshot.language), None, list(_words(snapshot))
-    for n, one in enumerate(lately):
-        if not one.is_change or one.new in keywords(row) or snapshot.whole is None:
+    row, lately = language(snapshot.language), list(_words(snapshot))
+    changed = [(n, one) for n, one in enumerate(lately) if one.is_change and one.new not in keywords(row)]
+    scopes = Scopes.of(snapshot.whole) if changed and snapshot.whole is not None else None
+    if scopes is None:
+        return None
+    for n, one in changed:
+        if scopes.is_outermost(one.at, one.new) and _is_elsewhere(snapshot, one):
             continue
-        scopes = scopes or Scopes.of(snapshot.whole)
         done = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
         put_back = {since.at for since in lately[:n] if since.puts_back(one)}
-        known = scopes is not None and not (scopes.is_outermost(one.at, one.new) and _is_elsewhere(snapshot, one))
-        changes = scopes.left(one.at, one.old, one.new, done) if scopes is not None and known else []
+        changes = scopes.left(one.at, one.old, one.new, done)
         if wanted := tuple(change for change in changes if change.start not in put_back):
             return Following(one, wanted)
     return None
