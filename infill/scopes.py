@@ -46,6 +46,8 @@ _INNER = ("block", "statement", "clause", "body")
 """How the kinds of nodes within a function end that are no declaration."""
 _ANEW = 100
 """Times that a name may be brought anew in its scope."""
+_MAKERS = ("__init__", "__new__")
+"""Methods that are called by the name of their class."""
 _VALUED = ("let_declaration", "let_condition", "if_expression", "short_var_declaration", "range_clause",
            "for_expression", "for_range_loop", "for_in_clause", "type_switch_statement",
            "lambda_capture_initializer")  # fmt: skip
@@ -87,7 +89,8 @@ class Scopes:
     text. scope_of: a definition to its scope; space: to what it is the name of. early: definitions that are
     seen before they stand. heads: names of functions and types. calls: names that are called, where methods have names
     of their own. members: names that are not looked up here. own: those that are looked up in the class around them.
-    foreign: names that are said to be of elsewhere. annotations: of fields, which do not mean one another.
+    foreign: names that are said to be of elsewhere. annotations: of fields, which do not mean one another. given: names
+    by which calls say which parameter something is for.
     """
 
     syntax: Syntax
@@ -102,6 +105,7 @@ class Scopes:
     own: set[int] = field(default_factory=set)
     foreign: set[str] = field(default_factory=set)
     annotations: list[tree_sitter.Node] = field(default_factory=list)
+    given: list[tree_sitter.Node] = field(default_factory=list)
 
     @classmethod
     def of(cls, syntax: Syntax) -> Scopes | None:
@@ -121,6 +125,7 @@ class Scopes:
         found.calls.update(ids("call"))
         found.members.update(ids("member") - found.own - ids("definition", "import", "variable"))
         found.annotations.extend(captures.get("annotation", ()))
+        found.given.extend(captures.get("given", ()))
         found.foreign.update(syntax.text_of(node) for node in captures.get("foreign", ()))
         found._open(captures)
         for kind, space in _BRINGS.items():
@@ -163,6 +168,7 @@ class Scopes:
         # Something between brings the new name: a use would come to mean that.
         if uses is None or not all(self._sees(node, scope, new) for node in uses):
             return []
+        uses += self._given(bringer, scope, old)
         edits = [*self._said(bringer, scope, old, new), *(self._edit(node, old, new) for node in uses)]
         return sorted(edits, key=attrgetter("start"))
 
@@ -324,6 +330,24 @@ class Scopes:
         found = documented(self.syntax, scope.node, old) if scope.is_head(bringer) else ()
         return [Edit(at, at + len(old), new) for at in found]
 
+    def _given(self, bringer: tree_sitter.Node, scope: Scope, name: str) -> list[tree_sitter.Node]:
+        """Where calls of a function name the parameter that is brought, if nothing else is called like the function."""
+        given = [node for node in self.given if self.syntax.text_of(node) == name]
+        head = _head(scope, bringer) if given else None
+        if head is not None and self.syntax.text_of(head) in _MAKERS:
+            head = self.scope_of[head.id].node.child_by_field_name("name")
+        around = self.scope_of.get(head.id) if head is not None else None
+        if head is None or around is None or len(self._like(head, around, self.syntax.text_of(head))) > 1:
+            return []
+        return [node for node in given if self._calls(_call(node), head, around)]
+
+    def _calls(self, call: tree_sitter.Node, head: tree_sitter.Node, around: Scope) -> bool:
+        """Whether what is called is what `head` brings."""
+        function, name = call.child_by_field_name("function"), self.syntax.text_of(head)
+        end = self.syntax.range_of(function)[1] if function is not None else 0
+        called = self._name_at(end - len(name), name)
+        return called is not None and self._means(called, head, around, name)
+
     def _edit(self, node: tree_sitter.Node, old: str, new: str) -> Edit:
         around = node.parent
         kinds = (node.type, around.type if around is not None and around.child_by_field_name("alias") is None else "")
@@ -360,6 +384,20 @@ def _is_in(node: tree_sitter.Node, brought: tree_sitter.Node, around: tree_sitte
     """Whether a name stands in one of these fields of a node, and what is brought does not."""
     parts = [part for name in fields if (part := around.child_by_field_name(name)) is not None]
     return any(_is_within(node, part) and not _is_within(brought, part) for part in parts)
+
+
+def _head(scope: Scope, parameter: tree_sitter.Node) -> tree_sitter.Node | None:
+    """The name of the function that has a parameter of its own; None of what is in a parameter list otherwise."""
+    around = parameter.parent
+    rest = around is not None and around.type.endswith("splat_pattern")  # any names are given to these
+    return scope.node.child_by_field_name("name") if scope.is_head(parameter) and not rest else None
+
+
+def _call(given: tree_sitter.Node) -> tree_sitter.Node:
+    """The call in which a parameter is named."""
+    while given.type != "call" and given.parent is not None:
+        given = given.parent
+    return given
 
 
 def _class(scope: Scope, node: tree_sitter.Node) -> Scope | None:

@@ -45,6 +45,9 @@
 (relative_import (dotted_name (identifier) @member))
 (aliased_import name: (dotted_name (identifier) @member))
 
+; What calls say which parameter they give something to.
+(call arguments: (argument_list (keyword_argument name: (identifier) @given)))
+
 ; What is of a scope farther out.
 (global_statement (identifier) @foreign)
 (nonlocal_statement (identifier) @foreign)
