@@ -46,7 +46,7 @@ _INNER = ("block", "statement", "clause", "body")
 """How the kinds of nodes within a function end that are no declaration."""
 _ANEW = 100
 """Times that a name may be brought anew in its scope."""
-_MAKERS = ("__init__", "__new__")
+_CONSTRUCTORS = ("__init__", "__new__")
 """Methods that are called by the name of their class."""
 _VALUED = ("let_declaration", "let_condition", "if_expression", "short_var_declaration", "range_clause",
            "for_expression", "for_range_loop", "for_in_clause", "type_switch_statement",
@@ -331,15 +331,25 @@ class Scopes:
         return [Edit(at, at + len(old), new) for at in found]
 
     def _given(self, bringer: tree_sitter.Node, scope: Scope, name: str) -> list[tree_sitter.Node]:
-        """Where calls of a function name the parameter that is brought, if nothing else is called like the function."""
+        """Where calls name the parameter or field that is brought, if nothing else is called like what they call."""
         given = [node for node in self.given if self.syntax.text_of(node) == name]
-        head = _head(scope, bringer) if given else None
-        if head is not None and self.syntax.text_of(head) in _MAKERS:
-            head = self.scope_of[head.id].node.child_by_field_name("name")
+        head = self._called(bringer, scope) if given else None
         around = self.scope_of.get(head.id) if head is not None else None
         if head is None or around is None or len(self._like(head, around, self.syntax.text_of(head))) > 1:
             return []
         return [node for node in given if self._calls(_call(node), head, around)]
+
+    def _called(self, bringer: tree_sitter.Node, scope: Scope) -> tree_sitter.Node | None:
+        """The name of what is called with a value for what is brought: a function for its parameters, a class for those
+        of its constructor, or for its fields where it has none of its own."""
+        if scope.is_class:
+            own = bringer.id in self.heads or any((scope, name) in self.brought for name in _CONSTRUCTORS)
+            return scope.node.child_by_field_name("name") if not own else None
+        any_name = bringer.parent is not None and bringer.parent.type.endswith("splat_pattern")
+        head = scope.node.child_by_field_name("name") if scope.is_head(bringer) and not any_name else None
+        if head is not None and self.syntax.text_of(head) in _CONSTRUCTORS:
+            return self.scope_of[head.id].node.child_by_field_name("name")
+        return head
 
     def _calls(self, call: tree_sitter.Node, head: tree_sitter.Node, around: Scope) -> bool:
         """Whether what is called is what `head` brings."""
@@ -384,13 +394,6 @@ def _is_in(node: tree_sitter.Node, brought: tree_sitter.Node, around: tree_sitte
     """Whether a name stands in one of these fields of a node, and what is brought does not."""
     parts = [part for name in fields if (part := around.child_by_field_name(name)) is not None]
     return any(_is_within(node, part) and not _is_within(brought, part) for part in parts)
-
-
-def _head(scope: Scope, parameter: tree_sitter.Node) -> tree_sitter.Node | None:
-    """The name of the function that has a parameter of its own; None of what is in a parameter list otherwise."""
-    around = parameter.parent
-    rest = around is not None and around.type.endswith("splat_pattern")  # any names are given to these
-    return scope.node.child_by_field_name("name") if scope.is_head(parameter) and not rest else None
 
 
 def _call(given: tree_sitter.Node) -> tree_sitter.Node:

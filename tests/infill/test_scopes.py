@@ -101,6 +101,23 @@ A(count=4, **{"count": 5})
 A(total=4, **{"count": 5})
 """,
     ),
+    "a field that calls name": (
+        "python",
+        """@dataclass
+class A:
+    @count: int = 1
+    def name(self): ...
+
+A(count=4, name=B(count=5)).count
+""",
+        """@dataclass
+class A:
+    total: int = 1
+    def name(self): ...
+
+A(total=4, name=B(count=5)).count
+""",
+    ),
     "what is said of it": (
         "python",
         """def f(@count, rows):
@@ -586,6 +603,8 @@ APART = [
         "        total = b()\n    return total",
     ),
     ("python", "def f(**@count):\n    return count\nf(count=1)\n", "return total\nf(count=1)"),
+    ("python", "class A:\n    @count = 1\n    def __init__(self, count): ...\nA(count=2)\n", "A(count=2)"),
+    ("python", "class A:\n    def @count(self): ...\nA(count=2)\n", "A(count=2)"),
     ("python", "def f(@count):\n    pass\n\ndef f(count):\n    pass\n\nf(count=1)\n", "f(count=1)"),
     (
         "python",
