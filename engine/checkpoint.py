@@ -103,11 +103,13 @@ class Checkpoint:
             if file.sha256 and digest(self.folder / name) != file.sha256:
                 raise CheckpointError(f"The model file {self.folder / name} is damaged: wrong checksum. {REMEDY}")
 
-    def path(self, name: str) -> Path:
-        """A file the model cannot do without. Raises CheckpointError when `config.json` does not name it."""
-        if name not in self.config.files:
-            raise CheckpointError(f"The model in {self.folder} has no {name}. {REMEDY}")
-        return self.folder / name
+    def path(self, *names: str) -> Path:
+        """A file the model cannot do without, under the first of these names that it has. Raises CheckpointError when
+        `config.json` names none of them."""
+        found = next((name for name in names if name in self.config.files), None)
+        if found is None:
+            raise CheckpointError(f"The model in {self.folder} has no {names[0]}. {REMEDY}")
+        return self.folder / found
 
 
 def embedded() -> dict[str, Path]:

@@ -69,11 +69,12 @@ class Drafting:
         answers are most probable on average, against what that length usually gives (CAL, arXiv 2602.00476). A length a
         forward, as many as there is time for."""
         sizes = [size for size in mode.lengths if size <= self.task.max_tokens] or mode.lengths[:1]
-        best, most, looked = Canvas.masks(sizes[0], self.rules.control.mask), 0.0, list[Prediction]()
+        mask, room = self.rules.control.mask, [self.rules.control.eom] * mode.indel  # for INSERT
+        best, most, looked = Canvas.of([mask] * sizes[0] + room), 0.0, list[Prediction]()
         for size in sizes:
             if self.run.late():
                 break
-            canvas = Canvas.masks(size, self.rules.control.mask)
+            canvas = Canvas.of([mask] * size + room)
             (said,) = self._predicted([Draft(self.task.committed, canvas)])
             yield Step("denoise", self.run.elapsed(), canvas=canvas)
             answers = [ranked(said, slot, self.rules)[0][1] for slot in range(size)]
@@ -190,7 +191,7 @@ class Sketch:
 
     def _certain(self, before: Canvas, changes: Sequence[Change]) -> bool:
         """No verifying step when it could change nothing, or when one step filled all slots with great certainty."""
-        if self.mode.edit_threshold is None and not self.mode.indel:
+        if self.mode.edit_threshold is None:
             return True
         started_open = bool((before.ids[~before.frozen] == self.rules.control.mask).all())
         return started_open and all(c.kind == "filled" and c.prob >= self.mode.sure for c in changes)

@@ -1,4 +1,4 @@
-"""Models in which every token sees every other, behind the `Denoiser` seam (LLaDA 1.0, LLaDA-MoE).
+"""Models in which every token sees every other, behind the `Denoiser` seam (LLaDA 1.0, LLaDA-MoE, Dream).
 
 The hole is filled in place: prefix, middle, suffix are one row of tokens. Any change anywhere changes every key and
 value, so nothing is cached and every forward reads the whole text. (Published caches for these models reuse stale keys
@@ -8,7 +8,7 @@ and are approximate; ours claims nothing that is not exact.)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
@@ -39,9 +39,10 @@ class FullDenoiser(Denoiser[FullLease]):
 
     lookahead, batches = 0, False
 
-    def __init__(self, forward: Forward, control: ControlIds) -> None:
+    def __init__(self, forward: Forward, control: ControlIds, *, shifted: bool = False) -> None:
+        """shifted: what is said of a token stands in the row before it."""
         self.control = control
-        self._forward, self._nothing = forward, forward.new_kv(0)
+        self._forward, self._nothing, self._before = forward, forward.new_kv(0), int(shifted)
 
     def open(self, context: Context) -> FullLease:
         """The streams `left` and, where there is one, `right`. A prompt that ends at the hole has only the first."""
@@ -54,9 +55,13 @@ class FullDenoiser(Denoiser[FullLease]):
     def predict(self, lease: FullLease, drafts: Sequence[Draft]) -> list[Prediction]:
         said = []
         for draft in drafts:
-            asked = np.flatnonzero(~draft.canvas.frozen)
-            output = self._run(lease, draft.committed, draft.canvas.ids.tolist(), asked)
-            said += by_canvas(output, [draft.canvas])
+            canvas = draft.canvas
+            # A text that follows begins where the canvas has ended.
+            shown = (canvas.ids != self.control.eom) | (not lease.right)
+            output = self._run(
+                lease, draft.committed, canvas.ids[shown].tolist(), np.flatnonzero(~canvas.frozen[shown])
+            )
+            said += by_canvas(output, [replace(canvas, frozen=canvas.frozen | ~shown)])
         return said
 
     def next_token(
@@ -94,7 +99,7 @@ class FullDenoiser(Denoiser[FullLease]):
                 positions=np.arange(len(ids)),
                 canvas=np.zeros(len(ids), np.bool_),
                 bias=np.zeros((len(ids), len(ids)), np.float32),
-                head_rows=len(lease.left) + len(committed) + asked,
+                head_rows=len(lease.left) + len(committed) + asked - self._before,
                 targets=padded([targets] * len(asked)),
             ),
             self._nothing,

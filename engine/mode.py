@@ -68,12 +68,14 @@ class Modes:
 
     @classmethod
     def of(cls, *, canvas_trained: bool, editing_trained: bool, overrides: Mapping[str, Mapping[str, Any]]) -> Modes:
-        """What these weights can do: an untrained canvas decodes left to right, untrained editing never edits."""
+        """What these weights can do: an untrained canvas decodes left to right, untrained editing never edits unless an
+        override says so."""
         if not canvas_trained:
             return cls(CAUSAL, CAUSAL, CAUSAL)
-        speedy, quality = (replace(mode, **overrides.get(mode.name, {})) for mode in (SPEEDY, QUALITY))
+        speedy, quality = SPEEDY, QUALITY
         if not editing_trained:
             speedy, quality = (replace(mode, edit_threshold=None, indel=False) for mode in (speedy, quality))
+        speedy, quality = (replace(mode, **overrides.get(mode.name, {})) for mode in (speedy, quality))
         return cls(speedy, quality, CAUSAL)
 
     def named(self, name: str) -> Mode:

@@ -1,6 +1,6 @@
 """Checkpoints as their makers release them: what their `config.json` says, in redraft's words. No torch.
 
-A released folder holds `config.json`, `tokenizer.json` and `model.safetensors`, whole or in shards with
+A released folder holds `config.json`, a tokenizer (TOKENIZERS) and `model.safetensors`, whole or in shards with
 `model.safetensors.index.json`. Its own code (`auto_map`, `modeling_*.py`) is never run: an architecture is one of
 FAMILIES or it is refused. A section `"redraft"` in `config.json` may say what the makers' keys have no word for:
 
@@ -22,6 +22,8 @@ from engine.mode import Mode, Modes
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+TOKENIZERS = (("tokenizer.json",), ("vocab.json", "merges.txt", "tokenizer_config.json"))
+"""The files of a tokenizer, as `engine/tokenizer.py` reads them."""
 POINTER = b"version https://git-lfs.github.com/spec/"
 PROMPTS = ("in-place", "suffix-first", "chat")
 MOST = 2**31 - 1
@@ -58,17 +60,23 @@ class ReleasedConfig(ModelConfig):
 
     block: tokens of a block that sees itself and the blocks before it, counted from the start of the text; 0: every
     token sees every other, so nothing can be cached exactly. rotary: how many dimensions of a head are rotated.
-    qk_norm: heads' queries and keys are normalized. experts: None where every layer is dense. dtype: what the weights
-    are stored as. chat: what stands before the request and before the answer in the model's chat form. raw: all of
-    `config.json`.
+    qk_norm: heads' queries and keys are normalized. qkv_bias: queries, keys and values have a bias. shifted: what is
+    said of a token stands in the row before it. experts: None where every layer is dense. dtype: what the weights are
+    stored as. chat: what stands before the request and before the answer in the model's chat form. around: what stands
+    before and behind all text where it is filled in place. taught: positions of the longest text that its makers
+    trained it on, where that is less than `context`, or 0. raw: all of `config.json`.
     """
 
     block: int = 0
     rotary: int = 0
     qk_norm: bool = False
+    qkv_bias: bool = False
+    shifted: bool = False
     experts: Experts | None = None
     dtype: str = "bfloat16"
     chat: tuple[str, str] = ("", "")
+    around: tuple[str, str] = ("", "")
+    taught: int = 0
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -162,9 +170,10 @@ def _refuse_pointer(path: Path) -> None:
 
 
 def _files(folder: Path) -> list[str]:
-    if not (folder / "tokenizer.json").is_file():
+    tokenizer = next((each for each in TOKENIZERS if all((folder / name).is_file() for name in each)), None)
+    if tokenizer is None:
         raise CheckpointError(f"The model in {folder} lacks its tokenizer.json. {REMEDY}")
-    names = ["tokenizer.json", *shards(folder)]
+    names = [*tokenizer, *shards(folder)]
     for name in names:
         _refuse_pointer(folder / name)
     return names
@@ -378,6 +387,60 @@ def _llada_moe(given: _Given) -> ReleasedConfig:
     )
 
 
+RESIZING: Mapping[str, Mapping[str, Any]] = {
+    mode: {**settings, "lengths": (64,), "indel": True} for mode, settings in FILLING.items()
+}
+"""For weights that make a hole longer and shorter (DreamOn): of all lengths to begin with, the longest is published to
+be right most often."""
+TAUGHT_BY_DREAM = 2048
+"""Positions, by Dream's README; its `config.json` keeps the number of the Qwen2.5 that it was made from."""
+
+
+def _dream(given: _Given) -> ReleasedConfig:
+    """Dream 7B, Dream-Coder, DiffuCoder and DreamOn (`DreamModel`): Qwen2.5-shaped, without any mask. Each row says the
+    token after it, as in the weights that they were made from.
+
+    DreamOn is the one with `expand_token_id`, which makes a mask two: INSERT. Its DELETE is the end of a text.
+    """
+    given.must_be(
+        hidden_act="silu", tie_word_embeddings=False, use_sliding_window=False, use_mrope=False, block_size=None
+    )
+    given.must_not_scale_rope()
+    heads, hidden = given.number("num_attention_heads"), given.number("hidden_size")
+    resizes, end = given.raw.get("expand_token_id") is not None, given.number("eos_token_id", 151643)
+    return ReleasedConfig(
+        name="",
+        architecture="dream",
+        layers=given.number("num_hidden_layers"),
+        hidden=hidden,
+        heads=heads,
+        kv_heads=given.number("num_key_value_heads", heads),
+        head_dim=hidden // heads,
+        mlp=given.number("intermediate_size"),
+        vocab=given.number("vocab_size"),
+        rope_theta=given.real("rope_theta", 10000.0, least=1),
+        norm_eps=given.real("rms_norm_eps", 1e-6),
+        context=given.number("max_position_embeddings"),
+        control=ControlIds.only(
+            mask=given.number("mask_token_id", 151666),
+            eom=end,
+            insert=given.number("expand_token_id", ABSENT) if resizes else ABSENT,
+            delete=end if resizes else ABSENT,
+        ),
+        prompt="in-place",
+        canvas_trained=True,
+        modes=RESIZING if resizes else FILLING,
+        chat=("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        around=("<|beginoftext|>", "<|endoftext|>"),
+        taught=TAUGHT_BY_DREAM,
+        rotary=hidden // heads,
+        qkv_bias=True,
+        shifted=True,
+        dtype=given.dtype,
+        raw=given.raw,
+    )
+
+
 def _gemma(given: _Given) -> ReleasedConfig:
     """DiffusionGemma (`DiffusionGemmaForBlockDiffusion`): transformers reads the rest of its `config.json` itself.
 
@@ -412,6 +475,7 @@ def _gemma(given: _Given) -> ReleasedConfig:
 
 
 FAMILIES: Mapping[str, Callable[[_Given], ReleasedConfig]] = {
+    "Dream": _dream,
     "diffusion_gemma": _gemma,
     "llada": _llada,
     "lladamoe": _llada_moe,
@@ -433,9 +497,12 @@ def _with_ours(config: ReleasedConfig, ours: Any) -> ReleasedConfig:
         raise ValueError("prompt is 'in-place', but its attention does not see what stands right of the canvas")
     known = {one.name for one in fields(Mode)} - {"name", "block", "causal", "lengths"}
     modes = {mode: dict(settings) for mode, settings in config.modes.items()}
-    if prompt != "in-place":  # a text that goes on has no length to look for
+    control = config.control
+    if config.prompt == "in-place" != prompt:  # a text that goes on has no length
+        control = ControlIds.only(control.mask, control.eom)
         modes = {
-            mode: {name: x for name, x in settings.items() if name != "lengths"} for mode, settings in modes.items()
+            mode: {name: x for name, x in settings.items() if name not in ("lengths", "indel")}
+            for mode, settings in modes.items()
         }
     for mode, settings in ours.get("modes", {}).items():
         if mode not in ("speedy", "quality") or not settings.keys() <= known:
@@ -445,7 +512,7 @@ def _with_ours(config: ReleasedConfig, ours: Any) -> ReleasedConfig:
     editing = ours.get("editing", config.editing_trained)
     if not isinstance(editing, bool):
         raise ValueError(f"editing is {editing!r} and must be true or false")
-    return replace(config, prompt=prompt, editing_trained=editing, modes=modes)
+    return replace(config, prompt=prompt, editing_trained=editing, modes=modes, control=control)
 
 
 def _check(config: ReleasedConfig) -> None:

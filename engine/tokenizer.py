@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tokenizers
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 
 from engine.canvas import ABSENT, ControlIds
 
+QWEN2_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+"""What Qwen2's tokenizer takes as words before it looks for tokens."""
 RESERVED = 17
 """Ids 0 to 16 of our own vocabulary are markers of the base (control tokens of ours among them): no text."""
 
@@ -48,14 +53,15 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: Path | str) -> Tokenizer:
-        """Read a `tokenizer.json`: byte-level BPE, or BPE that falls back to bytes (Gemma). Raises ValueError for what
-        cannot be read and for other kinds.
+        """Read a `tokenizer.json`: byte-level BPE, or BPE that falls back to bytes (Gemma); or the `vocab.json` of one
+        of Qwen2's kind that was released without. Raises ValueError for what cannot be read and for other kinds.
 
         Special tokens become names: a user's text that spells one is only text. Normal forms of Unicode are left out,
         because they change text.
         """
         try:
             raw = json.loads(Path(path).read_text(encoding="utf-8"))
+            raw = _qwen2(Path(path).parent, raw) if Path(path).name == "vocab.json" else raw
             names = {token["id"]: token["content"] for token in raw["added_tokens"] if token["special"]}
             falls_back = bool(raw["model"].get("byte_fallback"))
             plain = raw | {"post_processor": None, "normalizer": raw["normalizer"] if falls_back else None}
@@ -144,6 +150,22 @@ class Tokenizer:
         texts = (index for index in range(self.size) if index not in self.reserved)
         order = sorted(texts, key=self.token_bytes.__getitem__)
         return np.array(order, dtype=np.int64), [self.token_bytes[index] for index in order]
+
+
+def _qwen2(folder: Path, vocabulary: Mapping[str, int]) -> dict[str, Any]:
+    """What would stand in the `tokenizer.json` of a folder whose tokenizer is in Qwen2's files."""
+    lines = (folder / "merges.txt").read_text(encoding="utf-8").splitlines()
+    merges = [line for line in lines if " " in line and not line.startswith("#version:")]
+    told = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["added_tokens_decoder"]
+    level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": False}
+    split = {"type": "Split", "pattern": {"Regex": QWEN2_WORDS}, "behavior": "Isolated", "invert": False}
+    return {
+        "version": "1.0", "truncation": None, "padding": None, "normalizer": None, "post_processor": None,
+        "added_tokens": [{**token, "id": int(index)} for index, token in told.items()],
+        "pre_tokenizer": {"type": "Sequence", "pretokenizers": [split, level]},
+        "decoder": level,
+        "model": {"type": "BPE", "vocab": vocabulary, "merges": merges},
+    }  # fmt: skip
 
 
 def _without(vocabulary: Mapping[str, int], added: Mapping[int, str]) -> dict[str, int]:

@@ -273,8 +273,9 @@ class LocalFiller:
         if any(start >= len(request.draft) for start, _ in request.suspects):
             masked.append(mask)
         rows = [ids, masked] if masked != ids else [ids]
-        grows = self._form.name != "in-place"  # there the suffix begins where the canvas ends
-        size = max(1, min(CANVAS_MOST, len(rows[-1]) + OPEN_AFTER_DRAFT * grows))
+        # In place the suffix begins where the canvas ends.
+        room = OPEN_AFTER_DRAFT if self._form.name != "in-place" else int(self.engine.modes.named("quality").indel)
+        size = max(1, min(CANVAS_MOST, len(rows[-1]) + room))
         return [((), tuple(Canvas.of((row + [eom] * size)[:size]) for row in rows))]
 
     def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:

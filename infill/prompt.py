@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Context, ControlIds, Stream
-from engine.released import ReleasedConfig
+from engine.released import CONTEXT_LEAST, ReleasedConfig
 from infill.filler import CHARS_PER_TOKEN, Snippet
 
 if TYPE_CHECKING:
@@ -67,18 +67,25 @@ PLAIN_NEARBY_SUFFIX = 64
 class Form:
     """How prefix and suffix reach a model. name: streams, in-place, suffix-first or chat.
 
-    user, assistant: token ids that open the request and the answer in the model's chat form.
+    user, assistant: token ids that open the request and the answer in the model's chat form. begin, end: ids before and
+    behind all text that is filled in place. share: how much of the usual plain text is read.
     """
 
     name: str = "streams"
     user: tuple[int, ...] = ()
     assistant: tuple[int, ...] = ()
+    begin: tuple[int, ...] = ()
+    end: tuple[int, ...] = ()
+    share: float = 1.0
 
     @classmethod
     def of(cls, config: ModelConfig, tokenizer: Tokenizer) -> Form:
         """The form that a checkpoint's weights read."""
-        user, assistant = config.chat if isinstance(config, ReleasedConfig) else ("", "")
-        return cls(config.prompt, tuple(tokenizer.marked(user)), tuple(tokenizer.marked(assistant)))
+        if not isinstance(config, ReleasedConfig):
+            return cls(config.prompt)
+        user, assistant, begin, end = (tuple(tokenizer.marked(part)) for part in (*config.chat, *config.around))
+        share = min(1.0, (config.taught or CONTEXT_LEAST) / CONTEXT_LEAST)
+        return cls(config.prompt, user, assistant, begin, end, share)
 
 
 STREAMS = Form()
@@ -197,15 +204,15 @@ def plain(
 
     The prefix stands last, so that a keystroke changes the end of the text alone; its window moves in hops.
     """
-    (prefix_most, suffix_most), file = most, short_path(path)
+    (prefix_most, suffix_most), file = (int(form.share * one) for one in most), short_path(path)
     before = window(tokens, prefix, prefix_most, min(HOP, prefix_most))
     after = tokens.encode(suffix[: suffix_most * LONGEST_TOKEN])[:suffix_most]
-    others = _plain_snippets(tokens, snippets)
+    others = _plain_snippets(tokens, snippets, int(form.share * PLAIN_SNIPPETS_MOST))
     name = tokens.encode(f"{file}:\n")
     match form.name:
         case "in-place":
-            left = (*others, *name, *before)
-            return Context((Stream("left", left, 0), Stream("right", tuple(after), len(left))), len(left))
+            left, right = (*form.begin, *others, *name, *before), (*after, *form.end)
+            return Context((Stream("left", left, 0), Stream("right", right, len(left))), len(left))
         case "suffix-first":
             end = tokens.encode(f"The end of {file}:\n") if after else []
             ids = (*others, *end, *after, *tokens.encode("\n\n"), *name, *before)
@@ -218,11 +225,11 @@ def plain(
     return Context((Stream("prompt", ids, 0),), len(ids))
 
 
-def _plain_snippets(tokens: Tokens, snippets: Sequence[Snippet]) -> list[int]:
+def _plain_snippets(tokens: Tokens, snippets: Sequence[Snippet], most: int) -> list[int]:
     """Pieces of other files under their names; the last one that fits in part is cut."""
     ids = list[int]()
     for snippet in snippets:
-        room = PLAIN_SNIPPETS_MOST - len(ids)
+        room = most - len(ids)
         text = f"{short_path(snippet.path)}:\n{snippet.text}"[: room * LONGEST_TOKEN].rstrip("\n") + "\n\n"
         ids += tokens.encode(text)[:room]
     return ids

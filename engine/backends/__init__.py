@@ -96,4 +96,4 @@ def denoiser(forward: Forward, cached_tokens: int | None = None, remembered: int
         return StreamDenoiser(forward, config.control, cache_bytes, remembered)
     if config.block:
         return BlockDenoiser(forward, config.control, config.block, cache_bytes)
-    return FullDenoiser(forward, config.control)
+    return FullDenoiser(forward, config.control, shifted=config.shifted)

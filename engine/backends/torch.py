@@ -13,13 +13,14 @@ from engine.backends import shards
 from engine.checkpoint import REMEDY, Checkpoint, CheckpointError, ModelConfig
 from engine.forward import TOP_K, Output, Rows, check
 from engine.models.compact import CompactModel
+from engine.models.dream import Dream
 from engine.models.layers import Decoder
 from engine.models.llada import Llada
 from engine.models.llada2 import Llada2
 from engine.models.llada_moe import LladaMoe
 from engine.released import ReleasedConfig
 
-DECODERS: dict[str, type[Decoder]] = {"llada": Llada, "llada_moe": LladaMoe, "llada2": Llada2}
+DECODERS: dict[str, type[Decoder]] = {"dream": Dream, "llada": Llada, "llada_moe": LladaMoe, "llada2": Llada2}
 
 
 class TorchForward:

@@ -99,6 +99,7 @@ class Layer(nn.Module):
         queries, keys = config.heads * config.head_dim, config.kv_heads * config.head_dim
         self.attn_norm, self.mlp_norm = empty(config.hidden), empty(config.hidden)
         self.qkv, self.out = Linear(queries + 2 * keys, config.hidden), Linear(config.hidden, queries)
+        self.qkv_bias = empty(queries + 2 * keys) if config.qkv_bias else None
         self.q_norm = empty(config.head_dim) if config.qk_norm else None
         self.k_norm = empty(config.head_dim) if config.qk_norm else None
 
@@ -107,8 +108,9 @@ class Layer(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """x: (T, hidden). past: (2, kv_heads, S, head_dim). Returns x and the rows' own keys and values."""
         c = self.config
-        heads = self.qkv(rms_norm(x, self.attn_norm, c.norm_eps)).unflatten(-1, (-1, c.head_dim)).transpose(0, 1)
-        q, k, v = heads.split([c.heads, c.kv_heads, c.kv_heads])
+        qkv = self.qkv(rms_norm(x, self.attn_norm, c.norm_eps))
+        qkv = qkv if self.qkv_bias is None else qkv + self.qkv_bias
+        q, k, v = qkv.unflatten(-1, (-1, c.head_dim)).transpose(0, 1).split([c.heads, c.kv_heads, c.kv_heads])
         if self.q_norm is not None and self.k_norm is not None:
             q, k = rms_norm(q, self.q_norm, c.norm_eps), rms_norm(k, self.k_norm, c.norm_eps)
         q, k = (torch.cat((rotate(h[..., : c.rotary], *rotation), h[..., c.rotary :]), dim=-1) for h in (q, k))

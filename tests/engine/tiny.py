@@ -19,7 +19,7 @@ EOS, MASK, DELETE, INSERT = 256, 257, 258, 259
 NAMES = {
     EOS: "<|endoftext|>", MASK: "<|mask|>", DELETE: "<|delete|>", INSERT: "<|insert|>", 260: "<role>", 261: "</role>",
     262: "<|role_end|>", 263: "<|startoftext|>", 264: "<|start_header_id|>", 265: "<|end_header_id|>",
-    266: "<|eot_id|>",
+    266: "<|eot_id|>", 267: "<|beginoftext|>", 268: "<|im_start|>", 269: "<|im_end|>",
 }  # fmt: skip
 ROWS = 272
 """Tokens of the weights: more than the tokenizer has, as in the releases."""
@@ -100,7 +100,27 @@ LLADA_MOE: dict[str, Any] = {
     "max_position_embeddings": 4096,
     "attention_bias": False,
 }
-FAMILIES = {"llada2": LLADA2, "llada2.2": LLADA22, "llada": LLADA, "llada-moe": LLADA_MOE}
+DREAM: dict[str, Any] = {
+    **IDS,
+    "architectures": ["DreamModel"],
+    "model_type": "Dream",
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "rope_theta": 1000000.0,
+    "rms_norm_eps": 1e-6,
+    "max_position_embeddings": 4096,
+    "hidden_act": "silu",
+    "use_mrope": False,
+    "use_sliding_window": False,
+    "tie_word_embeddings": False,
+}
+DREAMON = DREAM | {"expand_token_id": INSERT}
+FAMILIES = {
+    "llada2": LLADA2, "llada2.2": LLADA22, "llada": LLADA, "llada-moe": LLADA_MOE, "dream": DREAM, "dreamon": DREAMON,
+}  # fmt: skip
 
 
 def make(
@@ -135,7 +155,7 @@ def tensors(config: dict[str, Any], seed: int, sharp: float) -> Iterator[tuple[s
     dice = np.random.default_rng(seed)
     for name, shape in shapes(config):
         if len(shape) == 1:
-            values = dice.normal(0.0, 0.1, shape) + (0.0 if name.endswith("expert_bias") else 1.0)
+            values = dice.normal(0.0, 0.1, shape) + (0.0 if name.endswith("bias") else 1.0)
         else:
             values = dice.normal(size=shape) * 1.5 * shape[-1] ** -0.5
         if name in ("lm_head.weight", "model.transformer.ff_out.weight"):
@@ -143,14 +163,18 @@ def tensors(config: dict[str, Any], seed: int, sharp: float) -> Iterator[tuple[s
             values[EOS:] = 0
             if "expert_capacity" in config:
                 values[[DELETE, INSERT]] = dice.normal(size=(2, shape[1])) * 3.0 * sharp * shape[-1] ** -0.5
+            if "expand_token_id" in config:
+                values[EOS] = dice.normal(size=shape[1]) * 3.0 * sharp * shape[-1] ** -0.5
         yield name, torch.from_numpy(values.astype(np.float32))
 
 
 def shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor of a release by its published name."""
     (name,) = config["architectures"]
-    kind = {"LLaDAModelLM": _llada, "LLaDAMoEModelLM": _llada_moe, "LLaDA2MoeModelLM": _llada2}[name]
-    yield from kind(config)
+    kinds = {
+        "LLaDAModelLM": _llada, "LLaDAMoEModelLM": _llada_moe, "LLaDA2MoeModelLM": _llada2, "DreamModel": _dream,
+    }  # fmt: skip
+    yield from kinds[name](config)
 
 
 def _gated(name: str, units: int, hidden: int) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -215,6 +239,22 @@ def _llada_moe(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield at + "mlp.gate.weight", (c["num_experts"], hidden)
         for expert in range(c["num_experts"]):
             yield from _gated(f"{at}mlp.experts.{expert}", c["expert_intermediate_size"], hidden)
+    yield "model.norm.weight", (hidden,)
+    yield "lm_head.weight", (ROWS, hidden)
+
+
+def _dream(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    hidden, keys = c["hidden_size"], c["hidden_size"] // c["num_attention_heads"] * c["num_key_value_heads"]
+    yield "model.embed_tokens.weight", (ROWS, hidden)
+    for index in range(c["num_hidden_layers"]):
+        at = f"model.layers.{index}."
+        yield at + "input_layernorm.weight", (hidden,)
+        for name, rows in {"q_proj": hidden, "k_proj": keys, "v_proj": keys}.items():
+            yield f"{at}self_attn.{name}.weight", (rows, hidden)
+            yield f"{at}self_attn.{name}.bias", (rows,)
+        yield at + "self_attn.o_proj.weight", (hidden, hidden)
+        yield at + "post_attention_layernorm.weight", (hidden,)
+        yield from _gated(at + "mlp", c["intermediate_size"], hidden)
     yield "model.norm.weight", (hidden,)
     yield "lm_head.weight", (ROWS, hidden)
 

@@ -53,7 +53,7 @@ def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = 
     forward = TorchForward.load(checkpoint)
     left, *right = (list(stream.ids) for stream in built.context.streams)
     states, targets = [], []
-    for size in [32 - len(left) % 32] if checkpoint.config.block else [8, 16, 32]:
+    for size in {"llada2": [32 - len(left) % 32], "dreamon": [64]}.get(family.partition(".")[0], [8, 16, 32]):
         states.append(hidden(forward, left, size, right[0] if right else []))
         targets += [*WRITES.encode(), *[tiny.EOS] * size][:size]
     wanted = torch.zeros(len(targets), tiny.ROWS, dtype=torch.float64)
@@ -74,7 +74,8 @@ def hidden(forward: TorchForward, left: list[int], size: int, right: list[int]) 
     bias = torch.where(block[:, None] >= block[None], 0.0, -1e9)
     with torch.inference_mode():
         found, _ = model(ids, torch.arange(len(ids)), torch.zeros(len(ids)), block, bias, forward.new_kv(0))
-    return found[len(left) : len(left) + size].clone()
+    first = len(left) - config.shifted
+    return found[first : first + size].clone()
 
 
 @pytest.fixture
@@ -94,8 +95,21 @@ def sums(tmp_path: Path) -> Path:
         ("llada", None),
         ("llada-moe", None),
         ("llada", {"prompt": "chat"}),
+        ("dream", None),
+        ("dreamon", None),
+        ("dreamon", {"prompt": "chat"}),
     ],
-    ids=["llada2", "llada2-suffix-first", "llada2.2", "llada", "llada-moe", "llada-chat"],
+    ids=[
+        "llada2",
+        "llada2-suffix-first",
+        "llada2.2",
+        "llada",
+        "llada-moe",
+        "llada-chat",
+        "dream",
+        "dreamon",
+        "dreamon-chat",
+    ],
 )
 def test_complete_with_a_released_folder(
     redraft: Run, sums: Path, tmp_path: Path, family: str, ours: dict[str, Any] | None
@@ -106,7 +120,8 @@ def test_complete_with_a_released_folder(
     answer = json.loads(ran.stdout)
     assert [one["text"] for one in answer["suggestions"]] == [WRITES]
     # Drafted at once, not left to right; what is filled in place is looked at in eight lengths first.
-    assert answer["mode"] == "speedy" and answer["forwards"] <= (3 if family.startswith("llada2") or ours else 10)
+    quick = family.startswith("llada2") or family == "dreamon" or ours
+    assert answer["mode"] == "speedy" and answer["forwards"] <= (3 if quick else 10)
     assert answer["tokens"] >= len(WRITES)
 
 
