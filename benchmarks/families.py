@@ -32,6 +32,8 @@ FAMILIES = {
     "llada2.2": "LLaDA2.2 (flash)",
     "llada": "LLaDA 1.0, 1.5 (8B)",
     "llada-moe": "LLaDA-MoE (7B-A1B)",
+    "dream": "Dream, Dream-Coder, DiffuCoder (7B)",
+    "dreamon": "DreamOn (7B)",
     "gemma": "DiffusionGemma (26B-A4B)",
 }
 SUITES = ("tests/engine/test_families.py", "tests/engine/test_gemma.py", "tests/lsp_server/test_large_models.py")
@@ -43,6 +45,7 @@ COLUMNS = {
     "equal to its reference": {
         **dict.fromkeys(FAMILIES, "test_logits_are_those_of_the_published_code"),
         "llada2.2": "test_block_routing_is_that_of_the_report",
+        "dreamon": "test_a_hole_is_filled_as_dreamons_sampler_fills_it",
         "gemma": "test_gemma_writes_what_transformers_own_sampler_writes",
     },
     "infills": {
@@ -52,6 +55,7 @@ COLUMNS = {
     "edits": {
         "llada2": "test_decoding_is_the_published_one_token_for_token",
         "llada2.2": "test_insert_and_delete_happen_and_every_canvas_ends",
+        "dreamon": "test_dreamon_opens_a_hole_wider",
     },
     "cached exactly": dict.fromkeys(("llada2", "llada2.2"), "test_a_cached_forward_says_what_one_over_everything_says"),
 }
@@ -60,9 +64,13 @@ NOTES = {
     ("llada2.2", "equal to its reference"): "router only: its modeling code is not public",
     ("llada", "edits"): "fills only",
     ("llada-moe", "edits"): "fills only",
+    ("dream", "edits"): "fills only",
+    ("dreamon", "edits"): "INSERT and DELETE alone",
     ("gemma", "edits"): "its own sampler",
     ("llada", "cached exactly"): "nothing is cached",
     ("llada-moe", "cached exactly"): "nothing is cached",
+    ("dream", "cached exactly"): "nothing is cached",
+    ("dreamon", "cached exactly"): "nothing is cached",
     ("gemma", "cached exactly"): "nothing is kept between answers",
 }
 MINI = {

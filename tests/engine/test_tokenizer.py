@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from engine.canvas import ControlIds
 from engine.tokenizer import RESERVED, Tokenizer
 from tests.engine import tiny
 from tests.fakes import CONTROL
+from training.evaluate.places import held_out
 
 WEIGHTS = Path(__file__).parents[2] / "engine" / "weights" / "redraft-135m"
 TOKENIZER = Tokenizer.load(WEIGHTS / "tokenizer.json")
@@ -119,13 +121,39 @@ def test_special_tokens_are_names_and_no_text_reaches_them(tmp_path: Path) -> No
     assert reserved == set(range(256, 300))
 
 
+def test_qwen2s_files_are_read_as_transformers_reads_them(tmp_path: Path) -> None:
+    """With the vocabulary of the embedded model, on real files: words are split in Qwen2's way."""
+    from transformers import Qwen2Tokenizer
+
+    raw = json.loads((WEIGHTS / "tokenizer.json").read_text())["model"]
+    vocabulary, merges = raw["vocab"], [" ".join(pair) if isinstance(pair, list) else pair for pair in raw["merges"]]
+    names = {len(vocabulary): "<|endoftext|>", len(vocabulary) + 1: "<|mask|>"}
+    told = {str(index): {**tiny.tokenizer()["added_tokens"][0], "content": name} for index, name in names.items()}
+    for token in told.values():
+        del token["id"]
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]))
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": told}))
+    ours = Tokenizer.load(tmp_path / "vocab.json")
+    theirs = Qwen2Tokenizer(vocab=dict(vocabulary), merges=[tuple(one.split(" ")) for one in merges])
+    for source in list(held_out())[::20]:
+        text = unicodedata.normalize("NFC", source.text[:5000])
+        assert ours.encode(text) == theirs.encode(text, add_special_tokens=False), source.path
+        assert ours.decode(ours.encode(text)) == text
+    assert ours.marked("<|mask|>") == [len(vocabulary) + 1]
+    assert ours.joins_line_ends
+    (tmp_path / "merges.txt").unlink()
+    with pytest.raises(ValueError, match=r"not a readable tokenizer .*merges\.txt"):
+        Tokenizer.load(tmp_path / "vocab.json")
+
+
 def test_added_tokens_that_are_no_markers_are_text(tmp_path: Path) -> None:
-    added = [*tiny.tokenizer()["added_tokens"], {**tiny.tokenizer()["added_tokens"][0], "id": 267}]
+    added = [*tiny.tokenizer()["added_tokens"], {**tiny.tokenizer()["added_tokens"][0], "id": 270}]
     added[-1] |= {"content": "\n\n", "special": False}
     other = of_another_maker(tmp_path, added_tokens=added)
-    assert other.encode("a\n\nb") == [97, 267, 98]
-    assert other.decode([97, 267, 98]) == "a\n\nb"
-    assert other.newlines[267] == 2
+    assert other.encode("a\n\nb") == [97, 270, 98]
+    assert other.decode([97, 270, 98]) == "a\n\nb"
+    assert other.newlines[270] == 2
 
 
 def test_a_tokenizer_that_falls_back_to_bytes(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from engine import CAUSAL, Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
+from engine import CAUSAL, QUALITY, Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
 from engine.checkpoint import EMBEDDED
 from engine.run import Run
 from engine.tokenizer import RESERVED, Tokenizer
+from infill import prompt
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 from infill.filler import Filled, FillError, FillRequest, FillResult, Limits, Score, Snippet, Step
@@ -152,6 +153,13 @@ class TestRepair:
         a, minus, b = TOKENS.encode("a - b")
         assert kept == [a, minus, b, *[EOM] * 8]
         assert masked == [a, MASK, b, *[EOM] * 8]
+
+    @pytest.mark.parametrize(("indel", "room"), [(False, 0), (True, 1)])
+    async def test_in_place_its_canvas_has_room_for_an_insert_alone(self, filler: Make, indel: bool, room: int) -> None:
+        """Behind it the suffix begins."""
+        denoiser, mode = saying("a - b"), replace(QUALITY, indel=indel)
+        await filler(denoiser, Modes(quality=mode), form=prompt.Form("in-place")).fill(self.DRAFT)
+        assert denoiser.calls[0].canvas.ids.tolist() == [*TOKENS.encode("a - b"), *[EOM] * room]
 
     async def test_without_suspects_starts_from_the_draft_alone(self, filler: Make) -> None:
         denoiser = saying("a - b")

@@ -54,6 +54,27 @@ class TestPlainForms:
         assert TOKENS.decode(right.ids) == ")\n"
         assert right.start == len(left.ids)
 
+    def test_in_place_stands_between_what_a_model_has_around_all_text(self) -> None:
+        form = prompt.Form("in-place", begin=(7,), end=(8, 9))
+        for suffix in (")\n", ""):
+            built = prompt.build(TOKENS, CONTROL, "x = f(", suffix, "pkg/mod.py", form=form)
+            left, right = built.context.streams
+            assert left.ids[0] == 7 and TOKENS.decode(left.ids[1:]) == "pkg/mod.py:\nx = f("
+            assert right.ids[-2:] == (8, 9) and TOKENS.decode(right.ids[:-2]) == suffix
+            assert built.context.middle == right.start == len(left.ids)
+
+    def test_of_a_model_that_was_taught_short_texts_less_is_read(self) -> None:
+        source, snippets = long_source(), [Snippet("lib/other.py", long_source())]
+        whole, half = (
+            prompt.build(TOKENS, CONTROL, source, source, "a.py", snippets, form=prompt.Form("in-place", share=share))
+            for share in (1.0, 0.5)
+        )
+        most = (prompt.PLAIN_PREFIX_MOST + prompt.PLAIN_SNIPPETS_MOST, prompt.NEARBY)
+        for kind, tokens in zip(("context", "nearby"), most, strict=True):
+            (left, right), (less, least) = (getattr(one, kind).streams for one in (whole, half))
+            assert len(least.ids) == len(right.ids) // 2 and less.ids[-50:] == left.ids[-50:]
+            assert tokens / 4 < len(less.ids) < tokens / 2 + 20 < len(left.ids)
+
     def test_suffix_first_ends_with_the_prefix(self) -> None:
         built = self.plain("suffix-first", "x = f(", ")\n", self.SNIPPET)
         (only,) = built.context.streams

@@ -53,7 +53,8 @@ def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = 
     forward = TorchForward.load(checkpoint)
     left, *right = (list(stream.ids) for stream in built.context.streams)
     states, targets = [], []
-    for size in {"llada2": [32 - len(left) % 32], "dreamon": [64]}.get(family.partition(".")[0], [8, 16, 32]):
+    sizes = [64] if family == "dreamon" and not ours else [8, 16, 32]
+    for size in [32 - len(left) % 32] if checkpoint.config.block else sizes:
         states.append(hidden(forward, left, size, right[0] if right else []))
         targets += [*WRITES.encode(), *[tiny.EOS] * size][:size]
     wanted = torch.zeros(len(targets), tiny.ROWS, dtype=torch.float64)
@@ -100,17 +101,10 @@ def sums(tmp_path: Path) -> Path:
         ("dreamon", {"prompt": "chat"}),
     ],
     ids=[
-        "llada2",
-        "llada2-suffix-first",
-        "llada2.2",
-        "llada",
-        "llada-moe",
-        "llada-chat",
-        "dream",
-        "dreamon",
+        "llada2", "llada2-suffix-first", "llada2.2", "llada", "llada-moe", "llada-chat", "dream", "dreamon",
         "dreamon-chat",
     ],
-)
+)  # fmt: skip
 def test_complete_with_a_released_folder(
     redraft: Run, sums: Path, tmp_path: Path, family: str, ours: dict[str, Any] | None
 ) -> None:
