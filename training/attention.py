@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask, create_block_mask, flex_attention
 
-from engine.models.compact import CompactModel, Layer, rms_norm, rotary, rotate
+from engine.models.compact import CompactModel, Layer, rms_norm, rotary
 from training import batches
 
 HIDDEN = -1e9
@@ -50,18 +50,8 @@ def embedded(model: CompactModel, batch: Mapping[str, Tensor]) -> Tensor:
 def flex_layer(layer: Layer, x: Tensor, rotation: tuple[Tensor, Tensor], mask: BlockMask) -> Tensor:
     """`Layer.forward` with flex attention in place of the dense product. On a GPU this is what gets compiled: thirty
     layers are one compilation."""
-    c = layer.config
-    qkv = functional.linear(rms_norm(x, layer.attn_norm, c.norm_eps), layer.qkv)
-    q, k, v = (
-        part.unflatten(-1, (-1, c.head_dim)).transpose(1, 2)
-        for part in qkv.split([c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.head_dim], dim=-1)
-    )
-    attended = flex_attention(
-        rotate(q, *rotation), rotate(k, *rotation), v, block_mask=mask, enable_gqa=True, kernel_options=BLOCKS
-    )
-    x = x + functional.linear(attended.transpose(1, 2).flatten(2), layer.out)
-    gate, up = functional.linear(rms_norm(x, layer.mlp_norm, c.norm_eps), layer.gate_up).chunk(2, dim=-1)
-    return x + functional.linear(functional.silu(gate) * up, layer.down)
+    q, k, v = layer.heads(x, rotation)
+    return layer.finish(x, flex_attention(q, k, v, block_mask=mask, enable_gqa=True, kernel_options=BLOCKS))
 
 
 def through(

@@ -71,19 +71,27 @@ class Layer(nn.Module):
     def forward(
         self, x: Tensor, rotation: tuple[Tensor, Tensor], bias: Tensor, past: Tensor | None
     ) -> tuple[Tensor, Tensor]:
+        q, k, v = self.heads(x, rotation)
+        new = torch.stack((k, v), dim=1)
+        keys, values = (new if past is None else torch.cat((past, new), dim=3)).unbind(1)
+        attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=bias, enable_gqa=True)
+        return self.finish(x, attended), new
+
+    def heads(self, x: Tensor, rotation: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Rotated queries (N, heads, T, d) and keys, and values (N, kv_heads, T, d each), of x (N, T, hidden)."""
         c = self.config
         qkv = functional.linear(rms_norm(x, self.attn_norm, c.norm_eps), self.qkv)
         q, k, v = (
             part.unflatten(-1, (-1, c.head_dim)).transpose(1, 2)
             for part in qkv.split([c.heads * c.head_dim, c.kv_heads * c.head_dim, c.kv_heads * c.head_dim], dim=-1)
         )
-        q, k = rotate(q, *rotation), rotate(k, *rotation)
-        new = torch.stack((k, v), dim=1)
-        keys, values = (new if past is None else torch.cat((past, new), dim=3)).unbind(1)
-        attended = functional.scaled_dot_product_attention(q, keys, values, attn_mask=bias, enable_gqa=True)
+        return rotate(q, *rotation), rotate(k, *rotation), v
+
+    def finish(self, x: Tensor, attended: Tensor) -> Tensor:
+        """x (N, T, hidden) plus what its heads attended to (N, heads, T, d), plus what the MLP makes of both."""
         x = x + functional.linear(attended.transpose(1, 2).flatten(2), self.out)
-        gate, up = functional.linear(rms_norm(x, self.mlp_norm, c.norm_eps), self.gate_up).chunk(2, dim=-1)
-        return x + functional.linear(functional.silu(gate) * up, self.down), new
+        gate, up = functional.linear(rms_norm(x, self.mlp_norm, self.config.norm_eps), self.gate_up).chunk(2, dim=-1)
+        return x + functional.linear(functional.silu(gate) * up, self.down)
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
