@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -35,22 +36,14 @@ def decode(
 ) -> Decoding:
     """Run one task. Yields after each forward and each remembered answer; its return value is the Generation."""
     run = Run(denoiser, task, vocabulary, clock, submitted)
-    lease = denoiser.open(task.context)
-    nearby = task.nearby if lease.pending > COLD else None
-    if nearby is not None:
-        lease.close()
-        run.context = nearby
-        lease = denoiser.open(nearby)
-    try:
+    with closing(run.open(COLD)) as lease:
         while lease.pending > CHUNK and not run.late():
-            yield run.prefill(lease)
-        mode, note, canvases = _choose(run, modes, lease.pending)
-        walk = LeftToRight(run, lease).steps() if mode.causal else Drafting(run, lease).steps(mode, canvases)
+            yield run.prefill()
+        mode, note, canvases = _choose(run, modes)
+        walk = LeftToRight(run).steps() if mode.causal else Drafting(run).steps(mode, canvases)
         candidates = () if run.late() and lease.pending > CHUNK else (yield from walk)
-    finally:
-        lease.close()
     run.cost.seconds = run.elapsed()
-    return Generation(tuple(candidates), mode.name, note, run.cost, nearby is not None)
+    return Generation(tuple(candidates), mode.name, note, run.cost, run.cold)
 
 
 def ahead_of_time(
@@ -61,35 +54,29 @@ def ahead_of_time(
     for task in tasks:
         yield from task
     for context in contexts:
-        lease = denoiser.open(context)
-        try:
+        with closing(denoiser.open(context)) as lease:
             while lease.pending:
                 denoiser.prefill(lease, IDLE_CHUNK)
                 yield Step("prefill", time.monotonic() - began)
-        finally:
-            lease.close()
 
 
 def score(denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int, ...]]) -> Scoring:
-    """log p of each token of each middle, left to right after this context; a forward a step, each made longer by a
-    chunk at most unless forwards are quick."""
-    lease = denoiser.open(context)
-    try:
+    """log p of each token of each middle, left to right after this context. One `next()` is one forward, to which
+    middles add CHUNK rows at most, or more where forwards are quick."""
+    with closing(denoiser.open(context)) as lease:
         while lease.pending > CHUNK:
             denoiser.prefill(lease, CHUNK)
             yield
         return (yield from denoiser.score(lease, middles, CHUNK))
-    finally:
-        lease.close()
 
 
-def _choose(run: Run, modes: Modes, pending: int) -> tuple[Mode, str, tuple[Canvas, ...]]:
+def _choose(run: Run, modes: Modes) -> tuple[Mode, str, tuple[Canvas, ...]]:
     """The mode of this request, why, and its canvases: `auto` counts the steps that fit before the deadline."""
     task, left, mask = run.task, run.left(), run.denoiser.control.mask
     if task.mode != "auto":
         return modes.named(task.mode), "", task.canvases
     step = sum(run.clock.expected(sum(map(len, together))) for together in run.batches(task.canvases))
-    steps = (left - step * (pending > 0)) / step if step and np.isfinite(left) else 6.0
+    steps = (left - step * (run.lease.pending > 0)) / step if step and np.isfinite(left) else 6.0
     mode, canvases = modes.within(steps), task.canvases
     still_open = all((canvas.ids == mask).all() for canvas in canvases)
     sized = still_open and not task.exact and bool(mode.block or mode.lengths)  # by the model, whatever is asked for

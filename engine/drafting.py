@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import indel
 from engine.canvas import Canvas
-from engine.denoiser import Draft, Lease, Prediction
+from engine.denoiser import Draft, Prediction
 from engine.mode import Mode
 from engine.refine import Change, Rules, refine
 from engine.run import Run, ranked
@@ -21,8 +21,8 @@ OVERLAP = 8
 class Drafting:
     """The canvases of one run."""
 
-    def __init__(self, run: Run, lease: Lease) -> None:
-        self.run, self.lease = run, lease
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.task, self.rules, self.vocabulary = run.task, run.rules, run.vocabulary
 
     def steps(self, mode: Mode, canvases: Sequence[Canvas]) -> Generator[Step, None, list[Candidate]]:
@@ -85,7 +85,7 @@ class Drafting:
 
     def _predicted(self, drafts: Sequence[Draft]) -> list[Prediction]:
         size = sum(len(draft.canvas) for draft in drafts)
-        return self.run.forward(self.lease, size, lambda: self.run.denoiser.predict(self.lease, drafts))
+        return self.run.forward(size, lambda: self.run.denoiser.predict(self.run.lease, drafts))
 
     def _alternatives(self, first: Sketch, prediction: Prediction) -> list[Sketch]:
         """Candidate j starts with its leftmost slot frozen to the j-th best token."""

@@ -14,7 +14,7 @@ from itertools import chain, takewhile, zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.denoiser import Among, Lease, Prediction
+from engine.denoiser import Among, Prediction
 from engine.lookup import continuation
 from engine.run import Run, ranked
 from engine.task import Candidate, Step
@@ -30,8 +30,8 @@ NOTHING = Candidate((), (), False)
 class LeftToRight:
     """The middles of one run. told: the forwards that its steps have told of."""
 
-    def __init__(self, run: Run, lease: Lease) -> None:
-        self.run, self.lease, self.told = run, lease, 0
+    def __init__(self, run: Run) -> None:
+        self.run, self.told = run, 0
         self.task, self.steering = run.task, run.task.steering
         self.rules, self.vocabulary = run.rules, run.vocabulary
 
@@ -47,7 +47,7 @@ class LeftToRight:
         text = (*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening)
         while self._useful(beam) and not self._over(beam) and not self.run.late():
             written = self._whole(beam)
-            known = self.run.denoiser.recall(self.lease, written) is not None
+            known = self.run.denoiser.recall(self.run.lease, written) is not None
             guess = () if known else self._guess(np.array([*text, *written], np.int64), len(beam.candidate.ids))
             said = self._next([written + guess[:n] for n in range(len(guess) + 1)])
             for answer, guessed in zip_longest(said, guess):
@@ -72,16 +72,14 @@ class LeftToRight:
     ) -> list[Prediction]:
         """The token after each middle: as it is remembered, and of all others in one forward. along: middles that are
         likely to be asked about next, for which that forward may have room."""
-        denoiser, lease = self.run.denoiser, self.lease
+        denoiser, lease = self.run.denoiser, self.run.lease
         asked = [*zip_longest(middles, among)]
         said = [denoiser.recall(lease, *one) for one in asked]
         new = [one for one, known in zip(asked, said, strict=True) if known is None]
         if new:
             free = [(middle, None) for middle in along if denoiser.recall(lease, middle) is None]
             new += free[: max(0, 1 + denoiser.lookahead - len(new))]
-            fresh = iter(
-                self.run.forward(lease, len(new), partial(denoiser.next_token, lease, *zip(*new, strict=True)))
-            )
+            fresh = iter(self.run.forward(len(new), partial(denoiser.next_token, lease, *zip(*new, strict=True))))
             said = [known or next(fresh) for known in said]
         return [one for one in said if one is not None]
 

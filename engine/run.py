@@ -36,19 +36,30 @@ class Clock:
 
 
 class Run:
-    """A task, its clock and its cost."""
+    """A task, its hold on the context cache, its clock and its cost. cold: whether its `nearby` context is used."""
+
+    lease: Lease
 
     def __init__(
         self, denoiser: Denoiser[Any], task: Task, vocabulary: Vocabulary, clock: Clock, submitted: float
     ) -> None:
         self.denoiser, self.task, self.vocabulary = denoiser, task, vocabulary
         self.clock, self.submitted, self.cost = clock, submitted, Cost()
-        self.context = task.context
+        self.context, self.cold = task.context, False
         control = denoiser.control
         one_line = np.flatnonzero(vocabulary.line_breaks) if task.max_lines == 1 else ()
         ends = frozenset((control.eom, *(vocabulary.reserved - control.never_text), *map(int, one_line)))
         barred = control.never_text - {control.eom, control.insert, control.delete}
         self.rules = Rules(control, frozenset(), barred | ends) if task.exact else Rules(control, ends, barred)
+
+    def open(self, most: int) -> Lease:
+        """Hold the task's context; the nearby one where there is one and more than `most` tokens are pending."""
+        self.lease = self.denoiser.open(self.context)
+        if self.task.nearby is not None and self.lease.pending > most:
+            self.lease.close()
+            self.context, self.cold = self.task.nearby, True
+            self.lease = self.denoiser.open(self.context)
+        return self.lease
 
     def elapsed(self) -> float:
         return time.monotonic() - self.submitted
@@ -59,22 +70,22 @@ class Run:
     def late(self) -> bool:
         return self.left() <= 0
 
-    def prefill(self, lease: Lease) -> Step:
+    def prefill(self) -> Step:
         """Encode the next part of the context."""
-        before = lease.pending
-        self.denoiser.prefill(lease, CHUNK)
+        before = self.lease.pending
+        self.denoiser.prefill(self.lease, CHUNK)
         self.cost.context_forwards += 1
-        self.cost.context_tokens += before - lease.pending
+        self.cost.context_tokens += before - self.lease.pending
         return Step("prefill", self.elapsed())
 
     def batches(self, asked: Sequence[T]) -> list[Sequence[T]]:
         """Drafts or middles, forward by forward."""
         return [asked] if self.denoiser.batches else [[one] for one in asked]
 
-    def forward(self, lease: Lease, size: int, ask: Callable[[], list[Prediction]]) -> list[Prediction]:
+    def forward(self, size: int, ask: Callable[[], list[Prediction]]) -> list[Prediction]:
         """What `ask` finds out in one forward over so many slots. Its time tells what such a forward takes, unless it
         encoded context, too."""
-        before, began = lease.pending, time.monotonic()
+        before, began = self.lease.pending, time.monotonic()
         said = ask()
         if not before:
             self.clock.note(size, time.monotonic() - began)
