@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 OUT = HERE / "out"
 LLAMA = "node-llama-cpp@3"
 MOST_TOKENS = 32
-ROUNDS = 3
+ROUNDS, CALLS = 3, 40
 
 
 @dataclass(slots=True)
@@ -75,14 +75,14 @@ async def causal(completer: Completer) -> Causal:
     return found
 
 
-def bare(call: Callable[[], object], times: int = 40) -> float:
-    """Median milliseconds of one call."""
+def bare(call: Callable[[], object]) -> float:
+    """Median milliseconds of one call, the first quarter of them not counted."""
     spent = []
-    for _ in range(times):
+    for _ in range(CALLS):
         began = time.perf_counter()
         call()
         spent.append(1000 * (time.perf_counter() - began))
-    return median(spent[times // 4 :])
+    return median(spent[CALLS // 4 :])
 
 
 def llama(model: Path | None, threads: int, asked: Sequence[str], most: int = MOST_TOKENS) -> Causal | None:

@@ -144,9 +144,9 @@ def traffic(checkpoint: Checkpoint, case: Case) -> float:
     return weights + 4.0 * c.layers * 2 * c.kv_heads * c.head_dim * case.cached
 
 
-def rates(threads: int, size: int = 1024) -> dict[str, float]:
+def rates(threads: int) -> dict[str, float]:
     """What the machine reaches now: large products in float32 and in 8-bit integers, and reading while copying."""
-    rng = np.random.default_rng(0)
+    rng, size = np.random.default_rng(0), 1024
     a = rng.standard_normal((size, size)).astype(np.float32)
     bytes_ = rng.integers(0, 64, (size, size))
     big = np.ones(1 << 26, np.uint8)
@@ -176,10 +176,10 @@ def _session(kind: str, left: int, right: int, out: int, weight: Any, threads: i
     return open_session(model.SerializeToString(), threads)
 
 
-def _best(call: Callable[[], object], times: int = 12) -> float:
-    """Seconds of the quickest call: a rate is what the machine can do."""
+def _best(call: Callable[[], object]) -> float:
+    """Seconds of the quickest of twelve calls: a rate is what the machine can do."""
     seconds = []
-    for _ in range(times):
+    for _ in range(12):
         started = time.perf_counter()
         call()
         seconds.append(time.perf_counter() - started)

@@ -29,9 +29,9 @@ from training.parity import lay_out
 from training.samples import Document, Hole, Sampler, Sampling
 
 
-def holes(checkpoint: Checkpoint, count: int, seed: int = 0) -> Iterator[Hole]:
+def holes(checkpoint: Checkpoint, count: int) -> Iterator[Hole]:
     """One hole each of files of the standard library."""
-    tokens, rng = Tokenizer.load(checkpoint.path("tokenizer.json")), np.random.default_rng(seed)
+    tokens, rng = Tokenizer.load(checkpoint.path("tokenizer.json")), np.random.default_rng(0)
     sampler = Sampler(tokens, checkpoint.config.control, Sampling(1, 1, 1200, lines=1, unconnected=0, heals=True))
     files = [path for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")) if path.stat().st_size > 8000]
     for i in rng.choice(len(files), count):

@@ -61,6 +61,8 @@ COMPARISONS = {
 }  # fmt: skip
 MARKS = frozenset(":()[]{},;")
 DROPPED = ("self", "this", "await", "return", "not")
+SCOPE = 4000
+"""Characters before and behind a bug in which names are looked for."""
 
 
 def lexemes(text: str, line_comment: str) -> list[Lexeme]:
@@ -70,13 +72,11 @@ def lexemes(text: str, line_comment: str) -> list[Lexeme]:
     return [Lexeme(m.lastgroup or "", m[0], *m.span()) for m in found if m.lastgroup in ("name", "number", "op")]
 
 
-def draw(
-    text: str, start: int, end: int, language_id: str, rng: np.random.Generator, *, scope: int = 4000
-) -> Bug | None:
+def draw(text: str, start: int, end: int, language_id: str, rng: np.random.Generator) -> Bug | None:
     """A bug inside [start, end) of a right text, its kind drawn evenly among those that are possible there; None where
-    nothing can go wrong. scope: characters before and behind in which names are looked for."""
-    first = max(0, start - scope)
-    tokens = lexemes(text[first : end + scope], language(language_id).line_comment)
+    nothing can go wrong."""
+    first = max(0, start - SCOPE)
+    tokens = lexemes(text[first : end + SCOPE], language(language_id).line_comment)
     tokens = [Lexeme(t.kind, t.text, t.start + first, t.end + first) for t in tokens]
     order = list(KINDS)
     rng.shuffle(order)

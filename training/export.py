@@ -41,6 +41,8 @@ ALIGN = 64
 """Tensors start at borders of cache lines."""
 SMALL = 1024
 """Tensors below this many bytes stay inside the graph file."""
+THREADS = 2
+"""Cores that the gate uses."""
 
 
 def write_model(folder: Path, config: ModelConfig, weights: Weights, scheme: Scheme) -> ModelConfig:
@@ -92,13 +94,13 @@ def _external(name: str, array: NDArray[Any], file: str, offset: int, length: in
     return tensor
 
 
-def gate(folder: Path, weights: Weights, cases: int, threads: int = 2) -> Parity:
+def gate(folder: Path, weights: Weights, cases: int) -> Parity:
     """An exported folder against the weights it was made from."""
     checkpoint = Checkpoint.open(folder)
     model = CompactModel(checkpoint.config)
     model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in weights.items()}, assign=True)
-    torch.set_num_threads(threads)
-    exported = backends.load(checkpoint, "onnx", threads)
+    torch.set_num_threads(THREADS)
+    exported = backends.load(checkpoint, "onnx", THREADS)
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
     parity = compare(TorchForward(model), exported, list(code_cases(tokenizer, checkpoint.config.control, cases)))
     exported.close()

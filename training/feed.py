@@ -27,6 +27,8 @@ AHEAD = 4
 """Batches that each worker has ready."""
 TRIES = 12
 """Chunks drawn to fill up one sequence."""
+LONG = 60_000
+"""Characters up to which a longer document is drawn more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,13 @@ class Laid:
 
 
 class Documents:
-    """Draws documents in proportion to their length, long ones counted up to `cap` characters."""
+    """Draws documents in proportion to their length, long ones counted up to LONG characters."""
 
-    def __init__(self, documents: Sequence[Document], cap: int = 60_000) -> None:
+    def __init__(self, documents: Sequence[Document]) -> None:
         if not documents:
             raise ValueError("There are no documents to train on; name at least one corpus shard that holds some.")
         self._documents = documents
-        self._until = np.cumsum([min(len(document.text), cap) for document in documents])
+        self._until = np.cumsum([min(len(document.text), LONG) for document in documents])
 
     def draw(self, rng: np.random.Generator) -> Document:
         return self._documents[int(np.searchsorted(self._until, rng.integers(self._until[-1]), side="right"))]

@@ -73,17 +73,20 @@ def runs(of: Hashes, length: int) -> Hashes:
     return total
 
 
+RUN = 10
+"""Words in a row that no file may share with an evaluation set."""
+
+
 class Contamination:
     """Knows the runs of ten words that evaluation sets hold."""
 
-    def __init__(self, texts: Iterable[str], length: int = 10) -> None:
-        self._length = length
-        known = [runs(words(text), length) for text in texts]
+    def __init__(self, texts: Iterable[str]) -> None:
+        known = [runs(words(text), RUN) for text in texts]
         self._runs = np.unique(np.concatenate([np.zeros(0, np.uint64), *known]))
 
     def touches(self, of: Hashes) -> bool:
         """Whether a text of these words shares one."""
-        mine = runs(of, self._length)
+        mine = runs(of, RUN)
         places = np.searchsorted(self._runs, mine)
         return bool(len(self._runs) and (self._runs.take(places, mode="clip") == mine).any())
 
@@ -115,6 +118,8 @@ PERMUTATIONS = 64
 SCHEME = "affine32"
 SHINGLE = 5
 """Words of a shingle."""
+NEAR = 0.75
+"""Jaccard similarity of two texts' shingles above which one is nearly the other."""
 
 
 def sketch(of: Hashes) -> NDArray[np.uint32]:
@@ -127,10 +132,10 @@ def sketch(of: Hashes) -> NDArray[np.uint32]:
 
 
 class Duplicates:
-    """Exact and near duplicates of what came before (the same words; Jaccard of the shingles above `threshold`)."""
+    """Exact and near duplicates of what came before: the same words, or shingles more alike than NEAR."""
 
-    def __init__(self, threshold: float = 0.75) -> None:
-        self._index = MinHashLSH(threshold=threshold, num_perm=PERMUTATIONS)
+    def __init__(self) -> None:
+        self._index = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
         self._seen = set[bytes]()
 
     def known(self, digest: bytes, values: NDArray[np.uint32]) -> str:

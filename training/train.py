@@ -112,7 +112,7 @@ def load_model(checkpoint: Checkpoint, device: str) -> CompactModel:
     return model
 
 
-def set_apart(model: CompactModel, seed: int = 0) -> None:
+def set_apart(model: CompactModel) -> None:
     """[EOM] starts where the base ends a line, with a row of its own, unless it has been trained.
 
     Conversion leaves it at the mean of the embedding, like the rows that are never right, and so does what is restored
@@ -122,7 +122,7 @@ def set_apart(model: CompactModel, seed: int = 0) -> None:
     mean = embed.mean(0)
     typical = (embed - mean).norm(dim=1).median()
     if (embed[eom] - mean).norm() < typical / 2:
-        noise = torch.randn(embed.shape[1], generator=torch.Generator().manual_seed(seed)).to(embed)
+        noise = torch.randn(embed.shape[1], generator=torch.Generator().manual_seed(0)).to(embed)
         embed[eom] = embed[LINE_END] + noise / noise.norm() * typical
 
 

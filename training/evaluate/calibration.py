@@ -67,10 +67,10 @@ def fit(p: Floats, truth: Flags) -> Beta:
     return Beta(a, b, c)
 
 
-def _regression(x: Floats, truth: Flags, rounds: int = 50) -> Floats:
-    """Weights of a logistic regression, by Newton's method with a little damping."""
+def _regression(x: Floats, truth: Flags) -> Floats:
+    """Weights of a logistic regression, by fifty steps of Newton's method with a little damping."""
     weights = np.zeros(x.shape[1])
-    for _ in range(rounds):
+    for _ in range(50):
         guess = 1 / (1 + np.exp(-np.clip(x @ weights, -60, 60)))
         gradient = x.T @ (truth - guess) - 1e-3 * weights
         curve = (x * (guess * (1 - guess))[:, None]).T @ x + 1e-3 * np.eye(len(weights))

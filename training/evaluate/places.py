@@ -2,7 +2,7 @@
 
     python -m training.evaluate.places SHARD...   chooses the files of benchmarks/data/held-out anew
 
-The files lie in the repository, so that everybody measures the same places; a place is a function of files and seed.
+The files lie in the repository, so that everybody measures the same places; places follow from the files.
 """
 
 from __future__ import annotations
@@ -69,11 +69,11 @@ class Place:
         return self.source.language
 
 
-def places(sources: Sequence[Source], python: int, other: int, seed: int = 0) -> list[Place]:
+def places(sources: Sequence[Source], python: int, other: int) -> list[Place]:
     """So many cursors of Python and of each other language, spread over files and kinds of cursor; in the order of the
     files, so that neighbours find their context encoded. They are drawn with replacement: of the card's 3,791 places 39
     are there for a second time."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     by_language: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         by_language[source.language].append(source)
