@@ -17,12 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import tokenizers
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from engine.checkpoint import Checkpoint, CheckpointError
-from training.convert import write_folder
+from training.folder import write_folder
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -66,11 +65,10 @@ def main() -> None:
     alone = start.config.middle_trained != arrived.config.middle_trained
     control = sorted(trained.config.control.never_text)
     mixed = blend(before, after, given.share, control, rows if alone else None, given.keep)
-    tokenizer = tokenizers.Tokenizer.from_file(str(trained.path("tokenizer.json")))
     config = replace(trained.config, files={}, calibration=None)
     if given.left_to_right:
         config = replace(config, canvas_trained=False, editing_trained=False)
-    write_folder(given.out, config, mixed, tokenizer)
+    write_folder(given.out, config, mixed, trained.path("tokenizer.json"))
     print(f"wrote {given.out}")
 
 

