@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import SequenceMatcher
-from itertools import takewhile
 
+from infill.edits import common
 from infill.languages import language
 from training.bugs import lexemes
 
@@ -53,18 +53,13 @@ def _same_place(before: str, after: str, comment: str) -> bool:
 
 def _shared(before: str, after: str) -> tuple[int, int]:
     """How many characters both begin with, and how many of the rest both end with; no word is cut."""
-    head = _same(before, after)
+    head = common(before, after)
     while head and _inside_word(before, head) | _inside_word(after, head):
         head -= 1
-    tail = _same(before[head:][::-1], after[head:][::-1])
+    tail = common(before[head:][::-1], after[head:][::-1])
     while tail and _inside_word(before, len(before) - tail) | _inside_word(after, len(after) - tail):
         tail -= 1
     return head, tail
-
-
-def _same(one: str, other: str) -> int:
-    """Length of what both begin with."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _inside_word(text: str, at: int) -> bool:

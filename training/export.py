@@ -25,6 +25,7 @@ from onnx import TensorProto
 from safetensors.numpy import load_file
 
 from engine import backends
+from engine.backends.onnx import GRAPH
 from engine.backends.torch import TorchForward
 from engine.checkpoint import EMBEDDED, Checkpoint, ModelConfig, describe, write_config
 from engine.models.compact import CompactModel
@@ -34,7 +35,6 @@ from training.graph import build, to_proto
 from training.parity import Parity, code_cases, compare
 from training.schemes import Float32, Graph, RowInt8, Scheme, Weights
 
-GRAPH = "model.onnx"
 PART_BYTES = 44_000_000
 """Weights are spread over files of at most this size, which package indexes and git hosts take without complaint."""
 ALIGN = 64

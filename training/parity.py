@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Context, ControlIds
-from engine.forward import Forward, Output, Rows
+from engine.forward import HIDDEN, Forward, Output, Rows
 from engine.tokenizer import RESERVED, Tokenizer
 from infill import prompt
 from infill.filler import Snippet
+from training.batches import UNWARMED
 
-HIDDEN = np.float32(-1e9)
-UNWARMED = 8
-"""First tokens of a stream, which nobody could predict."""
 SURE = 0.5
 LOSS_MOST = 0.02
 AGREE_LEAST = 0.99

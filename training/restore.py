@@ -16,9 +16,9 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from engine.backends.onnx import GRAPH
 from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError, ModelConfig
 from training.convert import BASE
-from training.export import GRAPH
 from training.folder import write_folder
 from training.schemes import RowInt8, turn_pieces
 

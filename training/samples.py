@@ -20,6 +20,7 @@ from infill.document import Snapshot
 from infill.filler import Snippet
 from infill.languages import language_of_path
 from infill.region import WINDOW_TOKENS
+from infill.syntax import Syntax
 from training import bugs
 
 CHUNK = 3 * prompt.HOP
@@ -256,10 +257,15 @@ class _Place:
         return [m.span() for m in re.finditer(r"^(?=.*\S).+$", self.text, re.MULTILINE)]
 
     @cached_property
+    def syntax(self) -> Syntax | None:
+        """The syntax around the middle of the text; its offsets are the document's."""
+        whole = Snapshot.open(self.document.path, 0, self.document.language, self.document.text)
+        return whole.syntax(self.begin + len(self.text) // 2)
+
+    @cached_property
     def code(self) -> list[tuple[int, int]]:
         """The lines that do not begin in a comment or a string."""
-        path, language = self.document.path, self.document.language
-        syntax = Snapshot.open(path, 0, language, self.document.text).syntax(self.begin + len(self.text) // 2)
+        syntax = self.syntax
         prose: list[tuple[int, int]] = []
         waiting = [syntax.tree.root_node] if syntax else []
         while waiting and syntax:
@@ -275,8 +281,7 @@ class _Place:
     @cached_property
     def nodes(self) -> dict[int, list[int]]:
         """Where syntax nodes end -> where they start."""
-        path, language = self.document.path, self.document.language
-        syntax = Snapshot.open(path, 0, language, self.document.text).syntax(self.begin + len(self.text) // 2)
+        syntax = self.syntax
         found: dict[int, list[int]] = {}
         waiting = [syntax.tree.root_node] if syntax else []
         while waiting and syntax:

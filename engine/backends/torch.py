@@ -18,7 +18,7 @@ from engine.models.layers import Decoder
 from engine.models.llada import Llada
 from engine.models.llada2 import Llada2
 from engine.models.llada_moe import LladaMoe
-from engine.released import ReleasedConfig
+from engine.released import WEIGHTS, ReleasedConfig
 
 DECODERS: dict[str, type[Decoder]] = {"dream": Dream, "llada": Llada, "llada_moe": LladaMoe, "llada2": Llada2}
 
@@ -44,7 +44,7 @@ class TorchForward:
         if dtype not in ("auto", "float32"):
             raise CheckpointError(f"The weights of {checkpoint.config.name} run in float32 on torch, not in {dtype}.")
         model = CompactModel(checkpoint.config)
-        path = checkpoint.path("model.safetensors")
+        path = checkpoint.path(WEIGHTS)
         try:
             model.load_state_dict(load_file(path, device=device), assign=True)
         except (SafetensorError, RuntimeError) as error:

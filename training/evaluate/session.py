@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -213,9 +214,9 @@ def speed(found: Sequence[Answer]) -> dict[str, float]:
 
 
 def median(values: Iterable[float]) -> float:
-    """0 for no values."""
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else 0.0
+    """The value in the middle, the higher one of two; 0 for no values."""
+    known = list(values)
+    return statistics.median_high(known) if known else 0.0
 
 
 def says_again(text: str, suffix: str) -> bool:
