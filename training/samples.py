@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -137,24 +138,23 @@ class Sampler:
             suffix = place.without_lines(end, int(rng.integers(1, 21)))
         suffix = suffix[: self._below(rng)]
         starts = [place.start(end, _wanted_tokens(rng), rng, mix.by_character) for _ in range(mix.cuts)]
-        snippets = place.beside(max(starts), suffix)
-        for start in dict.fromkeys(starts):
-            hole = self._hole(place, start, end, suffix, snippets)
-            if len(hole.middle) <= LONGEST:
-                yield hole
+        yield from self._holes(place, starts, end, suffix)
 
     def _rests(self, place: _Place, rng: np.random.Generator) -> Iterator[Hole]:
         """A line of code, or its rest: from its first word, from where another begins or ends, or from anywhere."""
         begin, end = place.code[int(rng.integers(len(place.code)))]
-        text = begin + place._indent(begin)
+        text = begin + place.indent(begin)
         words = [text + m.start() for m in re.finditer(r"\b", place.text[text:end])][1:-1]
         starts = [begin, text, int(rng.choice(words or [begin])), int(rng.integers(text, end))]
         chosen = rng.choice(starts, size=min(3, self._sampling.cuts), replace=False, p=[0.35, 0.25, 0.25, 0.15])
         unconnected = rng.random() < self._sampling.unconnected
         suffix = place.without_lines(end, int(rng.integers(1, 21))) if unconnected else place.after(end)
-        suffix = suffix[: self._below(rng)]
-        snippets = place.beside(int(chosen.max()), suffix)
-        for start in dict.fromkeys(chosen.tolist()):
+        yield from self._holes(place, chosen.tolist(), end, suffix[: self._below(rng)])
+
+    def _holes(self, place: _Place, starts: Sequence[int], end: int, suffix: str) -> Iterator[Hole]:
+        """A hole from each of the starts, but for middles that are too long."""
+        snippets = place.beside(max(starts), suffix)
+        for start in dict.fromkeys(starts):
             hole = self._hole(place, start, end, suffix, snippets)
             if len(hole.middle) <= LONGEST:
                 yield hole
@@ -170,9 +170,10 @@ class Sampler:
 
     def _repairs(self, place: _Place, rng: np.random.Generator) -> Iterator[Hole]:
         """A line with a mistake, as repair shows it: the line's beginning is the cursor, the wrong line the draft."""
-        bug, start, end = place.bug(rng, self._sampling.released)
-        if bug is None:
+        found = place.bug(rng, self._sampling.released)
+        if found is None:
             return
+        bug, start, end = found
         start, end = self._window(place.text, start, end, bug)
         wrong = place.text[start : bug.start] + bug.text + place.text[bug.end : end]
         draft = self._tokens.encode(wrong)
@@ -275,7 +276,7 @@ class _Place:
                 prose.append((start, end))
             else:
                 waiting.extend(node.children)
-        texts = [(a, b, a + self._indent(a)) for a, b in self.lines]
+        texts = [(a, b, a + self.indent(a)) for a, b in self.lines]
         return [(a, b) for a, b, at in texts if not any(start <= at < end for start, end in prose)]
 
     @cached_property
@@ -300,7 +301,7 @@ class _Place:
         inside = [e for e in self.document.edits if first < e.start and e.end < self.stop]
         return [replace(e, start=e.start - self.begin, end=e.end - self.begin) for e in inside]
 
-    def bug(self, rng: np.random.Generator, released: float) -> tuple[bugs.Bug | None, int, int]:
+    def bug(self, rng: np.random.Generator, released: float) -> tuple[bugs.Bug, int, int] | None:
         """A mistake and the lines it is in. Indentation alone can go wrong in any text, prose too: seldom taken."""
         if self.edits and rng.random() < released:
             edit = self.edits[int(rng.integers(len(self.edits)))]
@@ -312,21 +313,17 @@ class _Place:
             found = bugs.draw(self.text, start, end, self.document.language, rng)
             if found is not None and (found.kind != "indentation" or rng.random() < 0.1):
                 return found, start, end
-        return None, 0, 0
+        return None
 
     def unit_end(self, rng: np.random.Generator) -> int:
         """The end of a line; in a third of cases of the last line of a block."""
         ends = [end for _, end in self.lines]
         if rng.random() < 1 / 3:
-            ends = [
-                b for (a, b), after in zip(self.lines, self.lines[1:], strict=False) if self._closes(a, after[0])
-            ] or ends
+            ends = [b for (a, b), (c, _) in pairwise(self.lines) if self.indent(c) < self.indent(a)] or ends
         return ends[int(rng.integers(len(ends)))]
 
-    def _closes(self, line: int, following: int) -> bool:
-        return self._indent(following) < self._indent(line)
-
-    def _indent(self, start: int) -> int:
+    def indent(self, start: int) -> int:
+        """Characters of a line's indentation."""
         return len(self.text[start:]) - len(self.text[start:].lstrip(" \t"))
 
     def any_end(self, rng: np.random.Generator, by_character: float) -> int:
@@ -347,7 +344,7 @@ class _Place:
         starts = list(self.nodes.get(end, ()))
         for start, stop in self.lines:
             if end - 6 * LONGEST < start < end:
-                starts += [start, start + self._indent(start), max(0, start - 1), min(end, stop)]
+                starts += [start, start + self.indent(start), max(0, start - 1), min(end, stop)]
         starts = [start for start in starts if start < end]
         near = [abs(np.log(end - start) - np.log1p(length)) for start in starts]
         return starts[int(np.argmin(near))] if starts else max(0, end - round(length))
