@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from infill.complete import Completion
 from infill.document import Snapshot
@@ -16,24 +16,21 @@ MASK = "▒▒"
 LINES_AROUND = 3
 
 
-class Paint:
-    """How a piece of text in some state is shown."""
-
-    def __call__(self, state: str, text: str) -> str:
-        return text
+Paint = Callable[[str, str], str]
+"""How a piece of text in some state is shown: (state, text) -> what is printed."""
 
 
-class _Colours(Paint):
-    def __call__(self, state: str, text: str) -> str:
-        return f"\x1b[{COLOURS[state]}m{text}\x1b[0m"
+def _plain(state: str, text: str) -> str:
+    return text
 
 
-_plain, _colour = Paint(), _Colours()
+def _coloured(state: str, text: str) -> str:
+    return f"\x1b[{COLOURS[state]}m{text}\x1b[0m"
 
 
 def show(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step]) -> None:
     """Print each step, then the code around the cursor with the best suggestion in it."""
-    paint = _colour if sys.stdout.isatty() and "NO_COLOR" not in os.environ else _plain
+    paint = _coloured if sys.stdout.isatty() and "NO_COLOR" not in os.environ else _plain
     for line in lines(snapshot, cursor, completion, steps, paint):
         print(line)
 
@@ -41,8 +38,10 @@ def show(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
 def lines(
     snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step], paint: Paint = _plain
 ) -> Iterator[str]:
-    """What `show` prints."""
-    yield from step_lines(steps, paint)
+    """What `show` prints: a line a step with its time and its slots, the code around the cursor, the figures."""
+    for number, step in telling(steps):
+        slots = "".join(paint(slot.state, slot_text(slot)) for slot in step.slots) or "reading the context"
+        yield f"  {number:>3}  {step.ms:>6.0f} ms  {slots}"
     if completion.suggestions:
         yield ""
         yield from _in_place(snapshot, cursor, completion, paint)
@@ -56,13 +55,6 @@ def telling(steps: Iterable[Step]) -> Iterator[tuple[int, Step]]:
         if not step.slots or last.get(step.candidate) != step.slots:
             yield number, step
         last[step.candidate] = step.slots
-
-
-def step_lines(steps: Iterable[Step], paint: Paint) -> Iterator[str]:
-    """One line a step: its number, its time, its slots."""
-    for number, step in telling(steps):
-        slots = "".join(paint(slot.state, slot_text(slot)) for slot in step.slots) or "reading the context"
-        yield f"  {number:>3}  {step.ms:>6.0f} ms  {slots}"
 
 
 def slot_text(slot: Slot) -> str:

@@ -11,8 +11,6 @@ import psutil
 
 M_MMAP_THRESHOLD = -3
 """mallopt(3)."""
-
-
 _LOOKED_FOR = 3.0
 """Seconds between two looks for a process that may end."""
 
