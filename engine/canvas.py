@@ -81,6 +81,10 @@ class Canvas:
         """The canvas of the first `size` slots."""
         return Canvas(self.ids[:size], self.frozen[:size], self.new[:size], self.probs[:size])
 
+    def is_open(self, mask: int) -> bool:
+        """Whether nothing is written on it yet."""
+        return bool((self.ids == mask).all())
+
     def state(self) -> bytes:
         """A key that is equal exactly for canvases that hold the same tokens and the same new masks (the loop breaker
         compares them)."""

@@ -163,12 +163,12 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
     for name, kind in numbers.items():
         if name in raw and type(raw[name]).__name__ not in (kind, "int" if kind == "float" else kind):
             raise TypeError(f"{name} must be {kind}, not {raw[name]!r}")
-    control = ControlIds(**raw["control"]) if "control" in raw else None
+    if "control" not in raw:
+        raise ValueError("control is missing")
+    control = ControlIds(**raw["control"])
     files = {name: File(**file) for name, file in raw.get("files", {}).items()}
     if any(Path(name).name != name for name in files):
         raise ValueError("its files must lie in the folder itself")
-    if control is None:
-        raise ValueError("control is missing")
     calibration = raw.get("calibration")
     if calibration is not None and not (
         isinstance(calibration, dict)

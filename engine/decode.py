@@ -72,13 +72,13 @@ def score(denoiser: Denoiser[Any], context: Context, middles: Sequence[tuple[int
 
 def _choose(run: Run, modes: Modes) -> tuple[Mode, str, tuple[Canvas, ...]]:
     """The mode of this request, why, and its canvases: `auto` counts the steps that fit before the deadline."""
-    task, left, mask = run.task, run.left(), run.denoiser.control.mask
+    task, left = run.task, run.left()
     if task.mode != "auto":
         return modes.named(task.mode), "", task.canvases
     step = sum(run.clock.expected(sum(map(len, together))) for together in run.batches(task.canvases))
     steps = (left - step * (run.lease.pending > 0)) / step if step and np.isfinite(left) else 6.0
     mode, canvases = modes.within(steps), task.canvases
-    still_open = all((canvas.ids == mask).all() for canvas in canvases)
+    still_open = all(canvas.is_open(run.denoiser.control.mask) for canvas in canvases)
     sized = still_open and not task.exact and bool(mode.block or mode.lengths)  # by the model, whatever is asked for
     if steps < 2 and still_open and not sized:
         canvases = tuple(canvas.first(SMALL_CANVAS) for canvas in canvases)

@@ -30,16 +30,15 @@ class Drafting:
         is up."""
         if mode.block and not self.task.exact:
             canvases = [self._to_block_end(canvas, mode.block) for canvas in canvases]
-        looked: list[Prediction] = []
-        still_open = all((canvas.ids == self.rules.control.mask).all() for canvas in canvases)
-        if mode.lengths and still_open and not self.task.exact:
-            canvases, looked = yield from self._surest_length(mode)
+        known: list[Prediction] = []  # finding a length asks about the canvas already
+        if mode.lengths and not self.task.exact and all(canvas.is_open(self.rules.control.mask) for canvas in canvases):
+            canvases, known = yield from self._surest_length(mode)
         sketches, first = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases], True
-        while (live := [sketch for sketch in sketches if not sketch.done]) and (looked or not self.run.late()):
+        while (live := [sketch for sketch in sketches if not sketch.done]) and (known or not self.run.late()):
             for asked in self.run.batches(live):
-                if self.run.late() and not looked:
+                if self.run.late() and not known:
                     break
-                predictions, looked = looked or self._predicted([sketch.draft for sketch in asked]), []
+                predictions, known = known or self._predicted([sketch.draft for sketch in asked]), []
                 if first:
                     sketches += self._alternatives(asked[0], predictions[0])
                 first = False
@@ -70,7 +69,7 @@ class Drafting:
         forward, as many as there is time for."""
         sizes = [size for size in mode.lengths if size <= self.task.max_tokens] or mode.lengths[:1]
         mask, room = self.rules.control.mask, [self.rules.control.eom] * mode.indel  # for INSERT
-        best, most, looked = Canvas.of([mask] * sizes[0] + room), 0.0, list[Prediction]()
+        best, most, known = Canvas.of([mask] * sizes[0] + room), 0.0, list[Prediction]()
         for size in sizes:
             if self.run.late():
                 break
@@ -79,9 +78,9 @@ class Drafting:
             yield Step("denoise", self.run.elapsed(), canvas=canvas)
             answers = [ranked(said, slot, self.rules)[0][1] for slot in range(size)]
             sure = float(np.mean(answers)) / usual_confidence(size)
-            if not looked or sure > most:
-                best, most, looked = canvas, sure, [said]
-        return [best], looked
+            if not known or sure > most:
+                best, most, known = canvas, sure, [said]
+        return [best], known
 
     def _predicted(self, drafts: Sequence[Draft]) -> list[Prediction]:
         size = sum(len(draft.canvas) for draft in drafts)
@@ -125,8 +124,7 @@ class Drafting:
     def _to_block_end(self, canvas: Canvas, block: int) -> Canvas:
         """An open canvas ends where its block does, as such models were trained; a draft stays as it is."""
         mask = self.rules.control.mask
-        still_open = bool((canvas.ids == mask).all())
-        return Canvas.masks(self._room(len(self.task.committed), block), mask) if still_open else canvas
+        return Canvas.masks(self._room(len(self.task.committed), block), mask) if canvas.is_open(mask) else canvas
 
     def _room(self, written: int, block: int) -> int:
         """Slots from the token after `written` ones of the middle to the end of its block."""

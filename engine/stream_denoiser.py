@@ -265,7 +265,7 @@ class OneForward:
             seen = [self._working.regions[i].slots for i in (*stream.sees, index)]
             rows = [row for i in stream.sees for row in self.stream_rows[i]]
             start = stream.start + hold.length
-            self.stream_rows[index] = self.causal(ids.tolist(), start, np.concatenate(seen), rows)
+            self.stream_rows[index] = self._causal(ids.tolist(), start, np.concatenate(seen), rows)
             self.context_rows += self.stream_rows[index]
 
     def add_middle(self, middle: tuple[int, ...], *, known: int | None = None) -> list[int]:
@@ -278,7 +278,7 @@ class OneForward:
         for n in range(known + 1, len(middle) + 1):
             if middle[:n] not in self.middle_rows:
                 position = self.lease.context.middle + n - 1
-                added = self.causal(middle[n - 1 : n], position, slots, [*self.context_rows, *rows])
+                added = self._causal(middle[n - 1 : n], position, slots, [*self.context_rows, *rows])
                 self.middle_rows[middle[:n]] = added.start
             rows.append(self.middle_rows[middle[:n]])
         return rows
@@ -294,7 +294,7 @@ class OneForward:
             if not canvas.frozen[i]:
                 self.ask(first + i)
 
-    def causal(self, ids: Sequence[int], start: int, slots: NDArray[np.int64], rows: Sequence[int]) -> range:
+    def _causal(self, ids: Sequence[int], start: int, slots: NDArray[np.int64], rows: Sequence[int]) -> range:
         """Tokens that see `slots`, `rows`, themselves and each other leftwards."""
         first = len(self.ids)
         for i, token in enumerate(ids):

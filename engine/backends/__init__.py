@@ -89,8 +89,7 @@ def denoiser(forward: Forward, cached_tokens: int | None = None, remembered: int
     remembered: contexts whose predictions are kept, of weights that write left to right; 0 to measure what they cost.
     """
     config = forward.config
-    released = isinstance(config, ReleasedConfig)
-    usual_tokens = CACHED_PROMPTS * PLAIN_TOKENS if released else CACHED_TOKENS
+    usual_tokens = CACHED_PROMPTS * PLAIN_TOKENS if isinstance(config, ReleasedConfig) else CACHED_TOKENS
     cache_bytes = (usual_tokens if cached_tokens is None else cached_tokens) * int(forward.new_kv(1).nbytes)
     if not isinstance(config, ReleasedConfig):
         return StreamDenoiser(forward, config.control, cache_bytes, remembered)
