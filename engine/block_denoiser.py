@@ -102,7 +102,7 @@ class BlockDenoiser(Denoiser["BlockLease"]):
         return one
 
     def _run(self, one: OneForward) -> Output:
-        """The forward itself, then what it finished is kept: prompt in cache and working set, middle in the latter."""
+        """Run the forward and keep what it finished: prompt in the cache and the working set, middle in the latter."""
         output = self._forward(one.build(), self._working.kv)
         if one.prompt_rows:
             kv = output.kv[..., : one.prompt_rows, :]

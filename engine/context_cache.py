@@ -24,7 +24,7 @@ KV = Any
 GRAIN = 64
 """Slots by which arrays grow."""
 SURPLUS = 32
-"""Tokens that a diverging stream may throw away; with more, its tail stays and the common part is copied (a fork)."""
+"""Encoded tokens that a stream may overwrite where it diverges; were they more, the common part is copied (a fork)."""
 
 
 def roomy(slots: int) -> int:

@@ -1,4 +1,4 @@
-"""The generator: prefill in chunks -> (predict -> refine)* -> the next canvas; one `next()` is one forward at most
+"""The generator: prefill in chunks, then canvases or left to right. One `next()` is one forward at most
 (DiffusionGemma: one run of its sampler).
 
 Whoever drives it may stop between any two: cancelling is not asking for the next, and a deadline is looked at in the
@@ -24,7 +24,7 @@ from engine.task import Generation, Step, Task, Vocabulary
 
 SMALL_CANVAS = 8
 IDLE_CHUNK = 32
-"""Context tokens of a forward that nobody waits for: somebody may begin to wait for its end."""
+"""Context tokens of a forward ahead of time: few, because a request that comes waits for its end."""
 COLD = 320
 """Pending context tokens above which a request with a `nearby` context is answered from that one."""
 

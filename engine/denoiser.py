@@ -56,8 +56,7 @@ class Draft:
 class Prediction:
     """The model's best tokens per slot, most probable first.
 
-    ids: int64 (B, K). probs: float32 (B, K), softmax over the whole vocabulary. What they hold for frozen slots nobody
-    asked about, and nobody reads it.
+    ids: int64 (B, K). probs: float32 (B, K), softmax over the whole vocabulary. Those of frozen slots mean nothing.
     """
 
     ids: NDArray[np.int64]
@@ -86,8 +85,8 @@ Scoring = Generator[None, None, list[NDArray[np.float32]]]
 class Denoiser(Protocol[LeaseT]):
     """A model and its cache. Not thread-safe: the scheduler's worker is the only caller.
 
-    lookahead: how many middles more than one `next_token` may be asked about for little more than the price of one,
-    because they share what they begin with; 0 where every middle is computed by itself. batches: whether a forward
+    lookahead: further middles that one `next_token` may be asked about at little more cost, because they share their
+    beginning; 0 where every middle is computed by itself. batches: whether a forward
     takes several drafts or middles; where it does not, one at a time is asked about.
     """
 

@@ -48,7 +48,7 @@ class Drafting:
     def _refined(
         self, sketches: Sequence[Sketch], asked: Sequence[Sketch], predictions: Sequence[Prediction]
     ) -> Generator[Step, None, None]:
-        """Each of the sketches that were asked about, a step on."""
+        """Take each of the sketches that were asked about one step further."""
         for sketch, prediction in zip(asked, predictions, strict=True):
             changes = sketch.step(prediction)
             yield Step(
@@ -99,7 +99,7 @@ class Drafting:
         return starts
 
     def _extend(self, sketch: Sketch) -> None:
-        """A canvas that stands without an end continues on the next one, which takes its last tokens back as drafts."""
+        """Where a finished canvas holds no end, go on with the next one, which takes its last tokens back as drafts."""
         ids = indel.scrub(sketch.canvas, self.rules.control, self.vocabulary.reserved)
         written = len(sketch.committed) - len(self.task.committed) + len(ids)
         lines = int(self.vocabulary.line_breaks[list(sketch.committed[len(self.task.committed) :] + ids)].sum())

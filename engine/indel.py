@@ -35,7 +35,7 @@ def insert(canvas: Canvas, slot: int, control: ControlIds) -> bool:
 
 
 def settled_end(canvas: Canvas, ends: Collection[int], control: ControlIds) -> int:
-    """How many slots are still looked at: up to and with the first ending token that has no MASK left of it."""
+    """How many slots count: those up to and with the first ending token that has no MASK left of it; else all."""
     masks = np.flatnonzero(canvas.ids == control.mask)
     first_mask = int(masks[0]) if len(masks) else len(canvas)
     ending = np.flatnonzero(np.isin(canvas.ids[:first_mask], list(ends)))

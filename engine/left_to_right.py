@@ -20,15 +20,15 @@ from engine.run import Run, ranked
 from engine.task import Candidate, Step
 
 HEALED, MOST_HEALING = 0.02, 8
-"""Share of the ways to write the end of the prefix again that may stay unknown, and ways looked at after which it may
-be more: then one that comes to an end is enough."""
+"""No way to write the end of the prefix again is followed that is less probable than this share of the complete ones
+together; after so many that were followed, one that is complete will do."""
 FAVOURED = 4
 """Beams that the steering's favour may keep beside the most probable ones."""
 NOTHING = Candidate((), (), False)
 
 
 class LeftToRight:
-    """The middles of one run. told: the forwards that its steps have told of."""
+    """The middles of one run. told: the run's forwards at its last step; a step without a new one was remembered."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.told = run, 0
@@ -70,8 +70,8 @@ class LeftToRight:
         among: Sequence[Among] = (),
         along: Sequence[tuple[int, ...]] = (),
     ) -> list[Prediction]:
-        """The token after each middle: as it is remembered, and of all others in one forward. along: middles that are
-        likely to be asked about next, for which that forward may have room."""
+        """Predictions of the token after each middle: those that are remembered, all others from one forward. along:
+        middles that are likely to be asked about next; they travel along where that forward has room."""
         denoiser, lease = self.run.denoiser, self.run.lease
         asked = [*zip_longest(middles, among)]
         said = [denoiser.recall(lease, *one) for one in asked]
@@ -89,8 +89,8 @@ class LeftToRight:
         return Step(kind, self.run.elapsed(), 0, beam.candidate.ids, beam.candidate.probs)
 
     def _healed(self) -> Generator[Step, None, list[Beam]]:
-        """What to start with: nothing, or the ways to write the end of the prefix again, most of them with more. Theirs
-        are the probabilities given that it is written: what was typed is certain."""
+        """The beams to start with: an empty one, or the ways to write the end of the prefix again, most of which go on
+        behind it. What was typed is certain, so their probabilities are conditional on it."""
         heal = self.steering.heal
         if heal(()) is None:
             return [Beam()]
@@ -181,13 +181,13 @@ class LeftToRight:
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """A middle being written left to right. score: its log-probability, its end's included."""
+    """A middle being written left to right. score: its log-probability in nats, its end's included."""
 
     score: float = 0.0
     candidate: Candidate = NOTHING
 
     def given(self, probability: float) -> Beam:
-        """The same given that one of the beams of this joint probability is right."""
+        """The same, conditional on one of several beams being right, which have this probability together."""
         score, ids = min(0.0, self.score - math.log(probability)), self.candidate.ids
         probs = (*[1.0] * (len(ids) - 1), math.exp(score))
         return replace(self, score=score, candidate=replace(self.candidate, probs=probs))

@@ -20,8 +20,8 @@ class Mode:
     causal: left to right, on the middle stream; the canvas is not used.
     block: open canvases end where a block of this many tokens does, counted from the start of the text; 0: anywhere.
     revisit_blocks: finished blocks that the next canvas takes back as drafts (LLaDA2.1's multi-block editing).
-    lengths: for models that fill a hole in place and cannot end before it is full: an open canvas gets the one of these
-    sizes at which its first forward is surest, and the middle ends with it; empty: the size asked for, then a next one.
+    lengths: for models that fill a hole in place and know no end. An open canvas gets the size, of these, at which its
+    first forward is surest, and the middle ends with it. Empty: the size asked for, then a next canvas.
     """
 
     name: str

@@ -15,13 +15,13 @@ from engine.task import Candidate, Cost, Step, Task, Vocabulary
 
 T = TypeVar("T")
 CHUNK = 64
-"""Context tokens a forward may encode, and rows by which texts to be scored may make it longer: what a cancellation
-waits for at most, unless forwards are quick."""
+"""Context tokens that one forward encodes at most, and rows that texts to be scored add to it at most: a cancellation
+waits for the end of such a forward. (Where forwards are quick, scoring may add more.)"""
 
 
 @dataclass(slots=True)
 class Clock:
-    """What a forward takes: its median over the recent past, by its slots (`auto` plans with it)."""
+    """Seconds that forwards took lately, by their slots; `auto` plans with the median."""
 
     recent: dict[int, list[float]] = field(default_factory=dict)
 
@@ -83,8 +83,8 @@ class Run:
         return [asked] if self.denoiser.batches else [[one] for one in asked]
 
     def forward(self, size: int, ask: Callable[[], list[Prediction]]) -> list[Prediction]:
-        """What `ask` finds out in one forward over so many slots. Its time tells what such a forward takes, unless it
-        encoded context, too."""
+        """The predictions of `ask`, one forward over `size` slots. The clock notes its time, unless context that was
+        pending was encoded with it."""
         before, began = self.lease.pending, time.monotonic()
         said = ask()
         if not before:

@@ -21,7 +21,7 @@ from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas, pa
 from engine.prediction_cache import PredictionCache, Said
 
 REGION = 32
-"""Slots by which the region of a stream grows that another one follows."""
+"""A region that another one follows has a multiple of so many slots."""
 MIDDLE_ROOM = 64
 """Slots kept free for middle tokens when a working set is laid out."""
 REMEMBERED = 8
@@ -100,7 +100,7 @@ class StreamDenoiser(Denoiser["StreamLease"]):
         return one
 
     def _run(self, one: OneForward) -> Output:
-        """The forward itself, then what it encoded is kept: context in cache and working set, middle in the latter."""
+        """Run the forward and keep what it encoded: context in the cache and the working set, middles in the latter."""
         output = self._forward(*one.build())
         for index, rows in one.stream_rows.items():
             if rows:
@@ -269,8 +269,8 @@ class OneForward:
             self.context_rows += self.stream_rows[index]
 
     def add_middle(self, middle: tuple[int, ...], *, known: int | None = None) -> list[int]:
-        """Rows for the tokens of a middle that are not encoded yet, or for those behind the first `known` at least;
-        returns the rows that stand for it."""
+        """Rows for the tokens of a middle that are not encoded yet, and for all behind its first `known`, because only
+        a row gets a prediction; returns the rows that stand for them."""
         encoded = self._known(middle)
         known = encoded if known is None else min(encoded, known)
         slots = np.concatenate((self.context_slots, self._middle_slots(middle[:known])))

@@ -32,11 +32,12 @@ class Steering:
         return None
 
     def favour(self, ids: tuple[int, ...]) -> float:
-        """Nats, 0 or more, by which it deserves to be looked at beside the most probable ones (shallow fusion)."""
+        """Nats, 0 or more, that its log-probability gains where beams beside the most probable ones are chosen (shallow
+        fusion)."""
         return 0.0
 
     def useful(self, joint: float) -> bool:
-        """Whether one of this joint probability is worth going on with: it only gets less probable as it grows."""
+        """Whether a middle of this joint probability is worth going on with. It only gets less probable as it grows."""
         return True
 
     def meets(self, ids: tuple[int, ...]) -> bool:
@@ -44,7 +45,7 @@ class Steering:
         return False
 
     def says(self, ids: tuple[int, ...]) -> bool:
-        """Whether it may end as what it is."""
+        """Whether a middle that ends here is an answer at all."""
         return True
 
     def enough(self, ids: tuple[int, ...], joint: float) -> bool:
@@ -60,7 +61,7 @@ class Task:
     mode: a mode's name or `auto`. alternatives: candidates wanted. max_tokens counts the middle's tokens right of
     `committed`, max_lines its line ends (0: no bound). deadline: seconds, from submission. nearby: a small context to
     answer from when more than COLD tokens of `context` would have to be encoded first, or None. exact: the middle has
-    `max_tokens` tokens, and no end is an answer: the oracle length of infilling benchmarks. steering: what else is
+    just `max_tokens` tokens, and no end is accepted: the oracle length of infilling benchmarks. steering: what else is
     known of a middle left to right.
     """
 
@@ -79,9 +80,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One forward. kind: prefill, denoise or token; or remembered, a token's without a forward. seconds: since the job
-    was submitted. candidate: whose canvas it is; a token step shows the likeliest middle so far. probs: of the
-    committed tokens, 1 for those that were given."""
+    """What one `next()` did. kind: prefill, denoise or token, each of which is one forward; or remembered, a token that
+    needed none. seconds: since the job was submitted. candidate: whose canvas it is; a token step shows the likeliest
+    middle so far. probs: of the committed tokens, 1 for those that were given."""
 
     kind: str
     seconds: float
@@ -97,8 +98,8 @@ class Candidate:
     """A middle, without `committed` and without its end. probs: the probability of each token when it was written.
 
     ended: whether the model itself ended it (EOM or, in a request of few lines, a line end). end: the probability of
-    an EOM that was written left to right; elsewhere 1. met: its last token is, from somewhere on, the beginning of what
-    follows the middle.
+    an EOM that was written left to right; elsewhere 1. met: its last token holds the beginning
+    of what follows the middle.
     """
 
     ids: tuple[int, ...]

@@ -127,8 +127,7 @@ class Figures:
     shown: proposals that could be read. taken, partly: of these, wholly and in part. pressed: keys that wrote, those
     that took something among them; saved: keys that this saved. judged, stayed: pieces taken whose first half minute is
     over, and those that stood there unchanged then. fixes: those that somebody asked for and that were found.
-    next_edits: those that were made. times: class
-    (`time_class`) of the milliseconds to an answer -> how many.
+    next_edits: those that were made. times: class (`time_class`) of the milliseconds to an answer -> how many.
     """
 
     shown: int

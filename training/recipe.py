@@ -40,8 +40,8 @@ class Recipe:
     peak: highest learning rate; warmup: share of the run until it is reached; decay: last share, in which it falls as a
     cosine to `floor` times the peak. clip: of the gradient's norm.
     frozen: layers, from below, that are left as they are (with the embedding), to fit a small machine.
-    answers: whether the control tokens' rows learn all the same, from what they answer: the rest of the embedding and
-    all that frozen layers make of it stays as it is, to the byte.
+    answers: whether, beside frozen layers, the embedding's rows of control tokens learn, as answers alone. All its
+    other rows, and what frozen layers make of them, stay the same to the byte.
     kept: further layers that are left as they are, so that a release changes fewer files.
     recurring: the run sees the same few sequences again and again, so what frozen layers make of them is kept.
     average: last share of the run whose weights are averaged, at `averaged` moments.

@@ -46,7 +46,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Shares of the kinds of holes. sites: places in a chunk whose suffix is the same; cuts: cursors before each.
+    """Shares of the kinds of holes. sites: places in a chunk, of one suffix each; cuts: cursors before each.
 
     chunk: characters of a chunk at most. below: characters of a site's suffix at most, drawn between two. lines: sites
     whose hole is a line or the rest of one. heals: middles begin by writing the prefix's last word again, as weights
