@@ -17,6 +17,7 @@ import shutil
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ SCALE = ".scale"
 
 def pack(checkpoint: Checkpoint, out: Path, part_bytes: int = PART_BYTES) -> list[Path]:
     """Write the parts of a model folder; returns the paths, `parts.json`, `config.json` and `tokenizer.json` last."""
-    tensors: dict[str, NDArray] = {}
+    tensors: dict[str, NDArray[Any]] = {}
     for name, array in load_file(checkpoint.path("model.safetensors")).items():
         tensors |= rounded(name, array) if array.ndim == 2 else {name: array}
     # Entropy coding alone: rounded weights repeat nothing but their distribution.
@@ -71,13 +72,13 @@ def _part(path: Path, digest: str) -> bytes:
     return data
 
 
-def rounded(name: str, array: NDArray[np.float32]) -> dict[str, NDArray]:
+def rounded(name: str, array: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
     """A matrix as 8-bit whole numbers and one scale a row."""
     scale = np.maximum(np.abs(array).max(axis=1, keepdims=True), 1e-12) / 127
     return {name: np.rint(array / scale).astype(np.int8), name + SCALE: scale.astype(np.float32)}
 
 
-def restored(tensors: dict[str, NDArray], name: str) -> NDArray[np.float32]:
+def restored(tensors: dict[str, NDArray[Any]], name: str) -> NDArray[np.float32]:
     """A tensor in full precision."""
     if name + SCALE not in tensors:
         return tensors[name].astype(np.float32)
