@@ -25,7 +25,6 @@ from engine.checkpoint import Checkpoint
 
 PARTS = ("forward", "context", "lookup", "silence", "baseline", "server", "memory")
 TIMES = 25
-GGUF = baseline.HERE.parent / ".base"
 
 
 async def measure(given: argparse.Namespace) -> dict[str, Any]:
@@ -54,10 +53,9 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
             if "silence" in parts:
                 found |= await silence.side_by_side(completer)
             if "baseline" in parts:
-                weights = next(iter(sorted(GGUF.glob("*.gguf"))), None)
                 bare = forward_times.bare_session(checkpoint, given.threads)
                 _, one_token = forward_times.calls(forward, bare, forward_times.Case(rows=1, cached=512, asked=1))
-                found |= await baseline.side_by_side(plain, one_token, weights, given.threads)
+                found |= await baseline.side_by_side(plain, one_token, baseline.base_weights(), given.threads)
     arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
     if "server" in parts:
         found |= await server.startup(arguments)

@@ -45,6 +45,11 @@ class Causal:
         self.per_line += other.per_line
 
 
+def base_weights() -> Path | None:
+    """The base model's GGUF, where `training.convert` has fetched it."""
+    return next(iter(sorted((HERE.parent / ".base").glob("*.gguf"))), None)
+
+
 def prompts() -> list[tuple[str, str]]:
     """(prefix, suffix): places of a real file where a line of code has begun."""
     lines = sample().split("\n")

@@ -32,7 +32,7 @@ from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.edits import apply
 from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
-from training import bugs, noise
+from training import bugs, export, noise, schemes
 from training.batches import Plan, Rows
 from training.feed import Laid
 from training.recipe import GATE, Recipe
@@ -271,8 +271,6 @@ def main() -> None:
 
 def ship(trained: Checkpoint, folder: Path) -> None:
     """The real export of what was trained."""
-    from training import export, schemes
-
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "tokenizer.json").write_bytes(trained.path("tokenizer.json").read_bytes())
     export.write_model(folder, trained.config, load_file(trained.path("model.safetensors")), schemes.RowInt8())

@@ -41,7 +41,6 @@ QUESTIONS: dict[str, Callable[[Session], Coroutine[Any, Any, dict[str, Any]]]] =
     "within": within,
 }
 Keep = Callable[[dict[str, Any]], None]
-BASE = baseline.HERE.parent / ".base"
 
 
 async def ask(session: Session, names: list[str], keep: Keep = lambda _: None) -> dict[str, Any]:
@@ -103,7 +102,7 @@ def answered(given: argparse.Namespace, checkpoint: Checkpoint, keep: Keep) -> d
     try:
         session = Session(
             served, given.limit, given.set, given.mode, given.oracle, given.data,
-            base=next(iter(sorted(BASE.glob("*.gguf"))), None), threads=given.threads,
+            base=baseline.base_weights(), threads=given.threads,
             kept=Kept(given.answers, card.identity(checkpoint)), backwards=given.backwards,
         )  # fmt: skip
         names = list(QUESTIONS) if "all" in given.questions else given.questions
