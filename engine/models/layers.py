@@ -180,3 +180,34 @@ class RoutedDecoder(Decoder):
     @abstractmethod
     def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
         """Which experts each row is sent to, and with which weights (`Route`)."""
+
+
+# ---- where parameters are read from
+
+
+def separate(theirs: str, config: ReleasedConfig) -> list[Source]:
+    """The tensors of queries, keys and values, which some releases keep apart."""
+    heads = {"q": config.heads, "k": config.kv_heads, "v": config.kv_heads}
+    return [(f"{theirs}{part}_proj.weight", count * config.head_dim) for part, count in heads.items()]
+
+
+def gated(ours: str, theirs: str, units: int, hidden: int) -> dict[str, list[Source]]:
+    """The tensors of a gated MLP."""
+    return {
+        ours + "gate_up.weight": [(f"{theirs}{part}_proj.weight", units) for part in ("gate", "up")],
+        ours + "down.weight": [(f"{theirs}down_proj.weight", hidden)],
+    }
+
+
+def mixed(ours: str, theirs: str, experts: Experts, hidden: int) -> dict[str, list[Source]]:
+    """The tensors of all experts."""
+    return {
+        ours + "gate_up.weight": [
+            (f"{theirs}experts.{expert}.{part}_proj.weight", experts.hidden)
+            for expert in range(experts.count)
+            for part in ("gate", "up")
+        ],
+        ours + "down.weight": [
+            (f"{theirs}experts.{expert}.down_proj.weight", hidden) for expert in range(experts.count)
+        ],
+    }

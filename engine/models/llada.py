@@ -3,7 +3,7 @@ other."""
 
 from __future__ import annotations
 
-from engine.models.layers import Decoder, Source
+from engine.models.layers import Decoder, Source, separate
 
 
 class Llada(Decoder):
@@ -11,7 +11,6 @@ class Llada(Decoder):
 
     def sources(self) -> dict[str, list[Source]]:
         c = self.config
-        queries, keys = c.heads * c.head_dim, c.kv_heads * c.head_dim
         found: dict[str, list[Source]] = {
             "embed": [("model.transformer.wte.weight", c.vocab)],
             "norm": [("model.transformer.ln_f.weight", c.hidden)],
@@ -22,11 +21,7 @@ class Llada(Decoder):
             found |= {
                 ours + "attn_norm": [(theirs + "attn_norm.weight", c.hidden)],
                 ours + "mlp_norm": [(theirs + "ff_norm.weight", c.hidden)],
-                ours + "qkv.weight": [
-                    (theirs + "q_proj.weight", queries),
-                    (theirs + "k_proj.weight", keys),
-                    (theirs + "v_proj.weight", keys),
-                ],
+                ours + "qkv.weight": separate(theirs, c),
                 ours + "out.weight": [(theirs + "attn_out.weight", c.hidden)],
                 ours + "mlp.gate_up.weight": [(theirs + "ff_proj.weight", c.mlp), (theirs + "up_proj.weight", c.mlp)],
                 ours + "mlp.down.weight": [(theirs + "ff_out.weight", c.hidden)],

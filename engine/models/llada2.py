@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.layers import ExpertMlp, RoutedDecoder, Source
+from engine.models.layers import ExpertMlp, RoutedDecoder, Source, gated, mixed
 from engine.released import Experts
 
 
@@ -76,25 +76,3 @@ def in_pool(wanted: Tensor, blocks: Tensor, experts: Experts) -> Tensor:
     by_block = by_block.scatter_reduce(0, blocks.unsqueeze(-1).expand_as(wanted), wanted, "amax")
     best = by_block.topk(experts.capacity, dim=-1).indices
     return torch.zeros_like(wanted, dtype=torch.bool).scatter_(1, best, True)[blocks]
-
-
-def gated(ours: str, theirs: str, units: int, hidden: int) -> dict[str, list[Source]]:
-    """The tensors of a gated MLP."""
-    return {
-        ours + "gate_up.weight": [(f"{theirs}{part}_proj.weight", units) for part in ("gate", "up")],
-        ours + "down.weight": [(f"{theirs}down_proj.weight", hidden)],
-    }
-
-
-def mixed(ours: str, theirs: str, experts: Experts, hidden: int) -> dict[str, list[Source]]:
-    """The tensors of all experts."""
-    return {
-        ours + "gate_up.weight": [
-            (f"{theirs}experts.{expert}.{part}_proj.weight", experts.hidden)
-            for expert in range(experts.count)
-            for part in ("gate", "up")
-        ],
-        ours + "down.weight": [
-            (f"{theirs}experts.{expert}.down_proj.weight", hidden) for expert in range(experts.count)
-        ],
-    }

@@ -8,8 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.layers import ExpertMlp, RoutedDecoder, Source
-from engine.models.llada2 import gated, mixed
+from engine.models.layers import ExpertMlp, RoutedDecoder, Source, gated, mixed, separate
 
 
 class LladaMoe(RoutedDecoder):
@@ -23,7 +22,6 @@ class LladaMoe(RoutedDecoder):
     def sources(self) -> dict[str, list[Source]]:
         c, experts = self.config, self.config.experts
         assert experts is not None
-        queries, keys = c.heads * c.head_dim, c.kv_heads * c.head_dim
         found: dict[str, list[Source]] = {
             "embed": [("model.embed_tokens.weight", c.vocab)],
             "norm": [("model.norm.weight", c.hidden)],
@@ -35,11 +33,7 @@ class LladaMoe(RoutedDecoder):
             found |= {
                 ours + "attn_norm": [(theirs + "input_layernorm.weight", c.hidden)],
                 ours + "mlp_norm": [(theirs + "post_attention_layernorm.weight", c.hidden)],
-                ours + "qkv.weight": [
-                    (attention + "q_proj.weight", queries),
-                    (attention + "k_proj.weight", keys),
-                    (attention + "v_proj.weight", keys),
-                ],
+                ours + "qkv.weight": separate(attention, c),
                 ours + "out.weight": [(attention + "o_proj.weight", c.hidden)],
             }
             if c.qk_norm:

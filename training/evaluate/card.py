@@ -38,7 +38,7 @@ def update(checkpoint: Checkpoint, found: dict[str, Any]) -> None:
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     if BEGIN not in text or END not in text:
         raise ValueError(f"{card} has no place for the figures; put the lines {BEGIN} and {END} into it.")
-    path.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    save(known, path)
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     card.write_text(f"{before}{BEGIN}\n{table(known)}\n{END}{after}", encoding="utf-8")
     (checkpoint.folder / PICTURE).unlink(missing_ok=True)
