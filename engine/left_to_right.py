@@ -8,11 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import chain, takewhile, zip_longest
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.denoiser import Among, Prediction
 from engine.lookup import continuation
@@ -43,25 +42,35 @@ class LeftToRight:
         """The most probable token again and again; a forward also checks a guess at what follows, and each token that
         was guessed right saves a forward (`lookup`)."""
         (beam, *_) = (yield from self._healed()) or [Beam()]
-        opening = () if self.run.context.opening is None else (self.run.context.opening,)
-        text = (*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening)
-        while self._useful(beam) and not self._over(beam) and not self.run.late():
-            written = self._whole(beam)
-            known = self.run.denoiser.recall(self.run.lease, written) is not None
-            guess = () if known else self._guess(np.array([*text, *written], np.int64), len(beam.candidate.ids))
+        while self._goes_on(beam) and not self.run.late():
+            written, guess = self._whole(beam), self._guess(beam)
             said = self._next([written + guess[:n] for n in range(len(guess) + 1)])
             for answer, guessed in zip_longest(said, guess):
-                answers = ranked(answer, 0, self.rules)
-                token, p = next((one for one in answers if self._says(self._grown(beam, *one))), answers[0])
+                token, p = self._likeliest(beam, answer)
                 beam = self._grown(beam, token, p)
-                if token != guessed or self._over(beam) or not self._useful(beam):
+                if token != guessed or not self._goes_on(beam):
                     break
             yield self._step(beam)
         return [self.run.bounded(beam.candidate)]
 
-    def _guess(self, text: NDArray[np.int64], written: int) -> tuple[int, ...]:
-        """What may follow, up to what ends the answer."""
-        guess = continuation(text, min(self.run.denoiser.lookahead, self.task.max_tokens - written - 1))
+    def _likeliest(self, beam: Beam, said: Prediction) -> tuple[int, float]:
+        """The most probable token, and its probability, after which the middle may be an answer."""
+        answers = ranked(said, 0, self.rules)
+        return next((one for one in answers if self._says(self._grown(beam, *one))), answers[0])
+
+    @cached_property
+    def _before(self) -> tuple[int, ...]:
+        """All tokens that stand before the middle."""
+        opening = () if self.run.context.opening is None else (self.run.context.opening,)
+        return (*chain.from_iterable(stream.ids for stream in self.run.context.streams), *opening)
+
+    def _guess(self, beam: Beam) -> tuple[int, ...]:
+        """Tokens that may follow, up to what ends the answer; none where the next one is remembered."""
+        written, most = self._whole(beam), self.task.max_tokens - len(beam.candidate.ids) - 1
+        if self.run.denoiser.recall(self.run.lease, written) is not None:
+            return ()
+        text = np.array([*self._before, *written], np.int64)
+        guess = continuation(text, min(self.run.denoiser.lookahead, most))
         return tuple(takewhile(lambda token: token not in self.rules.ends and token not in self.rules.barred, guess))
 
     def _next(
@@ -100,7 +109,8 @@ class LeftToRight:
             if self.run.late() or (written and long_enough):
                 break
             # When it takes long any way to the end will do, and the longest is the nearest to it.
-            now = [_longest(likely)] if long_enough else likely[: 1 + self.run.denoiser.lookahead]
+            longest = max(likely, key=lambda beam: len(beam.candidate.ids))
+            now = [longest] if long_enough else likely[: 1 + self.run.denoiser.lookahead]
             begun = [beam for beam in begun if beam not in now]
             said = self._next(
                 [self._whole(beam) for beam in now],
@@ -125,11 +135,11 @@ class LeftToRight:
             if any(self._enough(beam) for beam in done):
                 return [self.run.bounded(beam.candidate) for beam in done]
             live = self._kept([beam for beam in useful if not self._over(beam)])
+            kept = self._kept([*done, *live])
             # A middle only gets less probable as it grows.
-            if self.run.late() or self._kept([*done, *live]) == done:
+            if self.run.late() or kept == done:
                 # Of what is not useful, the likeliest may begin right.
-                found = self._kept([*done, *live]) or _best(saying)[:1]
-                return [self.run.bounded(beam.candidate) for beam in _best(found)]
+                return [self.run.bounded(beam.candidate) for beam in _best(kept or _best(saying)[:1])]
             grown = []
             for asked in self.run.batches(live):
                 if grown and self.run.late():
@@ -161,6 +171,9 @@ class LeftToRight:
 
     def _over(self, beam: Beam) -> bool:
         return beam.candidate.ended or len(beam.candidate.ids) >= self.task.max_tokens
+
+    def _goes_on(self, beam: Beam) -> bool:
+        return self._useful(beam) and not self._over(beam)
 
     def _whole(self, beam: Beam) -> tuple[int, ...]:
         """The middle from its start."""
@@ -195,10 +208,6 @@ class Beam:
     def meeting(self) -> Beam:
         """The same, ended where what follows begins."""
         return replace(self, candidate=replace(self.candidate, ended=True, met=True))
-
-
-def _longest(beams: Sequence[Beam]) -> Beam:
-    return max(beams, key=lambda beam: len(beam.candidate.ids))
 
 
 def _best(beams: Iterable[Beam]) -> list[Beam]:
