@@ -3,8 +3,7 @@ every other."""
 
 from __future__ import annotations
 
-from engine.models.layers import Decoder, Source
-from engine.models.llada2 import gated
+from engine.models.layers import Decoder, Source, gated
 
 
 class Dream(Decoder):
