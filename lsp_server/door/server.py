@@ -9,6 +9,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
+import h11
 import uvicorn
 from starlette.applications import Starlette
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -45,6 +46,21 @@ class Patient(H11Protocol):
             self._spoken()
         elif self._silent is None:  # a part of a request, for which uvicorn waits for ever
             self._silent = self.loop.call_later(BODY_SECONDS, self.transport.abort)
+
+    def send_400_response(self, msg: str) -> None:
+        """To what cannot be read. uvicorn goes on with the handler that has begun to read it, and says so as well where
+        an answer is under way or out already; h11 has an exception for either."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Java's clients offer to speak HTTP/2 with every request; to go on in HTTP/1.1 is an answer, no matter for the
+        log."""
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,9 +140,9 @@ def test_a_signal_ends_the_server_and_its_clients_are_told(tmp_path: Path, numbe
         assert door.process.stderr.read() == ""
 
 
-async def test_who_asks_nothing_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has asked once may be silent for longer."""
-    monkeypatch.setattr(server, "BODY_SECONDS", 0.3)
+@asynccontextmanager
+async def patient() -> AsyncIterator[Any]:
+    """The socket's side alone, before an application that answers 204 and reads nothing; yields its address."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
@@ -151,7 +152,17 @@ async def test_who_asks_nothing_keeps_no_place(monkeypatch: pytest.MonkeyPatch) 
     listener = server.listen("127.0.0.1", 0)
     running = asyncio.create_task(serves.serve([listener]))
     try:
-        asks, silent, slow = [await asyncio.open_connection(*listener.getsockname()) for _ in range(3)]
+        yield listener.getsockname()
+    finally:
+        serves.should_exit = True
+        await running
+
+
+async def test_who_asks_nothing_keeps_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has asked once may be silent for longer."""
+    monkeypatch.setattr(server, "BODY_SECONDS", 0.3)
+    async with patient() as address:
+        asks, silent, slow = [await asyncio.open_connection(*address) for _ in range(3)]
         asks[1].write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         slow[1].write(b"GET / HTTP/1.1\r\n")
         assert b"204" in await asks[0].readuntil(b"\r\n\r\n")
@@ -167,9 +178,38 @@ async def test_who_asks_nothing_keeps_no_place(monkeypatch: pytest.MonkeyPatch) 
             writer.close()
             with contextlib.suppress(ConnectionError):
                 await writer.wait_closed()
-    finally:
-        serves.should_exit = True
-        await running
+
+
+ASKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ((b"no request\r\n\r\n",), [b"400"]),
+        ((ASKED + b"zz\r\n",), [b"400"]),
+        ((ASKED, b"zz\r\n"), [b"204"]),
+        ((b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"no request\r\n\r\n"), [b"204", b"400"]),
+        ((b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",), [b"204"]),
+    ],
+    ids=["no request", "the body at once", "the body later", "after an answer", "another protocol"],
+)
+async def test_what_cannot_be_read_is_answered_once_and_fills_no_log(
+    sent: tuple[bytes, ...], told: list[bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A handler that has not looked at the body may have answered before."""
+    async with patient() as address:
+        reader, writer = await asyncio.open_connection(*address)
+        answers = b""
+        for part in sent:
+            writer.write(part)
+            with contextlib.suppress(TimeoutError):
+                answers += await asyncio.wait_for(reader.read(4096), 1)
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+    assert re.findall(rb"HTTP/1.1 (\d+)", answers) == told
+    assert {record.message for record in caplog.records} <= {"Invalid HTTP request received."}
 
 
 @pytest.mark.slow
