@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import math
+from typing import Any, NoReturn
 
 
 def read(raw: bytes) -> Any:
     """What a text says; a whole number is an `int` however it is spelt: where all numbers are floats, 64 is `64.0`.
 
-    Raises ValueError, which says why, when it is no JSON.
+    Raises ValueError, which says why, when it is no JSON, or holds a number that none could be written for.
     """
     try:
-        return json.loads(raw, parse_float=_number)
+        return json.loads(raw, parse_float=_number, parse_constant=_refuse)
     except UnicodeDecodeError as error:
         raise ValueError(f"it is no JSON (byte {error.start + 1} is not UTF-8)") from None
     except RecursionError:
@@ -23,7 +24,13 @@ def read(raw: bytes) -> Any:
 
 def _number(text: str) -> int | float:
     number = float(text)
+    if math.isinf(number):
+        _refuse(text)
     return int(number) if number.is_integer() else number
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 def whole(text: str) -> str:

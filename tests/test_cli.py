@@ -413,19 +413,23 @@ def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(redraft: Run, sc
         b'{"id": 5, "prefix": "return ", "mode": "bold"}',
         b'{"id": 6, "prefix": "return ", "max_tokens": 0}',
         b'{"id": 7, "prefix": "\\ud800 return ", "mode": "speedy", "max_tokens": 8}',
+        b'{"id": NaN, "prefix": "return "}',
+        b'{"id": 1e400, "prefix": "return "}',
     ]
     ran = redraft("fill", "--model", script([("return ", "a + b")]), stdin=b"\n".join(lines) + b"\n")
     found = answers(ran)
-    assert [answer["id"] for answer in found] == [1, None, "two", 3, None, None, None, None, 5, 6, 7]
+    assert [answer["id"] for answer in found] == [1, None, "two", 3, None, None, None, None, 5, 6, 7, None, None]
     assert [index for index, answer in enumerate(found) if "completion" in answer] == [0, 10]
     assert {"id", "completion", "ms", "forwards", "tokens", "score", "finished", "reason"} == set(found[0])
     assert found[0]["completion"] == found[10]["completion"] == "a + b"
-    told = [found[index]["error"] for index in (1, 4, 6, 7)]
+    told = [found[index]["error"] for index in (1, 4, 6, 7, 11, 12)]
     assert told == [
         "it is no JSON (Expecting value: line 1 column 1 (char 0))",
         "it is no JSON (byte 9 is not UTF-8)",
         "it is nested too deeply",
         "it is no JSON object",
+        "it is no JSON (NaN is no number)",
+        "it is no JSON (1e400 is no number)",
     ]
     assert "Traceback" not in ran.stderr
     assert ran.returncode == 1
