@@ -77,11 +77,15 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
 
 def balanced_with_the_rest(text: str, around: Around) -> str | None:
     """Brackets agree with those that the rest of the line closes: what the text left open is closed, and it ends before
-    a bracket that closes something for the second time."""
-    closers = "".join(around.rest[at] for at in balance(around.rest, around.language).strays)
-    if not around.in_code or not closers:
+    a bracket that closes something for the second time. The lines below tell which of those above them do, where they
+    fit: with a bracket of the same kind open above, one too many would close that."""
+    if not around.in_code or not balance(around.rest, around.language).strays:
         return text
-    meets = _meeting("", closers, around)
+    behind = "\n".join((around.rest, *around.suffix))
+    strays = balance(behind, around.language).strays
+    all_, line = ("".join(behind[at] for at in strays if at < end) for end in (len(behind), len(around.rest)))
+    found = ((closers, _meeting("", closers, around)) for closers in (all_, line))
+    closers, meets = next(((closers, meets) for closers, meets in found if meets is not None), ("", None))
     if meets is None:
         return text
     for part in _closings(text, around):

@@ -311,6 +311,28 @@ def test_a_bracket_that_stands_on_the_next_line_is_not_written_before_it(
 
 
 @pytest.mark.parametrize(
+    ("language", "before", "text", "after", "shown"),
+    [
+        ("kotlin", "fun f(all: List<A>) {\n    val x = all.map { ", "it.name }", "}\n}\n", "it.name"),
+        ("kotlin", "fun f(all: List<A>) {\n    val x = all.map { ", "it.name }.first()", "}\n}\n", "it.name"),
+        ("csharp", "class A {\n    public int X { ", "get; set; }", "}\n}\n", "get; set;"),
+        ("css", "@media print {\n  a { ", "color: red; }", "}\n}\n", "color: red;"),
+        ("lua", "it('y', function()\n    print(", "x)", ")\nend)\n", "x"),
+        ("lua", "f({\n    a = { ", "b = { 1 }, c = d },", "}\n    e = 2,\n})\n", "b = { 1 }, c = d"),
+        ("rust", "fn f() {\n    let a = A { ", "x: 1 };", "}\n}\n", "x: 1"),
+        ("kotlin", "fun f() {\n    val x = g(h(", "a)", ")\n", "a)"),
+        ("kotlin", "fun f() {\n    val x = g(h(", "a)", ")\n}\n", "a)"),
+        ("kotlin", "fun f() {\n    all.forEach { a -> ", "g(a) }", "}\n\nfun g() {\n}\n", "g(a) }"),
+    ],
+)
+def test_a_bracket_right_of_the_cursor_is_not_written_in_place_of_one_below(
+    language: str, before: str, text: str, after: str, shown: str
+) -> None:
+    """What is open above may be of the same kind; where nothing below closes it, the text may."""
+    assert trim.trim(text, hole_between(language, before, after, 3)) == shown
+
+
+@pytest.mark.parametrize(
     ("text", "half", "shown"),
     [
         ("public void", True, "public void"),
