@@ -107,6 +107,9 @@ def test_paused_for_one_language(editor: Editor) -> None:
     editor.open([""])
     editor.vim.command("Redraft pause python")
     assert editor.state == "ready", "other languages go on"
+    assert editor.lua("return require('redraft').statusline()") == "redraft: off"
+    assert editor.vim.command_output("Redraft status") == "redraft: off, mode speedy. Paused for python."
+    editor.vim.command("messages clear")
     editor.type("idef add(")
     eventually(lambda: editor.running() == 0)
     assert editor.ghost() == ""

@@ -76,12 +76,25 @@ function M.status()
   return client.status
 end
 
+-- What holds in the current buffer: the server may well be ready, but not for this language.
+local function status_here()
+  local status, enabled, language = client.status, client.settings().enable, vim.bo.filetype
+  if type(enabled) ~= "table" or not vim.tbl_contains({ "ready", "slow" }, status.state) then
+    return status
+  end
+  local on = enabled[language]
+  if on == nil then
+    on = enabled["*"]
+  end
+  return on == false and { state = "off", message = ("Paused for %s."):format(language) } or status
+end
+
 -- For 'statusline': %{v:lua.require'redraft'.statusline()}. Empty where redraft is not running.
 function M.statusline()
   if not client.of() then
     return client.status.state == "error" and "redraft: error" or ""
   end
-  local state = client.status.state
+  local state = status_here().state
   if state == "ready" then
     return ghost.thinking() and "redraft …" or "redraft"
   end
@@ -144,7 +157,7 @@ end
 
 local commands = {
   status = function()
-    local status, mode = client.status, client.settings().mode or "speedy"
+    local status, mode = status_here(), client.settings().mode or "speedy"
     local words = ("redraft: %s, mode %s"):format(status.state, mode)
     vim.api.nvim_echo({ { status.message ~= "" and words .. ". " .. status.message or words } }, false, {})
   end,
