@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import NoReturn
 
 from lsp_server import version
 from lsp_server.compose import Choice
@@ -36,6 +38,7 @@ def run(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         # Line ends as they are: Windows would write CRLF, and of those in a file's diff CR CR LF.
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")  # type: ignore[union-attr]
+    logging.basicConfig(level=logging.WARNING, format="redraft: %(message)s")
     try:
         given = parser(arguments).parse_args(arguments)
         said = {name.replace(".", "_"): value for name, value in vars(given).items()}
@@ -74,7 +77,7 @@ def _sentence(error: Exception) -> str:
 
 def parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """All commands, and the arguments of the one that is asked for: the others are not even imported."""
-    top = argparse.ArgumentParser(prog="redraft", description="Local code completion that drafts and edits.")
+    top = _Parser(prog="redraft", description="Local code completion that drafts and edits.")
     top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     menu = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     wanted = next((argument for argument in arguments if not argument.startswith("-")), "")
@@ -149,6 +152,11 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= THREADS_MOST:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of cores: give 1 to {THREADS_MOST}")
     return int(text)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"redraft: {message}; {self.prog} --help says how it is used.\n")
 
 
 class _Version(argparse.Action):

@@ -136,7 +136,8 @@ async def test_commands_ask_the_remote_and_fall_back_with_one_line(
         ran = await complete(server)
         assert (ran.stdout, ran.returncode) == ("a - b\n", 0)
         (line,) = ran.stderr.splitlines()
-        assert line.endswith("check redraft.remote.url; the model on this machine answers") and KEY not in line
+        assert line.startswith("redraft: 127.0.0.1:") and KEY not in line
+        assert line.endswith("check redraft.remote.url; the model on this machine answers")
 
 
 @pytest.mark.parametrize("kind", ["mercury-edit", "vllm", "fim"])

@@ -7,7 +7,6 @@ Off loopback a token is required: put one into the environment as REDRAFT_TOKEN,
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -51,7 +50,6 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     from lsp_server.door.facts import Facts
     from lsp_server.door.guard import Guard
 
-    logging.basicConfig(level=logging.WARNING, format="redraft: %(message)s")
     model = compose.described(choice)
     facts = Facts(model.name, model.bytes, model.quantization, model.context, version(), int(time.time()))
     guard = Guard.of(given.host, given.allow_host, token)
