@@ -13,6 +13,7 @@ takes one away.
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import sys
@@ -283,14 +284,15 @@ class Settings:
 def section(sent: Any) -> dict[str, Any] | None:
     """Our part of a client's configuration, by wire name: `{"redraft": {…}}` or the bare object, nested or dotted.
 
-    None when there is nothing for us in it (`null`, another tool's settings).
+    None when there is nothing for us in it (`null`, another tool's settings). What is called like no setting is left
+    out, but a name that must be one of ours, misspelt, is for `read` to complain about.
     """
     if not isinstance(sent, dict):
         return None
     if SECTION in sent:
-        return _flat(sent[SECTION]) if isinstance(sent[SECTION], dict) else None
+        return _flat(sent[SECTION], misspelt=True) if isinstance(sent[SECTION], dict) else None
     dotted = {name.removeprefix(SECTION + "."): value for name, value in sent.items() if name.startswith(SECTION + ".")}
-    found = _flat(dotted or sent)
+    found = _flat(dotted, misspelt=True) if dotted else _flat(sent)
     return found or None
 
 
@@ -316,7 +318,12 @@ def read(
     known, good, complaints = _by_name(), {}, []
     for name, value in values.items():
         if name not in known:
-            complaints.append(f"`{SECTION}.{name}` must be an object of settings; using their defaults.")
+            meant = _meant(name)
+            complaints.append(
+                f"`{SECTION}.{name}` is no setting; did you mean `{SECTION}.{meant}`?"
+                if meant
+                else f"`{SECTION}.{name}` must be an object of settings; using their defaults."
+            )
             continue
         one = known[name]
         try:
@@ -355,17 +362,36 @@ def _objection(model: str, folders: Iterable[str]) -> str | None:
     return None
 
 
-def _flat(sent: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flat(sent: Mapping[str, Any], prefix: str = "", *, misspelt: bool = False) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in sent.items():
         name = f"{prefix}{key}"
         if value is None:
             continue
         if isinstance(value, dict) and name not in _by_name():
-            found |= _flat(value, name + ".")
-        elif any(known == name or known.startswith(name + ".") for known in _by_name()):
+            found |= _flat(value, name + ".", misspelt=misspelt)
+        elif _is_ours(name) or (misspelt and _meant(name)):
             found[name] = value
     return found
+
+
+def _is_ours(name: str) -> bool:
+    """Whether it is a setting, or a group of them."""
+    return any(known == name or known.startswith(name + ".") for known in _by_name())
+
+
+def _meant(name: str) -> str:
+    """The setting that a name of none must mean: spelt or capitalized otherwise, or without its group. Else empty."""
+    if _is_ours(name) or len(name) > 2 * max(map(len, _by_name())):
+        return ""
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^a-z.]", "", text.lower())
+
+    by_end = {plain(known.rpartition(".")[2]): known for known in _by_name()}
+    every = by_end | {plain(known): known for known in _by_name()}
+    near = difflib.get_close_matches(plain(name), every, n=1, cutoff=0.8)
+    return every[near[0]] if near else ""
 
 
 def _by_name() -> dict[str, Field[Any]]:

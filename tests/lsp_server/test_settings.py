@@ -51,6 +51,36 @@ def test_a_bad_value_falls_back_alone_and_is_named() -> None:
     assert complaints[0] == '`redraft.maxLines` must be a whole number from 1 to 100, not "many"; using 8.'
 
 
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ({"redraft": {"maxlines": 3}}, "maxLines"),
+        ({"redraft": {"max_lines": 3}}, "maxLines"),
+        ({"redraft.debounce": 3}, "debounceMs"),
+        ({"redraft": {"enabled": False}}, "enable"),
+        ({"redraft": {"openFiles": False}}, "context.openFiles"),
+        ({"redraft": {"next_edit": {"enable": False}}}, "nextEdit.enable"),
+        ({"redraft": {"remote": {"uri": "http://127.0.0.1"}}}, "remote.url"),
+    ],
+)
+def test_a_misspelt_name_is_told_its_right_spelling(sent: dict[str, Any], meant: str) -> None:
+    read, complaints = settings.read(settings.section(sent) or {})
+    assert read == Settings()
+    assert [complaint.split("did you mean ")[1] for complaint in complaints] == [f"`redraft.{meant}`?"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"redraft": {"path": "x", "paused": True, "unknown": 1}},
+        {"redraft": {"m" * 10_000_000: 1}},
+        {"python": {"trace": True}, "editor.maxLine": 3},
+    ],
+)
+def test_a_name_that_is_like_none_of_ours_is_no_mistake(sent: dict[str, Any]) -> None:
+    assert not settings.section(sent)
+
+
 @given(values=st.dictionaries(st.sampled_from([name.removeprefix("redraft.") for name in NAMES]), JSON))
 def test_no_value_breaks_reading_and_each_is_used_or_complained_about(values: dict[str, Any]) -> None:
     read, complaints = settings.read(values)
