@@ -11,7 +11,7 @@ from infill.filler import Slot, Step
 from lsp_server.picture import slot_text, telling
 
 AROUND = 600
-"""Code points of the file shown on each side of the cursor."""
+"""Code points of the file shown on each side of the cursor, at most; whole lines, if the next one ends within them."""
 
 STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -57,8 +57,11 @@ def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
 def _code(snapshot: Snapshot, cursor: int, completion: Completion) -> str:
     best = completion.suggestions[0] if completion.suggestions else None
     start, end = (best.start, best.end) if best else (cursor, cursor)
-    before = snapshot.lf(max(0, start - AROUND), start)
-    after = snapshot.lf(end, min(len(snapshot.text), end + AROUND))
+    before, after = snapshot.lf(max(0, start - AROUND), start), snapshot.lf(end, end + AROUND)
+    if start > AROUND:
+        before = before.partition("\n")[2] or before
+    if end + AROUND < len(snapshot.text):
+        after = after.rpartition("\n")[0] or after
     return f"{escape(before)}<mark>{escape(best.text) if best else ''}</mark>{escape(after)}"
 
 
