@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from infill.around import Around
@@ -12,7 +13,7 @@ from infill.lines import left_open, opens_block, width
 
 _MISSING = 6
 """Brackets that may be open at the cursor and not closed below, at most."""
-_GO_ON = tuple("=+-*/%&|^<>?:.,!")
+_GOES_ON = re.compile(r"[=+\-*/%&|^<>?:.,!([]$|\b(?:and|in|is|not|or)$")
 """How code ends behind which something has to stand."""
 _HALF_WRITTEN = 4
 """Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
@@ -96,8 +97,8 @@ def _errors_with(text: str, around: Around) -> int:
 def _endings(text: str, around: Around, below: int) -> Iterator[str]:
     """What may end the constructs that a text and the lines above it leave open, but for the brackets closed below.
 
-    A head needs a body, unless what is deeper below would be the body of a block that has no end; behind an operator or
-    a comma something stands, and in a remark nothing does.
+    A head needs a body, unless what is deeper below would be the body of a block that has no end; behind an operator, a
+    comma or an opening bracket something stands, and in a remark nothing does.
     """
     row, line = language(around.language), around.prefix_line + text
     last = line.rpartition("\n")[2]
@@ -108,15 +109,16 @@ def _endings(text: str, around: Around, below: int) -> Iterator[str]:
     own = len(balance(line, row.id).closing)
     remark = left_open(row, last)
     start = "\n" if remark and remark[1] == row.line_comment else ""
-    yield start + closing
-    if last.endswith(_GO_ON):
-        yield start + " x" + closing
-    if row.id != "python":
-        yield start + closing[:own] + ";" + closing[own:]
-    elif opens_block(row, last + closing):
-        yield start + closing + " pass"
-    elif closing:
-        yield start + closing + ": pass"
+    for behind in ("", " x") if _GOES_ON.search(last) else ("",):
+        code = start + behind
+        yield code + closing
+        if row.id != "python":
+            yield code + closing[:own] + ";" + closing[own:]
+            yield code + closing[:own] + " {}" + closing[own:]
+        elif opens_block(row, last + behind + closing):
+            yield code + closing + " pass"
+        elif closing:
+            yield code + closing + ": pass"
 
 
 def _errors(snapshot: Snapshot, offset: int) -> int:

@@ -250,6 +250,30 @@ def test_nobody_has_closed_what_the_lines_above_opened(language: str, before: st
 
 
 @pytest.mark.parametrize(
+    ("language", "texts"),
+    [
+        ("c", ["total = first +", "call(first,", "return first ||", "while (first &&", "return ("]),
+        ("cpp", ["out << first <<", "call(first, of(second,", "return ("]),
+        ("java", ["total = first +", "call(first,", "call((one) ->", "first.", "return ("]),
+        ("rust", ["total = first +", "if first &&", "call(first, |one|"]),
+        ("go", ["total := first +", "if first &&", "call(first,"]),
+        ("javascript", ["call(first, (one) =>", "return (", "if (first ||"]),
+        ("python", ["total = (first +", "if (first and", "if (first ==", "call(lambda one:", "return {'one':"]),
+    ],
+)
+def test_a_line_may_go_on_below(language: str, texts: list[str]) -> None:
+    """The first line of what is written in several; what is wrong in itself does not become right by that."""
+    begin = {"python": "def f(first):\n    ", "java": "class A {\n    int f(int first) {\n        "}
+    begin |= {"rust": "fn f(first: i32) {\n    ", "go": "func f(first int) {\n\t"}
+    begin |= {"c": "int f(int first) {\n    ", "cpp": "int f(int first) {\n    "}
+    before = begin.get(language, "function f(first) {\n    ")
+    after = "\n" if language == "python" else "\n    }\n}\n" if language == "java" else "\n}\n"
+    hole = hole_between(language, before, after, 1, invoked=False)
+    assert [trim.trim(text, hole) for text in texts] == texts
+    assert trim.trim("if if +", hole) is None
+
+
+@pytest.mark.parametrize(
     ("language", "before", "text", "after", "shown"),
     [
         ("python", "config = dict(\n    delta=int(", "args.delta)", ")\n)\n", "args.delta"),
