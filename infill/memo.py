@@ -98,7 +98,7 @@ def _without(left: str, closed: str, language: str) -> str | None:
         quote = closed[0] * 3 if closed.startswith(closed[0] * 3) else closed[0]
         quoted = quote + left
         whole = quoted[: (closing_quote(quoted, 0) or 0) + 1]
-        return whole[len(quote) : -len(quote)] if len(whole) >= 2 * len(quote) and whole.endswith(quote) else None
+        return whole[len(quote) : -len(quote)] if whole.endswith(quote) else None
     if set(closed) & set(QUOTES):
         end = closes_again(left, closed[0])
         return None if end is None or set(closed) - set(left[end:]) else left[:end]

@@ -90,7 +90,7 @@ def without_stutter(text: str, around: Around) -> str | None:
         return None
     whole = [around.prefix_line + lines[0], *lines[1:]]
     for n in range(len(lines)):
-        for period in range(1, min(4, (len(lines) - n) // 2) + 1):
+        for period in range(1, 5):
             said = whole[n : n + period]
             if says("".join(said)) and said == whole[n + period : n + 2 * period]:
                 return "\n".join(lines[: n + period])

@@ -322,7 +322,7 @@ def _code(place: _Place) -> Kind:
 
 def _closed(place: _Place, kind: Kind) -> str:
     """The closing brackets right of the cursor that an editor may have put there when theirs were typed."""
-    if kind not in ("member", "call", "expression", "statement") or not set(place.rest) <= set(")]}"):
+    if kind not in ("member", "call", "expression", "statement"):
         return ""
     left = balance(place.before, place.row.id)
     return place.rest if not left.quote and left.closing.startswith(place.rest) else ""

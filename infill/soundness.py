@@ -42,7 +42,7 @@ def without_errors(text: str, around: Around) -> str | None:
 def sound(text: str, around: Around) -> bool:
     """Whether the model ended this text and it leaves no syntax error that is known, or fewer than there were without
     it."""
-    if not around.finished or not text:
+    if not around.finished:
         return False
     errors = _errors_with(text, around)
     return not errors or errors < _errors(around.snapshot, around.end)

@@ -348,6 +348,13 @@ class TestLengths:
         assert [len(draft.canvas) for draft in denoiser.calls][:2] == [2, 4]
         assert len(generation.candidates[0].ids) <= 5
 
+    def test_none_is_looked_for_where_it_is_asked_for_exactly(self) -> None:
+        denoiser = model(always(A))
+        task = Task(HERE, (Canvas.masks(3, MASK),), mode="speedy", max_tokens=3, exact=True)
+        _, generation = run(denoiser, task, modes=Modes(self.MODE, self.MODE))
+        assert generation.candidates[0].ids == (A, A, A)
+        assert {len(draft.canvas) for draft in denoiser.calls} == {3}
+
     def test_a_draft_keeps_its_size(self) -> None:
         denoiser = model(always(A))
         task = Task(HERE, (Canvas.of([B, MASK, C]),), mode="speedy")

@@ -51,6 +51,11 @@ def test_an_original_mask_goes_before_a_more_probable_new_one() -> None:
     assert after.ids.tolist() == [A, B]
 
 
+def test_a_new_mask_that_is_filled_resolves_no_original_one() -> None:
+    after, _ = refine(canvas(MASK, MASK, new=(1,)), predict({A: 0.2}, {B: 0.9}), SPEEDY, RULES)
+    assert after.ids.tolist() == [A, B]
+
+
 def test_a_filled_slot_beside_no_mask_keeps_the_input_untouched() -> None:
     before = canvas(MASK, A)
     refine(before, predict({B: 0.9}, {C: 0.9}), SPEEDY, RULES)
@@ -139,6 +144,10 @@ class TestDelete:
     def test_pads_with_eom_when_the_canvas_holds_one(self) -> None:
         after, _ = refine(canvas(A, B, EOM), predict({DELETE: 0.9}, {B: 1}, {EOM: 1}), SPEEDY, RULES)
         assert after == canvas(B, EOM, EOM)
+
+    def test_of_the_end_itself_leaves_none(self) -> None:
+        after, _ = refine(canvas(A, B, EOM), predict({A: 1}, {B: 1}, {DELETE: 0.9}), SPEEDY, RULES)
+        assert after == canvas(A, B, MASK, new=(2,))
 
     def test_of_a_mask_resolves_it(self) -> None:
         said = predict({A: 0.4}, {DELETE: 0.45}, {C: 0.3})

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infill import brackets
-from infill.brackets import balance
+from infill.brackets import balance, closes_again, quoted
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,17 @@ def test_a_regular_expression_has_a_longest_length() -> None:
     """Looked for up to the end of a long line from each slash, they would take seconds."""
     for length, closing in ((300, ")"), (500, "")):
         assert balance(f"x = /'{length * 'a'}/.test(", "javascript").closing == closing
+
+
+@pytest.mark.parametrize(
+    ("text", "at"), [("it) and", 2), ("it (that) one) and", 13), ("it) or (that", None), ("(that)", None)]
+)
+def test_words_close_a_bracket_that_was_opened_before_them(text: str, at: int | None) -> None:
+    assert closes_again(text, ")") == at
+
+
+def test_what_stands_in_quotes() -> None:
+    assert list(quoted("f('a b', \"it's\", 'c")) == ["a b", "it's", "c"]
 
 
 @given(st.text("()[]{}", max_size=30))

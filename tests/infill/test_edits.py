@@ -55,6 +55,8 @@ def test_nothing_changed(text: str) -> None:
         ("if x:\n  f(x)\nelse:\n  g()\n", "if y:\n  f(x)\nelse:\n  h()\n", [Edit(3, 4, "y"), Edit(21, 22, "h")]),
         ("x = 1\r\ny = 2\r\n", "x = 1\r\ny = 3\r\n", [Edit(11, 12, "3")]),
         ("abc def", "xyz uvw", [Edit(0, 7, "xyz uvw")]),
+        ("x = a", "x = a + a", [Edit(5, 5, " + a")]),
+        ("x = a + a", "x = a", [Edit(5, 9, "")]),
         ("cafe\u0301", "cafe", [Edit(0, 5, "cafe")]),
     ],
 )
@@ -72,6 +74,10 @@ def test_blank_lines_and_brackets_do_not_hold_rewritten_code_apart() -> None:
     old = "a = 1\n\nb = 2\n}\nc = 3\n"
     new = "x = 7\ny = 8\n\nz = 9\n}\nw = 10\n"
     assert len(edits(old, new)) == 1
+    check(old, new)
+    above, below = "first = 1\nimport os\n", "import sys\nlast = 1\n"
+    assert len(edits(above + old + below, above.replace("1", "2") + new + below)) == 2
+    check(above + old + below, above.replace("1", "2") + new + below)
 
 
 @pytest.mark.parametrize(

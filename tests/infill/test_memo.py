@@ -75,6 +75,7 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
         ('print("say \\"hi\\"", x)', 'print("', '")', 'say \\"hi\\"'),
         ('"abc"\nfoo(1)', '"abc"', '"', None),
         (f'{QUOTES}Say "hi" now.{QUOTES}', QUOTES, QUOTES, 'Say "hi" now.'),
+        (f'{QUOTES}Say "hi" now.{QUOTES}\nrun()', QUOTES, QUOTES, 'Say "hi" now.'),
         ("<p>hi</p>", "<p>", "</p>", "hi"),
         ("<p>hi</p>;", "<p>", "</p>", "hi"),
         ("<p><b>hi</b></p>;", "<p><b>", "</b></p>", "hi"),
