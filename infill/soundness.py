@@ -16,7 +16,8 @@ _MISSING = 6
 _GOES_ON = re.compile(r"[=+\-*/%&|^<>?:.,!([]$|\b(?:and|in|is|not|or)$")
 """How code ends behind which something has to stand."""
 _HALF_WRITTEN = 4
-"""Syntax errors of a line that is being typed; with more, the document says nothing about a text."""
+"""Syntax errors of a line that is being typed, or of a window that begins or ends within something; with more, the
+document says nothing about a text."""
 
 
 def without_errors(text: str, around: Around) -> str | None:
@@ -25,17 +26,15 @@ def without_errors(text: str, around: Around) -> str | None:
     What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows.
     """
     text = text.rstrip()
-    syntax = around.snapshot.syntax(around.end)
-    if not around.in_code or syntax is None:
+    if not around.in_code or around.snapshot.syntax(around.end) is None:
         return text
-    standing, below = _standing(around)
-    # A window of a long document begins or ends within something, an error of its own.
-    whole = len(syntax.text) == len(around.snapshot.text)
-    if standing > (_HALF_WRITTEN if whole else 0):
+    standing, belows = _standing(around)
+    if standing > _HALF_WRITTEN:
         return text
     known = text[: _known(text, around)] if around.within_line else text
     parts = _beginnings(known, around)
-    kept = next((part for part in parts if _fewest(part, around, below, standing) <= standing), None)
+    fitting = (part for part in parts if any(_fewest(part, around, below, standing) <= standing for below in belows))
+    kept = next(fitting, None)
     return text if kept == known else kept
 
 
@@ -66,15 +65,18 @@ def _beginnings(text: str, around: Around) -> Iterator[str]:
         yield "\n".join(lines[:count]).rstrip()
 
 
-def _standing(around: Around) -> tuple[int, int]:
-    """The syntax errors of the document without the text, and how many of the brackets that are open at the cursor are
-    closed below: where an editor closes none, there are fewer errors when they are closed at the cursor."""
-    opened = below = len(around.brackets().closing)
-    fewest = _errors_with("", around)
-    for missing in range(min(opened, _MISSING) + 1):
-        if fewest and (errors := _fewest("", around, opened - missing)) <= fewest:
-            fewest, below = errors, opened - missing
-    return fewest, below
+def _standing(around: Around) -> tuple[int, tuple[int, ...]]:
+    """The syntax errors of the document without the text, and how many of the brackets that are open at the cursor may
+    be closed below: where an editor closes none, there are fewer errors when they are closed at the cursor. Of the
+    numbers that leave the fewest the most and the least; a window, whose beginning is closed below, cannot tell them
+    apart."""
+    opened = len(around.brackets().closing)
+    if not _errors_with("", around):
+        return 0, (opened,)
+    errors = {below: _fewest("", around, below) for below in range(opened, max(opened - _MISSING, 0) - 1, -1)}
+    fewest = min(errors.values())
+    alike = [below for below, count in errors.items() if count == fewest]
+    return fewest, (alike[0], *alike[1:][-1:])
 
 
 def _fewest(text: str, around: Around, below: int, enough: int = 0) -> int:

@@ -140,8 +140,6 @@ def in_the_block(text: str, around: Around) -> str | None:
         if not line.strip() or width(line) > edge or (inner and width(line) == edge):
             continue
         closes = re.fullmatch(r"\s*[)\]}]+[;,)]*", line) is not None
-        if around.kind == "block" and not inner and not closes and n == 1:
-            return lines[0] if lines[0].strip() else None
         if around.kind not in ("block", "empty") and width(line) == edge:
             continue
         return "\n".join(lines[: n + closes])

@@ -249,6 +249,23 @@ def test_nobody_has_closed_what_the_lines_above_opened(language: str, before: st
     assert trim.trim(wrong, hole) != wrong
 
 
+@pytest.mark.parametrize("language", ["java", "cpp"])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("return 2 * n;", "return 2 * n;"),
+        ("return 2 *", "return 2 *"),
+        ("return 2 * n);", "return 2 * n"),
+        ("return 2 n;", None),
+    ],
+)
+def test_in_a_long_document_syntax_errors_are_known_too(language: str, text: str, shown: str | None) -> None:
+    """What is parsed of it begins and ends within a class, which is an error of its own."""
+    methods = "    int f(int n) {\n        return n;\n    }\n" * 1000
+    before, after = f"class A {{\n{methods}    int g(int n) {{\n        ", f"\n    }}\n{methods}}};\n"
+    assert trim.trim(text, hole_between(language, before, after, 1, invoked=False)) == shown
+
+
 @pytest.mark.parametrize(
     ("language", "texts"),
     [
