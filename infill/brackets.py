@@ -11,7 +11,7 @@ QUOTES = "\"'`"
 _QUOTE = re.compile(f"[{QUOTES}]")
 _MARK = re.compile(rf"[{QUOTES}/()\[\]{{}}]")
 """All that can open or close something."""
-_SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
+SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
 _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 """A regular expression that ends on its line."""
 _BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\Z")
@@ -138,7 +138,7 @@ def _comment_end(text: str, at: int) -> int | None:
 def _regex_end(text: str, at: int, language: str) -> int | None:
     """Offset of the last slash of the regular expression that begins there, or None for a division."""
     before = text[max(0, at - _NEAR) : at].rstrip()[-_WORD_BEFORE:]
-    if language not in _SCRIPTS or not _BEFORE_REGEX.search(before):
+    if language not in SCRIPTS or not _BEFORE_REGEX.search(before):
         return None
     found = _REGEX.match(text, at, at + _LONGEST)
     return found.end() - 1 if found else None

@@ -378,13 +378,14 @@ def _in_pieces(one: Filled, around: Around, closed: str, least: float) -> Sugges
 
 
 def _shown(filled: Filled, around: Around, closed: str) -> Suggestion | None:
-    """A text as it would be shown, going on behind the brackets that are `closed` if it can; None when nothing is left
-    of it."""
+    """A text as it would be shown, going on behind as many of the brackets that are `closed` as it can; None when
+    nothing is left of it."""
     around = replace(around, finished=filled.finished, within_line=filled.within_line)
-    end, text = around.end + len(closed), trim.over(filled.text, around, closed)
-    if text is None:
-        end, text = around.end, trim.trim(filled.text, around)
-    return None if text is None else Suggestion(around.start, end, around.chosen + text, filled.confidence)
+    for count in range(len(closed), -1, -1):
+        text = trim.over(filled.text, around, closed[:count]) if count else trim.trim(filled.text, around)
+        if text is not None:
+            return Suggestion(around.start, around.end + count, around.chosen + text, filled.confidence)
+    return None
 
 
 def _fitting(around: Around, texts: Sequence[Filled], fit: Callable[[str, Around], str | None]) -> list[Filled]:

@@ -10,7 +10,7 @@ import re
 from infill.around import Around
 from infill.brackets import balance
 from infill.languages import keywords, language
-from infill.lines import SAYING, announces, says, width
+from infill.lines import SAYING, announces, opens_block, says, width
 
 # The values of a list may be alike, a few of them.
 _STUTTERS = (
@@ -127,12 +127,13 @@ def _announces_another(below: str, around: Around) -> bool:
 
 
 def _names_another(below: str, begun: int, around: Around) -> bool:
-    """Whether the next written line is a definition behind a blank line of which no more than `begun` characters are
-    said, its name not among them: `pub fn` may well be said again there."""
-    name = _NAME_TO_COME.match(below, begun)
-    if name is None or _NAMED.search(below, 0, begun) or around.suffix[0].strip():
+    """Whether the next written line is a definition of which no more than `begun` characters are said, its name not
+    among them: `pub fn` may well be said again behind a blank line, and where somebody has begun to write it above
+    one that has a body."""
+    name, row = _NAME_TO_COME.match(below, begun), language(around.language)
+    if name is None or _NAMED.search(below, 0, begun) or name[1] in keywords(row):
         return False
-    return name[1] not in keywords(language(around.language))
+    return not around.suffix[0].strip() or (bool(around.prefix_line.strip()) and opens_block(row, below))
 
 
 def _same(line: str, other: str) -> bool:

@@ -48,6 +48,8 @@ _GOES_ON = re.compile(
 )
 """What ends so and is no whole statement: names in braces, of an import or a `const`; `if` and `try`, which may have
 another part; the heads of Go, in which a semicolon stands between parts."""
+_LEAVES = re.compile(r"\s*(?:return|raise|throw|break|continue|goto)\b(?!.*[-+*/%&|^=<>?:.,\\]$)")
+"""A statement behind which nothing of its block is run."""
 _CLOSED = frozenset(
     (
         "string",
@@ -172,6 +174,8 @@ def _refusal(place: _Place, kind: Kind, disabled_in: Set[str], invoked: bool) ->
         return "code follows the cursor"
     if not rest.strip() and _complete(place.row, before[-_NEAR:]):
         return "the statement is complete"
+    if not (before + rest).strip() and _left(place):
+        return "the block is left above"
     return "" if place.snapshot.text.strip() else "the file is empty"
 
 
@@ -180,6 +184,17 @@ def _complete(row: Language, before: str) -> bool:
     if not _ENDED.search(before) or not (row.block == "braces" or before.strip().isalpha()):
         return False
     return not _GOES_ON.match(before) and not balance(before, row.id).open
+
+
+def _left(place: _Place) -> bool:
+    """Whether a blank line is no less deep than the statement above it, behind which nothing of a block is run."""
+    above = place.neighbour(-1)
+    if above is None or not place.row.grammar or width(place.before) < width(above):
+        return False
+    at, _ = left_open(place.row, above) or (len(above), "")
+    code = above[:at].rstrip()
+    read = balance(code, place.row.id)
+    return _LEAVES.match(code) is not None and not (read.open or read.strays or read.quote)
 
 
 def _indented(place: _Place) -> bool:

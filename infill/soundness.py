@@ -6,15 +6,26 @@ import re
 from collections.abc import Iterator
 
 from infill.around import Around
-from infill.brackets import balance
+from infill.brackets import SCRIPTS, balance
 from infill.document import Change, Snapshot
-from infill.languages import language
+from infill.languages import Language, language
 from infill.lines import left_open, opens_block, width
 
 _MISSING = 6
 """Brackets that may be open at the cursor and not closed below, at most."""
-_GOES_ON = re.compile(r"[=+\-*/%&|^<>?:.,!([]$|\b(?:and|in|is|not|or)$")
+_GOES_ON = re.compile(r"(?:[=+\-*/%&|^<>?:.,!([]|\b(?:and|or|not|in|is|if|else))\s*\\?$")
 """How code ends behind which something has to stand."""
+_TO_COME = (
+    (re.compile(r"\s*typedef\b.*{$"), " x;"),
+    (re.compile(r"\s*do\s*{$"), " while (x);"),
+    (re.compile(r"\s*try\s*{$"), " finally {}"),
+    (re.compile(r"\s*import\b.*{$"), " from 'x';"),
+    (re.compile(r"\s*#\s*if"), "\n#endif"),
+    (re.compile(r"\s*<[\w.]+(?:\s[^>]*)?$"), " />"),
+)
+"""How lines begin whose statement has another part, behind the brackets that they open, and that part."""
+_TAG = re.compile(r"<(/?)([\w.]+)(?:\s(?:[^<>]|=>)*)?(?<!/)>")
+_LONG_QUOTES = ("`", 3 * '"', 3 * "'")
 _HALF_WRITTEN = 4
 """Syntax errors of a line that is being typed, or of a window that begins or ends within something; with more, the
 document says nothing about a text."""
@@ -109,18 +120,36 @@ def _endings(text: str, around: Around, below: int) -> Iterator[str]:
     every = around.brackets(text).closing
     closing = every[: max(0, len(every) - below)]
     own = len(balance(line, row.id).closing)
-    remark = left_open(row, last)
-    start = "\n" if remark and remark[1] == row.line_comment else ""
-    for behind in ("", " x") if _GOES_ON.search(last) else ("",):
-        code = start + behind
-        yield code + closing
+    for operand in ("", " x") if _GOES_ON.search(last) else ("",):
+        start = _next_line(last, row) + operand
+        yield start + closing
         if row.id != "python":
-            yield code + closing[:own] + ";" + closing[own:]
-            yield code + closing[:own] + " {}" + closing[own:]
-        elif opens_block(row, last + behind + closing):
-            yield code + closing + " pass"
-        elif closing:
-            yield code + closing + ": pass"
+            yield start + closing[:own] + ";" + closing[own:]
+            yield start + closing[:own] + " {}" + closing[own:]
+        elif opens_block(row, last + operand + closing):
+            yield start + closing + " pass"
+        elif (closing or operand) and not last.endswith(":"):
+            yield start + closing + ": pass"
+    for part in _parts_to_come(line, last, row):
+        yield closing[:own] + part + closing[own:]
+
+
+def _next_line(last: str, row: Language) -> str:
+    """The line end behind which a line goes on that ends in a remark or with the sign that it is but the first."""
+    remark = left_open(row, last)
+    return "\n" if last.endswith("\\") or (remark and remark[1] == row.line_comment) else ""
+
+
+def _parts_to_come(line: str, last: str, row: Language) -> Iterator[str]:
+    """The other parts of a statement of which a text has but the first."""
+    if (quote := balance(line, row.id).quote) and (mark := next(filter(line[quote[0] :].startswith, _LONG_QUOTES), "")):
+        yield mark
+    yield from (part for begins, part in _TO_COME if begins.match(last))
+    tags = list[str]()
+    for closes, name in _TAG.findall(line) if row.id in SCRIPTS else ():
+        tags = tags[: tags.index(name)] if closes and name in tags else [*tags, name]
+    if tags:
+        yield "".join(f"</{name}>" for name in reversed(tags))
 
 
 def _errors(snapshot: Snapshot, offset: int) -> int:

@@ -53,11 +53,9 @@ def trim(text: str, around: Around) -> str | None:
 
 
 def over(text: str, around: Around, closed: str) -> str | None:
-    """What may be shown in place of the brackets `closed`, which are the rest of the line; None for a text that does
-    not go on behind them."""
-    if not closed:
-        return None
-    shown = trim(text, replace(around, end=around.end + len(closed), rest=""))
+    """What may be shown in place of the brackets `closed`, with which the rest of the line begins; None for a text that
+    does not go on behind them."""
+    shown = trim(text, replace(around, end=around.end + len(closed), rest=around.rest[len(closed) :]))
     return shown if shown is not None and behind(shown, closed, around.language) else None
 
 

@@ -154,6 +154,22 @@ async def test_case(file: Path) -> None:
         assert (suggestion.start, suggestion.end) == (cursor, end)
 
 
+@pytest.mark.parametrize(
+    ("language", "marked", "text", "behind"),
+    [
+        ("python", "print(sorted(values[1:‸]))", "].items", 1),
+        ("python", "print(sorted(values[1:‸]))", "]).items", 2),
+        ("go", "sort.Slice(items, func(i, j int‸))", ") bool", 1),
+        ("typescript", "function list({ title, values = [‸]})", "], onChange", 1),
+    ],
+)
+async def test_it_goes_on_behind_some_of_the_brackets(language: str, marked: str, text: str, behind: int) -> None:
+    cursor = marked.index(CURSOR)
+    snapshot = Snapshot.open("file:///home/me/a", 1, language, marked.replace(CURSOR, ""))
+    answer = await Completer(Scripted(text, True, [])).complete(snapshot, cursor, over_closers=True)
+    assert [(one.end - cursor, one.text) for one in answer.suggestions] == [(behind, text)]
+
+
 def test_there_are_cases_for_every_language() -> None:
     languages = {file.parent.name for file in FILES}
     assert len(FILES) >= 60

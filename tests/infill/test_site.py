@@ -183,6 +183,16 @@ def test_kinds(language_id: str, marked: str, kind: str, canvas: int, lines: int
         ("plaintext", "a ‸", True),
         ("plaintext", "a ‸ b", False),
         ("css", "a {\n  color: red;‸\n}", False),
+        ("python", "def f(x):\n    return x  # all\n\n    ‸", False),
+        ("python", "def f(x):\n    if x:\n        raise E\n        ‸\n    g()", False),
+        ("python", "def f(x):\n    if x:\n        return x\n    ‸\n", True),
+        ("python", "def f(x):\n    return g(\n        x,\n        ‸\n    )", True),
+        ("python", "def f(x):\n    return x + \\\n    ‸", True),
+        ("python", "def f(x):\n    return x\n    e‸", True),
+        ("typescript", "switch (a) {\n  case 1:\n    return b;\n    ‸\n}", False),
+        ("typescript", "switch (a) {\n  case 1:\n    return b;\n  ‸\n}", True),
+        ("go", "func f() {\n\tfor {\n\t\tbreak\n\t\t‸\n\t}\n}", False),
+        ("ruby", "def f(x)\n  return x if x\n  ‸\nend", True),
     ],
 )
 def test_whether_to_ask(language_id: str, marked: str, ask: bool) -> None:

@@ -389,6 +389,37 @@ def test_half_a_line_is_no_syntax_error(text: str, half: bool, shown: str | None
 
 
 @pytest.mark.parametrize(
+    ("language", "before", "text"),
+    [
+        ("typescriptreact", "function List() {\n  const a = 1;\n\n  ", "return ("),
+        ("javascript", "const rows = all.map((row) =>", " ("),
+        ("typescriptreact", "const a = (\n  <div>\n    ", "<ul>"),
+        ("typescriptreact", "const a = (\n  <div>\n    ", '<ul className="b" onClick={() => f()}>\n      <li>a</li>'),
+        ("typescriptreact", "const a = (\n  <div>\n    ", "<input"),
+        ("typescriptreact", "const a = (\n  <div>\n    ", "{rows.map((row) => ("),
+        ("typescript", "", "import {"),
+        ("c", "int f(int a) {\n    ", "int b = a +"),
+        ("c", "int f(int a) {\n    ", 'printf("%d",'),
+        ("c", "int f(int a) {\n    ", "if (a > 0 &&"),
+        ("c", "int f(int a) {\n    ", "do {"),
+        ("c", "", "typedef struct {"),
+        ("c", "", "#ifndef A_H"),
+        ("java", "class A {\n    void f() {\n        ", "try {"),
+        ("java", "class A {\n    void f() {\n        ", "add(name,"),
+        ("rust", "fn f() {\n    ", "let a ="),
+        ("python", "def f(a, b):\n    ", "if (a and"),
+        ("python", "def f(a, b):\n    ", "with open(a) as c, \\"),
+        ("python", "def f(a, b):\n    ", "return a if a else"),
+        ("python", "def f(a, b):\n    ", '"""Add two numbers.'),
+        ("python", "", "from a import ("),
+    ],
+)
+def test_a_line_that_goes_on_is_no_syntax_error(language: str, before: str, text: str) -> None:
+    hole = hole_between(language, "\n" + before, "\n", 8)
+    assert trim.trim(text, hole) == text
+
+
+@pytest.mark.parametrize(
     ("language", "head", "below", "shown"),
     [
         ("c", "    if (data == NULL", "        return -1;\n", False),
@@ -480,29 +511,35 @@ def test_a_key_is_not_the_one_of_the_next_line(
 
 
 @pytest.mark.parametrize(
-    ("language", "begun", "text", "below", "shown"),
+    ("language", "begun", "text", "below", "shown", "close"),
     [
-        ("rust", "    p", "ub fn", "    pub fn push(&mut self) {", "ub fn"),
-        ("typescript", "export a", "sync function", "export async function load(): Promise<void> {", "sync function"),
-        ("typescript", "export c", "onst", "export const LIMIT = 3;", "onst"),
-        ("go", "func (", "s *Store)", "func (s *Store) Add(item string) {", "s *Store)"),
-        ("go", "func (", "s *Store", "func (s *Store) Add(item string) {", "s *Store"),
-        ("c", "static s", "truct node", "static struct node *push(int value)", "truct node"),
-        ("java", "    public v", "oid", "    public void deposit(double amount) {", "oid"),
-        ("java", "    public v", "oid deposit", "    public void deposit(double amount) {", None),
-        ("python", "    d", "ef save(self) ->", "    def save(self) -> None:", None),
-        ("typescript", "  asy", "nc load(): Promise", "  async load(): Promise<void> {", None),
-        ("go", "t", "ype Store", "type Store struct {", None),
-        ("javascript", "c", "onst b =", 'const b = require("b");', None),
+        ("rust", "    p", "ub fn", "    pub fn push(&mut self) {", "ub fn", True),
+        ("typescript", "export a", "sync function", "export async function load() {", "sync function", True),
+        ("typescript", "export c", "onst", "export const LIMIT = 3;", "onst", False),
+        ("go", "func (", "s *Store)", "func (s *Store) Add(item string) {", "s *Store)", True),
+        ("go", "func (", "s *Store", "func (s *Store) Add(item string) {", "s *Store", True),
+        ("c", "static s", "truct node", "static struct node *push(int value)", "truct node", False),
+        ("java", "    public v", "oid", "    public void deposit(double amount) {", "oid", True),
+        ("java", "    public v", "oid deposit", "    public void deposit(double amount) {", None, False),
+        ("python", "    d", "ef save(self) ->", "    def save(self) -> None:", None, False),
+        ("typescript", "  asy", "nc load(): Promise", "  async load(): Promise<void> {", None, False),
+        ("go", "t", "ype Store", "type Store struct {", None, False),
+        ("javascript", "c", "onst b =", 'const b = require("b");', None, False),
     ],
 )
 def test_definitions_may_begin_alike_up_to_their_names(
-    language: str, begun: str, text: str, below: str, shown: str | None
+    language: str, begun: str, text: str, below: str, shown: str | None, close: bool
 ) -> None:
-    for gap, expected in (("\n\n", shown), ("\n", None)):
+    """Close to the next one, too, if that has a body."""
+    for gap, expected in (("\n\n", shown), ("\n", shown if close else None)):
         snapshot = Snapshot.open("a", 1, language, f"{begun}{gap}{below}\n")
         hole = Around.at(snapshot, len(begun), len(begun), "", look(snapshot, len(begun), invoked=True), 1)
         assert trim.not_the_next_line(text, replace(hole, within_line=True)) == expected
+
+
+def test_nothing_is_begun_like_a_definition_right_below() -> None:
+    hole = hole_between("rust", "impl A {\n    ", "\n    pub fn push(&mut self) {\n    }\n}\n", 1)
+    assert trim.not_the_next_line("pub fn", replace(hole, within_line=True)) is None
 
 
 @pytest.mark.parametrize(
