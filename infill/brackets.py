@@ -66,16 +66,26 @@ def balance(text: str, language: str = "") -> Balance:
 
 
 def behind(text: str, closers: str, language: str = "") -> str | None:
-    """What of a text follows the closing brackets that it shares with the text right of it, which ends with them.
+    """What of a text follows the closing brackets that it shares with the text right of it, which begins with them; the
+    first of them may be the quote that ends the string in which the text begins.
 
     None when the text has not just these or ends with them itself, or when one of them follows: the last of its kind in
     the text is always the one that stands there already.
     """
-    strays = balance(text, language).strays
-    if not closers or "".join(text[at] for at in strays) != closers:
+    left, brackets = text, closers
+    if closers[:1] in set(QUOTES):
+        left, brackets = text[string_end(text, closers[0]) or len(text) :], closers[1:]
+    strays = balance(left, language).strays
+    if not closers or "".join(left[at] for at in strays) != brackets:
         return None
-    left = text[strays[-1] + 1 :]
+    left = left[strays[-1] + 1 :] if strays else left
     return left if left.strip() and not set(left) & set(closers) else None
+
+
+def string_end(text: str, quote: str) -> int | None:
+    """Offset behind the quote that ends the string of one line in which a text begins, or None."""
+    end = closing_quote(quote + text, 0)
+    return end if end is not None and text.startswith(quote, end - 1) else None
 
 
 def closes_again(text: str, closer: str) -> int | None:

@@ -72,7 +72,7 @@ _BEGINS_LINE = re.compile(r"(?! \S)[ \t]*[^\s()\],.:;=+*/%&|<>?-]")
 class Suggestion:
     """Replace [start, end) of the snapshot (code points, one line) by `text`.
 
-    The end is the cursor, or stands behind the closing brackets right of it, which `text` has then, too.
+    The end is the cursor, or stands behind the closing quote and brackets right of it, which `text` has then, too.
     confidence: how probable it is that what is missing begins so, or None when nobody knows. longer: the same text with
     what is proposed next once it is taken, and so on.
     """
@@ -119,8 +119,8 @@ class Completer:
         others: the other open files that may be read by their names, most recently edited first. invoked: the user
         asked for it by hand: up to three alternatives, and `disabled_in` and eagerness do not apply. selected: the
         popup's chosen item as (offset where its text starts, its text): suggestions then start there and extend that
-        text. over_closers: a suggestion may replace the brackets that the editor closed right of the cursor, to go on
-        behind them.
+        text. over_closers: a suggestion may replace the quote and brackets that the editor closed right of the cursor,
+        to go on behind them.
         """
         if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
             return Completion(reason=reason)
@@ -346,7 +346,7 @@ class Completer:
 
 
 def _typing(request: FillRequest, here: Site, closed: str, preferences: Preferences) -> FillRequest:
-    """What is asked while somebody types at a site. closed: what the hole takes in of the brackets that stand there."""
+    """What is asked while somebody types at a site. closed: what the hole takes in of what stands there."""
     lines = here.lines or preferences.max_lines
     size = site.LINE if closed else here.canvas
     limits = Limits(size, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline)
@@ -378,8 +378,8 @@ def _in_pieces(one: Filled, around: Around, closed: str, least: float) -> Sugges
 
 
 def _shown(filled: Filled, around: Around, closed: str) -> Suggestion | None:
-    """A text as it would be shown, going on behind as many of the brackets that are `closed` as it can; None when
-    nothing is left of it."""
+    """A text as it would be shown, going on behind as much of what is `closed` as it can; None when nothing is left of
+    it."""
     around = replace(around, finished=filled.finished, within_line=filled.within_line)
     for count in range(len(closed), -1, -1):
         text = trim.over(filled.text, around, closed[:count]) if count else trim.trim(filled.text, around)

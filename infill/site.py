@@ -78,8 +78,8 @@ class Site:
 
     ask: whether to ask the model; reason says why not. canvas: slots to start with. lines: 1 for one line, 0 for
     several. indent: the white space that the cursor's line begins with. closed: the rest of the line, where it is
-    nothing but brackets that close what the line opened, as editors put them there by themselves. remarks: whether
-    comments are wanted.
+    nothing but brackets that close what the line opened, in a string behind its quote, as editors put them there by
+    themselves. remarks: whether comments are wanted.
     """
 
     kind: Kind
@@ -336,11 +336,15 @@ def _code(place: _Place) -> Kind:
 
 
 def _closed(place: _Place, kind: Kind) -> str:
-    """The closing brackets right of the cursor that an editor may have put there when theirs were typed."""
-    if kind not in ("member", "call", "expression", "statement"):
-        return ""
+    """The closing brackets right of the cursor, in a string behind its quote, that an editor may have put there when
+    theirs were typed."""
     left = balance(place.before, place.row.id)
-    return place.rest if not left.quote and left.closing.startswith(place.rest) else ""
+    quote = left.quote[1] if left.quote else ""
+    brackets = place.rest.removeprefix(quote)
+    code = kind in ("member", "call", "expression", "statement")
+    if (kind == "string" if quote else code) and place.rest == quote + brackets and set(brackets) <= set(")]}"):
+        return place.rest if left.closing.startswith(brackets) else ""
+    return ""
 
 
 def _in_arguments(place: _Place) -> bool:

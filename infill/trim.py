@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from infill.around import Around
-from infill.brackets import balance, behind
+from infill.brackets import QUOTES, balance, behind, string_end
 from infill.languages import Language, language
 from infill.lines import first_written, indent, lf, opens_block, width
 from infill.repeats import (
@@ -53,10 +53,15 @@ def trim(text: str, around: Around) -> str | None:
 
 
 def over(text: str, around: Around, closed: str) -> str | None:
-    """What may be shown in place of the brackets `closed`, with which the rest of the line begins; None for a text that
-    does not go on behind them."""
-    shown = trim(text, replace(around, end=around.end + len(closed), rest=around.rest[len(closed) :]))
-    return shown if shown is not None and behind(shown, closed, around.language) else None
+    """What may be shown in place of `closed`, with which the rest of the line begins; None for a text that does not go
+    on behind it: brackets or, in a string, its quote and brackets."""
+    beyond = replace(around, end=around.end + len(closed), rest=around.rest[len(closed) :])
+    string = text[: string_end(text, closed[0]) or len(text)] if closed[0] in QUOTES else ""
+    if string:
+        chosen, line = around.chosen + string, around.prefix_line + string
+        beyond = replace(beyond, kind="expression", chosen=chosen, prefix_line=line)
+    code = trim(text[len(string) :], beyond)
+    return string + code if code is not None and behind(string + code, closed, around.language) else None
 
 
 def fit(text: str, around: Around) -> str | None:

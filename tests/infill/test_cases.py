@@ -9,8 +9,8 @@ Each file in `cases/<language>/` is one case:
     === model
     what the model writes; without this section it must not be asked
     === ghost
-    what is shown; or `=== over`, what is shown in place of the brackets right of the cursor as well; or
-    `=== nothing REASON`, where the reason must begin like that
+    what is shown; or `=== over`, what is shown in place of the brackets right of the cursor as well, `=== over N` of
+    so many characters there; or `=== nothing REASON`, where the reason must begin like that
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Case:
     before: str | None
     model: str | None
     ghost: str | None
-    over: bool
+    over: int
     reason: str
 
     @classmethod
@@ -107,6 +107,7 @@ class Case:
         text = document("file")
         assert text is not None and text.count(CURSOR) == 1, "a case needs one file with one cursor"
         (expected,) = {"ghost", "over", "nothing"} & set(sections)
+        rest = text.partition(CURSOR)[2].partition(ending)[0]
         return cls(
             language=file.parent.name,
             path=path,
@@ -115,7 +116,7 @@ class Case:
             before=document("before"),
             model=sections["model"][1] if "model" in sections else None,
             ghost=None if expected == "nothing" else sections[expected][1],
-            over=expected == "over",
+            over=int(sections["over"][0] or len(rest)) if expected == "over" else 0,
             reason=sections.get("nothing", ("", ""))[0],
         )
 
@@ -150,24 +151,7 @@ async def test_case(file: Path) -> None:
     assert answer.reason.startswith(case.reason)
     assert len(filler.asked) == (case.model is not None)
     for suggestion in answer.suggestions:
-        end = snapshot.line_range(snapshot.line_of(cursor))[1] if case.over else cursor
-        assert (suggestion.start, suggestion.end) == (cursor, end)
-
-
-@pytest.mark.parametrize(
-    ("language", "marked", "text", "behind"),
-    [
-        ("python", "print(sorted(values[1:‸]))", "].items", 1),
-        ("python", "print(sorted(values[1:‸]))", "]).items", 2),
-        ("go", "sort.Slice(items, func(i, j int‸))", ") bool", 1),
-        ("typescript", "function list({ title, values = [‸]})", "], onChange", 1),
-    ],
-)
-async def test_it_goes_on_behind_some_of_the_brackets(language: str, marked: str, text: str, behind: int) -> None:
-    cursor = marked.index(CURSOR)
-    snapshot = Snapshot.open("file:///home/me/a", 1, language, marked.replace(CURSOR, ""))
-    answer = await Completer(Scripted(text, True, [])).complete(snapshot, cursor, over_closers=True)
-    assert [(one.end - cursor, one.text) for one in answer.suggestions] == [(behind, text)]
+        assert (suggestion.start, suggestion.end) == (cursor, cursor + case.over)
 
 
 def test_there_are_cases_for_every_language() -> None:

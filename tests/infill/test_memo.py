@@ -105,6 +105,8 @@ def test_several_that_the_editor_closed(text: str, typed: str, closed: str, rest
         ("add(a, b):", "add(a", ")", ", b):"),
         ("f(g(a)) {", "f(g(", "))", "a)) {"),
         ("f(a) {\n  g", "f(", ")", "a) {\n  g"),
+        ('row["name"] = 1', 'row["na', '"]', 'me"] = 1'),
+        ('"name": 1', '"na', '"', 'me": 1'),
     ],
 )
 def test_it_goes_on_behind_what_the_editor_closed(text: str, typed: str, closed: str, rest: str) -> None:
