@@ -13,7 +13,7 @@ from infill.lines import left_open, opens_block, width
 
 _MISSING = 6
 """Brackets that may be open at the cursor and not closed below, at most."""
-_GOES_ON = re.compile(r"(?:[=+\-*/%&|^<>?:.,!([]|\b(?:and|or|not|in|is|if|else))\s*\\?$")
+_GOES_ON = re.compile(r"(?:[=+\-*/%&|^<>?:.,!([]|\b(?:and|or|not|in|is|if|else))(?:\s*\\)?$")
 """How code ends behind which something has to stand."""
 _TO_COME = (
     (re.compile(r"\s*typedef\b.*{$"), " x;"),
