@@ -145,7 +145,7 @@ def test_a_run_that_was_cut_off_while_it_was_saved_is_not_resumed(
             raise KeyboardInterrupt
         write(path)
 
-    monkeypatch.setattr("training.train._replacing", until_last)
+    monkeypatch.setattr("training.train.replacing", until_last)
     with pytest.raises(KeyboardInterrupt):
         save(run, False)
     with pytest.raises(ValueError, match="was cut off while it was saved and cannot be resumed; start another"):
