@@ -122,7 +122,7 @@ def _may_end(one: Filled, end: int, around: Around) -> bool:
 def _says_empty(said: str, around: Around) -> bool:
     """Whether a text ends by opening a bracket right before closing ones of the rest that it does not have itself: the
     pair would look finished and empty, and its body is yet to come."""
-    brackets = "".join(around.rest.split())
+    brackets = "".join(around.rest.split()).lstrip(QUOTES)
     closing = len(brackets) - len(brackets.lstrip("".join(CLOSERS.values())))
     return said.rstrip()[-1:] in CLOSERS and len(balance(said, around.language).strays) < closing
 

@@ -149,6 +149,7 @@ def test_what_ends_a_line_may_be_short_but_saves_a_key() -> None:
         (("useState(", "[])"), "wrap(", ")", "useState([])"),
         (("user: User", "):", " Promise {", "\n"), "function f(", ")", "user: User): Promise {"),
         (("user)", " =>", " {", "\n"), "wrap(users.map((", ")))", "user) =>"),
+        (("adds'", ",", " () =>", " {", "\n"), "it('", "')", "adds', () =>"),
     ],
 )
 def test_ends_before_a_body_that_the_brackets_of_the_rest_would_close(
