@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from engine.models.layers import ExpertMlp, RoutedDecoder, Source, gated, mixed, separate
+from engine.models.layers import ExpertMlp, RoutedDecoder, Source, gated, llama_names, mixed
 
 
 class LladaMoe(RoutedDecoder):
@@ -20,25 +20,11 @@ class LladaMoe(RoutedDecoder):
         return best.indices, best.values
 
     def sources(self) -> dict[str, list[Source]]:
-        c, experts = self.config, self.config.experts
+        c, experts, found = self.config, self.config.experts, llama_names(self.config)
         assert experts is not None
-        found: dict[str, list[Source]] = {
-            "embed": [("model.embed_tokens.weight", c.vocab)],
-            "norm": [("model.norm.weight", c.hidden)],
-            "head.weight": [("lm_head.weight", c.vocab)],
-        }
         for index in range(c.layers):
             ours, theirs = f"layers.{index}.", f"model.layers.{index}."
-            attention, mlp = theirs + "self_attn.", theirs + "mlp."
-            found |= {
-                ours + "attn_norm": [(theirs + "input_layernorm.weight", c.hidden)],
-                ours + "mlp_norm": [(theirs + "post_attention_layernorm.weight", c.hidden)],
-                ours + "qkv.weight": separate(attention, c),
-                ours + "out.weight": [(attention + "o_proj.weight", c.hidden)],
-            }
-            if c.qk_norm:
-                found[ours + "q_norm"] = [(attention + "q_norm.weight", c.head_dim)]
-                found[ours + "k_norm"] = [(attention + "k_norm.weight", c.head_dim)]
+            mlp = theirs + "mlp."
             if index not in experts.layers:
                 found |= gated(ours + "mlp.", mlp, c.mlp, c.hidden)
                 continue
