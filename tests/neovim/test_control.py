@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -415,6 +416,13 @@ def test_a_file_of_another_type_than_it_is_set_up_for_is_left_alone(editor: Edit
     editor.until_ready()
     editor.type("idef add(")
     eventually(editor.ghost)
+
+
+@pytest.mark.parametrize("wrong", [{"keys": False}, {"settings": "quality"}])
+def test_an_option_of_another_shape_is_said_with_a_remedy(start: Callable[..., Editor], wrong: dict[str, Any]) -> None:
+    editor = start([REDRAFT, "lsp"], **wrong)
+    assert editor.messages.splitlines()[-1].startswith(f"redraft: setup() was given no table for {next(iter(wrong))}")
+    assert "traceback" not in editor.messages
 
 
 def test_a_missing_program_is_said_once_with_a_remedy(start: Callable[..., Editor]) -> None:

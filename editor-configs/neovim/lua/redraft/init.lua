@@ -200,6 +200,12 @@ end
 
 function M.setup(given)
   local options = vim.tbl_deep_extend("force", vim.deepcopy(defaults), given or {})
+  for _, name in ipairs({ "cmd", "settings", "keys" }) do
+    if type(options[name]) ~= "table" then
+      local text = "redraft: setup() was given no table for %s and does nothing; :help redraft-setup shows one."
+      return vim.notify(text:format(name), vim.log.levels.ERROR)
+    end
+  end
   local group = vim.api.nvim_create_augroup("redraft", {})
   M.options = options
   local manual = options.settings.trigger == "manual" -- the editor knows no way to ask by hand
