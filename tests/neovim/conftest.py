@@ -21,6 +21,7 @@ INIT = Path(__file__).parent / "init.lua"
 PLUGIN = ROOT / "editor-configs" / "neovim"
 RULES = [
     ("def add(", "a, b):"),
+    ('row["na', 'me"] = 1'),
     ("def add(a, b):\n", "    total = a + b\n    return total"),
     ("return total / len(", "values)"),
     ("    return ", "total / len(values)"),

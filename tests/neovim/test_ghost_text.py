@@ -96,6 +96,21 @@ def test_it_goes_on_behind_an_auto_closed_bracket(editor: Editor) -> None:
     assert editor.lines == ["def add()"]
 
 
+def test_it_goes_on_behind_an_auto_closed_quote(editor: Editor) -> None:
+    editor.open([""])
+    editor.lua("for _, pair in ipairs({ '[]', '\"\"' }) do\n"
+               "  vim.keymap.set('i', pair:sub(1, 1), pair .. '<Left>', { buffer = true })\n"
+               "end\n")  # fmt: skip
+    editor.type('irow["na')
+    eventually(lambda: editor.ghost() == 'me"] = 1')
+    assert editor.lines == ['row["na"]']
+    editor.type("m")
+    assert editor.lines[0] == 'row["nam"]' and editor.ghost() == 'e"] = 1'
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines == ['row["name"] = 1'])
+    assert editor.cursor == (1, 15)
+
+
 @pytest.mark.parametrize("part", [["<Tab>"], ["<M-Right>"] * 4], ids=["whole", "in words"])
 def test_what_was_taken_behind_an_auto_closed_bracket_is_repeated(editor: Editor, part: list[str]) -> None:
     """With the bracket that it took the place of. `<C-g>U` is how a mapping keeps the insertion in one piece."""

@@ -28,6 +28,7 @@ RULES = [
     (LINE[:9], LINE[9:]),
     ("def add", "(a, b):"),
     ("def add(", "a, b):"),
+    ('row["na', 'me"] = 1'),
     (HEAD + "\n", BODY),
     ("  }\n", "  return total / values.length;"),
     ("  return ", "total / values.length;"),
@@ -196,8 +197,8 @@ class TestTyping:
         window.saves("within.py", "def add(a, b, c):")
 
     def close_brackets(self, window: Window, code_server: CodeServer, name: str) -> None:
-        """A new file in an editor that closes brackets."""
-        code_server.set(editor__autoClosingBrackets="always")
+        """A new file in an editor that closes brackets and quotes."""
+        code_server.set(editor__autoClosingBrackets="always", editor__autoClosingQuotes="always")
         window.open(name)
 
         def closed() -> bool:
@@ -214,6 +215,15 @@ class TestTyping:
         window.picture("closed-bracket")
         window.press("Tab")
         window.saves("brackets.py", "def add(a, b):")
+
+    def test_it_goes_on_behind_an_auto_closed_quote(self, window: Window, code_server: CodeServer) -> None:
+        self.close_brackets(window, code_server, "quotes.py")
+        window.type('row["na')
+        eventually(lambda: window.ghost() == "me = 1")  # in two parts, quote and bracket between them
+        window.type("m")
+        eventually(lambda: window.ghost() == "e = 1")
+        window.press("Tab")
+        window.saves("quotes.py", 'row["name"] = 1')
 
     def test_behind_an_auto_closed_bracket_word_by_word(self, window: Window, code_server: CodeServer) -> None:
         self.close_brackets(window, code_server, "parts.py")
