@@ -35,10 +35,12 @@ from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
 from training import bugs, export, noise, schemes
 from training.batches import Plan, Rows
 from training.feed import Laid
+from training.forward import Forward, load_model
 from training.recipe import GATE, Recipe
+from training.run import Run, write_model
 from training.samples import Chunk, Hole
 from training.serving import Served
-from training.train import Forward, Run, load_model, train, write_model
+from training.train import train
 
 HOLES, BUGS = 32, 8
 HOLES_NEEDED, BUGS_NEEDED, FORWARDS = 30, 7, 3

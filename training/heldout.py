@@ -24,10 +24,10 @@ from engine.tokenizer import Tokenizer
 from infill import prompt
 from training.batches import Term
 from training.feed import Documents, Feed, Laid
+from training.forward import Forward, load_model
 from training.loss import objective
 from training.recipe import RECIPES, Recipe
 from training.shards import read_shards
-from training.train import Forward, load_model
 
 
 def main() -> None:

@@ -24,10 +24,12 @@ from engine.checkpoint import Checkpoint
 from engine.models.compact import CompactModel
 from engine.tokenizer import Tokenizer
 from training.feed import Documents, Feed, Laid
+from training.forward import Forward, load_model
 from training.recipe import RECIPES, Recipe, Stage
 from training.rounding import Rounding
+from training.run import Run
 from training.shards import read_shards
-from training.train import Forward, Run, load_model, one_micro
+from training.train import one_micro
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
 from engine.tokenizer import Tokenizer
 from tests.fakes import tiny_config, tiny_forward
 from training.blend import Weights, blend, main
-from training.train import write_model
+from training.run import write_model
 
 CONTROL = [3, 5]
 

@@ -20,8 +20,8 @@ from engine.tokenizer import Tokenizer
 from tests.fakes import tiny_config, tiny_forward
 from training import parts
 from training.gate import functions
+from training.run import write_model
 from training.shards import Source, write_shards
-from training.train import write_model
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not installed")]
 ROOT = Path(__file__).parent.parent.parent

@@ -16,9 +16,10 @@ from tests.fakes import CONTROL, tiny_config, tiny_forward
 from tests.training.test_samples import documents
 from training.batches import Term
 from training.feed import Documents, Feed
+from training.forward import Forward, load_model
 from training.heldout import losses, parts
 from training.recipe import MIDDLES
-from training.train import Forward, load_model, write_model
+from training.run import write_model
 
 
 def test_the_prefix_and_what_stands_beside_it_are_told_apart(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
 from engine.tokenizer import Tokenizer
 from tests.fakes import tiny_config, tiny_forward
 from training import parts
+from training.forward import load_model
 from training.probe import shaped
-from training.train import load_model, write_model
+from training.run import write_model
 
 
 @pytest.fixture

@@ -20,12 +20,14 @@ from training import attention
 from training.batches import Mix, Term
 from training.drafts import open_rows, redrafted
 from training.feed import Documents, Feed, Laid
+from training.forward import Forward, load_model
 from training.gate import functions
 from training.probe import timed
 from training.recipe import RECIPES, Recipe, Stage
+from training.run import Run, Saver, write_model
 from training.samples import Document, Sampling
 from training.shards import Source, write_shards
-from training.train import Forward, Run, Saver, ended, load_model, main, train, write_model
+from training.train import ended, main, train
 
 TINY = Recipe(
     "tiny",
@@ -145,7 +147,7 @@ def test_a_run_that_was_cut_off_while_it_was_saved_is_not_resumed(
             raise KeyboardInterrupt
         write(path)
 
-    monkeypatch.setattr("training.train.replacing", until_last)
+    monkeypatch.setattr("training.run.replacing", until_last)
     with pytest.raises(KeyboardInterrupt):
         save(run, False)
     with pytest.raises(ValueError, match="was cut off while it was saved and cannot be resumed; start another"):
