@@ -1,6 +1,6 @@
 """What a model folder contains: `config.json`, `tokenizer.json`, weights. Read without loading any of the weights.
 
-Ours is described here; folders as other makers release them in `released.py`.
+Ours is described here; folders as other makers release them in `released`.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ from engine.canvas import ControlIds
 from engine.checkpoint import Checkpoint, CheckpointError
 from engine.denoiser import Among, Context, Denoiser, Draft, Prediction, Scoring
 from engine.forward import TOP_K
-from engine.released import REMEDY, ReleasedConfig
+from engine.released.config import ReleasedConfig
+from engine.released.files import REMEDY
 
 
 @dataclass(eq=False)

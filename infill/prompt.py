@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine import Context, ControlIds, Stream
-from engine.released import CONTEXT_LEAST, ReleasedConfig
+from engine.released.config import CONTEXT_LEAST, ReleasedConfig
 from infill.filler import CHARS_PER_TOKEN, Snippet
 
 if TYPE_CHECKING:

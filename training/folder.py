@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from engine.checkpoint import ModelConfig, describe, write_config
-from engine.released import WEIGHTS
+from engine.released.files import WEIGHTS
 
 
 def write_folder(

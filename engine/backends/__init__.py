@@ -10,7 +10,8 @@ from engine.checkpoint import Checkpoint, CheckpointError
 from engine.denoiser import Denoiser
 from engine.forward import Forward
 from engine.full_denoiser import FullDenoiser
-from engine.released import WEIGHTS, ReleasedConfig
+from engine.released.config import ReleasedConfig
+from engine.released.files import WEIGHTS
 from engine.stream_denoiser import REMEMBERED, StreamDenoiser
 
 # From 1.29 on onnxruntime keeps an identifier in the user's home and reports what it runs to its makers, unless this is

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from engine.checkpoint import Checkpoint, CheckpointError
 from engine.models.layers import Decoder, Linear
-from engine.released import REMEDY, ReleasedConfig
+from engine.released.config import ReleasedConfig
+from engine.released.files import REMEDY
 
 DTYPES = ("float32", "bfloat16", "float16", "int8")
 SMALLER = ("bfloat16", "int8")

@@ -18,7 +18,8 @@ from engine.models.layers import Decoder
 from engine.models.llada import Llada
 from engine.models.llada2 import Llada2
 from engine.models.llada_moe import LladaMoe
-from engine.released import WEIGHTS, ReleasedConfig
+from engine.released.config import ReleasedConfig
+from engine.released.files import WEIGHTS
 
 DECODERS: dict[str, type[Decoder]] = {"dream": Dream, "llada": Llada, "llada_moe": LladaMoe, "llada2": Llada2}
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.models.compact import rms_norm, rotate
-from engine.released import Experts, ReleasedConfig
+from engine.released.config import Experts, ReleasedConfig
 
 Source = tuple[str, int]
 """A released tensor, and how many rows of our parameter it gives."""

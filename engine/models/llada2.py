@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from engine.models.layers import ExpertMlp, RoutedDecoder, Source, gated, mixed
-from engine.released import Experts
+from engine.released.config import Experts
 
 
 class Llada2(RoutedDecoder):

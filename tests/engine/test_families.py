@@ -45,7 +45,8 @@ from engine.block_denoiser import BlockDenoiser
 from engine.checkpoint import Checkpoint, CheckpointError
 from engine.forward import HIDDEN, Output, Rows
 from engine.full_denoiser import FullDenoiser
-from engine.released import INDEX, REMEDY, ReleasedConfig
+from engine.released.config import ReleasedConfig
+from engine.released.files import INDEX, REMEDY
 from engine.run import CHUNK, Clock
 from engine.tokenizer import Tokenizer
 from tests.engine import tiny

@@ -23,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from engine import backends
 from engine.backends.torch import TorchForward
 from engine.checkpoint import Checkpoint
-from engine.released import ReleasedConfig
+from engine.released.config import ReleasedConfig
 from engine.tokenizer import Tokenizer
 from infill import prompt
 from tests.engine import tiny

@@ -1,0 +1,43 @@
+"""Dream and what was made of it: every token sees every other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from engine.canvas import ControlIds
+from engine.released.config import FILLING, ReleasedConfig
+from engine.released.given import Given, decoder
+
+RESIZING: Mapping[str, Mapping[str, Any]] = {
+    mode: {**settings, "lengths": (64,), "indel": True} for mode, settings in FILLING.items()
+}
+"""For weights that make a hole longer and shorter (DreamOn): of all lengths to begin with, the longest is published to
+be right most often."""
+TAUGHT = 2048
+"""Positions, by Dream's README; its `config.json` keeps the number of the Qwen2.5 that it was made from."""
+
+
+def dream(given: Given) -> ReleasedConfig:
+    """Dream 7B, Dream-Coder, DiffuCoder and DreamOn (`DreamModel`): Qwen2.5-shaped, without any mask. Each row says the
+    token after it, as in the weights that they were made from.
+
+    DreamOn is the one with `expand_token_id`, which makes a mask two: INSERT. Its DELETE is the end of a text.
+    """
+    given.must_be(
+        hidden_act="silu", tie_word_embeddings=False, use_sliding_window=False, use_mrope=False, block_size=None
+    )
+    base = decoder(given, "dream", mask=151666, end=151643, theta=10000.0)
+    mask, end, resizes = base.control.mask, base.control.eom, given.raw.get("expand_token_id") is not None
+    return replace(
+        base,
+        control=ControlIds.only(mask, end, given.number("expand_token_id"), end) if resizes else base.control,
+        prompt="in-place",
+        modes=RESIZING if resizes else FILLING,
+        chat=("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        around=("<|beginoftext|>", "<|endoftext|>"),
+        taught=TAUGHT,
+        qkv_bias=True,
+        shifted=True,
+    )
