@@ -6,7 +6,7 @@ import codecs
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -52,20 +52,22 @@ class Tokenizer:
         self.reserved = frozenset(self._names) | {index for index, text in enumerate(self.token_bytes) if not text}
 
     @classmethod
-    def load(cls, path: Path | str) -> Tokenizer:
+    def load(cls, path: Path | str, control: Collection[int] = ()) -> Tokenizer:
         """Read a `tokenizer.json`: byte-level BPE, or BPE that falls back to bytes (Gemma); or the `vocab.json` of one
         of Qwen2's kind that was released without. Raises ValueError for what cannot be read and for other kinds.
 
-        Special tokens become names: a user's text that spells one is only text. Normal forms of Unicode are left out,
+        Special tokens become names: a user's text that spells one is only text. So do added tokens whose ids are among
+        `control`, because some releases do not call their mask special (SDAR). Normal forms of Unicode are left out,
         because they change text.
         """
         try:
             raw = json.loads(Path(path).read_text(encoding="utf-8"))
             raw = _qwen2(Path(path).parent, raw) if Path(path).name == "vocab.json" else raw
-            names = {token["id"]: token["content"] for token in raw["added_tokens"] if token["special"]}
+            special = [token for token in raw["added_tokens"] if token["special"] or token["id"] in control]
+            names = {token["id"]: token["content"] for token in special}
             falls_back = bool(raw["model"].get("byte_fallback"))
             plain = raw | {"post_processor": None, "normalizer": raw["normalizer"] if falls_back else None}
-            plain["added_tokens"] = [token for token in raw["added_tokens"] if not token["special"]]
+            plain["added_tokens"] = [token for token in raw["added_tokens"] if token["id"] not in names]
             kept = {token["content"]: token["id"] for token in plain["added_tokens"]}  # the library would renumber them
             plain["model"] = raw["model"] | {"vocab": _without(raw["model"]["vocab"], names) | kept}
             spelled = byte_fallback if falls_back else byte_level

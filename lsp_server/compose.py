@@ -139,8 +139,9 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
     backend = backends.usual(checkpoint) if choice.backend in ("", "auto") else choice.backend
     device = "cpu" if choice.device in ("", "auto") else choice.device
     try:
-        tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json", "vocab.json"))
-        tokenizer.check(checkpoint.config.control, checkpoint.config.vocab)
+        control = checkpoint.config.control
+        tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json", "vocab.json"), control.never_text)
+        tokenizer.check(control, checkpoint.config.vocab)
         denoiser, runs_on = backends.open_denoiser(checkpoint, backend, choice.cores, device, choice.dtype or "auto")
     except ModuleNotFoundError as error:
         what = "'redraft[torch]'" if backend == "torch" else error.name

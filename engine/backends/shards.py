@@ -46,6 +46,9 @@ class Shards:
             self._shard_of |= dict.fromkeys(shard.keys(), shard)
         self._left = set(self._shard_of)
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._shard_of
+
     def take(self, name: str, shape: tuple[int, ...]) -> Tensor:
         """A tensor of floating-point numbers of that shape. Raises CheckpointError for any other."""
         shard = self._shard_of.get(name)

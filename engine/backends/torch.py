@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,15 +14,14 @@ from engine.backends import shards
 from engine.checkpoint import REMEDY, Checkpoint, CheckpointError, ModelConfig
 from engine.forward import TOP_K, Output, Rows, check
 from engine.models.compact import CompactModel
-from engine.models.dream import Dream
 from engine.models.layers import Decoder
 from engine.models.llada import Llada
 from engine.models.llada2 import Llada2
-from engine.models.llada_moe import LladaMoe
+from engine.models.llama import HEAD, Llama
 from engine.released.config import ReleasedConfig
 from engine.released.files import WEIGHTS
 
-DECODERS: dict[str, type[Decoder]] = {"dream": Dream, "llada": Llada, "llada_moe": LladaMoe, "llada2": Llada2}
+DECODERS: dict[str, type[Decoder]] = {"llada": Llada, "llada2": Llada2, "llama": Llama}
 
 
 class TorchForward:
@@ -69,7 +69,8 @@ class TorchForward:
         """What a forward reads of the weights when every expert is chosen by some row: all but the embeddings."""
         assert self._model is not None, "closed"
         held = [*self._model.named_parameters(), *self._model.named_buffers()]
-        return sum(one.numel() * one.element_size() for name, one in held if name != "embed")
+        head = isinstance(self.config, ReleasedConfig) and self.config.tied
+        return sum(one.numel() * one.element_size() for name, one in held if name != "embed" or head)
 
     def new_kv(self, slots: int) -> Tensor:
         c = self.config
@@ -109,9 +110,9 @@ def _not_finite(held: torch.dtype) -> str:
 
 def _released(checkpoint: Checkpoint, config: ReleasedConfig, device: str, dtype: str) -> Decoder:
     dtype = shards.chosen_dtype(config, dtype, device)
-    model = _empty(config, device, dtype)
-    names = [name for name in config.files if name.endswith(".safetensors")]
-    shards.fill(model, shards.Shards(checkpoint.folder, names), device, dtype)
+    weights = shards.Shards(checkpoint.folder, [name for name in config.files if name.endswith(".safetensors")])
+    model = _empty(replace(config, tied=config.tied and HEAD not in weights), device, dtype)
+    shards.fill(model, weights, device, dtype)
     return model
 
 

@@ -131,7 +131,7 @@ class Decoder(nn.Module, ABC):
         self.config = config
         self.embed, self.norm = empty(config.vocab, config.hidden), empty(config.hidden)
         self.layers = nn.ModuleList(Layer(config, self.mlp(index)) for index in range(config.layers))
-        self.head = Linear(config.vocab, config.hidden)
+        self.head = None if config.tied else Linear(config.vocab, config.hidden)
 
     def mlp(self, index: int) -> nn.Module:
         """The MLP of a layer."""
@@ -158,7 +158,7 @@ class Decoder(nn.Module, ABC):
         return rms_norm(x, self.norm, self.config.norm_eps), torch.stack(kv)
 
     def logits(self, hidden: Tensor) -> Tensor:
-        return self.head(hidden)
+        return functional.linear(hidden, self.embed) if self.head is None else self.head(hidden)
 
     def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Cosine and sine (T, rotary / 2) of each pair's rotation at these positions (Su et al. 2021)."""
@@ -189,31 +189,6 @@ def separate(theirs: str, config: ReleasedConfig, kind: str = "weight") -> list[
     """The tensors of queries, keys and values, which some releases keep apart; kind: weight or bias."""
     heads = {"q": config.heads, "k": config.kv_heads, "v": config.kv_heads}
     return [(f"{theirs}{part}_proj.{kind}", count * config.head_dim) for part, count in heads.items()]
-
-
-def llama_names(config: ReleasedConfig) -> dict[str, list[Source]]:
-    """All but the MLPs, under the names that Llama's tensors have in transformers."""
-    c = config
-    found: dict[str, list[Source]] = {
-        "embed": [("model.embed_tokens.weight", c.vocab)],
-        "norm": [("model.norm.weight", c.hidden)],
-        "head.weight": [("lm_head.weight", c.vocab)],
-    }
-    for index in range(c.layers):
-        ours, theirs = f"layers.{index}.", f"model.layers.{index}."
-        attention = theirs + "self_attn."
-        found |= {
-            ours + "attn_norm": [(theirs + "input_layernorm.weight", c.hidden)],
-            ours + "mlp_norm": [(theirs + "post_attention_layernorm.weight", c.hidden)],
-            ours + "qkv.weight": separate(attention, c),
-            ours + "out.weight": [(attention + "o_proj.weight", c.hidden)],
-        }
-        if c.qkv_bias:
-            found[ours + "qkv_bias"] = separate(attention, c, "bias")
-        if c.qk_norm:
-            found[ours + "q_norm"] = [(attention + "q_norm.weight", c.head_dim)]
-            found[ours + "k_norm"] = [(attention + "k_norm.weight", c.head_dim)]
-    return found
 
 
 def gated(ours: str, theirs: str, units: int, hidden: int) -> dict[str, list[Source]]:

@@ -23,16 +23,24 @@ from engine.released.files import REMEDY, needed
 from engine.released.gemma import gemma
 from engine.released.given import Given
 from engine.released.llada import llada, llada_moe
-from engine.released.llada2 import llada2, llada20
+from engine.released.llada2 import llada2
+from engine.released.open_dcoder import open_dcoder
+from engine.released.sdar import sdar, sdar_moe
+from engine.released.tiny_a2d import tiny_a2d
 
 FAMILIES: Mapping[str, Callable[[Given], ReleasedConfig]] = {
     "Dream": dream,
+    "a2d-qwen2": tiny_a2d,
+    "a2d-qwen3": tiny_a2d,
     "diffusion_gemma": gemma,
     "llada": llada,
     "lladamoe": llada_moe,
     "llada_moe": llada_moe,
     "llada2_moe": llada2,
     "llada21_moe": llada2,
+    "qwen2": open_dcoder,
+    "sdar": sdar,
+    "sdar_moe": sdar_moe,
 }
 """`model_type` of a released `config.json` -> its reader."""
 PROMPTS = ("in-place", "suffix-first", "chat")
@@ -54,14 +62,13 @@ def read(folder: Path, raw: Mapping[str, Any]) -> ReleasedConfig:
             f"{', '.join(sorted(FAMILIES))}."
         )
     try:
-        config = family(Given(raw))
-        if config.architecture == "llada2" and "llada2.0" in str(folder.resolve()).lower():
-            config = llada20(config)
-        config = _with_ours(config, raw.get("redraft", {}))
+        config = _with_ours(family(Given(raw, folder)), raw.get("redraft", {}))
         _check(config)
     except (TypeError, ValueError, KeyError, AttributeError, ZeroDivisionError) as error:
         told = {KeyError: f"it has no {error}", ZeroDivisionError: "one of its sizes is 0"}.get(type(error), str(error))
-        raise CheckpointError(f"{folder / 'config.json'} does not describe a {name} model: {told}. {REMEDY}") from None
+        raise CheckpointError(
+            f"{folder / 'config.json'} is not of a {name} that redraft can run: {told}. {REMEDY}"
+        ) from None
     files = {file: File((folder / file).stat().st_size, "") for file in needed(folder)}
     return replace(config, name=folder.resolve().name, quantization=config.dtype, files=files)
 

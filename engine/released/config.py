@@ -10,6 +10,8 @@ from engine.checkpoint import ModelConfig
 
 CONTEXT_LEAST = 4096
 """Positions for the longest prompt of any form and the longest text that is scored after it (`infill/local.py`)."""
+CHATML = ("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
+"""The chat form of Qwen and of what was made of it."""
 LENGTHS = (2, 4, 6, 8, 12, 16, 24, 32)
 FILLING: Mapping[str, Mapping[str, Any]] = {
     "speedy": {"fill_threshold": 0.9, "lengths": LENGTHS},
@@ -26,6 +28,7 @@ class Experts:
     count experts of `hidden` units, `per_token` chosen by each token; shared: units of the expert that every token
     passes, or 0. groups, top_groups: experts stand in groups, and only those of the best groups can be chosen. scale:
     of the chosen experts' weights. capacity: experts that the tokens of one block may choose among (LLaDA2.2), or 0.
+    normalized: those weights sum to one.
     """
 
     layers: frozenset[int]
@@ -38,6 +41,7 @@ class Experts:
     scale: float = 1.0
     capacity: int = 0
     biased: bool = False
+    normalized: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,11 @@ class ReleasedConfig(ModelConfig):
     block: tokens of a block that sees itself and the blocks before it, counted from the start of the text; 0: every
     token sees every other, so nothing can be cached exactly. rotary: how many dimensions of a head are rotated.
     qk_norm: heads' queries and keys are normalized. qkv_bias: queries, keys and values have a bias. shifted: what is
-    said of a token stands in the row before it. experts: None where every layer is dense. dtype: what the weights are
-    stored as. chat: what stands before the request and before the answer in the model's chat form. around: what stands
-    before and behind all text where it is filled in place. taught: positions of the longest text that its makers
-    trained it on, where that is less than `context`, or 0. raw: all of `config.json`.
+    said of a token stands in the row before it. tied: the embeddings are the head, unless the weights have one of its
+    own. experts: None where every layer is dense. dtype: what the weights are stored as. chat: what stands before the
+    request and before the answer in the model's chat form. around: what stands before and behind all text where it is
+    filled in place. taught: positions of the longest text that its makers trained it on, where that is less than
+    `context`, or 0. raw: all of `config.json`.
     """
 
     block: int = 0
@@ -58,6 +63,7 @@ class ReleasedConfig(ModelConfig):
     qk_norm: bool = False
     qkv_bias: bool = False
     shifted: bool = False
+    tied: bool = False
     experts: Experts | None = None
     dtype: str = "bfloat16"
     chat: tuple[str, str] = ("", "")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.canvas import ControlIds
-from engine.released.config import FILLING, ReleasedConfig
+from engine.released.config import CHATML, FILLING, ReleasedConfig
 from engine.released.given import Given, decoder
 
 RESIZING: Mapping[str, Mapping[str, Any]] = {
@@ -25,17 +25,15 @@ def dream(given: Given) -> ReleasedConfig:
 
     DreamOn is the one with `expand_token_id`, which makes a mask two: INSERT. Its DELETE is the end of a text.
     """
-    given.must_be(
-        hidden_act="silu", tie_word_embeddings=False, use_sliding_window=False, use_mrope=False, block_size=None
-    )
-    base = decoder(given, "dream", mask=151666, end=151643, theta=10000.0)
+    given.must_be(tie_word_embeddings=False, use_mrope=False, block_size=None)
+    base = decoder(given, mask=151666, end=151643, theta=10000.0)
     mask, end, resizes = base.control.mask, base.control.eom, given.raw.get("expand_token_id") is not None
     return replace(
         base,
         control=ControlIds.only(mask, end, given.number("expand_token_id"), end) if resizes else base.control,
         prompt="in-place",
         modes=RESIZING if resizes else FILLING,
-        chat=("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        chat=CHATML,
         around=("<|beginoftext|>", "<|endoftext|>"),
         taught=TAUGHT,
         qkv_bias=True,

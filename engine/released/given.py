@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from engine.canvas import ControlIds
@@ -14,10 +16,18 @@ MOST = 2**31 - 1
 
 
 class Given:
-    """A released `config.json`: a key must be there and of its kind, or has a default, which null stands for, too."""
+    """A released `config.json`: a key must be there and of its kind, or has a default, which null stands for, too.
+    folder: where it stands, if anywhere."""
 
-    def __init__(self, raw: Mapping[str, Any]) -> None:
+    def __init__(self, raw: Mapping[str, Any], folder: Path | None = None) -> None:
         self.raw = raw
+        self._path = "" if folder is None else str(folder.resolve()).lower()
+
+    def named(self, *signs: str) -> str | None:
+        """The one of these words that stands last in the folder's path: what some releases are told apart by. (A hub's
+        cache has the name further up.)"""
+        found = re.findall(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, signs))})(?![a-z0-9])", self._path)
+        return found[-1] if found else None
 
     def number(self, key: str, default: int | None = None, *, least: int = 0) -> int:
         value = self._value(key, default)
@@ -43,10 +53,16 @@ class Given:
             if self.raw.get(key, value) not in (value, None):
                 raise ValueError(f"{key} is {self.raw[key]!r}, and redraft has only {value!r}")
 
-    def must_not_scale_rope(self) -> None:
-        """`rope_scaling` is missing, or says that nothing is scaled."""
-        if self.raw.get("rope_scaling") not in (None, {"rope_type": "default"}, {"type": "default"}):
-            raise ValueError(f"rope_scaling is {self.raw['rope_scaling']!r}, and redraft has none")
+    def rope_theta(self, default: float | None) -> float:
+        """The base of the rotations, which transformers 5 writes among `rope_parameters`. Raises ValueError where
+        anything but that is said of them: redraft scales no positions."""
+        for key in ("rope_scaling", "rope_parameters"):
+            told = self.raw.get(key)
+            plain = {name: x for name, x in told.items() if name != "rope_theta"} if isinstance(told, dict) else told
+            if plain not in (None, {}, {"rope_type": "default"}, {"type": "default"}):
+                raise ValueError(f"{key} is {told!r}, and redraft has none")
+        holder = self if self.raw.get("rope_theta") is not None else Given(self.raw.get("rope_parameters") or {})
+        return holder.real("rope_theta", default, least=1)
 
     @property
     def dtype(self) -> str:
@@ -54,25 +70,18 @@ class Given:
 
 
 def decoder(
-    given: Given,
-    architecture: str,
-    *,
-    mask: int,
-    end: int,
-    mlp: int | None = None,
-    theta: float | None = None,
-    eps: float = 1e-6,
+    given: Given, *, mask: int, end: int, mlp: int | None = None, theta: float | None = None, eps: float = 1e-6
 ) -> ReleasedConfig:
     """What a decoder says that has its sizes under the names that Llama has in transformers; a family adds the rest.
 
     mask, end, theta, eps: where its own keys are missing. mlp: units of its dense layers, where they have another name.
     """
-    given.must_not_scale_rope()
+    given.must_be(hidden_act="silu", use_sliding_window=False)
     heads = given.number("num_attention_heads")
     head_dim = given.number("head_dim", given.number("hidden_size") // heads)
     return ReleasedConfig(
         name="",
-        architecture=architecture,
+        architecture="llama",
         layers=given.number("num_hidden_layers"),
         hidden=given.number("hidden_size"),
         heads=heads,
@@ -80,12 +89,13 @@ def decoder(
         head_dim=head_dim,
         mlp=given.number("intermediate_size") if mlp is None else mlp,
         vocab=given.number("vocab_size"),
-        rope_theta=given.real("rope_theta", theta, least=1),
+        rope_theta=given.rope_theta(theta),
         norm_eps=given.real("rms_norm_eps", eps),
         context=given.number("max_position_embeddings"),
         control=ControlIds.only(mask=given.number("mask_token_id", mask), eom=given.number("eos_token_id", end)),
         canvas_trained=True,
         rotary=head_dim,
+        tied=bool(given.raw.get("tie_word_embeddings")),
         dtype=given.dtype,
         raw=given.raw,
     )

@@ -49,12 +49,10 @@ def llada(given: Given) -> ReleasedConfig:
 def llada_moe(given: Given) -> ReleasedConfig:
     """LLaDA-MoE 7B-A1B (`LLaDAMoEModelLM`): OLMoE-shaped, without any mask."""
     given.must_be(
-        hidden_act="silu", attention_bias=False, clip_qkv=None, tie_word_embeddings=False,
+        attention_bias=False, clip_qkv=None, tie_word_embeddings=False,
         moe_router_score_function="softmax", routed_scaling_factor=1, norm_topk_prob=False,
     )  # fmt: skip
-    base = decoder(
-        given, "llada_moe", mask=156895, end=156892, mlp=given.number("dense_intermediate_size", 0), eps=1e-5
-    )
+    base = decoder(given, mask=156895, end=156892, mlp=given.number("dense_intermediate_size", 0), eps=1e-5)
     sparse = given.raw.get("moe_layer_freq") or [1] * base.layers
     if not isinstance(sparse, list) or len(sparse) != base.layers:
         raise ValueError(f"moe_layer_freq is {sparse!r}, not a list of num_hidden_layers ({base.layers}) entries")

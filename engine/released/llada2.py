@@ -18,14 +18,15 @@ ROLES = (
 def llada2(given: Given) -> ReleasedConfig:
     """LLaDA2.0, 2.1 and 2.2 (`LLaDA2MoeModelLM`): block-causal, a Ling-2.0 decoder with another mask.
 
-    LLaDA2.2 is the one with `expert_capacity`, and the only one that knows INSERT and DELETE.
+    LLaDA2.2 is the one with `expert_capacity`, and the only one that knows INSERT and DELETE. LLaDA2.0 was not trained
+    to edit, and only its name tells it from 2.1.
     """
+    edits = given.named("llada2.0") is None
     given.must_be(
-        hidden_act="silu", use_bias=False, use_qkv_bias=False, use_qk_norm=True,
+        use_bias=False, use_qkv_bias=False, use_qk_norm=True,
         score_function="sigmoid", tie_word_embeddings=False, norm_head=False, norm_topk_prob=True,
-        use_sliding_window=False,
     )  # fmt: skip
-    base = decoder(given, "llada2", mask=156895, end=156892)
+    base = decoder(given, mask=156895, end=156892)
     block, capacity = given.number("block_size", 32, least=1), given.number("expert_capacity", 0)
     experts = Experts(
         layers=frozenset(range(given.number("first_k_dense_replace", 0), base.layers)),
@@ -47,19 +48,14 @@ def llada2(given: Given) -> ReleasedConfig:
     )
     return replace(
         base,
+        architecture="llada2",
         control=control,
         prompt="chat",
         block=block,
-        editing_trained=True,
-        modes={mode: {"block": block} for mode in ("speedy", "quality")},
+        editing_trained=edits,
+        modes={mode: {"block": block} | ({} if edits else {"fill_threshold": 0.95}) for mode in ("speedy", "quality")},
         chat=ROLES,
         rotary=int(base.head_dim * given.real("partial_rotary_factor", 1.0)),
         qk_norm=True,
         experts=experts,
     )
-
-
-def llada20(config: ReleasedConfig) -> ReleasedConfig:
-    """LLaDA2.0 was not trained to edit, and its `config.json` does not tell it from 2.1's: only its name does."""
-    modes = {mode: {**settings, "fill_threshold": 0.95} for mode, settings in config.modes.items()}
-    return replace(config, editing_trained=False, modes=modes)

@@ -156,6 +156,14 @@ def test_added_tokens_that_are_no_markers_are_text(tmp_path: Path) -> None:
     assert other.newlines[270] == 2
 
 
+def test_a_mask_that_its_makers_do_not_call_special_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_text(json.dumps(tiny.tokenizer(mask_is_special=False)))
+    plain, other = (Tokenizer.load(tmp_path / "tokenizer.json", control) for control in ((), {tiny.MASK, tiny.EOS}))
+    assert plain.encode("<|mask|>") == [tiny.MASK]
+    assert other.encode("<|mask|>") == list(b"<|mask|>") and tiny.MASK in other.reserved
+    other.check(ControlIds.only(tiny.MASK, tiny.EOS), tiny.ROWS)
+
+
 def test_a_tokenizer_that_falls_back_to_bytes(tmp_path: Path) -> None:
     """Gemma's kind: spaces are U+2581, and what is no character of the vocabulary is spelled in bytes."""
     vocab = {f"<0x{byte:02X}>": byte for byte in range(256)} | {"\u2581": 256, "d": 257, "\u2581d": 258, "\n": 259}

@@ -118,8 +118,23 @@ DREAM: dict[str, Any] = {
     "tie_word_embeddings": False,
 }
 DREAMON = DREAM | {"expand_token_id": INSERT}
+QWEN2 = {key: value for key, value in DREAM.items() if key != "use_mrope"} | {"tie_word_embeddings": True}
+QWEN3 = QWEN2 | {"head_dim": 32, "attention_bias": False}
+A2D_QWEN2 = QWEN2 | {"architectures": ["A2DQwen2LMHeadModel"], "model_type": "a2d-qwen2", "block_size": 0}
+A2D_QWEN3 = QWEN3 | {"architectures": ["A2DQwen3LMHeadModel"], "model_type": "a2d-qwen3", "block_size": 0}
+BD3LM = A2D_QWEN3 | {"block_size": 32}
+OPEN_DCODER = QWEN2 | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2"}
+SDAR = QWEN3 | {
+    "architectures": ["SDARForCausalLM"], "model_type": "sdar", "block_size": 4, "tie_word_embeddings": False,
+}  # fmt: skip
+SDAR_MOE = SDAR | {
+    "architectures": ["SDARMoeForCausalLM"], "model_type": "sdar_moe", "num_experts": 8, "num_experts_per_tok": 3,
+    "moe_intermediate_size": 32, "norm_topk_prob": True, "decoder_sparse_step": 1, "mlp_only_layers": [],
+}  # fmt: skip
 FAMILIES = {
     "llada2": LLADA2, "llada2.2": LLADA22, "llada": LLADA, "llada-moe": LLADA_MOE, "dream": DREAM, "dreamon": DREAMON,
+    "a2d-qwen2": A2D_QWEN2, "a2d-qwen3": A2D_QWEN3, "bd3lm": BD3LM, "open-dcoder": OPEN_DCODER, "sdar": SDAR,
+    "sdar-moe": SDAR_MOE,
 }  # fmt: skip
 
 
@@ -129,7 +144,8 @@ def make(
     """Write a checkpoint: config.json, tokenizer.json, weights in so many shards with their index."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": dtype}, indent=2))
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer()))
+    sdar = config["architectures"][0].startswith("SDAR")
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(mask_is_special=not sdar)))
     weights = {name: tensor.to(getattr(torch, dtype)) for name, tensor in tensors(config, seed, sharp)}
     write(folder, weights, shards)
     return folder
@@ -158,7 +174,10 @@ def tensors(config: dict[str, Any], seed: int, sharp: float) -> Iterator[tuple[s
             values = dice.normal(0.0, 0.1, shape) + (0.0 if name.endswith("bias") else 1.0)
         else:
             values = dice.normal(size=shape) * 1.5 * shape[-1] ** -0.5
-        if name in ("lm_head.weight", "model.transformer.ff_out.weight"):
+        if name == "model.embed_tokens.weight" and config.get("tie_word_embeddings"):
+            values *= sharp
+            values[EOS:] *= 0.02
+        elif name in ("lm_head.weight", "model.transformer.ff_out.weight"):
             values *= sharp
             values[EOS:] = 0
             if "expert_capacity" in config:
@@ -172,9 +191,9 @@ def shapes(config: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor of a release by its published name."""
     (name,) = config["architectures"]
     kinds = {
-        "LLaDAModelLM": _llada, "LLaDAMoEModelLM": _llada_moe, "LLaDA2MoeModelLM": _llada2, "DreamModel": _dream,
+        "LLaDAModelLM": _llada, "LLaDAMoEModelLM": _llada_moe, "LLaDA2MoeModelLM": _llada2,
     }  # fmt: skip
-    yield from kinds[name](config)
+    yield from kinds.get(name, _qwen)(config)
 
 
 def _gated(name: str, units: int, hidden: int) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -243,24 +262,37 @@ def _llada_moe(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
     yield "lm_head.weight", (ROWS, hidden)
 
 
-def _dream(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    hidden, keys = c["hidden_size"], c["hidden_size"] // c["num_attention_heads"] * c["num_key_value_heads"]
+def _qwen(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """As transformers writes Qwen2 (biased), Qwen3 (heads of a size of their own, normalized) and Qwen3-MoE."""
+    hidden, size = c["hidden_size"], c.get("head_dim", c["hidden_size"] // c["num_attention_heads"])
+    queries, keys = size * c["num_attention_heads"], size * c["num_key_value_heads"]
     yield "model.embed_tokens.weight", (ROWS, hidden)
     for index in range(c["num_hidden_layers"]):
         at = f"model.layers.{index}."
         yield at + "input_layernorm.weight", (hidden,)
-        for name, rows in {"q_proj": hidden, "k_proj": keys, "v_proj": keys}.items():
+        for name, rows in {"q_proj": queries, "k_proj": keys, "v_proj": keys}.items():
             yield f"{at}self_attn.{name}.weight", (rows, hidden)
-            yield f"{at}self_attn.{name}.bias", (rows,)
-        yield at + "self_attn.o_proj.weight", (hidden, hidden)
+            if "head_dim" not in c:
+                yield f"{at}self_attn.{name}.bias", (rows,)
+        if "head_dim" in c:
+            for name in ("q_norm", "k_norm"):
+                yield f"{at}self_attn.{name}.weight", (size,)
+        yield at + "self_attn.o_proj.weight", (hidden, queries)
         yield at + "post_attention_layernorm.weight", (hidden,)
-        yield from _gated(at + "mlp", c["intermediate_size"], hidden)
+        if "num_experts" not in c:
+            yield from _gated(at + "mlp", c["intermediate_size"], hidden)
+            continue
+        yield at + "mlp.gate.weight", (c["num_experts"], hidden)
+        for expert in range(c["num_experts"]):
+            yield from _gated(f"{at}mlp.experts.{expert}", c["moe_intermediate_size"], hidden)
     yield "model.norm.weight", (hidden,)
-    yield "lm_head.weight", (ROWS, hidden)
+    if not c["tie_word_embeddings"]:
+        yield "lm_head.weight", (ROWS, hidden)
 
 
-def tokenizer() -> dict[str, Any]:
-    """A byte-level tokenizer without merges: each byte is a token; the control tokens are added ones."""
+def tokenizer(*, mask_is_special: bool = True) -> dict[str, Any]:
+    """A byte-level tokenizer without merges: each byte is a token; the control tokens are added ones. SDAR's does not
+    call its mask special."""
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     model = {
         "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
@@ -268,8 +300,8 @@ def tokenizer() -> dict[str, Any]:
         "merges": [],
     }  # fmt: skip
     added = [
-        {"id": index, "content": name, "special": True, "single_word": False, "lstrip": False, "rstrip": False,
-         "normalized": False}
+        {"id": index, "content": name, "special": index != MASK or mask_is_special, "single_word": False,
+         "lstrip": False, "rstrip": False, "normalized": False}
         for index, name in NAMES.items()
     ]  # fmt: skip
     return {

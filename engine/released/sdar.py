@@ -1,0 +1,46 @@
+"""SDAR: Qwen3, dense or with a mixture of experts, made block-causal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from engine.released.config import CHATML, Experts, ReleasedConfig
+from engine.released.given import Given, decoder
+
+BLOCKS = {"b8": 8, "b16": 16, "b32": 32, "b64": 64}
+"""How the names of its releases end that have not blocks of 4 -> tokens of a block."""
+
+
+def sdar(given: Given) -> ReleasedConfig:
+    """SDAR 1.7B to 8B (`SDARForCausalLM`): block-causal, and a row says its own token.
+
+    Thresholds are those of the makers' `generate.py` (0.85) and of what they show for other engines (0.9). A release
+    whose `config.json` has no `block_size` is told by its name.
+    """
+    given.must_be(attention_bias=False)
+    block = given.number("block_size", BLOCKS.get(given.named(*BLOCKS) or "", 4), least=1)
+    return replace(
+        decoder(given, mask=151669, end=151643),
+        prompt="chat",
+        block=block,
+        modes={
+            "speedy": {"fill_threshold": 0.85, "block": block},
+            "quality": {"fill_threshold": 0.9, "block": block},
+        },
+        chat=CHATML,
+        qk_norm=True,
+    )
+
+
+def sdar_moe(given: Given) -> ReleasedConfig:
+    """SDAR 30B-A3B (`SDARMoeForCausalLM`): the same of Qwen3-MoE."""
+    given.must_be(decoder_sparse_step=1, mlp_only_layers=[])
+    base = sdar(given)
+    experts = Experts(
+        layers=frozenset(range(base.layers)),
+        count=given.number("num_experts"),
+        per_token=given.number("num_experts_per_tok"),
+        hidden=given.number("moe_intermediate_size"),
+        normalized=bool(given.raw.get("norm_topk_prob")),
+    )
+    return replace(base, experts=experts)
