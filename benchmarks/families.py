@@ -34,8 +34,15 @@ FAMILIES = {
     "llada-moe": "LLaDA-MoE (7B-A1B)",
     "dream": "Dream, Dream-Coder, DiffuCoder (7B)",
     "dreamon": "DreamOn (7B)",
+    "open-dcoder": "Open-dCoder (0.5B)",
+    "a2d": "Tiny-A2D, MDLM (Qwen2.5-Coder-0.5B, Qwen3-0.6B)",
+    "bd3lm": "Tiny-A2D, BD3LM (Qwen2.5-Coder-0.5B, Qwen3-0.6B)",
+    "sdar": "SDAR (1.7B, 4B, 8B)",
+    "sdar-moe": "SDAR (30B-A3B)",
     "gemma": "DiffusionGemma (26B-A4B)",
 }
+BLOCK_BY_BLOCK = ("llada2", "llada2.2", "bd3lm", "sdar", "sdar-moe")
+OF_QWEN = ("open-dcoder", "a2d", "bd3lm", "sdar", "sdar-moe")
 SUITES = ("tests/engine/test_families.py", "tests/engine/test_gemma.py", "tests/lsp_server/test_large_models.py")
 COLUMNS = {
     "loads": {
@@ -46,6 +53,7 @@ COLUMNS = {
         **dict.fromkeys(FAMILIES, "test_logits_are_those_of_the_published_code"),
         "llada2.2": "test_block_routing_is_that_of_the_report",
         "dreamon": "test_a_hole_is_filled_as_dreamons_sampler_fills_it",
+        **dict.fromkeys(OF_QWEN, "test_logits_are_those_of_transformers_qwen_under_the_familys_mask"),
         "gemma": "test_gemma_writes_what_transformers_own_sampler_writes",
     },
     "infills": {
@@ -57,20 +65,15 @@ COLUMNS = {
         "llada2.2": "test_insert_and_delete_happen_and_every_canvas_ends",
         "dreamon": "test_dreamon_opens_a_hole_wider",
     },
-    "cached exactly": dict.fromkeys(("llada2", "llada2.2"), "test_a_cached_forward_says_what_one_over_everything_says"),
+    "cached exactly": dict.fromkeys(BLOCK_BY_BLOCK, "test_a_cached_forward_says_what_one_over_everything_says"),
 }
 """Column -> family -> the test behind the cell. A cell without one is something the family has not."""
 NOTES = {
     ("llada2.2", "equal to its reference"): "router only: its modeling code is not public",
-    ("llada", "edits"): "fills only",
-    ("llada-moe", "edits"): "fills only",
-    ("dream", "edits"): "fills only",
+    **{(family, "edits"): "fills only" for family in FAMILIES if not family.startswith("llada2")},
+    **{(family, "cached exactly"): "nothing is cached" for family in FAMILIES if family not in BLOCK_BY_BLOCK},
     ("dreamon", "edits"): "INSERT and DELETE alone",
     ("gemma", "edits"): "its own sampler",
-    ("llada", "cached exactly"): "nothing is cached",
-    ("llada-moe", "cached exactly"): "nothing is cached",
-    ("dream", "cached exactly"): "nothing is cached",
-    ("dreamon", "cached exactly"): "nothing is cached",
     ("gemma", "cached exactly"): "nothing is kept between answers",
 }
 MINI = {

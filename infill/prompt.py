@@ -200,11 +200,13 @@ def plain(
     snippets: Sequence[Snippet],
     most: tuple[int, int],
 ) -> Context:
-    """The context of a model that reads plain text. most: tokens of the prefix and of the suffix.
+    """The context of a model that reads plain text. most: tokens of the prefix and of the suffix; less where the form
+    has no room for them.
 
     The prefix stands last, so that a keystroke changes the end of the text alone; its window moves in hops.
     """
-    (prefix_most, suffix_most), file = (int(form.share * one) for one in most), short_path(path)
+    file, whole = short_path(path), (PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST)
+    prefix_most, suffix_most = (min(one, int(form.share * all_)) for one, all_ in zip(most, whole, strict=True))
     before = window(tokens, prefix, prefix_most, min(HOP, prefix_most))
     after = tokens.encode(suffix[: suffix_most * LONGEST_TOKEN])[:suffix_most]
     others = _plain_snippets(tokens, snippets, int(form.share * PLAIN_SNIPPETS_MOST))

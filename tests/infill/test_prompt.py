@@ -65,15 +65,18 @@ class TestPlainForms:
 
     def test_of_a_model_that_was_taught_short_texts_less_is_read(self) -> None:
         source, snippets = long_source(), [Snippet("lib/other.py", long_source())]
-        whole, half = (
+        whole, half, eighth = (
             prompt.build(TOKENS, CONTROL, source, source, "a.py", snippets, form=prompt.Form("in-place", share=share))
-            for share in (1.0, 0.5)
+            for share in (1.0, 0.5, 0.125)
         )
-        most = (prompt.PLAIN_PREFIX_MOST + prompt.PLAIN_SNIPPETS_MOST, prompt.NEARBY)
-        for kind, tokens in zip(("context", "nearby"), most, strict=True):
-            (left, right), (less, least) = (getattr(one, kind).streams for one in (whole, half))
-            assert len(least.ids) == len(right.ids) // 2 and less.ids[-50:] == left.ids[-50:]
-            assert tokens / 4 < len(less.ids) < tokens / 2 + 20 < len(left.ids)
+        most = prompt.PLAIN_PREFIX_MOST + prompt.PLAIN_SNIPPETS_MOST
+        for share, built in ((0.5, half), (0.125, eighth)):
+            (left, right), (less, least) = whole.context.streams, built.context.streams
+            assert len(least.ids) == len(right.ids) * share and less.ids[-50:] == left.ids[-50:]
+            assert most * share / 2 < len(less.ids) < most * share + 20 < len(left.ids)
+        assert half.nearby == whole.nearby  # which is short enough
+        assert [len(one.ids) for one in eighth.nearby.streams] < [prompt.NEARBY, prompt.PLAIN_NEARBY_SUFFIX]
+        assert eighth.nearby.streams[1].ids == eighth.context.streams[1].ids
 
     def test_suffix_first_ends_with_the_prefix(self) -> None:
         built = self.plain("suffix-first", "x = f(", ")\n", self.SNIPPET)
@@ -347,7 +350,8 @@ class TestNearby:
             built = build(source[:cursor], "rest\nbelow\n", "p.py", Snippet("q.py", "text"))
             near, far = (text(one, "prefix").removeprefix("p.py\n") for one in (built.nearby, built))
             assert far.endswith(near)
-            sizes.append(len(ids(built.nearby, "prefix")))
+            tail = source[prompt.safe_boundary(source[:cursor]) : cursor]
+            sizes.append(len(ids(built.nearby, "prefix")) - len(TOKENS.encode(tail)))
         assert max(sizes) <= prompt.NEARBY + 16 and median(sizes) >= 180
         assert [one.name for one in built.nearby.streams] == ["below", "rest", "prefix"]
         assert stream(built.nearby, "below") == stream(built, "below")

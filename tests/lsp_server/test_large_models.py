@@ -44,10 +44,12 @@ def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = 
     hidden size, so they can be told apart.
     """
     config = tiny.FAMILIES[family] | ({"redraft": ours} if ours else {})
+    if "SDAR" in config["architectures"][0]:
+        config["block_size"] = 32  # the text is longer than a block of 4
     tiny.make(folder, config, sharp=1.0)
     checkpoint = Checkpoint.open(folder)
     assert isinstance(checkpoint.config, ReleasedConfig)
-    tokens = Tokenizer.load(folder / "tokenizer.json")
+    tokens = Tokenizer.load(folder / "tokenizer.json", checkpoint.config.control.never_text)
     form = prompt.Form.of(checkpoint.config, tokens)
     built = prompt.build(tokens, checkpoint.config.control, BEFORE, AFTER, str(file), form=form)
     forward = TorchForward.load(checkpoint)
@@ -99,10 +101,16 @@ def sums(tmp_path: Path) -> Path:
         ("dream", None),
         ("dreamon", None),
         ("dreamon", {"prompt": "chat"}),
+        ("a2d-qwen2", None),
+        ("a2d-qwen3", None),
+        ("bd3lm", None),
+        ("open-dcoder", None),
+        ("sdar", None),
+        ("sdar-moe", None),
     ],
     ids=[
         "llada2", "llada2-suffix-first", "llada2.2", "llada", "llada-moe", "llada-chat", "dream", "dreamon",
-        "dreamon-chat",
+        "dreamon-chat", "a2d-qwen2", "a2d-qwen3", "bd3lm", "open-dcoder", "sdar", "sdar-moe",
     ],
 )  # fmt: skip
 def test_complete_with_a_released_folder(
@@ -114,7 +122,7 @@ def test_complete_with_a_released_folder(
     answer = json.loads(ran.stdout)
     assert [one["text"] for one in answer["suggestions"]] == [WRITES]
     # Drafted at once, not left to right; what is filled in place is looked at in eight lengths first.
-    quick = family.startswith("llada2") or family == "dreamon" or ours
+    quick = family.startswith(("llada2", "bd3lm", "sdar")) or family == "dreamon" or ours
     assert answer["mode"] == "speedy" and answer["forwards"] <= (3 if quick else 10)
     assert answer["tokens"] >= len(WRITES)
 
@@ -222,6 +230,9 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
     "a tensor too many": (weights(lambda held: held.update(x=torch.ones(2))), "1 tensors that config.json has no"),
     "fewer layers": (edit(num_hidden_layers=2), "tensors that config.json has no place for, model.layers.2."),
     "more layers": (edit(num_hidden_layers=4), "lack model.layers.3.input_layernorm.weight"),
+    "a Qwen2 that writes left to right": (
+        edit(**tiny.OPEN_DCODER | {"mask_token_id": None}), "it is one that writes from left to right; if it is Open-dC"
+    ),
     "an unknown architecture": (
         edit(model_type="mamba"), " which redraft does not know, and it never runs the code that a checkpoint brings "
     ),
