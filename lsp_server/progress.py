@@ -24,7 +24,7 @@ def shown(session: Session, title: str, *, after: float = 0.0) -> Iterator[None]
     """
     done = asyncio.Event()
     if session.capabilities.work_done_progress:
-        session.in_background(_show(session, title, done, after))
+        session.work.in_background(_show(session, title, done, after))
     try:
         yield
     finally:

@@ -107,7 +107,7 @@ def _initialize(session: Session, params: types.InitializeParams) -> None:
     encoding: Any = ServerCapabilitiesBuilder.choose_position_encoding(params.capabilities)
     session.start(able, getattr(encoding, "value", encoding), params.initialization_options)
     if params.process_id is not None and (editor := process.ancestor(params.process_id)) is not None:
-        session.in_background(_leave_with(session, editor))
+        session.work.in_background(_leave_with(session, editor))
 
 
 async def _leave_with(session: Session, editor: psutil.Process) -> None:
@@ -121,16 +121,16 @@ async def _leave_with(session: Session, editor: psutil.Process) -> None:
 async def _initialized(session: Session, params: types.InitializedParams) -> None:
     session.status.repeat()
     session.configure({})
-    session.in_background(_show_loading(session))
+    session.work.in_background(_show_loading(session))
     if session.capabilities.register_configuration:
         wish = types.Registration(
             "redraft-configuration",
             types.WORKSPACE_DID_CHANGE_CONFIGURATION,
             types.DidChangeConfigurationRegistrationOptions(section=settings.SECTION),
         )
-        session.in_background(session.client.client_register_capability_async(types.RegistrationParams([wish])))
+        session.work.in_background(session.client.client_register_capability_async(types.RegistrationParams([wish])))
     if session.capabilities.pull_configuration:
-        session.in_background(_pull(session))
+        session.work.in_background(_pull(session))
 
 
 async def _show_loading(session: Session) -> None:
@@ -146,7 +146,7 @@ async def _did_change_configuration(session: Session, params: types.DidChangeCon
         session.pushed = True
         session.configure(pushed)
     elif session.capabilities.pull_configuration:
-        session.in_background(_pull(session))
+        session.work.in_background(_pull(session))
 
 
 async def _pull(session: Session) -> None:

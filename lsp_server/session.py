@@ -10,12 +10,11 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
@@ -30,6 +29,7 @@ from lsp_server.settings import Settings
 from lsp_server.stats import Counts, Record
 from lsp_server.status import Status
 from lsp_server.tally import Tally
+from lsp_server.work import Work
 
 if TYPE_CHECKING:
     from infill.complete import Completer, Completion, Preferences, Suggestion
@@ -38,10 +38,6 @@ if TYPE_CHECKING:
     from lsp_server.server import RedraftServer
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
-Kind = Literal["inline", "menu", "fix", "next"]
-"""What is asked: a newer request of one kind for one file takes the older one's place; a fix, that of the same code."""
 
 Load = Callable[[Settings], "Completer"]
 """Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
@@ -84,6 +80,7 @@ class Session:
         self.settings, _ = settings.read({}, pinned=pinned)
         self.status = Status(client.protocol.notify)
         self.rhythm = Rhythm()
+        self.work = Work(self.failed)
         self.tally = Tally(self.documents, _later)
         self.last_told: tuple[Snapshot, int, Completion, Sequence[Step]] | None = None
         self.pushed = False  # whether the client has sent us settings of its own accord
@@ -92,13 +89,10 @@ class Session:
         self._load, self._pinned, self._record = load, pinned, record
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
-        self._running: dict[tuple[str, Kind, object], asyncio.Task[Any]] = {}
-        self._allowed: dict[asyncio.Task[Any], Callable[[], bool]] = {}
         self._offered: dict[str, dict[str, Suggestion]] = {}
         self._offers = 0
         self._warmed = ("", 0, 0)
         self._reading: asyncio.TimerHandle | None = None
-        self._background: set[asyncio.Task[Any]] = set()
         self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
         self._closed = False
 
@@ -110,7 +104,7 @@ class Session:
         self._at_start = settings.section(options) or {}
         self.configure({}, tell=False)
         asyncio.get_running_loop().call_soon(self._start_loading)
-        self.in_background(self._keep_counts())
+        self.work.in_background(self._keep_counts())
 
     def _start_loading(self) -> None:
         """Once, and not before it is wanted: a model that is off takes no memory."""
@@ -173,8 +167,7 @@ class Session:
         self._rest()
         self.tally.finish(time.monotonic())
         self._keep(self.tally.drained())
-        for task in (*self._allowed, *self._background):
-            task.cancel()
+        self.work.close()
         if self.completer is not None:
             self.completer.close()
             self.completer = None
@@ -218,8 +211,7 @@ class Session:
                 self.show(" ".join(complaints), types.MessageType.Warning)
             self._told = complaints
             self._verdicts.clear()
-            for task in [task for task, allowed in self._allowed.items() if not allowed()]:
-                task.cancel()
+            self.work.recheck()
             if self.settings != before:  # clients answer what they are asked at the start, too
                 self._rest()
             self._start_loading()
@@ -279,48 +271,10 @@ class Session:
         workspace = self.client.workspace
         return [folder.uri for folder in workspace.folders.values()] or [uri for uri in (workspace.root_uri,) if uri]
 
-    async def newest(
-        self,
-        uri: str,
-        kind: Kind,
-        work: Coroutine[Any, Any, T],
-        otherwise: T,
-        allowed: Callable[[], bool],
-        part: object = None,
-    ) -> T:
-        """Run `work` in place of what runs for this file, kind and part of the file; answers `otherwise` when its own
-        turn comes, and when new settings no longer allow it."""
-        task, key = asyncio.ensure_future(work), (unquote(uri), kind, part)
-        if (older := self._running.get(key)) is not None:
-            older.cancel()
-        self._running[key] = task
-        try:
-            return await self.while_allowed(allowed, task, otherwise)
-        except Exception as error:
-            self.failed(error)
-            return otherwise
-        finally:
-            if self._running.get(key) is task:
-                del self._running[key]
-
     def failed(self, error: Exception) -> None:
         """A request failed: to the log, and to the status."""
         log.error("a request failed", exc_info=error)
         self.status.say("error", f"{type(error).__name__}: {error}")
-
-    async def while_allowed(self, allowed: Callable[[], bool], work: Awaitable[T], otherwise: T) -> T:
-        """Run `work` until new settings no longer allow it; answers `otherwise` then, and where it is cancelled."""
-        task = asyncio.ensure_future(work)
-        self._allowed[task] = allowed
-        try:
-            return await task
-        except asyncio.CancelledError:
-            asker = asyncio.current_task()
-            if asker is not None and asker.cancelling():
-                raise
-            return otherwise
-        finally:
-            del self._allowed[task]
 
     def patience(self, snapshot: Snapshot, cursor: int) -> float:
         """Seconds to wait before the model is asked; none when the user types what was offered, which asks no model."""
@@ -405,9 +359,8 @@ class Session:
 
     def outdate(self, uri: str) -> None:
         """What was asked about a document's old text is no longer wanted."""
-        for (name, kind, _), task in self._running.items():
-            if name == unquote(uri) and task.cancel() and kind != "fix":
-                self.rhythm.outran(typist=True)
+        if self.work.outdate(uri) - {"fix"}:
+            self.rhythm.outran(typist=True)
 
     def forget(self, uri: str) -> None:
         """The document is closed."""
@@ -477,18 +430,6 @@ class Session:
     def show(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
         """One sentence to the user."""
         self.client.window_show_message(types.ShowMessageParams(type=kind, message=message))
-
-    def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run to the end unless the connection closes; nobody waits for it."""
-
-        def done(task: asyncio.Task[Any]) -> None:
-            self._background.discard(task)
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.info("the client refused: %s", error)
-
-        task: asyncio.Task[Any] = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(done)
 
 
 def _later(seconds: float, call: Callable[[], None]) -> None:

@@ -188,7 +188,7 @@ async def fix(session: Session, arguments: Sequence[Any]) -> None:
         return
     edit = await _edit(session, target)
     if edit is not None:
-        session.in_background(_apply(session, edit))
+        session.work.in_background(_apply(session, edit))
 
 
 async def _apply(session: Session, edit: types.WorkspaceEdit) -> None:
@@ -214,7 +214,7 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
         session.show(_why_not(session, target.uri))
         return None
     allowed, overtaken = (lambda: not _why_not(session, target.uri)), Repair(reason=_OVERTAKEN)
-    repair = await session.newest(target.uri, "fix", _repair(session, asked, span), overtaken, allowed, span)
+    repair = await session.work.newest(target.uri, "fix", _repair(session, asked, span), overtaken, allowed, span)
     if session.documents.get(target.uri) is not now:
         _refuse(session)
     if reason := _why_not(session, target.uri):

@@ -36,7 +36,7 @@ async def completion(session: Session, params: types.CompletionParams) -> types.
     if asked is None:
         return _list([])
     work = _propose(session, asked, params.position)
-    return await session.newest(
+    return await session.work.newest(
         uri, "menu", work, _list([]), lambda: session.question(uri, invoked=invoked) is not None
     )
 

@@ -29,7 +29,7 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     completer, reason = session.completer_for(asked["language"]), _why_not(session, asked)
     if completer is None or reason:
         return _answer(since, reason=reason)
-    result = await session.while_allowed(lambda: not _why_not(session, asked), completer.fill(**asked), None)
+    result = await session.work.while_allowed(lambda: not _why_not(session, asked), completer.fill(**asked), None)
     if result is None:
         return _answer(since, reason=_why_not(session, asked))
     report, (best, reason, finished) = result.report, outcome(result)

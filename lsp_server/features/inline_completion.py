@@ -27,7 +27,7 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
     if asked is None:
         return _nothing()
     work = _propose(session, asked, params, invoked)
-    return await session.newest(
+    return await session.work.newest(
         uri, "inline", work, _nothing(), lambda: session.question(uri, invoked=invoked) is not None
     )
 

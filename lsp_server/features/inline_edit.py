@@ -6,6 +6,7 @@ nearest lines of it.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lsprotocol import types
@@ -30,7 +31,8 @@ async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
     if asked is None or not session.settings.next_edit or version not in (None, asked.snapshot.version):
         return {"edits": []}
     work = _next(session, asked, positions.to_offset(asked.snapshot, position, session.encoding), guess)
-    return {"edits": await session.newest(uri, "next", work, [], lambda: _allowed(session, uri, invoked or not guess))}
+    allowed = partial(_allowed, session, uri, invoked or not guess)
+    return {"edits": await session.work.newest(uri, "next", work, [], allowed)}
 
 
 def _allowed(session: Session, uri: str, invoked: bool) -> bool:
