@@ -28,7 +28,11 @@ is made of it send the product's name, lsp-mode sends `emacs`. No capability say
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """Read once from `initialize`; a client that says nothing can do nothing."""
+    """Read once from `initialize`; a client that says nothing can do nothing, but for `apply_edit`.
+
+    Kate says nothing of `workspace.applyEdit` and applies the edits; one that does not answers with an error, which is
+    shown. Only `false` counts as no.
+    """
 
     inline_completion: bool = False
     inline_replacing: bool = False
@@ -60,7 +64,7 @@ class Capabilities:
             work_done_progress=bool(says("window.work_done_progress")),
             pull_configuration=bool(says("workspace.configuration")),
             register_configuration=bool(says("workspace.did_change_configuration.dynamic_registration")),
-            apply_edit=bool(says("workspace.apply_edit")),
+            apply_edit=says("workspace.apply_edit") is not False,
             document_changes=bool(says("workspace.workspace_edit.document_changes")),
             action_literals=says("text_document.code_action.code_action_literal_support") is not None,
             action_resolve="edit" in _list(says("text_document.code_action.resolve_support.properties"))

@@ -363,11 +363,16 @@ class TestAModelThatBreaks:
 # ---- clients that cannot resolve
 
 
+@pytest.mark.parametrize("applies", [True, None], ids=["says that it applies edits", "says nothing of it"])
 @pytest.mark.parametrize("literals", [True, False])
-async def test_without_resolve_a_command_asks_for_the_edit_to_be_applied(editor: Editor, literals: bool) -> None:
+async def test_without_resolve_a_command_asks_for_the_edit_to_be_applied(
+    editor: Editor, literals: bool, applies: bool | None
+) -> None:
     able = menu_client()
+    assert able.workspace is not None
     assert able.text_document is not None and able.text_document.code_action is not None
     able.text_document.code_action.resolve_support = None
+    able.workspace.apply_edit = applies
     if not literals:
         able.text_document.code_action.code_action_literal_support = None
     await editor.initialize(able)
@@ -391,7 +396,8 @@ async def test_nothing_is_offered_to_a_client_that_takes_no_edits(editor: Editor
     able = menu_client()
     assert able.workspace is not None
     assert able.text_document is not None and able.text_document.code_action is not None
-    able.text_document.code_action.resolve_support = able.workspace.apply_edit = None
+    able.text_document.code_action.resolve_support = None
+    able.workspace.apply_edit = False
     await editor.initialize(able)
     editor.open(TEXT)
     assert await editor.actions(WORD, "broken") == []
