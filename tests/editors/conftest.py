@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REDRAFT, ROOT
+from tests.conversations.record import entries
 
 EDITORS = os.environ.get("REDRAFT_EDITORS")
 collect_ignore_glob = [] if EDITORS else ["test_*.py"]
@@ -39,11 +40,17 @@ def program(name: str) -> str:
 def recorded(tmp_path: Path, script: Callable[..., str]) -> Callable[..., list[str]]:
     """The server's command, with what it and the editor say written to a file in the test's folder."""
 
-    def command(client: str) -> list[str]:
+    def command(client: str, rules: list[tuple[str, str]] = RULES) -> list[str]:
         tee = [sys.executable, str(RECORDINGS / "record.py"), str(tmp_path / f"{client}.jsonl"), "--client", client]
-        return [*tee, "--root", str(tmp_path), "--", REDRAFT, "lsp", "--model", script(RULES)]
+        return [*tee, "--root", str(tmp_path), "--", REDRAFT, "lsp", "--model", script(rules)]
 
     return command
+
+
+def states(recording: Path) -> list[str]:
+    """The states that the server has said."""
+    said = [message for sender, message in entries(recording) if sender == "server"] if recording.exists() else []
+    return [message["params"]["state"] for message in said if message.get("method") == "redraft/status"]
 
 
 def keep(recording: Path) -> None:

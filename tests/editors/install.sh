@@ -3,7 +3,8 @@
 #
 #   tests/editors/install.sh FOLDER
 #
-# FOLDER/nvim-0.10, nvim-0.12, hx and emacs start them. Needs apt and Debian's archive keys. Does nothing where FOLDER is
+# FOLDER/nvim-0.10, nvim-0.12, hx, emacs, vim and kate start them; Kate (200 MB to download) comes only where Xvfb and
+# xdotool are installed, without which nothing could press its keys. Needs apt and Debian's archive keys. Does nothing where FOLDER is
 # complete already; exits with status 75 and a sentence when this machine or its registry cannot give the packages.
 set -eu
 into=$(realpath -m "${1:?usage: install.sh FOLDER}")
@@ -12,8 +13,10 @@ python=$here/../../.venv/bin/python
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # A suite and its packages, a line; what is unpacked is what stands here.
-wanted="trixie neovim
-forky neovim hx emacs-nox elpa-lsp-mode"
+kate=
+if command -v Xvfb >/dev/null && command -v xdotool >/dev/null; then kate=" kate"; fi
+wanted="trixie neovim$kate
+forky neovim hx emacs-nox elpa-lsp-mode vim vim-ale"
 
 cannot() { echo "editors: SKIPPED, $1" >&2; exit 75; }
 
@@ -83,6 +86,17 @@ own forky usr/bin/emacs-nox
 launcher emacs "export EMACSLOADPATH='$share/lisp' EMACSDATA='$share/etc' EMACSDOC='$share/etc' EMACSPATH='$libexec'
 export REDRAFT_ELPA='$into/forky/usr/share/emacs/site-lisp/elpa-src'
 exec '$into/forky/usr/bin/emacs-nox' --dump-file='$(echo "$libexec"/*.pdmp)' \"\$@\""
+
+share=$into/forky/usr/share
+own forky usr/bin/vim.basic
+launcher vim "export VIM='$share/vim' VIMRUNTIME='$(echo "$share"/vim/vim[0-9]*)' REDRAFT_ALE='$share/vim-ale'
+exec '$into/forky/usr/bin/vim.basic' \"\$@\""
+
+if [ "$kate" ]; then # started by its loader, because libraries of it name folders of the system
+  lib=$into/trixie/usr/lib/x86_64-linux-gnu
+  launcher kate "export QT_PLUGIN_PATH='$lib/qt6/plugins' XDG_DATA_DIRS='$into/trixie/usr/share' FONTCONFIG_FILE='$into/trixie/etc/fonts/fonts.conf'
+exec '$lib/ld-linux-x86-64.so.2' --library-path '$lib:$lib/libproxy:$lib/pulseaudio' --argv0 kate '$into/trixie/usr/bin/kate' \"\$@\""
+fi
 
 rm -rf "$into/apt"
 echo "$wanted" >"$into/complete"

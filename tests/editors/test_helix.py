@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT, eventually
 from tests.conversations.record import entries
-from tests.editors.conftest import BROKEN, LINTER, keep, program
+from tests.editors.conftest import BROKEN, LINTER, keep, program, states
 from tests.terminal import Terminal
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,19 +36,11 @@ def helix(tmp_path: Path, recorded: Callable[..., list[str]]) -> Iterator[Callab
         environment = {"XDG_CONFIG_HOME": str(config.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(tmp_path)}
         terminal.run([program("hx"), str(tmp_path / "demo.py")], environment)
-        eventually(lambda: "ready" in told(tmp_path / "helix.jsonl"))
+        eventually(lambda: "ready" in states(tmp_path / "helix.jsonl"))
         return terminal
 
     yield start
     terminal.close()
-
-
-def told(recording: Path) -> list[str]:
-    """The states that the server has said."""
-    if not recording.exists():
-        return []
-    said = [message for sender, message in entries(recording) if sender == "server"]
-    return [message["params"]["state"] for message in said if message.get("method") == "redraft/status"]
 
 
 def leaves_insert_mode(terminal: Terminal) -> bool:
