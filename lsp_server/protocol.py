@@ -107,6 +107,9 @@ class Protocol(LanguageServerProtocol):
             if msg_id is not None:
                 self._refuse(msg_id, refusal)
             return
+        if method == types.SHUTDOWN and msg_id is None:  # Kate's; nobody waits for an answer, and `exit` follows
+            self._shutdown = True
+            return
         self._initialized = self._initialized or method == types.INITIALIZE
         try:
             structured = self.structure_message(message)
