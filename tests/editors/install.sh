@@ -4,8 +4,9 @@
 #   tests/editors/install.sh FOLDER
 #
 # FOLDER/nvim-0.10, nvim-0.12, hx, emacs, vim and kate start them; Kate (200 MB to download) comes only where Xvfb and
-# xdotool are installed, without which nothing could press its keys. Needs apt and Debian's archive keys. Does nothing where FOLDER is
-# complete already; exits with status 75 and a sentence when this machine or its registry cannot give the packages.
+# xdotool are installed, without which nothing could press its keys. Needs apt and Debian's archive keys. Does nothing
+# where FOLDER is complete already; exits with status 75 and a sentence when this machine or its registry cannot give
+# the packages.
 set -eu
 into=$(realpath -m "${1:?usage: install.sh FOLDER}")
 here=$(dirname "$(realpath "$0")")
