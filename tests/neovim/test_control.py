@@ -26,6 +26,34 @@ def test_a_quick_fix_is_resolved_and_applied(editor: Editor) -> None:
     assert editor.lines == BROKEN
 
 
+@pytest.mark.parametrize(
+    ("keys", "rewrite"),
+    [
+        (":2,3Redraft fix<CR>", True),
+        (":3Redraft fix<CR>", True),
+        ("Vk:Redraft fix<CR>", True),
+        (":Redraft fix<CR>", False),
+    ],
+)
+def test_a_range_of_lines_is_fixed_or_rewritten(editor: Editor, keys: str, rewrite: bool) -> None:
+    """What is chosen among is remembered, and the first of it taken."""
+    editor.open(BROKEN)
+    diagnose(editor)
+    editor.lua("""
+        offered, ask = {}, vim.ui.select
+        vim.ui.select = function(items, options, choose)
+          offered = vim.tbl_map(options.format_item, items)
+          choose(items[1], 1)
+        end
+    """)
+    editor.type(keys)
+    eventually(lambda: editor.lines[2] == "    return total / len(values)")
+    titles = editor.lua("vim.ui.select = ask; return offered")
+    editor.vim.command("silent undo")
+    assert ["rewrite" in title for title in titles] == [False] + [True] * rewrite
+    assert editor.lines == BROKEN
+
+
 def test_columns_of_other_servers_are_counted_as_redraft_counts(editor: Editor) -> None:
     """Theirs may be bytes, redraft's are UTF-16 as most servers' are: `foo` stands at 20 and at 14."""
     editor.open(["s = '😀😀😀'; foo("])

@@ -1,5 +1,6 @@
--- Code actions for everything that is wrong on the cursor's line. Neovim's own vim.lsp.buf.code_action() tells a server
--- only of the diagnostics that this server found itself; redraft finds none and repairs what the others found.
+-- Code actions for everything that is wrong on the cursor's line, or in a range of lines. Neovim's own
+-- vim.lsp.buf.code_action() tells a server only of the diagnostics that this server found itself; redraft finds none and
+-- repairs what the others found.
 
 -- LSP form of a diagnostic, whoever found it, with columns counted as redraft does: its own server may count otherwise.
 local function as_lsp(diagnostic)
@@ -20,12 +21,20 @@ local function as_lsp(diagnostic)
   }, (diagnostic.user_data or {}).lsp or {})
 end
 
-return function(given)
-  local row = vim.api.nvim_win_get_cursor(0)[1] - 1
-  local found = vim.tbl_map(as_lsp, vim.diagnostic.get(0, { lnum = row }))
+-- As `fix` of init.lua says.
+return function(given, lines)
+  local cursor = vim.api.nvim_win_get_cursor(0)[1]
+  local first, last = unpack(lines or { cursor, cursor })
+  local text = vim.api.nvim_buf_get_lines(0, last - 1, last, false)[1] or ""
+  local found = vim.tbl_filter(function(one)
+    return one.lnum < last and first <= (one.end_lnum or one.lnum) + 1
+  end, vim.diagnostic.get(0))
   vim.lsp.buf.code_action(vim.tbl_deep_extend("force", {
-    context = { only = { "quickfix" }, diagnostics = found },
-    range = { start = { row + 1, 0 }, ["end"] = { row + 1, math.max(0, #vim.api.nvim_get_current_line() - 1) } },
+    context = {
+      only = lines and { "quickfix", "refactor.rewrite" } or { "quickfix" },
+      diagnostics = vim.tbl_map(as_lsp, found),
+    },
+    range = { start = { first, 0 }, ["end"] = { last, math.max(0, #text - 1) } },
     filter = function(action)
       return vim.startswith(action.title, "redraft:")
     end,

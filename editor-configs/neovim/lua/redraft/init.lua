@@ -63,12 +63,13 @@ local function map(keys)
   require("redraft.keys").map("n", keys.next_edit, "make the next edit", edits.take)
 end
 
--- Code actions for what is wrong on the cursor's line; `given` goes to vim.lsp.buf.code_action().
-function M.fix(given)
+-- Code actions for what is wrong on the cursor's line, or on `lines` ({ first, last }, counted from 1), which may be
+-- rewritten, too; `given` goes to vim.lsp.buf.code_action().
+function M.fix(given, lines)
   if not client.of() then
     return vim.notify("redraft is not running for this file.", vim.log.levels.WARN)
   end
-  require("redraft.fix")(given)
+  require("redraft.fix")(given, lines)
 end
 
 -- { state, message }: loading, ready, slow, off, error or stopped.
@@ -171,8 +172,8 @@ local commands = {
   end,
   dismiss = edits.dismiss,
   trace = show_trace,
-  fix = function()
-    M.fix()
+  fix = function(_, lines)
+    M.fix({}, lines)
   end,
   restart = client.restart,
 }
@@ -195,7 +196,7 @@ local function run(given)
     table.sort(known)
     return vim.notify("redraft: :Redraft takes " .. table.concat(known, ", ") .. ".", vim.log.levels.ERROR)
   end
-  commands[name](argument)
+  commands[name](argument, given.range > 0 and { given.line1, given.line2 } or nil)
 end
 
 function M.setup(given)
@@ -213,7 +214,8 @@ function M.setup(given)
   ghost = require(M.native and "redraft.native" or "redraft.ghost")
   vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
   vim.api.nvim_set_hl(0, "RedraftOld", { link = "@markup.strikethrough", default = true })
-  vim.api.nvim_create_user_command("Redraft", run, { nargs = "+", complete = complete, desc = "redraft: control it" })
+  local about = { nargs = "+", range = true, complete = complete, desc = "redraft: control it" }
+  vim.api.nvim_create_user_command("Redraft", run, about)
   ghost.setup(group)
   edits.setup(group)
   require("redraft.keys").clear() -- those of a setup() before this one
