@@ -78,7 +78,7 @@ class FallbackFiller:
 
     def __init__(self, first: Filler, second: Filler, breaker: Breaker | None = None) -> None:
         self._first, self._second, self._breaker = first, second, breaker or Breaker()
-        self._why = ""
+        self._why = self._said = ""
         self._probe: asyncio.Task[FillResult | None] | None = None
 
     async def fill(self, request: FillRequest) -> FillResult:
@@ -98,7 +98,7 @@ class FallbackFiller:
         return replace(result, report=replace(result.report, by=f"{HERE}, because {why}"))
 
     async def _try(self, request: FillRequest) -> FillResult | None:
-        """The first one's answer; None when it fails, which the breaker learns and the log says."""
+        """The first one's answer; None when it fails, which the breaker learns and the log says, each sentence once."""
         try:
             result = await self._first.fill(within(request, time.monotonic(), SHARE))
         except FillError as error:
@@ -108,12 +108,16 @@ class FallbackFiller:
             else:
                 pause = self._breaker.failed(error.rest)
             self._why = str(error)
-            log.error("%s; %s answers%s", error, HERE, f" for the next {pause:.0f} s" if pause else "")
+            said = f"{error}; {HERE} answers" + (f" for the next {pause:.0f} s" if pause else "")
+            if said != self._said:
+                log.error("%s", said)
+                self._said = said
             return None
         except BaseException:
             self._breaker.gave_up()
             raise
         self._breaker.succeeded()
+        self._said = ""
         return result
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:

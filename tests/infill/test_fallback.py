@@ -154,6 +154,16 @@ async def test_a_failure_is_one_line_in_the_log_and_the_seconds_answer(caplog: p
     assert await fill(both) == ("first", "first")
 
 
+async def test_a_failure_is_said_again_only_after_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    first, second = Other("first", *[FillError("no")] * 2, "", FillError("no")), Other("second")
+    both = FallbackFiller(first, second)
+    lines = []
+    for _ in range(4):
+        await fill(both)
+        lines.append(len(caplog.records))
+    assert lines == [1, 1, 1, 2]
+
+
 async def test_while_it_is_open_nobody_waits_nor_reads_the_same_line_again(
     breaker: Breaker, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -163,7 +173,7 @@ async def test_while_it_is_open_nobody_waits_nor_reads_the_same_line_again(
         assert (await fill(both))[0] == "second"
     assert len(first.asked) == 3
     lines = [record.getMessage() for record in caplog.records]
-    assert lines == [f"no; {HERE} answers"] * 2 + [f"no; {HERE} answers for the next 10 s"]
+    assert lines == [f"no; {HERE} answers", f"no; {HERE} answers for the next 10 s"]
     clock.now += 11
     assert (await fill(both))[0] == "second"
     assert (await fill(both))[0] == "second"
