@@ -350,6 +350,32 @@ def test_fix_looks_above_a_syntax_error(redraft: Run, script: Script, tmp_path: 
     assert "-class Store\n+class Store:\n" in ran.stdout, ran.stderr
 
 
+def test_fix_looks_at_what_is_broken_in_the_text_as_it_then_is(redraft: Run, tmp_path: Path) -> None:
+    """Of two slips that touch one repair mends one, and the second begins where that is done."""
+    right = """\
+def mean(values):
+    total = sum(values)
+    if not values:
+        return 0.0
+    return total / len(values)
+
+
+def spread(values):
+    low, high = min(values), max(values)
+    for value in values:
+        if value < low:
+            low = value
+    return high - low
+"""
+    wrong = right
+    for piece in ("sum(values)", "if not values:", "in values:", "if value < low:"):
+        wrong = wrong.replace(piece, piece[:-1])
+    path = tmp_path / "mean.py"
+    path.write_text(wrong)
+    ran = redraft("fix", "mean.py", "--apply")
+    assert path.read_text() == right, ran.stderr
+
+
 def test_fix_of_lines_that_are_not_there(redraft: Run, script: Script, tmp_path: Path) -> None:
     (tmp_path / "mean.py").write_text(BROKEN)
     assert "lines 1 to 4" in one_sentence(redraft("fix", "mean.py:9", "--model", script(REPAIR)))

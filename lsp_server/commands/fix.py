@@ -17,7 +17,7 @@ from dataclasses import asdict, replace
 from infill import manners
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
-from infill.edits import Edit, apply
+from infill.edits import Edit, apply, edits
 from infill.region import apart, parts, reported
 from infill.repair import Repair
 from lsp_server import compose, terminal
@@ -37,53 +37,52 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Print or apply what was found, or say on stderr that nothing better was."""
-    source, regions = _regions(given.place)
+    source, lines = _asked(given.place)
     with terminal.waiting("loading the model"):
         completer = Completer(compose.open_filler(choice))
     try:
-        repairs = asyncio.run(_repair(completer, source.snapshot, regions, given.mode or "quality"))
+        repairs, after = asyncio.run(_repair(completer, source.snapshot, lines, given.mode or "quality"))
     finally:
         completer.close()
-    edits = sorted((edit for repair in repairs for edit in repair.edits), key=lambda edit: edit.start)
-    after = apply(source.snapshot.text, edits)
-    if given.apply and edits:
+    made = edits(source.snapshot.text, after)
+    if given.apply and made:
         source.write(after)
     if given.json:
-        print(json.dumps(_as_json(source.snapshot, repairs, edits, given.apply), ensure_ascii=False))
-    elif edits and not given.apply:
+        print(json.dumps(_as_json(source.snapshot, repairs, made, given.apply), ensure_ascii=False))
+    elif made and not given.apply:
         sys.stdout.write(_diff(source, after))
-    elif edits:
-        print(f"{len(edits)} edit{'s' * (len(edits) > 1)} applied to {source.path}.")
-    if not edits:
+    elif made:
+        print(f"{len(made)} edit{'s' * (len(made) > 1)} applied to {source.path}.")
+    if not made:
         print(f"redraft: {repairs[0].reason.removeprefix('redraft ')}", file=sys.stderr)
     return 0
 
 
-def _regions(place: str) -> tuple[SourceFile, list[tuple[int, int]]]:
+def _asked(place: str) -> tuple[SourceFile, tuple[int, int] | None]:
+    """A file, and the lines of it that were named; None where none were and some are broken."""
     name, numbers = split_place(place, ":LINES")
     source = SourceFile.read(name)
     if not numbers:
-        return source, _known(source)
+        _must_be_broken(source)
+        return source, None
     first, dash, last = numbers[0].partition("-")
     last = last if dash else first
     if not first.isdecimal() or not last.isdecimal() or int(last) < int(first):
         raise UserError(
             f"{numbers[0]!r} names no lines; write FILE:LINE or FILE:FIRST-LAST, for example main.py:12-14."
         )
-    return source, parts(source.snapshot, line_span(source, int(first))[0], line_span(source, int(last))[1])
+    return source, (line_span(source, int(first))[0], line_span(source, int(last))[1])
 
 
-def _known(source: SourceFile) -> list[tuple[int, int]]:
-    """What is broken. Raises UserError where nothing is, or where nobody can know."""
+def _must_be_broken(source: SourceFile) -> None:
+    """Raises UserError where nothing is broken, or where nobody can know."""
     snapshot, instead = source.snapshot, f"name the lines, for example {source.path}:12."
     if reason := manners.denied(snapshot.uri, snapshot.text):
         raise UserError(f"{source.path} is left alone: {reason}.")
     if snapshot.syntax(0) is None:
         raise UserError(f"{source.path} is in a language without a grammar here; {instead}")
-    regions = _broken(snapshot)
-    if not regions:
+    if not _broken(snapshot):
         raise UserError(f"{source.path} has no syntax error to start from; {instead}")
-    return regions
 
 
 def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
@@ -103,15 +102,34 @@ def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
 
 
 async def _repair(
-    completer: Completer, snapshot: Snapshot, regions: Sequence[tuple[int, int]], mode: str
-) -> list[Repair]:
+    completer: Completer, snapshot: Snapshot, lines: tuple[int, int] | None, mode: str
+) -> tuple[list[Repair], str]:
+    """What was found at each place, and the text with all of it. Each place is looked at in the text that the repairs
+    before it have left; what is broken is looked for again for as long as less and less of it is left."""
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    with terminal.bar(len(regions), "places") as bar:
-        repairs: list[Repair] = []
-        for start, end in regions:
-            repairs.append(await completer.repair(snapshot, start, end, preferences=preferences))
-            bar.update()
-    return repairs
+    regions = parts(snapshot, *lines) if lines else _broken(snapshot)
+    repairs: list[Repair] = []
+    with terminal.bar(None, "places") as bar:
+        while regions:
+            left = _damage(snapshot)
+            while regions:
+                (start, end), *regions = regions
+                repair = await completer.repair(snapshot, start, end, preferences=preferences)
+                repairs.append(repair)
+                bar.update()
+                if repair.edits:
+                    text = apply(snapshot.text, repair.edits)
+                    more = len(text) - len(snapshot.text)
+                    snapshot = Snapshot.open(snapshot.uri, 0, snapshot.language, text)
+                    further = [(a + more, b + more) for a, b in regions] if lines else _broken(snapshot)
+                    regions = [(a, b) for a, b in further if b > end + more]
+            regions = _broken(snapshot) if not lines and _damage(snapshot) < left else []
+    return repairs, snapshot.text
+
+
+def _damage(snapshot: Snapshot) -> int:
+    whole, end = snapshot.whole, len(snapshot.text)
+    return whole.errors(0, end) + len(whole.hollow(0, end)) if whole else 0
 
 
 def _diff(source: SourceFile, after: str) -> str:
@@ -123,13 +141,13 @@ def _diff(source: SourceFile, after: str) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def _as_json(snapshot: Snapshot, repairs: Sequence[Repair], edits: Sequence[Edit], wrote: bool) -> dict[str, object]:
+def _as_json(snapshot: Snapshot, repairs: Sequence[Repair], made: Sequence[Edit], wrote: bool) -> dict[str, object]:
     return {
         "edits": [
             {"start": place_of(snapshot, edit.start), "end": place_of(snapshot, edit.end), "text": edit.text}
-            for edit in edits
+            for edit in made
         ],
-        "applied": bool(wrote and edits),
+        "applied": bool(wrote and made),
         "places": [
             {"edits": len(repair.edits), "gain": repair.gain, "reason": repair.reason, **asdict(repair.report)}
             for repair in repairs
