@@ -207,8 +207,8 @@ class Session:
             if values[name] != self._at_start.get(name, settings.default(name)) and name not in self._pinned
         ]
         if tell:
-            if complaints and complaints != self._told:
-                self.show(" ".join(complaints), types.MessageType.Warning)
+            if new := [each for each in complaints if each not in self._told]:
+                self.show(" ".join(new), types.MessageType.Warning)
             self._told = complaints
             self._verdicts.clear()
             self.work.recheck()

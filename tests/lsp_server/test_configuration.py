@@ -272,7 +272,18 @@ async def test_a_bad_value_is_named_once_and_the_rest_counts(editor: Editor) -> 
     assert await lines(editor) == 3
     assert len(editor.messages) == 2
     assert "`redraft.eagerness`" in editor.messages[0].message
-    assert all(f"`redraft.{name}`" in editor.messages[1].message for name in ("eagerness", "mode", "disabledIn"))
+    assert all(f"`redraft.{name}`" in editor.messages[1].message for name in ("mode", "disabledIn"))
+    assert "eagerness" not in editor.messages[1].message
+
+
+async def test_what_is_mended_of_bad_values_says_nothing_of_the_others(editor: Editor) -> None:
+    await editor.initialize(pushing_client())
+    for values in ({"maxLines": 3, "mode": 7, "eagerness": "bold"}, {"maxLines": 3, "mode": 7}, {"maxLines": 3}):
+        push(editor, {"redraft": values})
+    push(editor, {"redraft": {"maxLines": 3, "mode": 7}})
+    assert await lines(editor) == 3
+    assert [message.message.count("`redraft.") for message in editor.messages] == [2, 1]
+    assert "`redraft.mode`" in editor.messages[1].message
 
 
 async def test_a_folder_chooses_no_model(editor: Editor) -> None:
