@@ -26,6 +26,8 @@ DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
 _WORD = re.compile(r"\w+|[^\x00-\x7f]")
 """A smiley or a dash of a text is said, too."""
+_STRING = re.compile(r"(['\"])[^'\"]*\1")
+_SPACE = re.compile(r"\s*")
 _REACH = 8_000
 """Code points above and below a region in which its brackets may have their other one."""
 
@@ -68,16 +70,31 @@ class Region:
 def reported(snapshot: Snapshot, start: int, end: int) -> tuple[int, int]:
     """Where the slip may be that a diagnostic of [start, end) tells of.
 
-    A mark that is missing at the end of a line is noticed at the first word of the next one, or at the end of the text:
-    where syntax is broken before a line's first word, and where nothing stands, the range begins at the end of the
-    nearest written line above.
+    A mark that is missing at the end of a line is noticed at the first word of the next one, behind that if both are
+    strings, which may stand side by side, or at the end of the text; a line's depth is wrong for the one above. Where
+    syntax is broken at such a place, where nothing stands, and where a range is of white space, it begins at the end of
+    the nearest written line above.
     """
     begin, stop = snapshot.line_range(snapshot.line_of(start))[0], snapshot.line_range(snapshot.line_of(end))[1]
-    above = len(snapshot.text[:begin].rstrip())
-    if not above or snapshot.text[begin:start].strip():
+    above, first = len(snapshot.text[:begin].rstrip()), snapshot.text[begin:start].strip()
+    if not above or (first and not _STRING.fullmatch(first)):
         return start, end
-    blank = not snapshot.text[start:stop].strip()
+    blank = not snapshot.text[start:stop].strip() or (not first and snapshot.text[start:end].isspace())
     return (above, end) if blank or snapshot.errors(above, end) else (start, end)
+
+
+def broken(snapshot: Snapshot, region: Region) -> list[int]:
+    """Where in the region's text syntax errors begin, those among them that are noticed only at the next word below."""
+    judged = snapshot.judged(region.start)
+    nodes = judged.broken(region.start, _noticed(snapshot, region)) if judged else ()
+    starts = (judged.range_of(node)[0] for node in nodes if judged)
+    return [len(snapshot.lf(region.start, min(max(at, region.start), region.end))) for at in starts]
+
+
+def _noticed(snapshot: Snapshot, region: Region) -> int:
+    """The next word behind a region: what its last line lacks may be missed only there."""
+    found = _SPACE.match(snapshot.text, region.end)
+    return found.end() if found else region.end
 
 
 def apart(snapshot: Snapshot, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -183,7 +200,8 @@ def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     if changed is None:
         return 0
     changed, end = changed.reparsed(), region.start + len(written)
-    return changed.errors(region.start, end) + len(changed.hollow(region.start, end))
+    noticed = end + _noticed(snapshot, region) - region.end
+    return changed.errors(region.start, noticed) + len(changed.hollow(region.start, end))
 
 
 def unpaired(snapshot: Snapshot, region: Region) -> Callable[[str], int]:

@@ -7,12 +7,12 @@ A noisy channel (`slips.py`): a text counts by its score less what the slip cost
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
-from operator import itemgetter
 
 from infill import slips
 from infill.document import Snapshot
@@ -144,7 +144,8 @@ def _left(until: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What a region may have been meant to say. cost: nats of the slip. mends: whether fewer syntax errors are left."""
+    """What a region may have been meant to say. cost: nats of the slip. mends: whether fewer syntax errors are left, by
+    all of its changes and no one of them alone."""
 
     text: str
     cost: float
@@ -159,7 +160,7 @@ def _likeliest(
 
     Each differs from the region's text by no more than `most` characters, is no more broken, leaves no further bracket
     alone, changes more than words, and keeps all comments. Where syntax is broken, which needs no margin to be mended,
-    it keeps numbers and what strings say, too.
+    it keeps numbers and what strings say, too; what changes more than mends it comes later, and needs the margin.
     """
     tokens, hopes = placed(region, standing.pieces), []
     for text in set(texts) - {region.text}:
@@ -167,17 +168,20 @@ def _likeliest(
         if letters <= most:
             cost = slips.cost(words, letters)
             hopes.append((doubt(region, tokens, text) - cost, text, cost))
-    broken, sound, alone = damage(snapshot, region, region.text), [], unpaired(snapshot, region)
+    left = functools.cache(lambda text: damage(snapshot, region, text))
+    broken, sound, alone = left(region.text), [], unpaired(snapshot, region)
     most_alone = alone(region.text)
     paired = (hope for hope in sorted(hopes, reverse=True) if alone(hope[1]) <= most_alone)
     kept = remarks(snapshot, region)
     remarked = (hope for hope in paired if all(remark in hope[1] for remark in kept))
     fit = (hope for hope in remarked if not (broken and misstates(snapshot, region, hope[1])))
     for _, text, cost in islice(fit, LOOKED_AT):
-        left = damage(snapshot, region, text)
-        rewords = (reworded(snapshot, region, one) for one in singly(region.text, text))
-        if left < broken or (left == broken and not any(rewords)):
-            sound.append((left, _Candidate(text, cost, left < broken)))
+        singles = list(singly(region.text, text))
+        if left(text) < broken:
+            mends = len(singles) == 1 or all(left(one) > left(text) for one in singles)
+            sound.append(_Candidate(text, cost, mends))
+        elif left(text) == broken and not any(reworded(snapshot, region, one) for one in singles):
+            sound.append(_Candidate(text, cost))
         if not broken and len(sound) == CANDIDATES:
             break
-    return [candidate for _, candidate in sorted(sound, key=itemgetter(0))[:CANDIDATES]]
+    return sorted(sound, key=lambda one: (left(one.text), not one.mends))[:CANDIDATES]

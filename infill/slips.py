@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from infill.brackets import CLOSERS
+from infill.brackets import CLOSERS, balance
 from infill.document import Snapshot
 from infill.languages import keywords, language
-from infill.region import Region
+from infill.region import Region, broken
 
 WORD, LETTER = 2.0, 0.5
 """Nats that a changed word costs, and each character of it that must go or come."""
@@ -45,8 +45,8 @@ def cost(words: int, letters: int) -> float:
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
     that does or like a word of the language, a small word more or less, a doubled mark written once, or, where syntax
-    is broken, a mark more at the end of a line or the `in` of a loop: what a model that writes on from a doubtful token
-    does not come back to.
+    is broken, a mark more at the end of a line or where it is missed, a line more that closes a bracket, or the `in` of
+    a loop: what a model that writes on from a doubtful token does not come back to.
     """
     above, below = snapshot.before(region.start)[-SCOPE:], snapshot.after(region.end)[:SCOPE]
     yield from _reindented(region, above, below)
@@ -54,8 +54,10 @@ def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     yield from _forgotten(region, above, below, FORGOTTEN)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
-    if snapshot.errors(region.start, region.end):
+    if wrong := broken(snapshot, region):
         yield from _marked(region)
+        yield from _parted(region, {region.focus[0], *wrong})
+        yield from _closed(region, above, below, language(snapshot.language).id)
         yield from _forgotten(region, above, below, ("in ",))
 
 
@@ -81,10 +83,43 @@ def _marked(region: Region) -> Iterator[str]:
             yield "\n".join([*lines[:i], line[:at] + mark + line[at:], *lines[i + 1 :]])
 
 
+def _parted(region: Region, places: Iterable[int]) -> Iterator[str]:
+    """With a mark more before a word within a line."""
+    for at in places:
+        before = len(region.text[:at].rstrip())
+        if before and "\n" not in region.text[before:at]:
+            for mark in MARKS:
+                yield region.text[:before] + mark + region.text[before:]
+
+
+def _closed(region: Region, above: str, below: str, language_id: str) -> Iterator[str]:
+    """With a line more that closes what a line above has opened, at its depth: between a line that is deeper and one
+    that is not."""
+    lines = region.text.split("\n")
+    for i in _written(region, lines):
+        before = above + "\n".join(lines[: i + 1])
+        opened = balance(before, language_id).open
+        if not opened:
+            continue
+        head = before.rfind("\n", 0, opened[-1][0]) + 1
+        depth = _depth(before[head:])
+        deeper = len(_depth(lines[i])) > len(depth) or head == len(before) - len(lines[i])
+        next_line = next((line for line in (*lines[i + 1 :], *below.split("\n")[1:]) if line.strip()), "")
+        if deeper and len(_depth(next_line)) <= len(depth):
+            closers = "".join(CLOSERS[bracket] for at, bracket in reversed(opened) if at >= head)
+            for mark in ("", ";", ","):
+                yield "\n".join([*lines[: i + 1], depth + closers + mark, *lines[i + 1 :]])
+
+
 def _written(region: Region, lines: list[str]) -> list[int]:
     """The lines of the focus that are not blank."""
     first, last = (region.text.count("\n", 0, at) for at in region.focus)
     return [i for i in range(first, last + 1) if lines[i].strip()]
+
+
+def _depth(line: str) -> str:
+    found = _INDENT.match(line)
+    return found.group() if found else ""
 
 
 def _depths(lines: list[str]) -> list[str]:

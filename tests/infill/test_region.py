@@ -106,6 +106,8 @@ def test_parts_cover_a_range_and_each_is_looked_at_whole(lines: int, letters: in
         ("typescript", 'x = {\n  port: 80\n\n  name: "shop",\n};\n', "name", "80"),
         ("rust", "fn f() -> u8 {\n    let a = 1\n    let b = 2;\n    a\n}\n", "let b", "1"),
         ("python", "def f(path):\n    x = g(path\n    for y in x:\n        pass\n", "    for", "g(path"),
+        ("python", 'x = {\n    "host": "shop"\n    "port": 80,\n}\n', ": 80", '"shop"'),
+        ("python", "if a:\n  x = 1\n    y = 2\n", "    ", "x = 1"),
         ("python", "x = f(1) +* 2\n", "* 2", "+"),
         ("python", "x = 1\ny = nmae\n", "y = nmae", "x = 1\n"),
         ("javascript", "function f() {\n  return 1;\n", "", "1;"),

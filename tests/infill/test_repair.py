@@ -139,6 +139,31 @@ class Slow:
     def close(self) -> None: ...
 
 
+@dataclass
+class Renaming(Slow):
+    """A filler that closes the bracket and says `least` for `low`, which it finds likelier by so many nats."""
+
+    nats: float = 0.0
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        return FillResult((Filled((request.draft or "").replace("low", "least") + ")", -1.0, 0.5, True),))
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        words = [re.findall(r"\w+|\W", text) for text in texts]
+        totals = [20.0 * ("high)" in text) + self.nats * ("least" in text) for text in texts]
+        return [
+            Score(total, tuple((w, -9.0 * (w == "low")) for w in one)) for total, one in zip(totals, words, strict=True)
+        ]
+
+
+@pytest.mark.parametrize(("likelier", "line"), [(9.0, "x = min(low, high)"), (15.0, "x = min(least, high)")])
+async def test_what_changes_more_than_mends_needs_the_margin(likelier: float, line: str) -> None:
+    code = "x = min(low, high\ny = low\n"
+    snapshot = Snapshot.open("file:///shop/a.py", 1, "python", code)
+    found = await Completer(Renaming(0.0, nats=likelier)).repair(snapshot, 0, 10, preferences=PREFERENCES)
+    assert apply(code, found.edits).startswith(line + "\n")
+
+
 @pytest.mark.parametrize(("seconds", "reason"), [(0.0, ""), (0.2, ""), (5.0, TOO_LATE)])
 async def test_all_pieces_share_one_deadline(seconds: float, reason: str) -> None:
     code = "".join(f"use(bad, {line})\n" for line in range(120))
@@ -174,6 +199,28 @@ async def test_a_missing_mark_costs_no_number_and_no_string(
     snapshot = Snapshot.open("file:///a", 1, language, wrong)
     found = await completer.repair(snapshot, at, at + len(end) - 1, preferences=PREFERENCES)
     assert apply(wrong, found.edits) == right
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "wrong"),
+    [
+        ("python", "print(name, clamp(total, 0.0, 9.5))", "print(name, clamp(total 0.0, 9.5))"),
+        ("rust", "    let mut cart = Cart::default();", "    let mut cart = Cart::default()"),
+        ("python", '        "verbose": True,\n    }', '        "verbose": True,'),
+    ],
+)
+async def test_what_is_missing_is_put_where_it_belongs(
+    completer: Completer, language: str, right: str, wrong: str
+) -> None:
+    code = {
+        "rust": f'fn main() {{\n{right}\n    cart.add("pear", 2);\n}}\n',
+        "python": "def show(name, total):\n    settings = {\n"
+        '        "verbose": True,\n    }\n    print(name, clamp(total, 0.0, 9.5))\n    return settings\n',
+    }[language]
+    broken = code.replace(right, wrong)
+    snapshot, at = Snapshot.open("file:///a", 1, language, broken), broken.index(wrong)
+    found = await completer.repair(snapshot, at, at + len(wrong), preferences=PREFERENCES)
+    assert apply(broken, found.edits) == code
 
 
 @pytest.mark.parametrize(

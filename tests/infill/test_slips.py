@@ -66,6 +66,39 @@ def test_a_mark_that_is_missing(language: str, right: str, wrong: str) -> None:
     assert right in texts(f"{wrong}\n\n", wrong, language)
 
 
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_a_mark_that_is_missing_within_a_line(newline: str) -> None:
+    """Before the error of the syntax tree, and before what the diagnostic covers."""
+    code = f"y = 1{newline}x = clamp(total 0.0, high){newline}"
+    assert "x = clamp(total, 0.0, high)" in texts(code, "x = clamp(total 0.0, high)")
+    snapshot, at = Snapshot.open("file:///shelf", 0, "python", code), code.index("high")
+    assert "x = clamp(total 0.0,: high)" in near(snapshot, Region.around(snapshot, at, at + 4))
+
+
+def test_a_mark_that_is_missed_at_the_next_word() -> None:
+    code = "fn main() {\n    let mut cart = Cart::default()\n    cart.add(4);\n}\n"
+    assert "    let mut cart = Cart::default();" in texts(code, "    let mut cart = Cart::default()", "rust")
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "above", "line"),
+    [
+        ("python", 'x = {\n    "port": 80,\n\nfor y in x:\n    print(y)\n', '    "port": 80,', "}"),
+        ("python", "x = f(\n    1,\n    2,\n", "    2,", ")"),
+        ("javascript", "on(1, () => {\n  go();\n\nstop();\n", "  go();", "});"),
+        ("c", "int main(void) {\n    return 0;\n", "    return 0;", "}"),
+        ("go", "func f() {\n\tif x {\n\t\tgo()\n}\n", "\t\tgo()", "\t}"),
+    ],
+)
+def test_a_line_that_is_missing_closes_a_bracket(language: str, code: str, above: str, line: str) -> None:
+    assert f"{above}\n{line}" in texts(code, above, language)
+
+
+def test_a_line_that_closes_a_bracket_follows_its_body() -> None:
+    code = "function f() {\n  go();\n\nstop();\nhalt();\n"
+    assert not any("}" in text.split("\n")[1:] for text in texts(code, "stop();", "javascript"))
+
+
 def test_no_mark_is_missing_where_syntax_is_right() -> None:
     assert not any(text.startswith("x = f(a)") for text in texts("x = f(a)\n", "x = f(a)"))
 
