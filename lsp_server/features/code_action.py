@@ -108,9 +108,12 @@ def _wanted(kind: types.CodeActionKind, only: Sequence[types.CodeActionKind | st
 def _overlapping(
     session: Session, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic], start: int, end: int
 ) -> list[tuple[tuple[int, int], types.Diagnostic]]:
-    """What touches [start, end], with its span, each message of a line once: a fix looks at whole lines."""
+    """What touches [start, end], with its span, each message of a line once: a fix looks at whole lines. A hint with a
+    tag only has code drawn in another way."""
     found: dict[tuple[int, int, str], tuple[tuple[int, int], types.Diagnostic]] = {}
     for one in diagnostics:
+        if one.tags and one.severity == types.DiagnosticSeverity.Hint:
+            continue
         first, last = positions.to_span(snapshot, one.range, session.encoding)
         if first <= end and start <= last:
             lines = snapshot.line_of(first), snapshot.line_of(last)

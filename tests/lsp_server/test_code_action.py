@@ -89,6 +89,20 @@ async def test_what_a_line_is_told_twice_is_one_title(ready: Editor) -> None:
     assert [offer.data["start"] for offer in offers] == [4, 20]
 
 
+async def test_code_that_is_only_drawn_in_another_way_is_not_wrong(ready: Editor) -> None:
+    """As Pyright and TypeScript tell of names that nothing uses."""
+    ready.open("x = 1\n")
+    told = [
+        types.Diagnostic(Range(Position(0, 0), Position(0, 1)), f"{severity} {tags}", severity=severity, tags=tags)
+        for severity in (types.DiagnosticSeverity.Hint, types.DiagnosticSeverity.Error)
+        for tags in ([types.DiagnosticTag.Unnecessary], [])
+    ]
+    here = Range(Position(0, 0), Position(0, 0))
+    params = types.CodeActionParams(types.TextDocumentIdentifier(URI), here, types.CodeActionContext(told))
+    offers: Sequence[Any] = await ready.client.text_document_code_action_async(params) or ()
+    assert [offer.diagnostics[0].message for offer in offers] == [one.message for one in told[1:]]
+
+
 async def test_a_diagnostic_behind_a_slip_is_about_the_line_above(ready: Editor) -> None:
     ready.open("x = f(1\ny = 2\n")
     word = Range(Position(1, 0), Position(1, 1))
