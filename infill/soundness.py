@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from infill.around import Around
 from infill.brackets import SCRIPTS, balance
 from infill.document import Change, Snapshot
 from infill.languages import Language, language
 from infill.lines import left_open, opens_block, width
+from infill.syntax import MANY
 
 _MISSING = 6
 """Brackets that may be open at the cursor and not closed below, at most."""
@@ -39,7 +41,8 @@ def without_errors(text: str, around: Around) -> str | None:
     text = text.rstrip()
     if not around.in_code or around.snapshot.syntax(around.end) is None:
         return text
-    standing, belows = _standing(around)
+    hole = replace(around, finished=True, within_line=False)  # the same whatever is put into it
+    standing, belows = around.snapshot.derived(_standing, hole)
     if standing > _HALF_WRITTEN:
         return text
     known = text[: _known(text, around)] if around.within_line else text
@@ -76,14 +79,15 @@ def _beginnings(text: str, around: Around) -> Iterator[str]:
         yield "\n".join(lines[:count]).rstrip()
 
 
-def _standing(around: Around) -> tuple[int, tuple[int, ...]]:
+def _standing(_: Snapshot, around: Around) -> tuple[int, tuple[int, ...]]:
     """The syntax errors of the document without the text, and how many of the brackets that are open at the cursor may
     be closed below: where an editor closes none, there are fewer errors when they are closed at the cursor. Of the
     numbers that leave the fewest the most and the least; a window, whose beginning is closed below, cannot tell them
-    apart."""
+    apart. Of MANY errors no bracket leaves few."""
     opened = len(around.brackets().closing)
-    if not _errors_with("", around):
-        return 0, (opened,)
+    standing = _errors_with("", around)
+    if standing in (0, MANY):
+        return standing, (opened,)
     errors = {below: _fewest("", around, below) for below in range(opened, max(opened - _MISSING, 0) - 1, -1)}
     fewest = min(errors.values())
     alike = [below for below, count in errors.items() if count == fewest]

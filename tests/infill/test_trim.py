@@ -642,3 +642,34 @@ async def test_the_true_middle_of_an_evaluation_task_is_given_back(name: str) ->
         )
         given = answer.texts[0].text if answer.texts else ""
         assert given.strip("\n") == task.canonical_solution.strip("\n"), task.task_id
+
+
+def test_what_stands_is_judged_once_whatever_is_put_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = list[str]()
+
+    def spied(text: str, around: Around) -> int:
+        judged.append(text)
+        return count(text, around)
+
+    count = soundness._errors_with
+    monkeypatch.setattr(soundness, "_errors_with", spied)
+    hole = hole_between("python", "f(\ng(\nh(\n" * 5 + "x = (", "\n" + "k(\n" * 20, 1)
+    soundness.without_errors("a", hole)
+    first = len(judged)
+    for text in ("b", "c)", "d + 1"):
+        soundness.without_errors(text, replace(hole, finished=False))
+    assert "" not in judged[first:]
+
+
+def test_of_many_errors_no_ending_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = list[str]()
+
+    def spied(text: str, around: Around) -> int:
+        judged.append(text)
+        return count(text, around)
+
+    count = soundness._errors_with
+    monkeypatch.setattr(soundness, "_errors_with", spied)
+    hole = hole_between("python", "def f(a\n" * 1000 + "x = ", "\n", 1)
+    assert soundness.without_errors("a", hole) == "a"
+    assert judged == [""]
