@@ -71,7 +71,7 @@ _CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
 _SPELLINGS = 64
 """That one pattern may have."""
 _LONGEST = 1_000
-"""Characters of a pattern: one that is longer is none."""
+"""Characters of a pattern, and of a name: one that is longer is none."""
 _RULES_MOST = 100_000
 """Bytes of a .gitignore: one that is longer ignores everything, as it would take seconds to read."""
 _STARS = re.compile(r"(\[\^/\]\*|\(\?:/\.\+\)\?|\^\(\?:\.\+/\)\?)")
@@ -137,7 +137,7 @@ def _original(path: str) -> str:
     """A path without what editors and people add to the name of a copy (`.env~`, `#.env#`, `key.pem.bak`), and what
     Windows does not look at in a name (`.env.`, `.env::$DATA`)."""
     folder, slash, name = path.rpartition("/")
-    return folder + slash + _COPY.sub("", name)
+    return folder + slash + (_COPY.sub("", name) if len(name) <= _LONGEST else name)
 
 
 def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:

@@ -32,7 +32,7 @@ _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _PLACE = re.compile(r"(?<![\w.])[^\W\d]")
 _INDENT = re.compile(r"[ \t]*(?=\S)")
-_LAST = re.compile(r" *[:;,{]\s*\Z")
+_LAST = re.compile(r"(?<! ) *[:;,{]\s*\Z")
 """A mark that a line ends with, before which a bracket may have to close."""
 
 

@@ -25,6 +25,7 @@ from pygls.exceptions import (
 from pygls.protocol import LanguageServerProtocol, lsp_method
 
 log = logging.getLogger(__name__)
+_pygls_log = logging.getLogger("pygls.protocol.json_rpc")
 
 _OURS = (
     types.TEXT_DOCUMENT_DID_OPEN,
@@ -111,11 +112,16 @@ class Protocol(LanguageServerProtocol):
             self._shutdown = True
             return
         self._initialized = self._initialized or method == types.INITIALIZE
+        _pygls_log.disabled = (
+            True  # it would write a traceback of what a client has sent; `_unreadable` says it in a line
+        )
         try:
             structured = self.structure_message(message)
         except JsonRpcException:
             self._unreadable(message)
             return
+        finally:
+            _pygls_log.disabled = False
         super().handle_message(structured)
 
     def _not_now(self, method: Any) -> JsonRpcException | None:
@@ -133,6 +139,7 @@ class Protocol(LanguageServerProtocol):
 
     def _unreadable(self, message: dict[str, Any]) -> None:
         method, msg_id = message.get("method"), message.get("id")
+        log.warning("the client sent %s that cannot be read", f"a {method:.100}" if method else "an answer")
         if method is None:
             if msg_id is not None and (waiting := self._request_futures.pop(msg_id, None)):
                 waiting.cancel()

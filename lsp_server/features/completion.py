@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 OPTIONS = types.CompletionOptions(trigger_characters=[".", "(", "="], resolve_provider=False)
 
 _LABEL_MOST = 60
-_WORD = re.compile(r"\w*\Z")
+_WORD = re.compile(r"(?<!\w)\w*\Z")
 
 
 async def completion(session: Session, params: types.CompletionParams) -> types.CompletionList:

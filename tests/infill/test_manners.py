@@ -453,3 +453,8 @@ def test_a_pattern_may_be_a_whole_path_of_windows(pattern: str) -> None:
 def test_a_folder_called_shadow_is_no_secret() -> None:
     assert denied("/etc/shadow") == "keys and secrets are never read"
     assert denied("file:///w/src/shadow/map.py") is None
+
+
+def test_a_name_longer_than_any_is_looked_through_once() -> None:
+    """From each of its dots on would take hours."""
+    assert denied("file:///w/" + "." * 400_000 + "x") is None

@@ -142,3 +142,8 @@ def test_a_word_of_the_language_is_no_slip_of_a_name() -> None:
 
 def test_a_file_of_this_line_alone() -> None:
     assert texts("retrun x", "retrun x", "plaintext") == []
+
+
+def test_blanks_are_looked_through_once() -> None:
+    """Once from each of them would take hours."""
+    assert texts(CODE + "x =" + " " * 400_000 + "1\n", "1")

@@ -114,6 +114,14 @@ def alive(wire: Wire) -> bool:
 # ---- messages
 
 
+def test_what_cannot_be_read_is_a_line_of_the_log(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """No traceback: it is the client's mistake."""
+    told = wire.ask("textDocument/inlineCompletion", {"textDocument": {"uri": 1}, "position": "here"})
+    assert told["error"]["code"] == -32602
+    assert alive(wire)
+    assert caplog.messages == ["the client sent a textDocument/inlineCompletion that cannot be read"]
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
