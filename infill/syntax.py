@@ -30,8 +30,8 @@ HEAP = 5_000
 """Parts of one syntax error above which a text is no code."""
 MANY = 500
 """Syntax errors above which nobody needs their number."""
-_SECONDS, _PER_BYTE = 0.03, 3e-6
-"""Of this thread's processor time, what a parse may take, in all and for each byte: thirty times what code takes. Some
+_SECONDS, _PER_BYTE = 0.03, 1e-6
+"""Of this thread's processor time, what a parse may take, in all and for each byte: ten times what code takes. Some
 grammars need the square of a text's length, or its cube, where remarks, types or brackets are begun over and over."""
 _CHUNK = 4096
 """Bytes that the parser reads at once."""
