@@ -146,12 +146,14 @@ class Protocol(LanguageServerProtocol):
         elif msg_id is not None:
             self._refuse(msg_id, JsonRpcInvalidParams(f"The parameters of {method} cannot be read"))
         elif (changed := _CHANGED.get(method)) and self.on_lost_change is not None:
-            uri = (message.get("params") or {}).get(changed, {}).get("uri")
-            self.on_lost_change(str(uri))
+            params = message.get("params")
+            document = params.get(changed) if isinstance(params, dict) else None
+            if isinstance(document, dict):
+                self.on_lost_change(str(document.get("uri")))
 
     def _handle_cancel_notification(self, msg_id: str | int) -> None:
         """Quietly where the answer is under way already: pygls writes a warning each time."""
-        if msg_id in self._request_futures:
+        if isinstance(msg_id, str | int) and msg_id in self._request_futures:
             super()._handle_cancel_notification(msg_id)
 
     def _send_handler_result(self, future: Any, *, msg_id: str | int) -> None:

@@ -122,6 +122,19 @@ def test_what_cannot_be_read_is_a_line_of_the_log(wire: Wire, caplog: pytest.Log
     assert caplog.messages == ["the client sent a textDocument/inlineCompletion that cannot be read"]
 
 
+@pytest.mark.parametrize("params", [[1], None, {"textDocument": None}, {"textDocument": 7}, "x"])
+def test_a_change_of_nothing_is_a_line_of_the_log(wire: Wire, params: Any, caplog: pytest.LogCaptureFixture) -> None:
+    wire.notify("textDocument/didChange", params)
+    assert alive(wire)
+    assert caplog.messages == ["the client sent a textDocument/didChange that cannot be read"]
+
+
+def test_the_end_of_no_request_is_passed_over(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    wire.notify("$/cancelRequest", {"id": [1]})
+    assert alive(wire)
+    assert not caplog.messages
+
+
 @pytest.mark.parametrize(
     ("body", "code"),
     [
