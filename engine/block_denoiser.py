@@ -1,4 +1,5 @@
-"""Block-causal models behind the `Denoiser` seam (LLaDA2.x): an exact cache of finished blocks.
+"""Block-causal models behind the `Denoiser` seam (LLaDA2.x, Tiny-A2D's BD3LM, SDAR): an exact cache of finished
+blocks.
 
 The text is one row of tokens: prompt, committed middle, canvas. Blocks are counted from its start. A finished block's
 keys and values depend on the tokens up to its end and on nothing else, so they are encoded once, when the first forward

@@ -40,12 +40,10 @@ HEADS = {"llada": "model.transformer.ff_out.weight"}
 def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = None) -> Path:
     """A checkpoint that writes WRITES, then its end, between BEFORE and AFTER of `file`.
 
-    The head is solved by least squares over the hidden states of the first canvas's slots: their number is below the
-    hidden size, so they can be told apart.
+    The head is solved by least squares over the hidden states of the canvases' slots: their number is below the hidden
+    size, so they can be told apart.
     """
     config = tiny.FAMILIES[family] | ({"redraft": ours} if ours else {})
-    if "SDAR" in config["architectures"][0]:
-        config["block_size"] = 32  # the text is longer than a block of 4
     tiny.make(folder, config, sharp=1.0)
     checkpoint = Checkpoint.open(folder)
     assert isinstance(checkpoint.config, ReleasedConfig)
@@ -54,11 +52,17 @@ def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = 
     built = prompt.build(tokens, checkpoint.config.control, BEFORE, AFTER, str(file), form=form)
     forward = TorchForward.load(checkpoint)
     left, *right = (list(stream.ids) for stream in built.context.streams)
-    states, targets = [], []
-    sizes = [64] if family == "dreamon" and not ours else [8, 16, 32]
-    for size in [32 - len(left) % 32] if checkpoint.config.block else sizes:
+    states, targets, written = [], list[int](), 0
+    block = checkpoint.config.block
+    for size in [64] if family == "dreamon" and not ours else [] if block else [8, 16, 32]:
         states.append(hidden(forward, left, size, right[0] if right else []))
         targets += [*WRITES.encode(), *[tiny.EOS] * size][:size]
+    while block and written <= len(WRITES):  # to the end of the block in which the text ends
+        size = block - len(left) % block
+        states.append(hidden(forward, left, size, []))
+        left += [*WRITES.encode(), *[tiny.EOS] * block][written : written + size]
+        targets += left[-size:]
+        written += size
     wanted = torch.zeros(len(targets), tiny.ROWS, dtype=torch.float64)
     wanted[torch.arange(len(targets)), targets] = 20.0
     name = HEADS.get(family, "lm_head.weight")
