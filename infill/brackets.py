@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infill import languages
+
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
 QUOTES = "\"'`"
 _QUOTE = re.compile(f"[{QUOTES}]")
@@ -130,13 +132,16 @@ def closing_quote(text: str, at: int) -> int | None:
 
 def opens_quote(text: str, at: int, language: str = "") -> bool:
     """Whether a quote begins there: no apostrophe within a number (C++), and none of a lifetime, which has no other a
-    character later (Rust)."""
+    character later (Rust). In languages without a grammar one behind a word is of the word."""
     char, after = text[at], text[at + 1 : at + 3]
     if char == "'" and language == "rust":
         return after[1:] == "'" or after[:1] == "\\"
     if char == "'" and language in ("c", "cpp"):
         return not (after[:1].isalnum() and _NUMBER.search(text[max(0, at - _NEAR) : at]))
-    return char in QUOTES
+    row = languages.language(language)
+    if char == "'" and language and not row.grammar and text[max(0, at - 1) : at].isalnum():
+        return False
+    return char in row.quotes
 
 
 def _comment_end(text: str, at: int) -> int | None:

@@ -1,5 +1,5 @@
-"""One row per language: its grammar, its comment sign, its block style, its queries. Of others the sign and the style
-are all that is known."""
+"""One row per language: its grammar, its comment sign, its block style, its queries. Of others the signs of comments
+and texts and the style are all that is known."""
 
 from __future__ import annotations
 
@@ -34,9 +34,16 @@ class Language:
     extensions: tuple[str, ...] = ()
 
     @property
-    def block_comments(self) -> bool:
-        """Whether `/*` opens a comment. Where `#` begins one, it is a pattern of file names."""
-        return self.line_comment != "#"
+    def block_comments(self) -> tuple[tuple[str, str], ...]:
+        """What opens and what closes comments of several lines. Where `#` begins one, `/*` is a pattern of file names
+        but for a few languages."""
+        own = _COMMENTS_OF.get(self.id.lower(), ())
+        return own if self.line_comment == "#" else (*own, ("/*", "*/"), ("<!--", "-->"))
+
+    @property
+    def quotes(self) -> str:
+        """The characters that texts stand between."""
+        return _QUOTES_OF.get(self.id.lower(), "\"'`")
 
 
 _ROWS = (
@@ -72,9 +79,9 @@ _SIGNS = {
     "gitconfig gitignore graphql hcl ignore julia just ksh make makefile nginx nim nix perl perl6 po "
     "powershell properties ps1 puppet r raku robotframework ruby sh shellscript snakemake sshconfig starlark "
     "tcl terraform toml yaml zsh",
-    "//": "cs csharp cuda cuda-cpp d dart fsharp gleam glsl groovy hlsl json5 jsonc jsonnet kotlin less objc objcpp "
-    "objective-c objective-cpp odin pascal php proto proto3 sass scala scss shaderlab solidity stylus swift "
-    "systemverilog v verilog wgsl zig",
+    "//": "astro cs csharp cuda cuda-cpp d dart fsharp gleam glsl groovy hlsl html json5 jsonc jsonnet kotlin less "
+    "objc objcpp objective-c objective-cpp odin pascal php proto proto3 sass scala scss shaderlab solidity stylus "
+    "svelte swift systemverilog v verilog vue wgsl zig",
     "--": "ada agda applescript elm haskell idris lua luau mysql pgsql plsql postgres purescript sql vhdl",
     "%": "erlang matlab prolog",
     ";": "asm autohotkey clojure commonlisp dosini emacs-lisp fennel ini lisp nasm racket scheme",
@@ -84,15 +91,40 @@ _BLOCKS: dict[Block, str] = {
     "braces": "awk cs csharp css cuda cuda-cpp d dart gleam glsl graphql groovy hcl hlsl json json5 jsonc jsonnet "
     "kotlin less nginx nix objc objcpp objective-c objective-cpp odin perl perl6 php powershell proto proto3 "
     "ps1 r raku scss shaderlab solidity swift tcl terraform v wgsl zig",
-    "words": "ada bash crystal elixir fish haskell julia ksh lua luau pascal ruby sh shellscript systemverilog verilog "
-    "vhdl zsh",
+    "words": "ada bash crystal elixir fish haskell julia ksh lua luau ocaml pascal ruby sh shellscript systemverilog "
+    "verilog vhdl zsh",
     "none": "cfg clojure cmake commonlisp conf dockerfile dosini dotenv emacs-lisp fennel gitconfig gitignore html "
     "ignore ini lisp mysql pgsql plsql po postgres properties racket robotframework sass scheme sql sshconfig "
     "stylus toml xml",
 }
 """The block style, likewise; of those that stand nowhere, `indent`, which knows the heads of the others as well."""
+_COMMENTS = {
+    ("/*", "*/"): "hcl nix terraform",
+    ("<#", "#>"): "powershell ps1",
+    ("#=", "=#"): "julia",
+    ("=begin", "=end"): "raku ruby",
+    ("=pod", "=cut"): "perl",
+    ("=head1", "=cut"): "perl",
+    ("#[[", "]]"): "cmake",
+    ("#[=", "=]"): "cmake",
+    ("--[[", "]]"): "lua luau",
+    ("--[=", "=]"): "lua luau",
+    ("{-", "-}"): "agda elm haskell idris purescript",
+    ("(*", "*)"): "applescript fsharp ocaml pascal",
+    ("#|", "|#"): "commonlisp lisp racket scheme",
+}
+"""What opens and closes comments of several lines in languages without a row, besides `/*` and `<!--`."""
+_QUOTES = {
+    '"': "clojure commonlisp emacs-lisp fennel fsharp lisp ocaml racket scheme systemverilog verilog",
+}
+"""The characters that texts stand between where `'` is another sign: before quoted code, a type, a number's base."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
 _BLOCK_OF = {key: block for block, keys in _BLOCKS.items() for key in keys.split()}
+_COMMENTS_OF = {
+    key: tuple((opens, closes) for (opens, closes), ids in _COMMENTS.items() if key in ids.split())
+    for key in " ".join(_COMMENTS.values()).split()
+}
+_QUOTES_OF = {key: quotes for quotes, keys in _QUOTES.items() for key in keys.split()}
 OTHERS = tuple(sorted(_SIGN_OF.keys() | _BLOCK_OF.keys()))
 """The LSP language ids, of all editors, of which less is known: no grammar. Prose is not among them."""
 _BY_ID = {row.id: row for row in _ROWS}

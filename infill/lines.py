@@ -61,18 +61,21 @@ def says(line: str) -> bool:
 
 
 def left_open(row: Language, line: str) -> tuple[int, str] | None:
-    """The comment or string in which a line ends, as (offset, what opens it), or None. Without a grammar `'` is an
-    apostrophe."""
-    at = 0
+    """The comment or string in which a line ends, as (offset, what opens it), or None. Without a grammar a backtick may
+    be anything."""
+    at, comments = 0, row.block_comments
+    first = {opens[0] for opens, _ in comments}
     while at < len(line):
-        if row.line_comment and line.startswith(row.line_comment, at) and (not at or line[at - 1] in _BEFORE_REMARK):
-            return at, row.line_comment
-        if row.block_comments and line.startswith("/*", at):
-            end = line.find("*/", at + 2)
+        comment = next((pair for pair in comments if line.startswith(pair[0], at)), None) if line[at] in first else None
+        if comment is not None:
+            opens, closes = comment
+            end = line.find(closes, at + len(opens))
             if end < 0:
-                return at, "/*"
-            at = end + 1
-        elif (row.grammar or line[at] == '"') and opens_quote(line, at, row.id):
+                return at, opens
+            at = end + len(closes) - 1
+        elif row.line_comment and line.startswith(row.line_comment, at) and (not at or line[at - 1] in _BEFORE_REMARK):
+            return at, row.line_comment
+        elif (row.grammar or line[at] != "`") and opens_quote(line, at, row.id):
             closing = closing_quote(line, at)
             if closing is None:
                 return at, line[at]

@@ -42,9 +42,10 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
     what announces another definition."""
     below = around.line_below
     first, *others = text.split("\n")
-    if not around.rest.strip() and _same(around.prefix_line + first, below):
+    line = around.prefix_line + first
+    if not around.rest.strip() and _same(line, below) and width(line) <= width(below):
         return text if not others and _announces_another(below, around) else None
-    if not (around.prefix_line + around.rest).strip() and _closes_again("", around.prefix_line + first, around):
+    if not (around.prefix_line + around.rest).strip() and _closes_again("", line, around):
         return None
     for n, line in enumerate(others, start=1):
         whole, kept = line + around.rest if n == len(others) else line, "\n".join([first, *others][:n])

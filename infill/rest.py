@@ -15,8 +15,9 @@ _ANGLES = str.maketrans("<>", "[]")
 
 
 def up_to_the_quote(text: str, around: Around) -> str | None:
-    """Within a string: ends before the quote that stands right of the cursor, farther right on its line, or below. So
-    does the code within one, where the quote follows the cursor at once."""
+    """Within a string: ends before the quote that stands right of the cursor, farther right on its line, or below; with
+    its own where none of these ends the string. The code within one ends before a quote that follows the cursor at
+    once, too."""
     open_ = _open_quote(around)
     in_code = around.in_code and open_ and around.rest.startswith(open_)
     if not (around.kind in ("string", "docstring") or in_code):
@@ -31,6 +32,8 @@ def up_to_the_quote(text: str, around: Around) -> str | None:
     at = 0
     while at < len(text) and not text.startswith(quote, at):
         at += 2 if text[at] == "\\" else 1
+    if around.rest.strip() and not around.rest.startswith(quote) and not balance(around.rest, around.language).quote:
+        return text[: at + len(quote)]  # the quotes right of it are those of other strings
     left = text[:at]
     # One quote more before three would be the first of them.
     return left[: left.rfind(quote[0], 0, -1)].rstrip() if len(quote) > 1 and left.endswith(quote[0]) else left

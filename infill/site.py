@@ -23,7 +23,6 @@ EXPRESSION, LINE, BLOCK = 8, 16, 32
 _PROSE = frozenset(
     ("plaintext", "markdown", "latex", "tex", "bibtex", "restructuredtext", "asciidoc", "git-commit", "git-rebase")
 )
-_COMMENTS = (("/*", "*/"), ("<!--", "-->"))
 # Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
 _CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
 _TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
@@ -271,7 +270,7 @@ def _is_apostrophe(place: _Place, at: int) -> bool:
 def _in_open_comment(place: _Place) -> bool:
     """Without a grammar: whether a comment of several lines is open. Within a word its sign is a pattern of files."""
     text = place.snapshot.text[max(0, place.offset - _REACH) : place.offset]
-    for sign, end in _COMMENTS if place.row.block_comments else ():
+    for sign, end in place.row.block_comments:
         at = text.rfind(sign)
         if at >= 0 and not text[at - 1 : at].strip() and text.find(end, at) < 0:
             return True

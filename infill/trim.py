@@ -220,8 +220,9 @@ def _without_remarks(text: str, row: Language) -> str:
     """A text without the remarks that begin its lines."""
     if row.line_comment:
         text = re.sub(rf"^[ \t]*{re.escape(row.line_comment)}.*$", "", text, flags=re.MULTILINE)
-    if row.block_comments:
-        text = re.sub(r"^[ \t]*\{?/\*.*?(?:\*/\}?|\Z)", "", text, flags=re.MULTILINE | re.DOTALL)
+    for opens, closes in row.block_comments:
+        comment = rf"^[ \t]*\{{?{re.escape(opens)}.*?(?:{re.escape(closes)}\}}?|\Z)"
+        text = re.sub(comment, "", text, flags=re.MULTILINE | re.DOTALL)
     return text
 
 

@@ -48,6 +48,13 @@ def test_apostrophes_within_numbers_of_cpp() -> None:
     assert balance("f(1'a", "python").quote == (3, "'")
 
 
+def test_apostrophes_of_words_and_signs_in_languages_without_a_grammar() -> None:
+    assert balance("foldl' (+) (", "haskell").closing == ")"
+    assert balance("don't (", "yaml").closing == ")"
+    assert balance("['(', '[', f(", "ruby").closing == ")]"
+    assert balance("(mapcar #'f `(a ,b) '(", "commonlisp").closing == "))"
+
+
 def test_regular_expressions_of_scripts() -> None:
     for language in ("javascript", "typescriptreact"):
         assert balance("s.replace(/[\"')/]/g, '\"', (", language).closing == "))"
