@@ -80,10 +80,15 @@ def up_to_the_rest(text: str, around: Around) -> str | None:
 
 def balanced_with_the_rest(text: str, around: Around) -> str | None:
     """Brackets agree with those that the rest of the line closes: what the text left open is closed, and it ends before
-    a bracket that closes something for the second time. The lines below tell which of those above them do, where they
-    fit: with a bracket of the same kind open above, one too many would close that."""
+    a bracket that closes something for the second time. A line that closes all it opens does so with the text, too. Of
+    others the lines below tell which of those above them do, where they fit: with a bracket of the same kind open
+    above, one too many would close that."""
     if not around.in_code or not balance(around.rest, around.language).strays:
         return text
+    if _closes_all("", around):
+        whole = next((part for part in _closings(text, around) if _closes_all(part, around)), None)
+        if whole is not None:
+            return whole
     behind = "\n".join((around.rest, *around.suffix))
     strays = balance(behind, around.language).strays
     all_, line = ("".join(behind[at] for at in strays if at < end) for end in (len(behind), len(around.rest)))
@@ -128,6 +133,12 @@ def _end_of_types(text: str) -> int | None:
     turned = _ARROW.sub("  ", text).translate(_ANGLES)
     ends = (at for at in balance(turned).strays if text[at] == ">" and not balance(turned[:at]).open)
     return next(ends, None)
+
+
+def _closes_all(text: str, around: Around) -> bool:
+    """Whether the cursor's line, the text in it, closes what it opens and nothing else."""
+    read = balance(around.prefix_line + text + around.rest, around.language)
+    return not (read.strays or read.open or read.quote)
 
 
 def _meeting(text: str, closers: str, around: Around) -> tuple[int, int] | None:

@@ -363,13 +363,13 @@ def test_a_bracket_that_stands_on_the_next_line_is_not_written_before_it(
         ("rust", "fn f() {\n    let a = A { ", "x: 1 };", "}\n}\n", "x: 1"),
         ("kotlin", "fun f() {\n    val x = g(h(", "a)", ")\n", "a)"),
         ("kotlin", "fun f() {\n    val x = g(h(", "a)", ")\n}\n", "a)"),
-        ("kotlin", "fun f() {\n    all.forEach { a -> ", "g(a) }", "}\n\nfun g() {\n}\n", "g(a) }"),
+        ("kotlin", "fun f() {\n    all.forEach { a -> ", "g(a) }", "}\n\nfun g() {\n}\n", "g(a)"),
     ],
 )
 def test_a_bracket_right_of_the_cursor_is_not_written_in_place_of_one_below(
     language: str, before: str, text: str, after: str, shown: str
 ) -> None:
-    """What is open above may be of the same kind; where nothing below closes it, the text may."""
+    """What is open above may be of the same kind, and nothing below may close it."""
     assert trim.trim(text, hole_between(language, before, after, 3)) == shown
 
 
