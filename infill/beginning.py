@@ -26,6 +26,7 @@ _NEAR = 400
 """Characters left of a text that tell whether it stands in quotes."""
 _JOINED = re.compile(r"\S\w|[^\w\s)\]}>\"'`]\S")
 """Two characters between which nothing ends: a word, a number, an operator, a path of names go on."""
+_CLOSING_TAG = re.compile(r"</[\w.:-]*\Z")
 _INDENTATION = re.compile(r"\n[ \t]+")
 _NO_QUOTES = str.maketrans("", "", QUOTES)
 
@@ -116,7 +117,8 @@ def _may_end(one: Filled, end: int, around: Around) -> bool:
         return False
     ends_line = one.text[end:].partition("\n")[0].strip() in CLOSERS  # but for the body's bracket
     shortest = SHORTEST_END if ends_line else SHORTEST
-    return size >= shortest and not _JOINED.match(one.text, end - 1) and not _leaves_open(said, around)
+    joined = _JOINED.match(one.text, end - 1) or (after == ">" and _leaves_tag_open(said, around))
+    return size >= shortest and not joined and not _leaves_open(said, around)
 
 
 def _says_empty(said: str, around: Around) -> bool:
@@ -125,6 +127,12 @@ def _says_empty(said: str, around: Around) -> bool:
     brackets = "".join(around.rest.split()).lstrip(QUOTES)
     closing = len(brackets) - len(brackets.lstrip("".join(CLOSERS.values())))
     return said.rstrip()[-1:] in CLOSERS and len(balance(said, around.language).strays) < closing
+
+
+def _leaves_tag_open(said: str, around: Around) -> bool:
+    """Whether a text ends within a closing tag whose last bracket does not stand there yet."""
+    line = around.prefix_line[-_NEAR:] + said
+    return _CLOSING_TAG.search(line) is not None and not around.rest.startswith(">")
 
 
 def _leaves_open(said: str, around: Around) -> bool:
