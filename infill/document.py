@@ -33,8 +33,6 @@ T = TypeVar("T")
 _HISTORY, _LONGEST_EDIT = 64, 2 * MAX_JUDGED
 """Past edits that are kept, and code points of one above which it is not, nor what was before it: whatever reads them
 reads no longer texts, and a file that is read again from the disk, over and over, would be kept as often."""
-_PAUSE = 100
-"""Edits after a parse that took too long before there is another: of the text as it is, each would take as long."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -88,8 +86,7 @@ class Snapshot:
     uri, version, language: as the client sent them. text: exactly the client's text, every line ending as it is.
     history: the last edits, oldest first, none up to a very long one. line_starts: int64 (lines,), offset of each
     line's first code point.
-    above, below: of a notebook's cell, the code of the cells before and after it, LF. _pause: edits up to which the
-    text is not parsed.
+    above, below: of a notebook's cell, the code of the cells before and after it, LF.
     """
 
     uri: str
@@ -101,8 +98,7 @@ class Snapshot:
     above: str = ""
     below: str = ""
     _syntax: Syntax | None = None
-    _pause: int = 0
-    _derived: dict[tuple[Callable[..., object], tuple[Hashable, ...]], object] = field(default_factory=dict)
+    _derived: dict[Hashable, object] = field(default_factory=dict)
 
     @classmethod
     def open(cls, uri: str, version: int, language: str, text: str) -> Snapshot:
@@ -133,8 +129,7 @@ class Snapshot:
         history = _remembered(self.history, done)
         starts = _moved_line_starts(self.line_starts, change, text)
         syntax = self._syntax.edited(change.start, change.end, change.text) if self._syntax else None
-        pause = max(0, self._pause - 1)
-        return replace(self, text=text, history=history, line_starts=starts, _syntax=syntax, _pause=pause, _derived={})
+        return replace(self, text=text, history=history, line_starts=starts, _syntax=syntax, _derived={})
 
     def part(self, first: int, last: int) -> Snapshot:
         """Lines [first, last) with their endings as a document of its own, which knows the edits of this one, too."""
@@ -223,7 +218,7 @@ class Snapshot:
     def syntax(self, offset: int) -> Syntax | None:
         """The syntax tree around an offset, from the predecessor's where there is one.
 
-        None for plain text and for texts that are too large to be worth it, or take too long.
+        None for plain text and for texts that are too large to be worth it.
         """
         if not self._parsable:
             return None
@@ -233,7 +228,7 @@ class Snapshot:
             current = Syntax.around(language(self.language), self.text, offset)
         # The tree is a cache of what follows from the text, so remembering it changes nothing anybody can see.
         object.__setattr__(self, "_syntax", current)
-        return self._or_pause(current)
+        return current
 
     @cached_property
     def whole(self) -> Syntax | None:
@@ -241,23 +236,20 @@ class Snapshot:
         begins or ends within something would be wrong."""
         if len(self.text) <= WHOLE or not self._parsable:
             return self.syntax(0)
-        return self._or_pause(Syntax.of(language(self.language), self.text, 0, len(self.text)))
-
-    def _or_pause(self, syntax: Syntax | None) -> Syntax | None:
-        if syntax is None:
-            object.__setattr__(self, "_pause", _PAUSE)
-        return syntax
+        return Syntax.of(language(self.language), self.text, 0, len(self.text))
 
     @property
     def _parsable(self) -> bool:
         grammar = language(self.language).grammar
-        return bool(grammar) and not self._pause and len(self.text) <= MAX_PARSED and self.longest_line <= MAX_LINE
+        return bool(grammar) and len(self.text) <= MAX_PARSED and self.longest_line <= MAX_LINE
 
-    def derived(self, make: Callable[..., T], *about: Hashable) -> T:
-        """What a function makes of this snapshot, and of what else it is about, made once."""
-        if (make, about) not in self._derived:
-            self._derived[make, about] = make(self, *about)
-        return cast(T, self._derived[make, about])
+    def derived(self, make: Callable[[Snapshot], T], key: Hashable = None) -> T:
+        """What a function makes of this snapshot, made once; known by the key, where the function is another each
+        time."""
+        key = key or make
+        if key not in self._derived:
+            self._derived[key] = make(self)
+        return cast(T, self._derived[key])
 
     def judged(self, offset: int) -> Syntax | None:
         """The tree that says what is broken around an offset, None where `syntax` is."""

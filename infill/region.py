@@ -14,7 +14,6 @@ from infill.brackets import QUOTES, balance, quoted
 from infill.document import Snapshot
 from infill.edits import Edit, edits
 from infill.languages import language
-from infill.syntax import MANY
 
 WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by."""
@@ -195,14 +194,12 @@ def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) 
 
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     """Syntax errors around the region if it read `text`, and heads without a body; 0 for languages without a
-    grammar, MANY of a text that takes too long to parse."""
+    grammar."""
     written, judged = text.replace("\n", snapshot.newline), snapshot.judged(region.start)
-    edited = judged.edited(region.start, region.end, written) if judged else None
-    if edited is None:
-        return 0
-    changed, end = edited.reparsed(), region.start + len(written)
+    changed = judged.edited(region.start, region.end, written) if judged else None
     if changed is None:
-        return MANY
+        return 0
+    changed, end = changed.reparsed(), region.start + len(written)
     noticed = end + _noticed(snapshot, region) - region.end
     return changed.errors(region.start, noticed) + len(changed.hollow(region.start, end))
 

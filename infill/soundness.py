@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from infill.around import Around
 from infill.brackets import SCRIPTS, balance
@@ -41,8 +40,9 @@ def without_errors(text: str, around: Around) -> str | None:
     text = text.rstrip()
     if not around.in_code or around.snapshot.syntax(around.end) is None:
         return text
-    hole = replace(around, finished=True, within_line=False)  # the same whatever is put into it
-    standing, belows = around.snapshot.derived(_standing, hole)
+    standing, belows = around.snapshot.derived(
+        lambda _: _standing(around), (without_errors, around.start, around.end, around.chosen)
+    )
     if standing > _HALF_WRITTEN:
         return text
     known = text[: _known(text, around)] if around.within_line else text
@@ -79,7 +79,7 @@ def _beginnings(text: str, around: Around) -> Iterator[str]:
         yield "\n".join(lines[:count]).rstrip()
 
 
-def _standing(_: Snapshot, around: Around) -> tuple[int, tuple[int, ...]]:
+def _standing(around: Around) -> tuple[int, tuple[int, ...]]:
     """The syntax errors of the document without the text, and how many of the brackets that are open at the cursor may
     be closed below: where an editor closes none, there are fewer errors when they are closed at the cursor. Of the
     numbers that leave the fewest the most and the least; a window, whose beginning is closed below, cannot tell them

@@ -7,11 +7,9 @@ would cost more the longer the file; a window keeps the cost of a keystroke flat
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -30,11 +28,6 @@ HEAP = 5_000
 """Parts of one syntax error above which a text is no code."""
 MANY = 500
 """Syntax errors above which nobody needs their number."""
-_SECONDS, _PER_BYTE = 0.03, 1e-6
-"""Of this thread's processor time, what a parse may take, in all and for each byte: ten times what code takes. Some
-grammars need the square of a text's length, or its cube, where remarks, types or brackets are begun over and over."""
-_CHUNK = 4096
-"""Bytes that the parser reads at once."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(r"[ \t]*(?=[^\s)}\]>#*/])")
 
@@ -55,16 +48,17 @@ class Syntax:
 
     @classmethod
     def around(cls, row: Language, document: str, offset: int) -> Syntax | None:
-        """The window around an offset, parsed from scratch; None for plain text and where that takes too long."""
+        """The window around an offset, parsed from scratch; None for plain text."""
         return cls.of(row, document, *_window(document, offset))
 
     @classmethod
     def of(cls, row: Language, document: str, start: int, end: int) -> Syntax | None:
-        """The window [start, end) of a document, parsed from scratch; None for plain text and where that takes too
-        long."""
+        """The window [start, end) of a document, parsed from scratch; None for plain text."""
+        loaded = grammar(row)
+        if loaded is None:
+            return None
         text = document[start:end]
-        tree = _parsed(row, text)
-        return None if tree is None else cls(row, start, text, tree)
+        return cls(row, start, text, tree_sitter.Parser(loaded).parse(_utf8(text)))
 
     def covers(self, offset: int, length: int) -> bool:
         """Whether an offset of a document of that length stands well inside the window."""
@@ -90,12 +84,13 @@ class Syntax:
         )  # fmt: skip
         return after
 
-    def reparsed(self) -> Syntax | None:
-        """The window with its tree brought up to date; None where that takes too long."""
-        if self.parsed:
+    def reparsed(self) -> Syntax:
+        """The window with its tree brought up to date."""
+        loaded = grammar(self.language)
+        if self.parsed or loaded is None:
             return self
-        tree = _parsed(self.language, self.text, self.tree)
-        return None if tree is None else replace(self, tree=tree, parsed=True)
+        tree = tree_sitter.Parser(loaded).parse(_utf8(self.text), self.tree)
+        return replace(self, tree=tree, parsed=True)
 
     # ---- questions
 
@@ -220,42 +215,6 @@ class Bytes:
         wide = int(np.searchsorted(self._where + 1 + self._extra, byte, side="right"))
         offset = byte - (int(self._extra[wide - 1]) if wide else 0)
         return min(offset, int(self._where[wide])) if wide < len(self._where) else offset
-
-
-class _Chunk(threading.local):
-    """What a parser reads next. One for each thread, not one for each read: py-tree-sitter 0.26 never lets go of what
-    it was handed, and what it no longer looks at may be written over."""
-
-    def __init__(self) -> None:
-        self.bytes = bytearray()
-
-
-_chunk = _Chunk()
-
-
-def _parsed(row: Language, text: str, old: tree_sitter.Tree | None = None) -> tree_sitter.Tree | None:
-    """The tree of a text, from that of the text before it where there is one; None where there is no grammar, and where
-    it needs more than code ever does."""
-    loaded = grammar(row)
-    if loaded is None:
-        return None
-    raw, chunk = _utf8(text), _chunk.bytes
-    end = time.thread_time() + _SECONDS + _PER_BYTE * len(raw)
-
-    def read(at: int, _point: tree_sitter.Point) -> bytearray:
-        chunk[:] = raw[at : at + _CHUNK]
-        return chunk
-
-    def is_late(_at: int, _broken: bool) -> bool:
-        return time.thread_time() > end
-
-    parse = partial(tree_sitter.Parser(loaded).parse, read, progress_callback=is_late)
-    try:
-        known = parse() if old is None else parse(old)
-    except ValueError:  # what it says where it was told to stop
-        return None
-    # Once more, with next to nothing left to do: a query reads the text again, and crashes where that was a callback.
-    return tree_sitter.Parser(loaded).parse(raw, known)
 
 
 def _captures(row: Language, node: tree_sitter.Node, depth: int | None) -> list[tuple[str, tree_sitter.Node]]:

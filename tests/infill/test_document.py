@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import tracemalloc
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,9 +12,8 @@ import tree_sitter
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from infill import syntax
 from infill.document import Change, Edited, Snapshot, path_of
-from infill.languages import Language, grammar, language
+from infill.languages import grammar, language
 from infill.syntax import MARGIN, WHOLE, WINDOW, Bytes, Syntax
 from tests.conftest import ROOT
 
@@ -357,65 +354,3 @@ scanner busy for ever."""
 def test_half_a_surrogate_pair_keeps_no_parser_busy() -> None:
     program = f"from infill.document import Snapshot\nSnapshot.open('untitled:', 1, 'typescript', {HALVES!a}).syntax(0)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)
-
-
-SLOW = {"c": "/*\n", "javascript": "/*\n", "rust": 'r#"'}
-"""What grammars take the square of its length for, or its cube."""
-
-
-@pytest.mark.parametrize("language_id", SLOW)
-def test_a_parse_that_takes_too_long_is_given_up(language_id: str) -> None:
-    """To its end it would take from half a minute to an hour."""
-    text = SLOW[language_id] * (90_000 // len(SLOW[language_id]))
-    assert Syntax.of(language(language_id), text, 0, len(text)) is None
-    begun = Syntax.of(language(language_id), "a", 0, 1)
-    assert begun is not None
-    typed = begun.edited(1, 1, text)
-    assert typed is not None
-    assert typed.reparsed() is None
-
-
-def test_what_took_too_long_is_not_parsed_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    parsed = list[str]()
-
-    def spied(row: Language, text: str, *old: tree_sitter.Tree) -> tree_sitter.Tree | None:
-        parsed.append(text)
-        return parse(row, text, *old)
-
-    parse = syntax._parsed
-    monkeypatch.setattr(syntax, "_parsed", spied)
-    slow = Snapshot.open("file:///a.c", 0, "c", "/*\n" * 10_000)
-    assert slow.syntax(0) is None
-    assert slow.whole is None
-    mended = slow.edit([Change(0, len(slow.text), "x;\n")], 1)
-    for version in range(2, 101):
-        assert mended.syntax(0) is None
-        mended = mended.edit([Change(len(mended.text), len(mended.text), "\n")], version)
-    assert len(parsed) == 1
-    again = mended.syntax(0)
-    assert again is not None
-    assert again.text_of(again.node_at(0)) == "x"
-
-
-def test_parsing_keeps_nothing() -> None:
-    text, row = "def f(a):\n    return a\n" * 1000, language("python")
-    tracemalloc.start()
-    for _ in range(50):
-        assert Syntax.of(row, text, 0, len(text)) is not None
-    kept, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert kept < 5 * len(text)
-
-
-def test_threads_parse_texts_of_their_own() -> None:
-    texts = [f"def {name}(a):\n    return {name}[a]\n" * 500 + "(" for name in ("f", "gg", "hhh", "iiii")]
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(len(texts)) as threads:
-            trees = list(threads.map(lambda text: Syntax.of(language("python"), text, 0, len(text)), texts * 5))
-    finally:
-        sys.setswitchinterval(before)
-    for text, one in zip(texts * 5, trees, strict=True):
-        assert one is not None
-        assert str(one.tree.root_node) == fresh_tree(text, "python")
