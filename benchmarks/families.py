@@ -83,8 +83,14 @@ MINI = {
     "routed_scaling_factor": 2.5, "first_k_dense_replace": 1, "partial_rotary_factor": 0.5, "rope_theta": 600000,
     "rms_norm_eps": 1e-6, "max_position_embeddings": 32768, "use_qk_norm": True,
 }  # fmt: skip
+HALF_A_BILLION = {
+    "model_type": "a2d-qwen2", "vocab_size": 151936, "hidden_size": 896, "intermediate_size": 4864,
+    "num_hidden_layers": 24, "num_attention_heads": 14, "num_key_value_heads": 2, "rope_theta": 1e6,
+    "rms_norm_eps": 1e-6, "max_position_embeddings": 32768, "tie_word_embeddings": True, "block_size": 32,
+}  # fmt: skip
 SHAPES = {
     "llada2.1-mini": MINI,
+    "bd3lm-0.5b": HALF_A_BILLION,
     "tiny": MINI | {"vocab_size": 157184, "hidden_size": 64, "num_hidden_layers": 3, "intermediate_size": 96,
                     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "num_experts": 16,
                     "moe_intermediate_size": 32},
