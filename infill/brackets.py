@@ -14,6 +14,8 @@ _QUOTE = re.compile(f"[{QUOTES}]")
 _MARK = re.compile(rf"[{QUOTES}/()\[\]{{}}]")
 """All that can open or close something."""
 SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
+_PREFIXED = frozenset(("dart", "mysql", "pgsql", "plsql", "postgres", "sql"))
+"""Languages without a grammar in which a letter may stand before a text in single quotes: `N'…'`, `r'…'`."""
 _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 """A regular expression that ends on its line."""
 _BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\Z")
@@ -134,13 +136,15 @@ def opens_quote(text: str, at: int, language: str = "") -> bool:
     """Whether a quote begins there: no apostrophe within a number (C++), and none of a lifetime, which has no other a
     character later (Rust). In languages without a grammar one behind a word is of the word."""
     char, after = text[at], text[at + 1 : at + 3]
+    if char not in QUOTES:
+        return False
     if char == "'" and language == "rust":
         return after[1:] == "'" or after[:1] == "\\"
     if char == "'" and language in ("c", "cpp"):
         return not (after[:1].isalnum() and _NUMBER.search(text[max(0, at - _NEAR) : at]))
     row = languages.language(language)
-    if char == "'" and language and not row.grammar and text[max(0, at - 1) : at].isalnum():
-        return False
+    if char == "'" and language and not row.grammar and language not in _PREFIXED:
+        return char in row.quotes and not text[max(0, at - 1) : at].isalnum()
     return char in row.quotes
 
 

@@ -52,6 +52,7 @@ def test_apostrophes_of_words_and_signs_in_languages_without_a_grammar() -> None
     assert balance("foldl' (+) (", "haskell").closing == ")"
     assert balance("don't (", "yaml").closing == ")"
     assert balance("['(', '[', f(", "ruby").closing == ")]"
+    assert balance("f(N'it is (', E'(', (", "sql").closing == "))"
     assert balance("(mapcar #'f `(a ,b) '(", "commonlisp").closing == "))"
 
 
