@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.canvas import ControlIds
 from engine.released.config import CHATML, Experts, ReleasedConfig
 from engine.released.given import Given, decoder
 
 BLOCKS = {"b8": 8, "b16": 16, "b32": 32, "b64": 64}
 """How the names of its releases end that have not blocks of 4 -> tokens of a block."""
 
+DOCUMENT_ENDS, ANSWER_ENDS = 151643, 151645
+"""`<|endoftext|>` and `<|im_end|>` of Qwen's tokenizer."""
+
 
 def sdar(given: Given) -> ReleasedConfig:
     """SDAR 1.7B to 8B (`SDARForCausalLM`): block-causal, and a row says its own token.
 
     Thresholds are those of the makers' `generate.py` (0.85) and of what they show for other engines (0.9). A release
-    whose `config.json` has no `block_size` is told by its name.
+    whose `config.json` has no `block_size` is told by its name. The end that `config.json` names is a document's; an
+    answer's, in the form that SDAR was taught, is the one that stands first in its `generation_config.json`.
     """
     given.must_be(attention_bias=False)
+    base = decoder(given, mask=151669, end=ANSWER_ENDS)
+    end = ANSWER_ENDS if base.control.eom == DOCUMENT_ENDS else base.control.eom
     block = given.number("block_size", BLOCKS.get(given.named(*BLOCKS) or "", 4), least=1)
     return replace(
-        decoder(given, mask=151669, end=151643),
+        base,
+        control=ControlIds.only(base.control.mask, end),
         prompt="chat",
         block=block,
         modes={

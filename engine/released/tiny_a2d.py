@@ -27,12 +27,13 @@ def tiny_a2d(given: Given) -> ReleasedConfig:
     """
     qwen3 = given.raw.get("model_type") == "a2d-qwen3"
     given.must_be(attention_bias=not qwen3)
-    block = given.number("block_size", {"mdlm": 0, "bd3lm": BLOCK, None: -1}[given.named("mdlm", "bd3lm")], least=-1)
-    if block < 0:
+    name = given.named("mdlm", "bd3lm")
+    if name is None and given.raw.get("block_size") is None:
         raise ValueError(
             "neither its block_size nor its folder's name (mdlm, bd3lm) says whether it sees all of a text at once "
             f'(MDLM: "block_size": 0) or block by block (BD3LM: "block_size": {BLOCK})'
         )
+    block = given.number("block_size", BLOCK if name == "bd3lm" else 0)
     fills = {mode: {"fill_threshold": settings["fill_threshold"], "block": block} for mode, settings in FILLING.items()}
     user, assistant = CHATML
     return replace(

@@ -41,9 +41,11 @@ from engine import (
     backends,
     block_denoiser,
     decode,
+    released,
 )
 from engine.backends.torch import TorchForward
 from engine.block_denoiser import BlockDenoiser
+from engine.canvas import ControlIds
 from engine.checkpoint import Checkpoint, CheckpointError
 from engine.forward import HIDDEN, Output, Rows
 from engine.full_denoiser import FullDenoiser
@@ -733,6 +735,12 @@ def test_the_folders_name_says_what_config_json_does_not(tmp_path: Path, family:
     assert isinstance(config, ReleasedConfig) and config.block == block
     assert config.prompt == ("chat" if block else "in-place")
     assert {mode["block"] for mode in config.modes.values() if block} == ({block} if block else set())
+
+
+def test_an_answer_of_sdar_ends_as_its_chat_form_says() -> None:
+    """`config.json` names the end of a document."""
+    told = {"vocab_size": 151936, "mask_token_id": 151669, "eos_token_id": 151643}
+    assert released.read_config(tiny.SDAR | told, "SDAR").control == ControlIds.only(151669, 151645)
 
 
 def test_a_head_that_is_tied_and_stored_all_the_same_is_the_stored_one(tmp_path: Path) -> None:
