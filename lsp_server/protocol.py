@@ -112,9 +112,8 @@ class Protocol(LanguageServerProtocol):
             self._shutdown = True
             return
         self._initialized = self._initialized or method == types.INITIALIZE
-        _pygls_log.disabled = (
-            True  # it would write a traceback of what a client has sent; `_unreadable` says it in a line
-        )
+        # It would write a traceback of what a client has sent; `_unreadable` says it in a line.
+        _pygls_log.disabled = True
         try:
             structured = self.structure_message(message)
         except JsonRpcException:

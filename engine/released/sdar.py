@@ -10,7 +10,6 @@ from engine.released.given import Given, decoder
 
 BLOCKS = {"b8": 8, "b16": 16, "b32": 32, "b64": 64}
 """How the names of its releases end that have not blocks of 4 -> tokens of a block."""
-
 DOCUMENT_ENDS, ANSWER_ENDS = 151643, 151645
 """`<|endoftext|>` and `<|im_end|>` of Qwen's tokenizer."""
 
