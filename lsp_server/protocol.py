@@ -18,6 +18,7 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcParseError,
     JsonRpcRequestCancelled,
     JsonRpcServerNotInitialized,
@@ -134,7 +135,9 @@ class Protocol(LanguageServerProtocol):
             return JsonRpcServerNotInitialized("Send initialize first")
         if self._initialized and method == types.INITIALIZE:
             return JsonRpcInvalidRequest("The server is initialized already")
-        return None
+        # Clients send what nobody offered, as Kate wherever its cursor rests: no matter for the log.
+        known = (types.CANCEL_REQUEST, *self.fm.builtin_features, *self.fm.features)
+        return None if method in known else JsonRpcMethodNotFound.of(method)
 
     def _unreadable(self, message: dict[str, Any]) -> None:
         method, msg_id = message.get("method"), message.get("id")

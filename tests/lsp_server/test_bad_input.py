@@ -129,6 +129,15 @@ def test_a_change_of_nothing_is_a_line_of_the_log(wire: Wire, params: Any, caplo
     assert caplog.messages == ["the client sent a textDocument/didChange that cannot be read"]
 
 
+def test_what_nobody_offered_is_no_matter_for_the_log(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    """Kate asks so wherever its cursor rests, and tells of each file that it saves."""
+    place = {"textDocument": {"uri": URI}, "position": {"line": 0, "character": 0}}
+    assert wire.ask("textDocument/documentHighlight", place)["error"]["code"] == -32601
+    wire.notify("textDocument/didSave", {"textDocument": {"uri": URI}})
+    assert alive(wire)
+    assert not caplog.messages
+
+
 def test_the_end_of_no_request_is_passed_over(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     wire.notify("$/cancelRequest", {"id": [1]})
     assert alive(wire)
