@@ -69,7 +69,7 @@ def left_open(row: Language, line: str) -> tuple[int, str] | None:
         comment = next((pair for pair in comments if line.startswith(pair[0], at)), None) if line[at] in first else None
         if comment is not None:
             opens, closes = comment
-            end = line.find(closes, at + len(opens))
+            end = line.find(closes, at + 1)  # `(*)` is an operator and `<!-->` a whole comment
             if end < 0:
                 return at, opens
             at = end + len(closes) - 1

@@ -56,6 +56,14 @@ def test_apostrophes_of_words_and_signs_in_languages_without_a_grammar() -> None
     assert balance("(mapcar #'f `(a ,b) '(", "commonlisp").closing == "))"
 
 
+def test_quotes_behind_an_operand_in_languages_that_have_such_an_operator() -> None:
+    assert balance("y = inv(A)' * [b.' c{1}' (", "matlab").closing == ")]"
+    assert balance("(A * B)' * f(", "julia").closing == ")"
+    assert balance("Put(List(1)'First, (", "ada").closing == "))"
+    assert balance("if clk(0)'event and (", "vhdl").closing == ")"
+    assert balance("disp('(', [", "matlab").closing == "])"
+
+
 def test_regular_expressions_of_scripts() -> None:
     for language in ("javascript", "typescriptreact"):
         assert balance("s.replace(/[\"')/]/g, '\"', (", language).closing == "))"
