@@ -21,7 +21,7 @@ def llada2(given: Given) -> ReleasedConfig:
     LLaDA2.2 is the one with `expert_capacity`, and the only one that knows INSERT and DELETE. LLaDA2.0 was not trained
     to edit, and only its name tells it from 2.1.
     """
-    edits = given.named("llada2.0") is None
+    edits = given.named("llada2.0", "llada2.1", "llada2.2") != "llada2.0"
     given.must_be(
         use_bias=False, use_qkv_bias=False, use_qk_norm=True,
         score_function="sigmoid", tie_word_embeddings=False, norm_head=False, norm_topk_prob=True,

@@ -816,7 +816,7 @@ def test_a_folder_that_was_not_fetched_whole_is_refused(
 
 
 def test_what_config_json_says_decides_the_modes(tmp_path: Path) -> None:
-    """LLaDA2.0 is known by its name alone, also in a hub's cache; a section of ours is heard last."""
+    """LLaDA2.0 is known by the last such name in its path, also in a hub's cache; a section of ours is heard last."""
 
     def modes(folder: Path, ours: dict[str, Any] | None = None) -> Modes:
         config = Checkpoint.open(tiny.make(folder, tiny.LLADA2 | ({"redraft": ours} if ours else {}))).config
@@ -828,6 +828,8 @@ def test_what_config_json_says_decides_the_modes(tmp_path: Path) -> None:
     assert (edits.speedy.edit_threshold, edits.quality.edit_threshold, edits.quality.block) == (0.0, 0.5, BLOCK)
     fills = modes(tmp_path / "models--inclusionAI--LLaDA2.0-mini" / "snapshots" / "d23215ab")
     assert (fills.speedy.edit_threshold, fills.speedy.fill_threshold, fills.speedy.block) == (None, 0.95, BLOCK)
+    newer = modes(tmp_path / "LLaDA2.0 and later" / "LLaDA2.1-mini")
+    assert newer.speedy.edit_threshold == 0.0
     ours = modes(tmp_path / "own", {"modes": {"speedy": {"fill_threshold": 0.8, "revisit_blocks": 1}}})
     assert (ours.speedy.fill_threshold, ours.speedy.revisit_blocks, ours.quality.revisit_blocks) == (0.8, 1, 0)
 
