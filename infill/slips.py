@@ -12,6 +12,7 @@ from itertools import islice
 from infill.brackets import CLOSERS, balance
 from infill.document import Snapshot
 from infill.languages import keywords, language
+from infill.lines import indent
 from infill.region import Region, broken
 
 WORD, LETTER = 2.0, 0.5
@@ -102,10 +103,10 @@ def _closed(region: Region, above: str, below: str, language_id: str) -> Iterato
         if not opened:
             continue
         head = before.rfind("\n", 0, opened[-1][0]) + 1
-        depth = _depth(before[head:])
-        deeper = len(_depth(lines[i])) > len(depth) or head == len(before) - len(lines[i])
+        depth = indent(before[head:])
+        deeper = len(indent(lines[i])) > len(depth) or head == len(before) - len(lines[i])
         next_line = next((line for line in (*lines[i + 1 :], *below.split("\n")[1:]) if line.strip()), "")
-        if deeper and len(_depth(next_line)) <= len(depth):
+        if deeper and len(indent(next_line)) <= len(depth):
             closers = "".join(CLOSERS[bracket] for at, bracket in reversed(opened) if at >= head)
             for mark in ("", ";", ","):
                 yield "\n".join([*lines[: i + 1], depth + closers + mark, *lines[i + 1 :]])
@@ -115,11 +116,6 @@ def _written(region: Region, lines: list[str]) -> list[int]:
     """The lines of the focus that are not blank."""
     first, last = (region.text.count("\n", 0, at) for at in region.focus)
     return [i for i in range(first, last + 1) if lines[i].strip()]
-
-
-def _depth(line: str) -> str:
-    found = _INDENT.match(line)
-    return found.group() if found else ""
 
 
 def _depths(lines: list[str]) -> list[str]:

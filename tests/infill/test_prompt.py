@@ -75,7 +75,8 @@ class TestPlainForms:
             assert len(least.ids) == len(right.ids) * share and less.ids[-50:] == left.ids[-50:]
             assert most * share / 2 < len(less.ids) < most * share + 20 < len(left.ids)
         assert half.nearby == whole.nearby  # which is short enough
-        assert [len(one.ids) for one in eighth.nearby.streams] < [prompt.NEARBY, prompt.PLAIN_NEARBY_SUFFIX]
+        for one, tokens in zip(eighth.nearby.streams, (prompt.NEARBY, prompt.PLAIN_NEARBY_SUFFIX), strict=True):
+            assert len(one.ids) < tokens
         assert eighth.nearby.streams[1].ids == eighth.context.streams[1].ids
 
     def test_suffix_first_ends_with_the_prefix(self) -> None:
