@@ -27,8 +27,8 @@ class Experts:
 
     count experts of `hidden` units, `per_token` chosen by each token; shared: units of the expert that every token
     passes, or 0. groups, top_groups: experts stand in groups, and only those of the best groups can be chosen. scale:
-    of the chosen experts' weights. capacity: experts that the tokens of one block may choose among (LLaDA2.2), or 0.
-    normalized: those weights sum to one.
+    of the chosen experts' weights. normalized: these weights sum to one. capacity: experts that the tokens of one block
+    may choose among (LLaDA2.2), or 0. biased: a bias is added to the scores that experts are chosen by.
     """
 
     layers: frozenset[int]
@@ -51,11 +51,11 @@ class ReleasedConfig(ModelConfig):
     block: tokens of a block that sees itself and the blocks before it, counted from the start of the text; 0: every
     token sees every other, so nothing can be cached exactly. rotary: how many dimensions of a head are rotated.
     qk_norm: heads' queries and keys are normalized. qkv_bias: queries, keys and values have a bias. shifted: what is
-    said of a token stands in the row before it. tied: the embeddings are the head, unless the weights have one of its
-    own. experts: None where every layer is dense. dtype: what the weights are stored as. chat: what stands before the
-    request and before the answer in the model's chat form. around: what stands before and behind all text where it is
-    filled in place. taught: positions of the longest text that its makers trained it on, where that is less than
-    `context`, or 0. raw: all of `config.json`.
+    said of a token stands in the row before it. tied: the embeddings are the head, unless a head of its own is among
+    the weights. experts: None where every layer is dense. dtype: what the weights are stored as. chat: what stands
+    before the request and before the answer in the model's chat form. around: what stands before and behind all text
+    where it is filled in place. taught: positions of the longest text that its makers trained it on, where that is less
+    than `context`, or 0. raw: all of `config.json`.
     """
 
     block: int = 0

@@ -9,7 +9,7 @@ from engine.released.config import CHATML, Experts, ReleasedConfig
 from engine.released.given import Given, decoder
 
 BLOCKS = {"b8": 8, "b16": 16, "b32": 32, "b64": 64}
-"""How the names of its releases end that have not blocks of 4 -> tokens of a block."""
+"""How the names of releases end whose blocks are not of 4 tokens -> tokens of a block."""
 DOCUMENT_ENDS, ANSWER_ENDS = 151643, 151645
 """`<|endoftext|>` and `<|im_end|>` of Qwen's tokenizer."""
 
