@@ -39,6 +39,7 @@ def llada2(given: Given) -> ReleasedConfig:
         scale=given.real("routed_scaling_factor", 1.0),
         capacity=capacity,
         biased=True,
+        normalized=True,
     )
     control = ControlIds.only(
         base.control.mask,
