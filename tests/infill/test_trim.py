@@ -644,15 +644,20 @@ async def test_the_true_middle_of_an_evaluation_task_is_given_back(name: str) ->
         assert given.strip("\n") == task.canonical_solution.strip("\n"), task.task_id
 
 
-def test_what_stands_is_judged_once_whatever_is_put_into_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = list[str]()
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The texts with which the document's syntax errors are counted."""
+    texts, count = list[str](), soundness._errors_with
 
     def spied(text: str, around: Around) -> int:
-        judged.append(text)
+        texts.append(text)
         return count(text, around)
 
-    count = soundness._errors_with
     monkeypatch.setattr(soundness, "_errors_with", spied)
+    return texts
+
+
+def test_what_stands_is_judged_once_whatever_is_put_into_it(judged: list[str]) -> None:
     hole = hole_between("python", "f(\ng(\nh(\n" * 5 + "x = (", "\n" + "k(\n" * 20, 1)
     soundness.without_errors("a", hole)
     first = len(judged)
@@ -661,15 +666,7 @@ def test_what_stands_is_judged_once_whatever_is_put_into_it(monkeypatch: pytest.
     assert "" not in judged[first:]
 
 
-def test_of_many_errors_no_ending_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
-    judged = list[str]()
-
-    def spied(text: str, around: Around) -> int:
-        judged.append(text)
-        return count(text, around)
-
-    count = soundness._errors_with
-    monkeypatch.setattr(soundness, "_errors_with", spied)
+def test_of_many_errors_no_ending_is_tried(judged: list[str]) -> None:
     hole = hole_between("python", "def f(a\n" * 1000 + "x = ", "\n", 1)
     assert soundness.without_errors("a", hole) == "a"
     assert judged == [""]
