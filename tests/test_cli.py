@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -12,13 +13,15 @@ import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from infill.complete import Completion
+from infill.complete import Completer, Completion
 from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import Slot, Step
+from infill.repair import Repair
 from lsp_server import cli, trace
 from lsp_server.commands import fix
 from lsp_server.files import SourceFile
@@ -374,6 +377,23 @@ def spread(values):
     path.write_text(wrong)
     ran = redraft("fix", "mean.py", "--apply")
     assert path.read_text() == right, ran.stderr
+
+
+def test_fix_asks_once_about_what_cannot_be_mended() -> None:
+    """However many repairs are made around it; about what is less broken than before it asks again."""
+    head, hopeless, asked = "class Store\n    pass\n\n\n", "one ? two\n\n\n", []
+
+    class Mender:
+        async def repair(self, snapshot: Snapshot, start: int, end: int, **_: Any) -> Repair:
+            asked.append(snapshot.text[start:end].strip())
+            at = snapshot.text.find("Store\n", start, end)
+            return Repair((Edit(at + 5, at + 5, ":"),) if at >= 0 else ())
+
+    text = "def one():\n    return 1\n\n\n".join([hopeless, head, hopeless, head, hopeless])
+    snapshot = Snapshot.open("file:///store.py", 1, "python", text)
+    _, mended = asyncio.run(fix._repair(cast(Completer, Mender()), snapshot, None, "quality"))
+    assert mended == text.replace("Store", "Store:")
+    assert sum("one ? two" in place for place in asked) == 3
 
 
 def test_fix_of_lines_that_are_not_there(redraft: Run, script: Script, tmp_path: Path) -> None:

@@ -105,25 +105,22 @@ async def _repair(
     completer: Completer, snapshot: Snapshot, lines: tuple[int, int] | None, mode: str
 ) -> tuple[list[Repair], str]:
     """What was found at each place, and the text with all of it. Each place is looked at in the text that the repairs
-    before it have left; what is broken is looked for again for as long as less and less of it is left."""
+    before it have left; what is broken, again for as long as less and less of it is."""
     preferences = replace(Preferences(), mode=mode, deadline=None)
-    regions = parts(snapshot, *lines) if lines else _broken(snapshot)
-    repairs: list[Repair] = []
+    places, repairs = parts(snapshot, *lines) if lines else _broken(snapshot), list[Repair]()
     with terminal.bar(None, "places") as bar:
-        while regions:
-            left = _damage(snapshot)
-            while regions:
-                (start, end), *regions = regions
-                repair = await completer.repair(snapshot, start, end, preferences=preferences)
-                repairs.append(repair)
-                bar.update()
-                if repair.edits:
-                    text = apply(snapshot.text, repair.edits)
-                    more = len(text) - len(snapshot.text)
-                    snapshot = Snapshot.open(snapshot.uri, 0, snapshot.language, text)
-                    further = [(a + more, b + more) for a, b in regions] if lines else _broken(snapshot)
-                    regions = [(a, b) for a, b in further if b > end + more]
-            regions = _broken(snapshot) if not lines and _damage(snapshot) < left else []
+        while places:
+            (start, end), *places = places
+            repair = await completer.repair(snapshot, start, end, preferences=preferences)
+            repairs.append(repair)
+            bar.update()
+            if repair.edits:
+                text, before = apply(snapshot.text, repair.edits), snapshot
+                more = len(text) - len(before.text)
+                snapshot = Snapshot.open(before.uri, 0, before.language, text)
+                further = [(a + more, b + more) for a, b in places] if lines else _broken(snapshot)
+                done = start if _damage(snapshot) < _damage(before) else end + more
+                places = [(a, b) for a, b in further if b > done]
     return repairs, snapshot.text
 
 
