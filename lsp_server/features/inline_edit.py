@@ -24,12 +24,12 @@ _NUMBER = whole(0, 2**31 - 1)
 async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
     """The edit that is next in a document; none when it is asked for another version than the one that is known."""
     uri, version, position, invoked = _read(params)
-    # Where proposals come by hand alone the model is not asked for one, but what is known to follow is no proposal of
-    # its.
-    guess = session.question(uri, invoked=invoked) is not None
     asked = session.question(uri)
     if asked is None or not session.settings.next_edit or version not in (None, asked.snapshot.version):
         return {"edits": []}
+    # Where proposals come by hand alone the model is not asked for one, but what is known to follow is no proposal of
+    # its.
+    guess = invoked or session.settings.trigger == "auto"
     work = _next(session, asked, positions.to_offset(asked.snapshot, position, session.encoding), guess)
     allowed = partial(_allowed, session, uri, invoked or not guess)
     return {"edits": await session.work.newest(uri, "next", work, [], allowed)}
