@@ -14,10 +14,6 @@ _QUOTE = re.compile(f"[{QUOTES}]")
 _MARK = re.compile(rf"[{QUOTES}/()\[\]{{}}]")
 """All that can open or close something."""
 SCRIPTS = frozenset(("javascript", "javascriptreact", "typescript", "typescriptreact"))
-_PREFIXED = frozenset(("dart", "mysql", "pgsql", "plsql", "postgres", "sql"))
-"""Languages without a grammar in which a letter may stand before a text in single quotes: `N'…'`, `r'…'`."""
-_POSTFIX = frozenset(("ada", "julia", "matlab", "vhdl"))
-"""Languages without a grammar in which a single quote may follow an operand, one in brackets, too: `f(x)'`, `a.'`."""
 _REGEX = re.compile(r"/(?![/*\s])(?:\\.|\[(?:\\.|[^\]\\\n])*+\]|[^/\\\[\n])++/")
 """A regular expression that ends on its line."""
 _BEFORE_REGEX = re.compile(r"(?:^|[(,=:\[!&|?{;]|=>|\breturn)\Z")
@@ -145,11 +141,7 @@ def opens_quote(text: str, at: int, language: str = "") -> bool:
     if char == "'" and language in ("c", "cpp"):
         return not (after[:1].isalnum() and _NUMBER.search(text[max(0, at - _NEAR) : at]))
     row = languages.language(language)
-    if char == "'" and language and not row.grammar and language not in _PREFIXED:
-        before = text[at - 1 : at]
-        follows = before.isalnum() or (language in _POSTFIX and before.endswith((")", "]", "}", ".")))
-        return char in row.quotes and not follows
-    return char in row.quotes
+    return char in row.quotes and not (char == "'" and row.is_apostrophe(text[max(at - 1, 0) : at]))
 
 
 def _comment_end(text: str, at: int) -> int | None:

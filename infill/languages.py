@@ -45,6 +45,12 @@ class Language:
         """The characters that texts stand between."""
         return _QUOTES_OF.get(self.id.lower(), "\"'`")
 
+    def is_apostrophe(self, before: str) -> bool:
+        """Whether a `'` behind this character is of the word or operand that ends there. Grammars know better."""
+        if self.grammar or not self.id or self.id.lower() in _PREFIXED:
+            return False
+        return before.isalnum() or (self.id.lower() in _POSTFIX and before.endswith((")", "]", "}", ".")))
+
 
 _ROWS = (
     Language("python", "tree_sitter_python", queries="python", line_comment="#", extensions=(".py", ".pyi", ".pyw")),
@@ -118,6 +124,10 @@ _QUOTES = {
     '"': "clojure commonlisp emacs-lisp fennel fsharp lisp ocaml racket scheme systemverilog verilog",
 }
 """The characters that texts stand between where `'` is another sign: before quoted code, a type, a number's base."""
+_PREFIXED = frozenset(("dart", "mysql", "pgsql", "plsql", "postgres", "sql"))
+"""Languages in which a letter may stand before a text in single quotes: `N'…'`, `r'…'`."""
+_POSTFIX = frozenset(("ada", "julia", "matlab", "vhdl"))
+"""Languages in which a `'` may follow any operand, one in brackets, too: `f(x)'`, `a.'`."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
 _BLOCK_OF = {key: block for block, keys in _BLOCKS.items() for key in keys.split()}
 _COMMENTS_OF = {
