@@ -16,8 +16,9 @@ from lsp_server import notebooks, process, progress, settings, transport, versio
 from lsp_server.capabilities import Capabilities
 from lsp_server.converter import converter
 from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
+from lsp_server.model import Load
 from lsp_server.protocol import Protocol
-from lsp_server.session import Load, Session
+from lsp_server.session import Session
 from lsp_server.stats import Record
 
 log = logging.getLogger(__name__)
@@ -134,10 +135,10 @@ async def _initialized(session: Session, params: types.InitializedParams) -> Non
 
 
 async def _show_loading(session: Session) -> None:
-    await session.loading.wait()
-    if not session.loaded.is_set():
+    await session.model.begun.wait()
+    if not session.model.ended.is_set():
         with progress.shown(session, "redraft: loading the model"):
-            await session.loaded.wait()
+            await session.model.ended.wait()
 
 
 async def _did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:

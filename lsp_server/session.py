@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,12 +19,14 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from lsp_server import settings
+from lsp_server.access import Access
 from lsp_server.capabilities import Capabilities
 from lsp_server.documents import Documents
 from lsp_server.errors import UserError
+from lsp_server.model import Load, Model
+from lsp_server.offers import Offers
 from lsp_server.positions import Encoding
 from lsp_server.rhythm import Rhythm
-from lsp_server.settings import Settings
 from lsp_server.stats import Counts, Record
 from lsp_server.status import Status
 from lsp_server.tally import Tally
@@ -39,14 +40,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Load = Callable[[Settings], "Completer"]
-"""Makes the completer; runs in a thread of its own. Raises an exception whose text is one sentence with a remedy."""
-
 _OTHERS_MOST = 32
 _KEPT_EVERY = 60.0
 """Seconds between two writes of what was counted."""
-_VERDICT_SECONDS = 10.0
-"""How long a file's denial is believed: asking costs a millisecond, a keystroke has dozens of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +72,21 @@ class Session:
         self.capabilities = Capabilities()
         self.encoding: Encoding = "utf-16"
         self.documents = Documents()
-        self.completer: Completer | None = None
         self.settings, _ = settings.read({}, pinned=pinned)
         self.status = Status(client.protocol.notify)
         self.rhythm = Rhythm()
         self.work = Work(self.failed)
         self.tally = Tally(self.documents, _later)
+        self.model = Model(load, self._loaded)
+        self.access = Access(self._folders)
+        self.offers = Offers()
         self.last_told: tuple[Snapshot, int, Completion, Sequence[Step]] | None = None
         self.pushed = False  # whether the client has sent us settings of its own accord
-        self.loading, self.loaded = asyncio.Event(), asyncio.Event()
-        self._failure = ""
-        self._load, self._pinned, self._record = load, pinned, record
+        self._pinned, self._record = pinned, record
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
-        self._offered: dict[str, dict[str, Suggestion]] = {}
-        self._offers = 0
         self._warmed = ("", 0, 0)
         self._reading: asyncio.TimerHandle | None = None
-        self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
-        self._closed = False
 
     # ---- life
 
@@ -103,74 +95,37 @@ class Session:
         self.capabilities, self.encoding = capabilities, encoding
         self._at_start = settings.section(options) or {}
         self.configure({}, tell=False)
-        asyncio.get_running_loop().call_soon(self._start_loading)
+        asyncio.get_running_loop().call_soon(self._load)
         self.work.in_background(self._keep_counts())
 
-    def _start_loading(self) -> None:
-        """Once, and not before it is wanted: a model that is off takes no memory."""
-        if self.loading.is_set() or self._closed or self.settings.off:
-            return
-        self.loading.set()
-        loop, chosen = asyncio.get_running_loop(), self.settings
+    def _load(self) -> None:
+        """Not before it is wanted: a model that is off takes no memory."""
+        if not self.settings.off:
+            self.model.begin(self.settings)
 
-        def load() -> None:
-            completer, failure = self._loaded(chosen)
-            if completer is None and chosen.model:
-                embedded = replace(chosen, model="", backend="auto", device="auto", dtype="auto")
-                completer, worse = self._loaded(embedded)
-                failure = worse or f"{failure} The model that comes with redraft serves instead."
-            try:
-                loop.call_soon_threadsafe(self._finish_loading, completer, failure)
-            except RuntimeError:
-                if completer is not None:
-                    completer.close()  # the connection ended meanwhile
-
-        # A daemon: a client that leaves while the model loads must not be waited for.
-        threading.Thread(target=load, name="load-model", daemon=True).start()
-
-    def _loaded(self, chosen: Settings) -> tuple[Completer | None, str]:
-        """The completer, or why there is none. Runs in the loading thread."""
-        try:
-            return self._load(chosen), ""
-        except Exception as error:
-            log.exception("the model could not be loaded")
-            return None, str(error) or type(error).__name__
-
-    def _finish_loading(self, completer: Completer | None, failure: str) -> None:
-        if self._closed:
-            if completer is not None:
-                completer.close()
-            return
-        self.completer = completer
-        self.loaded.set()
-        if completer is None:
-            self._failure = failure
-            self.show(f"redraft cannot start: {failure}", types.MessageType.Error)
-        elif failure:
-            self.show(f"redraft: {failure}", types.MessageType.Error)
+    def _loaded(self, failure: str) -> None:
+        if failure:
+            self.show(f"redraft{' cannot start' if self.model.failure else ''}: {failure}", types.MessageType.Error)
         self.say_state()
 
     def say_state(self) -> None:
         """Send the state that follows from the settings and the model."""
         if self.settings.off:
             self.status.say("off")
-        elif self._failure:
-            self.status.say("error", self._failure)
-        elif self.completer is not None:
+        elif self.model.failure:
+            self.status.say("error", self.model.failure)
+        elif self.model.completer is not None:
             self.status.recover()
-        elif not self.loaded.is_set():
+        elif not self.model.ended.is_set():
             self.status.say("loading")
 
     def close(self) -> None:
         """The connection is over."""
-        self._closed = True
         self._rest()
         self.tally.finish(time.monotonic())
         self._keep(self.tally.drained())
         self.work.close()
-        if self.completer is not None:
-            self.completer.close()
-            self.completer = None
+        self.model.close()
 
     async def _keep_counts(self) -> None:
         """Write down what was counted, now and then: an editor may end its servers without a word."""
@@ -210,25 +165,25 @@ class Session:
             if new := [each for each in complaints if each not in self._told]:
                 self.show(" ".join(new), types.MessageType.Warning)
             self._told = complaints
-            self._verdicts.clear()
+            self.access.reconsider()
             self.work.recheck()
             if self.settings != before:  # clients answer what they are asked at the start, too
                 self._rest()
-            self._start_loading()
+            self._load()
             self.say_state()
 
     # ---- requests
 
     def completer_for(self, language: str) -> Completer | None:
         """The completer, when it may be asked about this language now: not while it loads and not when off."""
-        return self.completer if self.settings.enabled(language) else None
+        return self.model.completer if self.settings.enabled(language) else None
 
     def why_not(self, language: str) -> str:
         """Why there is no completer for a language, in a word; nothing when there is one."""
         if not self.settings.enabled(language):
             return "off"
-        if self.completer is None:
-            return "no model" if self.loaded.is_set() else "loading"
+        if self.model.completer is None:
+            return "no model" if self.model.ended.is_set() else "loading"
         return ""
 
     def question(self, uri: str, *, invoked: bool = True) -> Question | None:
@@ -241,30 +196,12 @@ class Session:
             return None
         snapshot = self.documents.get(uri)
         completer = self.completer_for(snapshot.language) if snapshot is not None else None
-        if snapshot is None or completer is None or self._denied(snapshot):
+        if snapshot is None or completer is None or self.access.denied(snapshot, self.settings.exclude):
             return None
-        others = (other for other in self.documents.others(uri) if not self._denied(other))
-        preferences = replace(self.settings.preferences, root=self.root_of(snapshot.uri))
+        known = self.documents.others(uri)
+        others = (other for other in known if not self.access.denied(other, self.settings.exclude))
+        preferences = replace(self.settings.preferences, root=self.access.root_of(snapshot.uri))
         return Question(completer, snapshot, tuple(islice(others, _OTHERS_MOST)), preferences, time.monotonic())
-
-    def _denied(self, snapshot: Snapshot) -> bool:
-        """By name and by .gitignore; what the text gives away is looked at where it is read."""
-        from infill.manners import denied
-
-        now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))
-        until, verdict = self._verdicts.get(key, (0.0, False))
-        if now > until:
-            verdict = denied(snapshot.uri, None, self.settings.exclude, self.root_of(snapshot.uri)) is not None
-            self._verdicts[key] = (now + _VERDICT_SECONDS, verdict)
-        return verdict
-
-    def root_of(self, uri: str) -> str | None:
-        """Path of the opened folder that a document, by its URI or path, lies in; the innermost one of several."""
-        from infill.document import path_of
-        from infill.manners import under
-
-        path, roots = path_of(uri), (path_of(folder) for folder in self._folders())
-        return max((root for root in roots if under(path, root) is not None), key=len, default=None)
 
     def _folders(self) -> list[str]:
         """URIs of the opened folders as of now."""
@@ -278,7 +215,7 @@ class Session:
 
     def patience(self, snapshot: Snapshot, cursor: int) -> float:
         """Seconds to wait before the model is asked; none when the user types what was offered, which asks no model."""
-        if self.types_through(snapshot, cursor):
+        if self.offers.typed_through(snapshot, cursor):
             return 0.0
         return self.rhythm.pause(time.monotonic(), self.settings.debounce_ms, self.status.typical_ms)
 
@@ -345,8 +282,8 @@ class Session:
         """New settings may forbid what is done ahead of time; where they allow it, the next cursor stop begins anew."""
         self._warmed = ("", 0, 0)
         self._reads_no_more()
-        if self.completer is not None:
-            self.completer.rest()
+        if self.model.completer is not None:
+            self.model.completer.rest()
 
     def changed(self, uri: str, changes: Sequence[Change]) -> None:
         """The document has changed."""
@@ -366,8 +303,8 @@ class Session:
         """The document is closed."""
         if (snapshot := self.documents.get(uri)) is not None:
             self.tally.closed(snapshot, time.monotonic())
-            self._offered.pop(snapshot.uri, None)
-            self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key[0] != snapshot.uri}
+            self.offers.forget(snapshot.uri)
+            self.access.forget(snapshot.uri)
         self.documents.close(uri)
         self.outdate(uri)
 
@@ -391,14 +328,12 @@ class Session:
 
     def offer(self, asked: Question, cursor: int, suggestions: Sequence[Suggestion]) -> list[str]:
         """Note what the editor may show now; the ids come back in `redraft.didAccept`."""
-        ids = [str(self._offers + number) for number in range(len(suggestions))]
-        self._offers += len(ids)
-        self._offered[asked.snapshot.uri] = dict(zip(ids, suggestions, strict=True))
-        self.tally.offered(asked.snapshot, self._offered[asked.snapshot.uri], time.monotonic())
+        offered = self.offers.make(asked.snapshot.uri, suggestions)
+        self.tally.offered(asked.snapshot, offered, time.monotonic())
         self._reads_no_more()
         loop = asyncio.get_running_loop()
         self._reading = loop.call_later(self.rhythm.READING, self._prepare, asked, cursor, suggestions)
-        return ids
+        return list(offered)
 
     def _reads_no_more(self) -> None:
         if self._reading is not None:
@@ -412,18 +347,10 @@ class Session:
         else:
             self.warm(asked, cursor)
 
-    def types_through(self, snapshot: Snapshot, cursor: int) -> bool:
-        """Whether the text before the cursor is the beginning of what was offered last."""
-        return any(
-            cursor > one.start and one.text.startswith(snapshot.text[one.start : cursor])
-            for one in self._offered.get(snapshot.uri, {}).values()
-        )
-
     def accepted(self, offer: str) -> None:
-        """The user took an offer: what was offered beside it is over."""
+        """The user took an offer."""
         self.tally.accepted(offer)
-        for uri in [uri for uri, known in self._offered.items() if offer in known]:
-            del self._offered[uri]
+        self.offers.take(offer)
 
     # ---- talking back
 

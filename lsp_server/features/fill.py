@@ -44,7 +44,7 @@ def _why_not(session: Session, asked: Mapping[str, Any]) -> str:
     from infill import manners
 
     path, text, exclude = asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude
-    return session.why_not(asked["language"]) or manners.denied(path, text, exclude, session.root_of(path)) or ""
+    return session.why_not(asked["language"]) or manners.denied(path, text, exclude, session.access.root_of(path)) or ""
 
 
 def _answer(since: float, **values: Any) -> dict[str, Any]:

@@ -490,7 +490,7 @@ def test_fill_answers_with_text_score_and_cost(wire: Wire) -> None:
 )
 def test_fill_says_why_there_is_no_text(fresh: Wire, cut: bool, reason: str) -> None:
     fresh.initialize()
-    fresh.server.session.completer.script.update(fill="", cut=cut)  # type: ignore[union-attr]
+    fresh.server.session.model.completer.script.update(fill="", cut=cut)  # type: ignore[union-attr]
     told = fresh.ask("redraft/fill", {"prefix": "a", "suffix": "b"})["result"]
     assert (told["text"], told["reason"], told["finished"]) == ("", reason, not cut)
 

@@ -207,12 +207,12 @@ async def test_nothing_is_remembered_of_a_document_that_is_closed(editor: Editor
     (offered,) = (await editor.ghost(0, 4, uri=uri)).items
     assert isinstance(offered.insert_text, str)
     typed, session = Snapshot.open(uri, 2, "python", "def " + offered.insert_text), editor.server.session
-    assert session.types_through(typed, 6)
+    assert session.offers.typed_through(typed, 6)
     (tmp_path / ".gitignore").write_text("a.py\n")
     editor.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri)))
     editor.open("def ", uri=uri)
     assert not (await editor.ghost(0, 4, uri=uri)).items
-    assert not session.types_through(typed, 6)
+    assert not session.offers.typed_through(typed, 6)
 
 
 async def test_without_a_folder_the_files_own_gitignore_counts_and_no_other(
@@ -246,7 +246,7 @@ async def test_the_last_trace_is_empty_until_the_model_was_asked_and_stays_when_
 async def test_an_answer_from_memory_comes_in_time_as_well_and_has_a_trace(ready: Editor) -> None:
     session = ready.server.session
     for remembered in (False, True):
-        session.completer.script["remembered"] = remembered  # type: ignore[union-attr]
+        session.model.completer.script["remembered"] = remembered  # type: ignore[union-attr]
         session.rhythm.outran(typist=True)
         for now in (1.0, 1.1):
             session.rhythm.key(now)
