@@ -1,36 +1,32 @@
 """The composition root: the one place that picks a model, a backend and a number of cores, and puts them together.
 
-Only here and in `settings` does this package know the engine, and only inside functions: importing it is cheap.
+Only here, in `scripted` and in `settings` does this package know the engine, and only inside functions: importing it
+is cheap.
 """
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import psutil
 
 from lsp_server.errors import UserError
+from lsp_server.remote import open_remote
+from lsp_server.scripted import open_scripted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from engine import Canvas, Context, Prediction, ScriptedDenoiser
     from engine.checkpoint import Checkpoint
-    from engine.tokenizer import Tokenizer
     from infill.complete import Completer
     from infill.filler import Filler
     from infill.local import LocalFiller
-    from infill.remote import Remote, RemoteFiller
     from lsp_server.settings import Settings
 
 SCRIPTED = "scripted:"
-KEY_VARIABLE, KEYRING_SERVICE = "REDRAFT_REMOTE_KEY", "redraft"
-"""Where the remote's key stands: in the environment, or in the keyring under this service and the host as user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,7 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
     on_loaded: told what really runs the model, in the runtime's own words.
     """
     if choice.model.startswith(SCRIPTED):
-        return _scripted(choice.model.removeprefix(SCRIPTED))
+        return open_scripted(choice.model.removeprefix(SCRIPTED))
     from engine import backends
     from engine.checkpoint import CheckpointError
     from engine.tokenizer import Tokenizer
@@ -178,148 +174,3 @@ def on_mains() -> bool:
     """Whether nobody's battery pays for work ahead of time; True where the system does not tell."""
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return battery is None or battery.power_plugged is not False
-
-
-# ---- a server that is asked first
-
-
-def open_remote(choice: Choice) -> RemoteFiller | None:
-    """A filler that will ask the chosen remote. Raises UserError when that cannot be done safely."""
-    remote = remote_of(choice)
-    if remote is None:
-        return None
-    from infill.remote import RemoteFiller
-
-    try:
-        return RemoteFiller(remote)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{remote.host} cannot be asked ({error}); check SSL_CERT_FILE and redraft.remote.") from None
-
-
-def remote_of(choice: Choice) -> Remote | None:
-    """The remote that is chosen, with its key. Raises UserError when it cannot be asked safely."""
-    if not choice.remote_url:
-        return None
-    from infill.remote import Remote
-
-    address = urlsplit(choice.remote_url)
-    key = _key(address.netloc)
-    met_first = (urlsplit(choice.remote_proxy) if choice.remote_proxy else address).hostname or ""
-    if key and address.scheme == "http" and not (is_loopback(address.hostname or "") and is_loopback(met_first)):
-        raise UserError(
-            f"the key for {address.netloc} would travel unencrypted; make redraft.remote.url an https address, or "
-            "take the key away."
-        )
-    kind = choice.remote_kind or "completions"
-    return Remote(choice.remote_url, kind, choice.remote_model, key, choice.remote_proxy)
-
-
-def _key(host: str) -> str:
-    """The key for a host: from the environment, else from the system's keyring where `keyring` is installed, else
-    none. Raises UserError for one that cannot stand in a header, and never shows it."""
-    key, place = os.environ.get(KEY_VARIABLE, "").strip(), KEY_VARIABLE
-    if not key:
-        key, place = _kept_key(host), "the keyring"
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise UserError(f"the key in {place} holds characters that no key has; set it anew.")
-    return key
-
-
-def _kept_key(host: str) -> str:
-    try:
-        import keyring
-        from keyring.errors import NoKeyringError
-    except ImportError:
-        return ""
-    try:
-        return (keyring.get_password(KEYRING_SERVICE, host) or "").strip()
-    except NoKeyringError:
-        return ""
-    except Exception as error:  # its backends raise what they like
-        import logging
-
-        logging.getLogger(__name__).warning(
-            "the keyring cannot be read (%s); asking %s without a key", type(error).__name__, host
-        )
-        return ""
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address stays on this machine."""
-    import ipaddress
-
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-# ---- a model that answers from a script
-
-
-@dataclass(frozen=True, slots=True)
-class Script:
-    """What a scripted model writes: wherever the text before the hole ends with `after`, or with `after` and a
-    beginning of `write`, it writes the rest of `write`; elsewhere it has nothing to say.
-
-    seconds: how long each forward takes. probability: of each of its tokens.
-    """
-
-    rules: tuple[tuple[str, str], ...]
-    seconds: float = 0.0
-    probability: float = 0.95
-
-    @classmethod
-    def read(cls, name: str) -> Script:
-        """A JSON file `{"rules": [{"after": TEXT, "write": TEXT}, …], "seconds"?, "probability"?}`."""
-        try:
-            raw = json.loads(Path(name).read_text(encoding="utf-8"))
-            rules = tuple((str(rule["after"]), str(rule["write"])) for rule in raw["rules"])
-            return cls(rules, float(raw.get("seconds", 0.0)), float(raw.get("probability", 0.95)))
-        except OSError as error:
-            raise UserError(f"the script {name} cannot be read ({error.strerror}); check the path.") from None
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise UserError(
-                f'{name} is no script; it must be JSON like {{"rules": [{{"after": "def add(", "write": "a, b):"}}]}}.'
-            ) from None
-
-    def middle(self, prefix: str) -> str:
-        """What comes after this prefix, by the rule that explains most of it."""
-        best = (0, "")
-        for after, write in self.rules:
-            for typed in range(len(write) + 1):
-                if prefix.endswith(after + write[:typed]):
-                    best = max(best, (len(after) + typed, write[typed:]), key=lambda found: found[0])
-        return best[1]
-
-
-def _scripted(name: str) -> LocalFiller:
-    from engine import Engine, Modes, Vocabulary
-    from engine.tokenizer import Tokenizer
-    from infill.local import LocalFiller
-
-    script = Script.read(name)
-    checkpoint = Choice().checkpoint()
-    tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    vocabulary = Vocabulary(*tokenizer.lines_and_reserved(tokenizer.size))
-    engine = Engine(_denoiser(script, tokenizer, checkpoint), Modes(), vocabulary)
-    return LocalFiller(engine, tokenizer)
-
-
-def _denoiser(script: Script, tokenizer: Tokenizer, checkpoint: Checkpoint) -> ScriptedDenoiser:
-    from engine import ScriptedDenoiser
-    from engine.scripted import sure_of
-
-    control = checkpoint.config.control
-
-    def answer(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
-        prefix = tokenizer.decode(
-            [token for stream in context.streams if stream.name == "prefix" for token in stream.ids]
-        )
-        middle = tokenizer.encode(script.middle(prefix))
-        rest = middle[len(committed) :] + [control.eom] * len(canvas)
-        return sure_of(rest[: len(canvas)], control, script.probability)
-
-    return ScriptedDenoiser(control, answer, script.seconds)

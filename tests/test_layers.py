@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "training": {"engine", "infill", "benchmarks"},
     "benchmarks": {"engine", "infill"},
 }
-ENGINE_DOORS = {"lsp_server/compose.py", "lsp_server/settings.py"}
+ENGINE_DOORS = {"lsp_server/compose.py", "lsp_server/scripted.py", "lsp_server/settings.py"}
 """The only modules of lsp_server that know the engine."""
 
 HOMES = {

@@ -12,9 +12,9 @@ import pytest
 from keyring.backend import KeyringBackend
 from keyring.errors import NoKeyringError
 
-from lsp_server import compose
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
+from lsp_server.remote import KEY_VARIABLE, remote_of
 from tests.serving import FAULTS, Server, says, serving
 
 KEY = "sk-very-secret-0123456789"
@@ -45,7 +45,7 @@ class Kept(KeyringBackend):
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the environment nor a keyring holds a key."""
-    monkeypatch.delenv(compose.KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
     keep({})
 
 
@@ -54,14 +54,14 @@ def keep(kept: dict[tuple[str, str], str] | Exception) -> None:
 
 
 def key_for(url: str) -> str:
-    remote = compose.remote_of(Choice(remote_url=url))
+    remote = remote_of(Choice(remote_url=url))
     assert remote is not None
     return remote.key
 
 
 def test_without_an_address_there_is_no_remote(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(compose.KEY_VARIABLE, KEY)
-    assert compose.remote_of(Choice(remote_kind="fim", remote_model="m")) is None
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
+    assert remote_of(Choice(remote_kind="fim", remote_model="m")) is None
 
 
 def test_the_key_comes_from_the_environment_then_from_the_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,7 @@ def test_the_key_comes_from_the_environment_then_from_the_keyring(monkeypatch: p
     keep({("redraft", "api.example"): f"{KEY}\n", ("other", "other.example"): "x"})
     assert key_for("https://api.example/v1") == KEY
     assert key_for("https://other.example/v1") == ""
-    monkeypatch.setenv(compose.KEY_VARIABLE, f" {KEY}2 ")
+    monkeypatch.setenv(KEY_VARIABLE, f" {KEY}2 ")
     assert key_for("https://api.example/v1") == f"{KEY}2"
 
 
@@ -91,7 +91,7 @@ def test_a_key_that_cannot_stand_in_a_header_is_refused_unseen(key: str) -> None
 
 def test_a_key_does_not_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert key_for(FAR) == ""
-    monkeypatch.setenv(compose.KEY_VARIABLE, KEY)
+    monkeypatch.setenv(KEY_VARIABLE, KEY)
     with pytest.raises(UserError, match="would travel unencrypted; make ") as raised:
         key_for(FAR)
     assert KEY not in str(raised.value)
@@ -99,9 +99,9 @@ def test_a_key_does_not_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> N
         assert key_for(url) == KEY
     through = "http://192.0.2.2:3128"
     with pytest.raises(UserError, match="would travel unencrypted"):
-        compose.remote_of(Choice(remote_url=NEAR, remote_proxy=through))
+        remote_of(Choice(remote_url=NEAR, remote_proxy=through))
     for url, proxy in (("https://gpu.example/v1", through), (NEAR, "http://127.0.0.1:3128")):
-        assert (remote := compose.remote_of(Choice(remote_url=url, remote_proxy=proxy))) and remote.key == KEY
+        assert (remote := remote_of(Choice(remote_url=url, remote_proxy=proxy))) and remote.key == KEY
 
 
 # ---- the commands

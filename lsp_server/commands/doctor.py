@@ -24,6 +24,7 @@ from lsp_server import compose, terminal
 from lsp_server.commands.serve import PORT
 from lsp_server.compose import SCRIPTED, Choice
 from lsp_server.errors import UserError
+from lsp_server.remote import open_remote
 
 SAMPLE = '''def mean(values):
     """The arithmetic mean of a list of numbers."""
@@ -126,7 +127,7 @@ async def _measure(completer: Completer, mode: str) -> None:
 
 def _remote(choice: Choice) -> str:
     """How the remote does, where there is one: it is asked about the same sample, and by itself."""
-    filler = compose.open_remote(choice)
+    filler = open_remote(choice)
     if filler is None:
         return "none; no other machine is asked"
     try:

@@ -11,6 +11,7 @@ import gc
 from lsp_server import compose, process
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError, refusal
+from lsp_server.hosts import is_loopback
 
 REMOTE = ("remote.url", "remote.kind", "remote.model", "remote.proxy")
 PINNED = ("model", "backend", "device", "dtype", "threads", "mode", *REMOTE)
@@ -60,6 +61,6 @@ def _address(text: str, any_host: bool) -> tuple[str, int]:
     if not colon or not port.isdecimal() or not int(port) < 65536:
         raise UserError(f"{text!r} is no address; write HOST:PORT, for example 127.0.0.1:8011.")
     host = host.strip("[]")
-    if not any_host and not compose.is_loopback(host):
+    if not any_host and not is_loopback(host):
         raise UserError(f"{host} can be reached by other machines; use 127.0.0.1, or add --any-host if you mean it.")
     return host, int(port)

@@ -16,6 +16,7 @@ from infill.complete import Completer
 from lsp_server import compose, process, version
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
+from lsp_server.hosts import is_loopback
 
 PORT = 8012
 TOKEN_SHORTEST = 16
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Serve until a signal ends it."""
     token = _token(given.token_file)
-    if not compose.is_loopback(given.host) and not token:
+    if not is_loopback(given.host) and not token:
         raise UserError(
             f"other machines can reach {given.host}, so a token is required: set REDRAFT_TOKEN or --token-file."
         )

@@ -21,7 +21,6 @@ from starlette.routing import Route
 from infill import manners
 from infill.complete import Completer
 from infill.filler import FillResult, Step
-from lsp_server.compose import is_loopback
 from lsp_server.door import body, openapi
 from lsp_server.door.call import Answer, Call, Refused, Text
 from lsp_server.door.dialect import Dialect, encoded
@@ -31,6 +30,7 @@ from lsp_server.door.guard import Guard, body_of
 from lsp_server.door.line import Line
 from lsp_server.door.metrics import MEDIA as METRICS_MEDIA
 from lsp_server.door.metrics import Metrics
+from lsp_server.hosts import is_loopback
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from lsp_server.compose import is_loopback
 from lsp_server.door.call import Refused
+from lsp_server.hosts import is_loopback
 
 BODY_MOST = 4 << 20
 """Bytes of a body."""
