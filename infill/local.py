@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import operator
 import re
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import replace
-from itertools import accumulate, pairwise, takewhile
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from engine import Candidate, Canvas, Change, Denoiser, Engine, Generation, Modes, Priority, Step, Task, Vocabulary
+from engine import Canvas, Denoiser, Engine, Generation, Modes, Priority, Task, Vocabulary
 from infill import prompt
 from infill.confidence import Beta
-from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, Slot, distinct, within
-from infill.filler import Step as TextStep
+from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, distinct, within
 from infill.line_by_line import line_by_line
 from infill.lines import first_written, says, width
-from infill.steering import SURE, Guided, Healing, meeting
+from infill.reading import Calibration, Reading, ends, spelled
+from infill.steering import SURE, Guided, Healing
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
     from engine.tokenizer import Tokenizer
-
-Calibration = Callable[[float], float]
-"""Joint probability of a whole text, its end included -> probability that it is right, fitted on held-out code."""
 
 CANVAS_MOST = 32
 SEARCHED = {"speedy": 4, "auto": 4, "quality": 8}
@@ -149,14 +144,13 @@ class LocalFiller:
         """What the engine makes of it, and whether only what is near the cursor was read. A text may come twice: as all
         that there is, and with another line begun after it."""
         built = self._prompt(request)
-        generations = await asyncio.gather(
-            *(self._job(request, task, built.healed) for task in self._tasks(request, built))
-        )
+        reading = Reading(self._tokens, request, built.healed)
+        generations = await asyncio.gather(*(self._job(reading, task) for task in self._tasks(request, built)))
         cold = any(generation.cold for generation in generations)
         if cold:
             self.engine.warm([built.context])
         texts = [
-            self._filled(candidate, generation, request, built.healed)
+            reading.filled(candidate, generation.mode, self._calibration)
             for generation in generations
             for candidate in generation.candidates
         ]
@@ -191,17 +185,16 @@ class LocalFiller:
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         # Weights that have seen both sides little or never say how well a text fits by what they think of the lines
         # after it (training/LOG.md: 32 against 23 % of lines in `quality`).
-        by_line = self._heals
-        built = self._prompt(replace(request, suffix="") if by_line else request)
-        end = _following(request.suffix) if by_line else ""
+        built = self._prompt(replace(request, suffix="") if self._heals else request)
+        end = _following(request.suffix) if self._heals else ""
         # What is filled in place ends where the suffix begins.
-        ends = () if by_line or self._form.name == "in-place" else (self.engine.control.eom,)
-        middles = [(*self._tokens.encode(built.healed + text + end), *ends) for text in texts]
+        eom = () if self._heals or self._form.name == "in-place" else (self.engine.control.eom,)
+        middles = [(*self._tokens.encode(built.healed + text + end), *eom) for text in texts]
         if max(map(len, middles), default=0) > SCORED_MOST:
             raise FillError(f"a text of more than {SCORED_MOST} tokens has no score", unfit=True)
         rows = await asyncio.wrap_future(self.engine.score(built.context, middles, _priority(request)))
         return [
-            Score(float(row.sum()), tuple(zip(self._spelled(middle), map(float, row), strict=True)))
+            Score(float(row.sum()), tuple(zip(spelled(self._tokens, middle), map(float, row), strict=True)))
             for middle, row in zip(middles, rows, strict=True)
         ]
 
@@ -210,7 +203,7 @@ class LocalFiller:
 
     def length(self, request: FillRequest, text: str) -> int:
         """Tokens of a middle with this text, without an end: what `Limits.exact` counts."""
-        return len(self._tokens.encode(self._prompt(request).healed + text))
+        return self._count(self._prompt(request).healed + text)
 
     def warm(self, request: FillRequest, *, answer: bool = False) -> None:
         """What is written left to right is remembered, so that answers, too, can be looked for ahead of time."""
@@ -280,80 +273,15 @@ class LocalFiller:
 
     def _doubted(self, ids: Sequence[int], suspects: Sequence[tuple[int, int]], shift: int) -> list[bool]:
         """Which tokens touch a suspect range; the tokens' text starts `shift` characters before the draft."""
-        ends = [end - shift for end in self._ends(ids)]
-        return [any(at < end and start < max(to, at + 1) for start, end in suspects) for at, to in pairwise(ends)]
+        tokens = pairwise(end - shift for end in ends(self._tokens, ids))
+        return [any(at < end and start < max(to, at + 1) for start, end in suspects) for at, to in tokens]
 
-    def _spelled(self, ids: Sequence[int]) -> list[str]:
-        """The text of each token, such that together they are the text of all; a control token has none."""
-        text = self._tokens.decode(ids)
-        return [text[at:end] for at, end in pairwise(self._ends(ids))]
-
-    def _ends(self, ids: Sequence[int]) -> list[int]:
-        """Code points before each token and after the last; a character's tokens end where it does."""
-        return [len(self._tokens.decode(ids[:n])) for n in range(len(ids) + 1)]
-
-    async def _job(self, request: FillRequest, task: Task, healed: str) -> Generation:
-        on_step = request.on_step
-        tell = None if on_step is None else lambda step: on_step(self._told(step, request))
-        generation = await asyncio.wrap_future(self.engine.generate(task, _priority(request), tell))
+    async def _job(self, reading: Reading, task: Task) -> Generation:
+        on_step, mask = reading.request.on_step, self.engine.control.mask
+        tell = None if on_step is None else lambda step: on_step(reading.told(step, mask))
+        generation = await asyncio.wrap_future(self.engine.generate(task, _priority(reading.request), tell))
         whole = (replace(one, ids=(*task.committed, *one.ids)) for one in generation.candidates)
-        return replace(generation, candidates=tuple(self._cut(one, request, healed) for one in whole))
-
-    def _cut(self, candidate: Candidate, request: FillRequest, healed: str) -> Candidate:
-        """No more of the answer's tokens than are wanted."""
-        over = self._written(candidate.ids, healed) - request.limits.tokens
-        if over <= 0 or request.limits.exact or request.draft is not None:
-            return candidate
-        return Candidate(candidate.ids[:-over], candidate.probs[:-over], ended=False)
-
-    def _written(self, ids: Sequence[int], healed: str) -> int:
-        """Tokens of the answer: those that only write the end of the prefix again are none of it."""
-        again = takewhile(lambda n: len(self._tokens.decode(ids[:n])) <= len(healed), range(1, len(ids) + 1))
-        return len(ids) - sum(1 for _ in again)
-
-    def _filled(self, candidate: Candidate, generation: Generation, request: FillRequest, healed: str) -> Filled:
-        text = prompt.read(self._tokens, candidate.ids, healed)
-        if candidate.met:
-            before = prompt.read(self._tokens, candidate.ids[:-1], healed)
-            text = text[: meeting(text, request.suffix, len(before))]
-        lines = request.limits.lines
-        enough = 0 < lines <= text.count("\n")
-        if enough:
-            text = "\n".join(text.split("\n")[:lines])
-        finished, probs = candidate.ended or enough, (*candidate.probs, candidate.end)
-        calibration = self._calibration
-        # Nobody knows how probable it is that a text which was cut short ends there.
-        confidence = None if calibration is None else calibration(math.prod(probs)) if finished else 0.0
-        # Left to right, the probabilities of the tokens are the score itself; those of a canvas are not.
-        score = sum(math.log(max(p, 1e-9)) for p in probs) if generation.mode == "causal" else None
-        known = generation.mode == "causal" and request.draft is None
-        beginnings = self._beginnings(candidate, text, healed) if known else ()
-        return Filled(text, score, confidence, finished, goes_on=enough, beginnings=beginnings)
-
-    def _beginnings(self, candidate: Candidate, text: str, healed: str) -> tuple[tuple[int, float], ...]:
-        """How probable the beginnings of a text are that end where one of its tokens does."""
-        found: list[tuple[int, float]] = []
-        ends = (end - len(healed) for end in self._ends(candidate.ids)[1:])
-        for end, p in zip(ends, accumulate(candidate.probs, operator.mul), strict=True):
-            if end > 0:
-                found.append((min(end, len(text)), p))
-            if end >= len(text):
-                break
-        return tuple(found)
-
-    def _told(self, step: Step, request: FillRequest) -> TextStep:
-        """A step of the engine as text, for traces and progress."""
-        written = zip(self._tokens.pieces(step.committed), step.probs, strict=True)
-        slots = [Slot(piece, "filled" if step.canvas is None else "frozen", prob) for piece, prob in written]
-        if step.canvas is None:
-            return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
-        canvas, kinds = step.canvas, _moved(step.changes)
-        drafted = request.draft is not None
-        for slot, piece in enumerate(self._tokens.pieces(canvas.ids.tolist())):
-            slots.append(
-                Slot(piece, _state(canvas, slot, kinds, self.engine.control.mask, drafted), float(canvas.probs[slot]))
-            )
-        return TextStep(step.kind, 1000 * step.seconds, tuple(slots), step.candidate)
+        return replace(generation, candidates=tuple(map(reading.cut, whole)))
 
 
 def _sure(texts: Sequence[Filled]) -> bool:
@@ -387,22 +315,3 @@ def _report(generations: Sequence[Generation]) -> FillReport:
         mode=generations[0].mode if generations else "",
         note=generations[0].note if generations else "",
     )
-
-
-def _moved(changes: Sequence[Change]) -> dict[int, Change]:
-    """The changes of one step by the slot where each ended up."""
-    moved, shift = {}, 0
-    for change in changes:
-        moved[change.slot + shift] = change
-        shift += (change.kind == "inserted") - (change.kind == "deleted")
-    return moved
-
-
-def _state(canvas: Canvas, slot: int, kinds: dict[int, Change], mask: int, drafted: bool) -> str:
-    if canvas.ids[slot] == mask:
-        return "inserted" if canvas.new[slot] else "mask"
-    if canvas.frozen[slot]:
-        return "frozen"
-    if slot in kinds and kinds[slot].kind in ("filled", "edited"):
-        return kinds[slot].kind
-    return "draft" if drafted or canvas.probs[slot] < 1 else "filled"

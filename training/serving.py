@@ -11,7 +11,8 @@ from engine.stream_denoiser import REMEMBERED
 from engine.tokenizer import Tokenizer
 from infill.complete import Completer
 from infill.confidence import Beta
-from infill.local import Calibration, LocalFiller
+from infill.local import LocalFiller
+from infill.reading import Calibration
 
 
 @dataclass(frozen=True, slots=True)
