@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
+from infill import renaming
 from infill.document import MAX_JUDGED, Edited, Snapshot, moved
 from infill.edits import Edit
 from infill.languages import keywords, language
@@ -86,7 +87,7 @@ def _following(snapshot: Snapshot) -> Following | None:
             continue
         done = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
         put_back = {since.at for since in lately[:n] if since.puts_back(one)}
-        changes = scopes.left(one.at, one.old, one.new, done)
+        changes = renaming.left(scopes, one.at, one.old, one.new, done)
         if wanted := tuple(change for change in changes if change.start not in put_back):
             return Following(one, wanted)
     return None

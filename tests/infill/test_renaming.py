@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from infill import renaming
 from infill.document import Snapshot
 from infill.edits import apply
 from infill.scopes import Scopes
@@ -24,7 +25,7 @@ def left(text: str, language: str, old: str = "count", new: str = "total") -> st
     assert syntax is not None
     scopes = Scopes.of(syntax)
     assert scopes is not None
-    return apply(now, scopes.left(at, old, new))
+    return apply(now, renaming.left(scopes, at, old, new))
 
 
 CASES = {
@@ -703,7 +704,7 @@ def test_as_python_sees_it_in_real_files() -> None:
             assert syntax is not None
             scopes = Scopes.of(syntax)
             assert scopes is not None
-            found = {edit.start for edit in scopes.left(at[0], old, new) if not in_text(syntax, edit.start)}
+            found = {edit.start for edit in renaming.left(scopes, at[0], old, new) if not in_text(syntax, edit.start)}
             others = {one + len("_renamed") for one in at[1:]}
             given = {one + len("_renamed") * (one > at[0]) for one in calls}
             told["all" if found - given == others else "some" if found else "none"] += 1
