@@ -62,6 +62,10 @@ class Preferences:
         """The probability that a suggestion must have while somebody types."""
         return 1 - self.eagerness
 
+    def denies(self, snapshot: Snapshot) -> str | None:
+        """Why the model is asked nothing about a document, None where it may be."""
+        return manners.denied(snapshot.uri, snapshot.text, self.exclude, self.root)
+
 
 DEFAULTS = Preferences()
 _BEGINS_LINE = re.compile(r"(?! \S)[ \t]*[^\s()\],.:;=+*/%&|<>?-]")
@@ -122,7 +126,7 @@ class Completer:
         text. over_closers: a suggestion may replace the quote and brackets that the editor closed right of the cursor,
         to go on behind them.
         """
-        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
+        if reason := preferences.denies(snapshot):
             return Completion(reason=reason)
         start, chosen = selected or (cursor, "")
         here = site.look(snapshot, cursor, disabled_in=preferences.disabled_in, invoked=invoked)
@@ -135,7 +139,7 @@ class Completer:
         if not here.ask:
             return Completion(reason=here.reason)
         # What an editor closed by itself is not a side that the user wrote: the model is not shown it.
-        request = self._request(snapshot, start, cursor + len(closed), chosen, others, preferences)
+        request = _request(snapshot, start, cursor + len(closed), others, preferences, chosen)
         request = _typing(request, here, closed, preferences)
         if invoked:
             request = replace(request, alternatives=ALTERNATIVES, least=0.0)
@@ -160,7 +164,7 @@ class Completer:
     ) -> Repair:
         """A better text for the code around [start, end), or none; in pieces, as many from the first on as there is
         time for."""
-        if reason := manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
+        if reason := preferences.denies(snapshot):
             return Repair(reason=reason)
         until = time.monotonic() + (preferences.deadline or math.inf)
         found: list[Repair] = []
@@ -168,20 +172,12 @@ class Completer:
             if (left := until - time.monotonic()) <= 0:
                 found.append(Repair(reason=TOO_LATE))
                 break
-            region = Region.around(snapshot, *piece)
-            found.append(await self._better(snapshot, region, others, preferences, left))
+            region, limits = Region.around(snapshot, *piece), Limits(deadline=None if math.isinf(left) else left)
+            whole = _request(snapshot, region.start, region.end, others, preferences)
+            whole = replace(whole, limits=limits, urgent=False)
+            most = preferences.max_distance
+            found.append(await better(self._filler, snapshot, region, whole, margin=self._margin, most=most))
         return together(found)
-
-    async def _better(
-        self, snapshot: Snapshot, region: Region, others: Sequence[Snapshot], preferences: Preferences, left: float
-    ) -> Repair:
-        """left: seconds, infinite ones where there is no deadline."""
-        whole = replace(
-            self._request(snapshot, region.start, region.end, "", others, preferences),
-            limits=Limits(deadline=None if math.isinf(left) else left),
-            urgent=False,
-        )
-        return await better(self._filler, snapshot, region, whole, margin=self._margin, most=preferences.max_distance)
 
     async def next_edit(
         self,
@@ -197,7 +193,7 @@ class Completer:
         What is known to follow comes without the model; what may, only where the model finds the line likelier so.
         guess: whether that is looked for, too.
         """
-        if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root):
+        if preferences.denies(snapshot):
             return ()
         if found := await asyncio.to_thread(next_edit.following, snapshot):
             return tuple(next_edit.first(snapshot, cursor, found.changes))
@@ -205,7 +201,7 @@ class Completer:
         if again is None:
             return ()
         start, end = snapshot.line_range(snapshot.line_of(again.change.start))
-        whole = replace(self._request(snapshot, start, end, "", others, preferences), urgent=False)
+        whole = replace(_request(snapshot, start, end, others, preferences), urgent=False)
         changed = apply(snapshot.text, [again.change])[start : end + len(again.renamed.new) - len(again.renamed.old)]
         carried_on = replace(whole, suffix=again.carried_on(whole.suffix))
         try:
@@ -277,8 +273,8 @@ class Completer:
         self, snapshot: Snapshot, cursor: int, *, others: Sequence[Snapshot] = (), preferences: Preferences = DEFAULTS
     ) -> None:
         """The cursor rests here: encode what surrounds it when nothing else is to be done."""
-        if manners.denied(snapshot.uri, snapshot.text, preferences.exclude, preferences.root) is None:
-            self._filler.warm(self._request(snapshot, cursor, cursor, "", others, preferences))
+        if preferences.denies(snapshot) is None:
+            self._filler.warm(_request(snapshot, cursor, cursor, others, preferences))
 
     def foresee(
         self,
@@ -295,7 +291,7 @@ class Completer:
         cursor = suggestion.start + len(text)
         here = site.look(taken, cursor, disabled_in=preferences.disabled_in)
         if here.ask and not self._memo.recall(taken, cursor, here.closed, preferences.least):
-            request = self._request(taken, cursor, cursor + len(here.closed), "", others, preferences)
+            request = _request(taken, cursor, cursor + len(here.closed), others, preferences)
             self._filler.warm(_typing(request, here, here.closed, preferences), answer=True)
 
     def rest(self) -> None:
@@ -306,43 +302,33 @@ class Completer:
         """Stop the filler."""
         self._filler.close()
 
-    def _request(
-        self,
-        snapshot: Snapshot,
-        start: int,
-        end: int,
-        chosen: str,
-        others: Sequence[Snapshot],
-        preferences: Preferences,
-    ) -> FillRequest:
-        """The hole [start, end) of a snapshot, `chosen` already standing at its start, with its context."""
-        prefix = snapshot.before(start) + chosen
-        return FillRequest(
-            prefix=prefix,
-            suffix=snapshot.after(end),
-            path=snapshot.short_path,
-            language=snapshot.language,
-            snippets=self._snippets(snapshot, (start, end), prefix, others, preferences),
-            mode=preferences.mode,
-        )
 
-    def _snippets(
-        self,
-        snapshot: Snapshot,
-        hole: tuple[int, int],
-        prefix: str,
-        others: Sequence[Snapshot],
-        preferences: Preferences,
-    ) -> tuple[Snippet, ...]:
-        found = context.gather(
-            snapshot,
-            hole,
-            others,
-            imports=preferences.imports,
-            recent_edits=preferences.recent_edits,
-            open_files=preferences.open_files,
-        )
-        return _ranked(found, prefix, preferences.context_tokens)
+def _request(
+    snapshot: Snapshot,
+    start: int,
+    end: int,
+    others: Sequence[Snapshot],
+    preferences: Preferences,
+    chosen: str = "",
+) -> FillRequest:
+    """The hole [start, end) of a snapshot, `chosen` already standing at its start, with its context."""
+    prefix = snapshot.before(start) + chosen
+    found = context.gather(
+        snapshot,
+        (start, end),
+        others,
+        imports=preferences.imports,
+        recent_edits=preferences.recent_edits,
+        open_files=preferences.open_files,
+    )
+    return FillRequest(
+        prefix=prefix,
+        suffix=snapshot.after(end),
+        path=snapshot.short_path,
+        language=snapshot.language,
+        snippets=_ranked(found, prefix, preferences.context_tokens),
+        mode=preferences.mode,
+    )
 
 
 def _typing(request: FillRequest, here: Site, closed: str, preferences: Preferences) -> FillRequest:
