@@ -161,8 +161,8 @@ def _restores(removed: str, typed: str, text: str) -> bool:
     if not (begun.startswith(head) or head.startswith(begun)):
         return False  # either may be half a file: what was deleted, and what stands between there and the cursor
     gone, typed, new = map(_written, (removed, typed, text))
-    if not gone or not new or not gone.startswith(typed):
-        return False
+    if not new or not gone.startswith(typed) or gone == typed:
+        return False  # something else was typed, or all of it was again
     whole = typed + new
     if whole == gone or (len(gone) >= _PARTLY and whole.startswith(gone)):
         return True

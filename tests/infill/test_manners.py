@@ -379,6 +379,11 @@ class TestPutsBack:
         other = backspaced("x = foo(bar)\n", 4, 12).edit([Change(4, 4, "b")], 20)
         assert not puts_back(other, 5, 5, "oo(bar)")
 
+    def test_all_of_it_typed_again(self) -> None:
+        snapshot = Snapshot.open("file:///a.py", 0, "python", "def add(\n")
+        snapshot = snapshot.edit([Change(0, 8, "")], 1).edit([Change(0, 0, "def add(")], 2)
+        assert not puts_back(snapshot, 8, 8, "a, b):"), "there is nothing left to put back"
+
     def test_what_was_deleted_elsewhere_is_no_matter(self) -> None:
         snapshot = backspaced("x = foo(bar)\ny = \n", 4, 12)
         assert not puts_back(snapshot, 9, 9, "foo(bar)")
