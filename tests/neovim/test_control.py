@@ -110,6 +110,17 @@ def test_paused_nothing_is_asked_and_resumed_it_is(editor: Editor) -> None:
     eventually(lambda: editor.ghost() == ", b):")
 
 
+def test_switched_off_it_goes_at_once(editor: Editor) -> None:
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(editor.ghost)
+    editor.lua("require('redraft').configure({ enable = false })")
+    try:
+        assert editor.ghost() == ""
+    finally:
+        editor.lua("require('redraft').configure({ enable = true })")
+
+
 def test_a_pause_keeps_what_was_set_before_it(editor: Editor) -> None:
     editor.open([""])
     chosen = {"*": True, "markdown": False}
@@ -433,6 +444,17 @@ def test_by_another_name_or_of_another_type_it_is_another_file(
         if sender == "client" and message.get("method") == "textDocument/didClose":
             known.pop(message["params"]["textDocument"]["uri"], None)
     assert [(uri.rpartition("/")[2], language) for uri, language in known.items()] == [("two.py", "lua")]
+
+
+def test_files_without_a_name_are_kept_apart(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    """They have one address between them, in the editor's own words to a server too."""
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    for command in ("setfiletype python", "hide enew | setfiletype python", "bprevious", "bwipeout!"):
+        editor.vim.command(command)
+        editor.until_ready()
+        editor.type("odef add(")
+        eventually(lambda: editor.ghost() == "a, b):")
+        editor.type("<Esc>")
 
 
 def test_a_file_of_another_type_than_it_is_set_up_for_is_left_alone(editor: Editor) -> None:

@@ -401,7 +401,7 @@ def test_the_menus_of_plugins_count_too(drawn: Neovim, editor: Editor, menu: str
     editor.lua("package.loaded[...] = nil", menu)
 
 
-@pytest.mark.parametrize("key", ["<Esc>", "<C-c>"])
+@pytest.mark.parametrize("key", ["<Esc>", "<C-c>", "<Insert>"])
 def test_leaving_insert_mode_takes_it_away(editor: Editor, key: str) -> None:
     editor.open([""])
     editor.type("idef add(")

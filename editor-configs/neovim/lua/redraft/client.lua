@@ -135,6 +135,16 @@ local function too_large(buffer)
   return vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) > MOST_BYTES
 end
 
+-- Files without a name have one address between them: the server knows the one that was entered last.
+local function take_turn(buffer)
+  local client = server()
+  for other in pairs(client and client.attached_buffers or {}) do
+    if other ~= buffer and vim.uri_from_bufnr(other) == vim.uri_from_bufnr(buffer) then
+      vim.lsp.buf_detach_client(other, client.id)
+    end
+  end
+end
+
 local function start(buffer)
   local its = vim.bo[buffer]
   if crashes >= TRIES or its.buftype ~= "" or its.filetype == "" then
@@ -143,6 +153,7 @@ local function start(buffer)
   if not vim.api.nvim_buf_is_loaded(buffer) or too_large(buffer) then
     return
   end
+  take_turn(buffer)
   local id = vim.lsp.start({
     name = "redraft",
     cmd = options.cmd,
@@ -232,6 +243,14 @@ function M.setup(given, augroup, on_ready)
     pattern = options.filetypes,
     callback = function(event)
       start(event.buf)
+    end,
+  })
+  vim.api.nvim_create_autocmd("BufEnter", {
+    group = group,
+    callback = function(event)
+      if vim.api.nvim_buf_get_name(event.buf) == "" and not M.of(event.buf) then
+        vim.cmd("silent! doautocmd <nomodeline> redraft FileType")
+      end
     end,
   })
   M.configure({}) -- a server that runs since an earlier setup()

@@ -266,7 +266,7 @@ function M.setup(group)
   clients.drawn_by_editor(false, group) -- nothing is drawn twice
   on({ "TextChangedP", "CursorMovedI" }, redraw)
   on({ "InsertLeave", "BufLeave" }, leave)
-  on("ModeChanged", leave, "i*:n") -- <C-c> leaves no other trace
+  on("ModeChanged", leave, { "i*:n", "i*:R*" }) -- <C-c> and <Insert> leave no other trace
   menu.follow(group, redraw, changed)
 end
 

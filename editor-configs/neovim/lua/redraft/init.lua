@@ -104,6 +104,7 @@ end
 
 function M.configure(settings)
   client.configure(settings)
+  ghost.dismiss() -- it may be off now
   edits.refresh()
 end
 
@@ -132,7 +133,6 @@ end
 local function pause(on)
   return function(language)
     enable(on, language)
-    ghost.dismiss()
   end
 end
 

@@ -151,8 +151,9 @@ M.refresh = M.invoke
 function M.setup(group)
   clients.drawn_by_editor(true, group)
   vim.api.nvim_create_autocmd({ "TextChangedI", "TextChangedP", "CursorMovedI" }, { group = group, callback = typed })
-  vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = "i*:n", callback = leave }) -- <C-c> leaves it out
-  vim.api.nvim_create_autocmd("BufLeave", { group = group, callback = leave }) -- by a click, say
+  -- Without InsertLeave: by <C-c>, by <Insert>, which begins to replace, and by a click into another window.
+  vim.api.nvim_create_autocmd("ModeChanged", { group = group, pattern = { "i*:n", "i*:R*" }, callback = leave })
+  vim.api.nvim_create_autocmd("BufLeave", { group = group, callback = leave })
   vim.api.nvim_create_autocmd("InsertEnter", {
     group = group,
     callback = function()
