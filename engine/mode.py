@@ -19,6 +19,8 @@ class Mode:
     sure: no verifying step when every slot was filled in one step with at least this probability.
     causal: left to right, on the middle stream; the canvas is not used.
     block: open canvases end where a block of this many tokens does, counted from the start of the text; 0: anywhere.
+    parts: where the parts of a block end, in tokens from its start, the last with it; masks are filled part by part,
+        from the left (Fast-dLLM v2's sub-blocks). Empty: wherever they are.
     revisit_blocks: finished blocks that the next canvas takes back as drafts (LLaDA2.1's multi-block editing).
     lengths: for models that fill a hole in place and know no end. An open canvas gets the size, of these, at which its
     first forward is surest, and the middle ends with it. Empty: the size asked for, then a next canvas.
@@ -32,6 +34,7 @@ class Mode:
     sure: float = 0.9
     causal: bool = False
     block: int = 0
+    parts: tuple[int, ...] = ()
     revisit_blocks: int = 0
     lengths: tuple[int, ...] = ()
 

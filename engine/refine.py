@@ -50,10 +50,11 @@ def refine(
     live = ~canvas.frozen
     live[indel.settled_end(canvas, rules.ends, control) :] = False
     masks = live & (canvas.ids == control.mask)
+    turn = masks if last else first_part(masks, mode)
     movable = indel.movable(canvas) & (mode.indel and not last) & ~(masks & repeat)
     token, prob = answers(prediction, rules, inserting=movable, deleting=movable)
-    fill = masks & (last | (prob > mode.fill_threshold))
-    waiting = masks & ~canvas.new if (masks & ~canvas.new).any() else masks
+    fill = turn & (last | (prob > mode.fill_threshold))
+    waiting = turn & ~canvas.new if (turn & ~canvas.new).any() else turn
     if waiting.any() and not (fill & waiting & (token != control.insert)).any():
         resolving, sure = answers(prediction, rules, inserting=np.zeros_like(movable), deleting=movable)
         slot = int(np.where(waiting, sure, -1.0).argmax())
@@ -62,6 +63,17 @@ def refine(
     if mode.edit_threshold is not None and not last:
         edit = live & ~masks & (token != canvas.ids) & (prob > mode.edit_threshold)
     return apply(canvas, fill | edit, token, prob, rules, repeat=repeat)
+
+
+def first_part(masks: NDArray[np.bool_], mode: Mode) -> NDArray[np.bool_]:
+    """Those of these slots, bool (B,), that are in the first part of a block with any (`Mode.parts`). The canvas ends
+    where a block does."""
+    if not mode.parts or not masks.any():
+        return masks
+    at = np.arange(-len(masks), 0)
+    part = at // mode.block * len(mode.parts) + np.searchsorted(mode.parts, at % mode.block, side="right")
+    turn: NDArray[np.bool_] = masks & (part == part[masks.argmax()])
+    return turn
 
 
 def answers(

@@ -213,6 +213,40 @@ class TestWithoutIndel:
         assert after.ids.tolist() == [A, B]
 
 
+class TestPartByPart:
+    """Blocks of 8, in which the first token, then those up to the fourth, then the rest are filled."""
+
+    MODE = Mode("fills", edit_threshold=None, indel=False, block=8, parts=(1, 4, 8))
+
+    def filled(self, *ids: int, last: bool = False) -> list[int]:
+        said = predict(*({A: 0.9} for _ in ids))
+        _, changes = refine(canvas(*ids), said, self.MODE, RULES, last=last)
+        return [change.slot for change in changes]
+
+    def test_only_masks_of_the_first_part_with_any_are_filled(self) -> None:
+        assert self.filled(*[MASK] * 8) == [0]
+        assert self.filled(X, MASK, Y, *[MASK] * 5) == [1, 3]
+        assert self.filled(X, A, Y, B, MASK, X, MASK, MASK) == [4, 6, 7]
+
+    def test_a_canvas_may_begin_within_a_block_and_hold_more_than_one(self) -> None:
+        assert self.filled(*[MASK] * 6) == [0, 1]
+        assert self.filled(X, *[MASK] * 8) == [1]
+        assert self.filled(MASK, *[MASK] * 8) == [0]
+
+    def test_the_last_forward_fills_all(self) -> None:
+        assert self.filled(*[MASK] * 8, last=True) == list(range(8))
+
+    def test_without_a_sure_answer_the_surest_of_the_part_is_taken(self) -> None:
+        said = predict({A: 0.1}, {B: 0.2}, {C: 0.9}, {D: 0.9}, {D: 0.9}, {D: 0.9})
+        _, changes = refine(Canvas.masks(6, MASK), said, self.MODE, RULES)
+        assert kinds(changes) == [(1, "filled")]
+
+    def test_masks_of_later_parts_are_no_drafts(self) -> None:
+        mode = replace(self.MODE, edit_threshold=0.0)
+        _, changes = refine(canvas(X, *[MASK] * 7), predict(*({X: 0.9} for _ in range(8))), mode, RULES)
+        assert kinds(changes) == [(1, "filled"), (2, "filled"), (3, "filled")]
+
+
 class TestLastForward:
     def test_fills_whatever_is_open_with_text_and_edits_nothing(self) -> None:
         before = canvas(A, MASK, MASK, MASK, new=(1, 2, 3))
