@@ -35,14 +35,17 @@ FAMILIES = {
     "dream": "Dream, Dream-Coder, DiffuCoder (7B)",
     "dreamon": "DreamOn (7B)",
     "open-dcoder": "Open-dCoder (0.5B)",
+    "coda": "CoDA (1.7B)",
     "a2d": "Tiny-A2D, MDLM (Qwen2.5-Coder-0.5B, Qwen3-0.6B)",
     "bd3lm": "Tiny-A2D, BD3LM (Qwen2.5-Coder-0.5B, Qwen3-0.6B)",
     "sdar": "SDAR (1.7B, 4B, 8B)",
     "sdar-moe": "SDAR (30B-A3B)",
+    "stable-diffcoder": "Stable-DiffCoder (8B)",
+    "fast-dllm": "Fast-dLLM v2 (1.5B, 7B)",
     "gemma": "DiffusionGemma (26B-A4B)",
 }
-BLOCK_BY_BLOCK = ("llada2", "llada2.2", "bd3lm", "sdar", "sdar-moe")
-OF_QWEN = ("open-dcoder", "a2d", "bd3lm", "sdar", "sdar-moe")
+BLOCK_BY_BLOCK = ("llada2", "llada2.2", "bd3lm", "sdar", "sdar-moe", "stable-diffcoder", "fast-dllm")
+BY_ANOTHER_MASK = ("open-dcoder", "coda", "a2d", "bd3lm", "sdar", "sdar-moe", "stable-diffcoder", "fast-dllm")
 SUITES = ("tests/engine/test_families.py", "tests/engine/test_gemma.py", "tests/lsp_server/test_large_models.py")
 COLUMNS = {
     "loads": {
@@ -53,7 +56,7 @@ COLUMNS = {
         **dict.fromkeys(FAMILIES, "test_logits_are_those_of_the_published_code"),
         "llada2.2": "test_block_routing_is_that_of_the_report",
         "dreamon": "test_a_hole_is_filled_as_dreamons_sampler_fills_it",
-        **dict.fromkeys(OF_QWEN, "test_logits_are_those_of_transformers_qwen_under_the_familys_mask"),
+        **dict.fromkeys(BY_ANOTHER_MASK, "test_logits_are_those_of_transformers_class_under_the_familys_mask"),
         "gemma": "test_gemma_writes_what_transformers_own_sampler_writes",
     },
     "infills": {

@@ -1,10 +1,12 @@
-"""Block-causal models behind the `Denoiser` seam (LLaDA2.x, Tiny-A2D's BD3LM, SDAR): an exact cache of finished
-blocks.
+"""Block-causal models behind the `Denoiser` seam (LLaDA2.x, SDAR and the like): an exact cache of finished blocks.
 
 The text is one row of tokens: prompt, committed middle, canvas. Blocks are counted from its start. A finished block's
 keys and values depend on the tokens up to its end and on nothing else, so they are encoded once, when the first forward
 after needs them, and cached. What stands after the last finished block is *open*: the prompt's own last tokens, if they
 share a block with the canvas, and the canvas. Open rows see everything finished and each other.
+
+Where what is said of a token stands in the row before it (Fast-dLLM v2), a block's first token is said in the last row
+of the block before. That row is finished, and computed again: it sees the same as before, its own key among it.
 """
 
 from __future__ import annotations
@@ -31,12 +33,14 @@ Tokens = tuple[int, ...]
 
 class BlockDenoiser(Denoiser["BlockLease"]):
     """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the working
-    set, those in use included."""
+    set, those in use included. shifted: what is said of a token stands in the row before it."""
 
     lookahead = 0
 
-    def __init__(self, forward: Forward, control: ControlIds, block: int, cache_bytes: int = 1 << 30) -> None:
-        self.control, self.block = control, block
+    def __init__(
+        self, forward: Forward, control: ControlIds, block: int, cache_bytes: int = 1 << 30, *, shifted: bool = False
+    ) -> None:
+        self.control, self.block, self.shifted = control, block, shifted
         self._forward = forward
         self._cache = ContextCache(forward.new_kv, cache_bytes, block)
         self._working = WorkingSet(forward, block)
@@ -98,7 +102,7 @@ class BlockDenoiser(Denoiser["BlockLease"]):
 
     def _start(self, lease: BlockLease, limit: int) -> OneForward:
         self._working.show(lease)
-        one = OneForward(self._working, lease, self.block)
+        one = OneForward(self._working, lease, self.block, self.shifted)
         one.add_prompt(limit)
         return one
 
@@ -183,13 +187,14 @@ class WorkingSet:
 
 
 class OneForward:
-    """The rows of one forward, group by group: the rows of a group see the same slots and rows, and each other."""
+    """The rows of one forward, group by group: the rows of a group see the same slots and rows, each other among
+    them."""
 
-    def __init__(self, working: WorkingSet, lease: BlockLease, block: int) -> None:
+    def __init__(self, working: WorkingSet, lease: BlockLease, block: int, shifted: bool) -> None:
         self.lease = lease
         self.prompt_rows = 0
         self.finished: dict[Tokens, range] = {}
-        self._working, self._block = working, block
+        self._working, self._block, self._shifted = working, block, shifted
         self._ids: list[int] = []
         self._positions: list[int] = []
         self._blocks: list[int] = []
@@ -222,10 +227,13 @@ class OneForward:
                 tokens, at = key[-self._block :], len(self.lease.hold.ids) + end - self._block
                 self.finished[key] = self._add(tokens, at, np.concatenate(slots), ranges)
             ranges = [*ranges, self.finished[key]]
-        open_ = (*before[finished:], *canvas)
-        rows = self._add(open_, len(self.lease.hold.ids) + finished, np.concatenate(slots), ranges)
-        first = rows.stop - len(canvas)
-        self._heads += [first + slot for slot in asked]
+        start, seen = len(self.lease.hold.ids) + finished, np.concatenate(slots)
+        rows = self._add((*before[finished:], *canvas), start, seen, ranges)
+        heads = [rows.stop - len(canvas) + slot - self._shifted for slot in asked]
+        if heads and heads[0] < rows.start:
+            last = (*self.lease.hold.ids[-1:].tolist(), *before[:finished])[-1:]
+            heads[0] = self._add(last, start - 1, seen, ranges, again=True).start if last else rows.start
+        self._heads += heads
         self._targets += [targets] * len(asked)
 
     def build(self) -> Rows:
@@ -235,7 +243,7 @@ class OneForward:
         for rows, slots, ranges in self._groups:
             own = bias[rows.start : rows.stop]
             own[:, slots] = 0
-            for seen in (*ranges, rows):
+            for seen in ranges:
                 own[:, capacity + seen.start : capacity + seen.stop] = 0
         return Rows(
             ids=np.asarray(self._ids, np.int64),
@@ -255,12 +263,15 @@ class OneForward:
     def _prompt_ranges(self) -> list[range]:
         return [range(self.prompt_rows)] if self.prompt_rows else []
 
-    def _add(self, tokens: Sequence[int], at: int, slots: NDArray[np.int64], ranges: list[range]) -> range:
-        """A group of rows from position `at` on. Where it is longer than a block, experts are chosen block by block."""
+    def _add(
+        self, tokens: Sequence[int], at: int, slots: NDArray[np.int64], ranges: list[range], *, again: bool = False
+    ) -> range:
+        """A group of rows from position `at` on. Where it is longer than a block, experts are chosen block by block.
+        again: these rows are among those that they see."""
         rows = range(len(self._ids), len(self._ids) + len(tokens))
         first = self._blocks[-1] + 1 if self._blocks else 0
         self._ids += tokens
         self._positions += range(at, at + len(tokens))
         self._blocks += [first + offset // self._block for offset in range(len(tokens))]
-        self._groups.append((rows, slots, ranges))
+        self._groups.append((rows, slots, ranges if again else [*ranges, rows]))
         return rows

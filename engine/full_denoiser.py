@@ -1,5 +1,4 @@
-"""Models in which every token sees every other, behind the `Denoiser` seam (LLaDA 1.0, LLaDA-MoE, Dream,
-Open-dCoder, Tiny-A2D's MDLM).
+"""Models in which every token sees every other, behind the `Denoiser` seam (LLaDA, Dream and the like).
 
 The hole is filled in place: prefix, middle, suffix are one row of tokens. Any change anywhere changes every key and
 value, so nothing is cached and every forward reads the whole text. (Published caches for these models reuse stale keys

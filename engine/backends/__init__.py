@@ -95,5 +95,5 @@ def denoiser(forward: Forward, cached_tokens: int | None = None, remembered: int
     if not isinstance(config, ReleasedConfig):
         return StreamDenoiser(forward, config.control, cache_bytes, remembered)
     if config.block:
-        return BlockDenoiser(forward, config.control, config.block, cache_bytes)
+        return BlockDenoiser(forward, config.control, config.block, cache_bytes, shifted=config.shifted)
     return FullDenoiser(forward, config.control, shifted=config.shifted)

@@ -1,5 +1,5 @@
-"""Decoders whose tensors are named as Llama's in transformers: shaped as Qwen2 (Dream, Tiny-A2D, Open-dCoder), Qwen3
-(Tiny-A2D, SDAR, SDAR-MoE) or OLMoE (LLaDA-MoE). Who sees whom in them is not said here.
+"""Decoders whose tensors are named as Llama's in transformers: shaped as Llama, Qwen2, Qwen3, Qwen3-MoE or OLMoE. Who
+sees whom in them is not said here.
 
 Experts are chosen by softmax probabilities, which weigh them as they are or, in SDAR-MoE, made to sum to one.
 """

@@ -5,6 +5,13 @@ is never run: an architecture is one of FAMILIES or it is refused. A section `"r
 the makers' keys have no word for:
 
     "redraft": {"prompt": "chat", "editing": false, "modes": {"speedy": {"fill_threshold": 0.95}}}
+
+A family is a reader, which takes a `Given` (each key read once, as what it has to be) and returns a `ReleasedConfig`
+(what the engine must know: who sees whom, which row says a token, how it is asked). A new one whose tensors are named
+as Llama's needs nothing else: `decoder` reads the sizes, and the reader replaces what makes the family; `coda.py` is
+one for weights that fill in place, `stable_diffcoder.py` for such as write block by block. Then it gets a line in
+FAMILIES, a tiny checkpoint in `tests/engine/tiny.py`, its place in the tests of `tests/engine/test_families.py` and a
+row in `benchmarks/families.py`. Other names of tensors, or another router, are a file in `engine/models`.
 """
 
 from __future__ import annotations
@@ -17,8 +24,10 @@ from typing import Any
 from engine.canvas import ControlIds
 from engine.checkpoint import CheckpointError, File
 from engine.mode import Mode, Modes
+from engine.released.coda import coda
 from engine.released.config import CONTEXT_LEAST, ReleasedConfig
 from engine.released.dream import dream
+from engine.released.fast_dllm import fast_dllm
 from engine.released.files import REMEDY, needed
 from engine.released.gemma import gemma
 from engine.released.given import Given
@@ -26,10 +35,16 @@ from engine.released.llada import llada, llada_moe
 from engine.released.llada2 import llada2
 from engine.released.open_dcoder import open_dcoder
 from engine.released.sdar import sdar, sdar_moe
+from engine.released.stable_diffcoder import stable_diffcoder
 from engine.released.tiny_a2d import tiny_a2d
 
 FAMILIES: Mapping[str, Callable[[Given], ReleasedConfig]] = {
+    "CoDA": coda,
     "Dream": dream,
+    "Fast_dLLM_Qwen": fast_dllm,
+    "LLaDAMoEModelLM": llada_moe,
+    "SeedDiffcoderForCausalLM": stable_diffcoder,
+    "StableDiffcoderForCausalLM": stable_diffcoder,
     "a2d-qwen2": tiny_a2d,
     "a2d-qwen3": tiny_a2d,
     "diffusion_gemma": gemma,
@@ -42,7 +57,8 @@ FAMILIES: Mapping[str, Callable[[Given], ReleasedConfig]] = {
     "sdar": sdar,
     "sdar_moe": sdar_moe,
 }
-"""`model_type` of a released `config.json` -> its reader."""
+"""What a released `config.json` is known by -> its reader: its `model_type`, or its class where that is another model's
+(LLaDA-MoE is released as a LLaDA, Stable-DiffCoder as a plain Llama)."""
 PROMPTS = ("in-place", "suffix-first", "chat")
 
 
@@ -81,12 +97,13 @@ def read_config(raw: Mapping[str, Any], name: str) -> ReleasedConfig:
 
 
 def _architecture(raw: Mapping[str, Any]) -> str:
-    """The name under which FAMILIES may know a released `config.json`."""
-    names = raw.get("architectures")
+    """The name under which FAMILIES may know a released `config.json`: of a class, in `architectures` or `auto_map`, if
+    that is one of them."""
+    names, code = raw.get("architectures"), raw.get("auto_map")
     classes = [str(name) for name in names] if isinstance(names, list) else []
-    if "LLaDAMoEModelLM" in classes:  # released with LLaDA's `model_type`
-        return "llada_moe"
-    return str(raw.get("model_type") or " ".join(classes))
+    brought = [str(name).rpartition(".")[2] for name in code.values()] if isinstance(code, dict) else []
+    known = next((name for name in [*classes, *brought] if name in FAMILIES), None)
+    return known or str(raw.get("model_type") or " ".join(classes))
 
 
 def _with_ours(config: ReleasedConfig, ours: Any) -> ReleasedConfig:
@@ -98,7 +115,7 @@ def _with_ours(config: ReleasedConfig, ours: Any) -> ReleasedConfig:
         raise ValueError(f"prompt is {prompt!r} and must be one of {', '.join(PROMPTS)}")
     if prompt == "in-place" and (config.block or config.architecture == "diffusion_gemma"):
         raise ValueError("prompt is 'in-place', but its attention does not see what stands right of the canvas")
-    known = {one.name for one in fields(Mode)} - {"name", "block", "causal", "lengths"}
+    known = {one.name for one in fields(Mode)} - {"name", "block", "parts", "causal", "lengths"}
     modes = {mode: dict(settings) for mode, settings in config.modes.items()}
     control = config.control
     if config.prompt == "in-place" != prompt:  # a text that goes on has no length

@@ -12,13 +12,16 @@ CONTEXT_LEAST = 4096
 """Positions for the longest prompt of any form and the longest text that is scored after it (`infill/local.py`)."""
 CHATML = ("<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n")
 """The chat form of Qwen and of what was made of it."""
-LENGTHS = (2, 4, 6, 8, 12, 16, 24, 32)
-FILLING: Mapping[str, Mapping[str, Any]] = {
-    "speedy": {"fill_threshold": 0.9, "lengths": LENGTHS},
-    "quality": {"fill_threshold": 0.95, "lengths": LENGTHS},
-}
-"""For weights that fill in place and never edit. What is written stays, so it must be surer (0.9 is Fast-dLLM's, 0.95
-LLaDA2.0's published threshold); and a hole of the wrong length cannot be mended, so its length is looked for."""
+
+
+def filling(speedy: float = 0.9, quality: float = 0.95, **settings: Any) -> Mapping[str, Mapping[str, Any]]:
+    """The modes of weights that never edit: what is written stays, so it must be surer. speedy, quality: fill
+    thresholds, Fast-dLLM's and LLaDA2.0's where the makers published none; 1: one token a step."""
+    return {"speedy": {"fill_threshold": speedy, **settings}, "quality": {"fill_threshold": quality, **settings}}
+
+
+FILLING = filling(lengths=(2, 4, 6, 8, 12, 16, 24, 32))
+"""For those that fill a hole in place: one of the wrong length cannot be mended, so its length is looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from engine.canvas import ControlIds
-from engine.released.config import CHATML, FILLING, ReleasedConfig
+from engine.released.config import CHATML, FILLING, ReleasedConfig, filling
 from engine.released.given import Given, decoder
 
-RESIZING: Mapping[str, Mapping[str, Any]] = {
-    mode: {**settings, "lengths": (64,), "indel": True} for mode, settings in FILLING.items()
-}
+RESIZING = filling(lengths=(64,), indel=True)
 """For weights that make a hole longer and shorter (DreamOn): of all lengths to begin with, the longest is published to
 be right most often."""
 TAUGHT = 2048

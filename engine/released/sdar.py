@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.canvas import ControlIds
-from engine.released.config import CHATML, Experts, ReleasedConfig
+from engine.released.config import CHATML, Experts, ReleasedConfig, filling
 from engine.released.given import Given, decoder
 
 BLOCKS = {"b8": 8, "b16": 16, "b32": 32, "b64": 64}
@@ -30,10 +30,7 @@ def sdar(given: Given) -> ReleasedConfig:
         control=ControlIds.only(base.control.mask, end),
         prompt="chat",
         block=block,
-        modes={
-            "speedy": {"fill_threshold": 0.85, "block": block},
-            "quality": {"fill_threshold": 0.9, "block": block},
-        },
+        modes=filling(0.85, 0.9, block=block),
         chat=CHATML,
         qk_norm=True,
     )

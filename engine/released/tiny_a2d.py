@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.released.config import CHATML, FILLING, ReleasedConfig
+from engine.released.config import CHATML, FILLING, ReleasedConfig, filling
 from engine.released.given import Given, decoder
 
 BLOCK = 32
@@ -34,13 +34,12 @@ def tiny_a2d(given: Given) -> ReleasedConfig:
             f'(MDLM: "block_size": 0) or block by block (BD3LM: "block_size": {BLOCK})'
         )
     block = given.number("block_size", BLOCK if name == "bd3lm" else 0)
-    fills = {mode: {"fill_threshold": settings["fill_threshold"], "block": block} for mode, settings in FILLING.items()}
     user, assistant = CHATML
     return replace(
         decoder(given, mask=151669 if qwen3 else 151665, end=151645),
         prompt="chat" if block else "in-place",
         block=block,
-        modes=fills if block else FILLING,
+        modes=filling(block=block) if block else FILLING,
         chat=(user, assistant + THOUGHT) if qwen3 else (SYSTEM + user, assistant),
         taught=TAUGHT_BY_BLOCK if block else TAUGHT,
         qkv_bias=not qwen3,

@@ -1,9 +1,9 @@
 """Each family against its own published code, on tiny checkpoints; and against itself: cached, batched, in shards.
 
 `reference/figures.npz` holds what the published modeling code says (`reference/make.py` wrote it); nothing of that code
-is here. What was made of a Qwen by another mask alone is compared with transformers' Qwen under that mask. LLaDA2.2's
-modeling code is not public: its router is compared with the equations of its report, written down below in numpy, and
-the rest of it is LLaDA2's.
+is here. What was made of a Llama or a Qwen by another mask alone is compared with transformers' class of it under that
+mask. LLaDA2.2's modeling code is not public: its router is compared with the equations of its report, written down
+below in numpy, and the rest of it is LLaDA2's.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ from engine.forward import HIDDEN, Output, Rows
 from engine.full_denoiser import FullDenoiser
 from engine.released.config import ReleasedConfig
 from engine.released.files import INDEX, REMEDY
+from engine.released.stable_diffcoder import SYSTEM as SEED_SYSTEM
 from engine.released.tiny_a2d import SYSTEM
 from engine.run import CHUNK, Clock
 from engine.tokenizer import Tokenizer
@@ -96,7 +97,8 @@ def opened(folder: Path, dtype: str = "auto") -> TorchForward:
 
 def blocks_of(forward: TorchForward, cache: int = 1 << 20) -> BlockDenoiser:
     assert isinstance(forward.config, ReleasedConfig)
-    return BlockDenoiser(forward, forward.config.control, forward.config.block, cache)
+    config = forward.config
+    return BlockDenoiser(forward, config.control, config.block, cache, shifted=config.shifted)
 
 
 def whole(forward: TorchForward, ids: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -128,26 +130,30 @@ def test_logits_are_those_of_the_published_code(folders: dict[str, Path], family
     assert theirs.max(axis=1).min() < np.log(0.9) and theirs.max() > np.log(0.5)  # neither flat nor all the same
 
 
-OF_QWEN = {
+MADE_FROM = {
     "a2d-qwen2": transformers.Qwen2ForCausalLM,
     "a2d-qwen3": transformers.Qwen3ForCausalLM,
     "bd3lm": transformers.Qwen3ForCausalLM,
+    "coda": transformers.Qwen3ForCausalLM,
+    "fast-dllm": transformers.Qwen2ForCausalLM,
     "open-dcoder": transformers.Qwen2ForCausalLM,
     "sdar": transformers.Qwen3ForCausalLM,
     "sdar-moe": transformers.Qwen3MoeForCausalLM,
+    "stable-diffcoder": transformers.LlamaForCausalLM,
 }
 """Family -> transformers' class of the weights that it was made from."""
-BLOCKS = {family: tiny.FAMILIES[family].get("block_size", 0) for family in OF_QWEN}
-SHIFTED = {"open-dcoder"}
+BLOCKS = {"bd3lm": 32, "fast-dllm": 32, "sdar": 4, "sdar-moe": 4, "stable-diffcoder": 4}
+"""Tokens of the blocks of those in which not every token sees every other."""
+SHIFTED = {"coda", "fast-dllm", "open-dcoder"}
 """Those that say of a token in the row before it."""
 
 
-def qwen_of(folder: Path, family: str) -> Any:
+def made_from(folder: Path, family: str) -> Any:
     """That class over the weights of a folder."""
     given = {key: value for key, value in tiny.FAMILIES[family].items() if key not in ("architectures", "model_type")}
-    config = OF_QWEN[family].config_class(**given, attn_implementation="eager")
+    config = MADE_FROM[family].config_class(**given, attn_implementation="eager")
     transformers.utils.logging.disable_progress_bar()
-    return OF_QWEN[family].from_pretrained(folder, config=config, dtype=torch.float32).eval()
+    return MADE_FROM[family].from_pretrained(folder, config=config, dtype=torch.float32).eval()
 
 
 def seen_by(model: Any, ids: NDArray[np.int64], block: int) -> NDArray[np.float64]:
@@ -159,11 +165,11 @@ def seen_by(model: Any, ids: NDArray[np.int64], block: int) -> NDArray[np.float6
     return said.double().log_softmax(dim=-1).numpy()
 
 
-@pytest.mark.parametrize("family", OF_QWEN)
-def test_logits_are_those_of_transformers_qwen_under_the_familys_mask(folders: dict[str, Path], family: str) -> None:
+@pytest.mark.parametrize("family", MADE_FROM)
+def test_logits_are_those_of_transformers_class_under_the_familys_mask(folders: dict[str, Path], family: str) -> None:
     forward, ids = opened(folders[family]), tokens(0, TOKENS)
-    model = qwen_of(folders[family], family)
-    theirs = seen_by(model, ids, BLOCKS[family])
+    model = made_from(folders[family], family)
+    theirs = seen_by(model, ids, BLOCKS.get(family, 0))
     assert np.abs(whole(forward, ids, np.arange(TOKENS)) - theirs).max() < TOLERANCE
     assert theirs.max(axis=1).min() < np.log(0.9) and theirs.max() > np.log(0.5)
     assert np.abs(seen_by(model, ids, 1) - theirs).max() > 1  # as a plain Qwen sees
@@ -284,12 +290,15 @@ def test_decoding_is_the_published_one_token_for_token(tmp_path: Path) -> None:
 
 
 def denoised(folder: Path, family: str, ids: NDArray[np.int64], threshold: float) -> NDArray[np.int64]:
-    """What the samplers of dLLM, Open-dLLM (one token a step: threshold 1) and SDAR do, uncached: of the first block
-    with masks those that are surer than the threshold, or the surest, get their likeliest tokens."""
-    model, block = qwen_of(folder, family), BLOCKS[family]
+    """What the samplers of dLLM, Open-dLLM, CoDA (one token a step: threshold 1), SDAR, Stable-DiffCoder and Fast-dLLM
+    do, uncached: of the first block with masks those that are surer than the threshold, or the surest, get their
+    likeliest tokens. In Fast-dLLM a block's first token comes before all others, then 8 after 8."""
+    model, block = made_from(folder, family), BLOCKS.get(family, 0)
     ids, size = ids.copy(), block or len(ids)
     for stop in range(size, len(ids) + 1, size):
         while (masks := np.flatnonzero(ids[:stop] == tiny.MASK)).size:
+            if family == "fast-dllm":
+                masks = masks[:1] if masks[0] % block == 0 else masks[masks // 8 == masks[0] // 8]
             said = seen_by(model, ids[:stop], block)[masks - (family in SHIFTED)]
             chosen = said.max(axis=1) > np.log(threshold)
             chosen[said.max(axis=1).argmax()] = True
@@ -297,23 +306,41 @@ def denoised(folder: Path, family: str, ids: NDArray[np.int64], threshold: float
     return ids
 
 
-@pytest.mark.parametrize(("family", "threshold"), [("bd3lm", 1.0), ("sdar", 0.85), ("sdar", 0.5), ("sdar-moe", 0.85)])
-def test_blocks_are_denoised_by_the_makers_rule_token_for_token(tmp_path: Path, family: str, threshold: float) -> None:
-    """Ours with its cache; over a prompt that ends within a block."""
-    several = 0
+@pytest.mark.parametrize(
+    ("family", "threshold"),
+    [
+        ("bd3lm", 1.0),
+        ("sdar", 0.85),
+        ("sdar", 0.5),
+        ("sdar-moe", 0.85),
+        ("stable-diffcoder", 1.0),
+        ("stable-diffcoder", 0.95),
+        ("fast-dllm", 1.0),
+        ("fast-dllm", 0.9),
+        ("fast-dllm", 0.5),
+    ],
+)
+@pytest.mark.parametrize("length", [PROMPT, 2 * BLOCK])
+def test_blocks_are_denoised_by_the_makers_rule_token_for_token(
+    tmp_path: Path, family: str, threshold: float, length: int
+) -> None:
+    """Ours with its cache; over a prompt that ends within a block, and one that ends with it. The modes are those that
+    its `config.json` gets, but for the threshold."""
+    several, count = 0, (length // BLOCK + 2) * BLOCK - length
     for seed in SEEDS:
         folder = tiny.make(tmp_path / str(seed), tiny.FAMILIES[family], seed)
-        forward, prompt = opened(folder), tokens(seed, PROMPT)
-        base = Mode("quality", fill_threshold=threshold, edit_threshold=None, indel=False, block=BLOCKS[family])
-        steps, generation = decoded(blocks_of(forward), Modes(base, base), prompt, "quality", GENERATED)
-        masked = np.concatenate([prompt, np.full(GENERATED, tiny.MASK)])
-        theirs = denoised(folder, family, masked, threshold)
-        assert list(generation.candidates[0].ids) == theirs[PROMPT:].tolist(), seed
+        forward, prompt = opened(folder), tokens(seed, length)
+        config = forward.config
+        modes = Modes.of(canvas_trained=True, editing_trained=config.editing_trained, overrides=config.modes)
+        base = replace(modes.quality, fill_threshold=threshold)
+        steps, generation = decoded(blocks_of(forward), Modes(base, base), prompt, "quality", count)
+        theirs = denoised(folder, family, np.concatenate([prompt, np.full(count, tiny.MASK)]), threshold)
+        assert list(generation.candidates[0].ids) == theirs[length:].tolist(), seed
         several += sum(len(step.changes) > 1 for step in steps)
     assert several > 10 or threshold == 1
 
 
-@pytest.mark.parametrize("family", ["a2d-qwen2", "a2d-qwen3", "open-dcoder"])
+@pytest.mark.parametrize("family", ["a2d-qwen2", "a2d-qwen3", "open-dcoder", "coda"])
 def test_a_hole_is_filled_by_the_makers_rule_token_for_token(tmp_path: Path, family: str) -> None:
     mode = Mode("quality", fill_threshold=1, edit_threshold=None, indel=False, lengths=(MASKS,))
     for seed in SEEDS:
@@ -422,7 +449,7 @@ def test_numbers_that_are_not_finite_fail_their_own_request_alone(
     assert np.isfinite([one.probs for one in after.candidates]).all()
 
 
-@pytest.mark.parametrize("family", ["llada2", "llada2.2", "bd3lm", "sdar", "sdar-moe"])
+@pytest.mark.parametrize("family", ["llada2", "llada2.2", *BLOCKS])
 def test_a_cached_forward_says_what_one_over_everything_says(folders: dict[str, Path], family: str) -> None:
     """After random keystrokes, pastes and jumps; with drafts of several blocks; beside other drafts and alone."""
     forward, dice = opened(folders[family]), np.random.default_rng(5)
@@ -451,7 +478,7 @@ def test_a_cached_forward_says_what_one_over_everything_says(folders: dict[str, 
                 drafts.append(Draft(committed, canvas_of(dice, block - (len(text) + len(committed)) % block)))
             for draft, said in zip(drafts, denoiser.predict(lease, drafts), strict=True):
                 ids = np.array([*text, *draft.committed, *draft.canvas.ids])
-                rows = np.arange(len(ids) - len(draft.canvas), len(ids))
+                rows = np.arange(len(ids) - len(draft.canvas), len(ids)) - before(forward)
                 agrees(said, whole(forward, ids, rows), draft.canvas)
         lease.close()
     assert encoded < asked / 2  # something was cached
@@ -490,7 +517,26 @@ def test_blocks_on_one_canvas_see_each_other(folders: dict[str, Path]) -> None:
     agrees(said, np.asarray(forward(rows, forward.new_kv(0)).target_logprobs, np.float64), canvas)
 
 
-@pytest.mark.parametrize("family", ["llada", "llada-moe", "dream", "a2d-qwen2", "a2d-qwen3", "open-dcoder"])
+@pytest.mark.parametrize("length", [0, 2 * BLOCK])
+def test_a_blocks_first_token_is_said_in_the_last_row_of_the_block_before(
+    folders: dict[str, Path], length: int
+) -> None:
+    """Where rows are shifted. That row is the prompt's or the middle's, of this forward or of an earlier one; the first
+    token of all says itself."""
+    forward, dice = opened(folders["fast-dllm"]), np.random.default_rng(5)
+    denoiser, text = blocks_of(forward), dice.integers(0, 256, length)
+    lease = denoiser.open(Context((Stream("prompt", tuple(text.tolist()), 0),), length))
+    middles = [(), tuple(dice.integers(0, 256, BLOCK).tolist()), tuple(dice.integers(0, 256, 2 * BLOCK).tolist())]
+    drafts = [Draft(middle, canvas_of(dice, BLOCK)) for middle in middles]
+    for _ in range(2):
+        for draft, said in zip(drafts, denoiser.predict(lease, drafts), strict=True):
+            ids = np.array([*text, *draft.committed, *draft.canvas.ids])
+            rows = np.arange(len(ids) - BLOCK, len(ids)) - 1
+            agrees(said, whole(forward, ids, rows.clip(0)), draft.canvas)
+    lease.close()
+
+
+@pytest.mark.parametrize("family", ["llada", "llada-moe", "dream", "a2d-qwen2", "a2d-qwen3", "open-dcoder", "coda"])
 def test_in_place_sees_both_sides_and_drafts_do_not_see_each_other(folders: dict[str, Path], family: str) -> None:
     forward, dice = opened(folders[family]), np.random.default_rng(6)
     denoiser = backends.denoiser(forward)
@@ -679,6 +725,15 @@ def test_shards_hold_what_the_whole_file_holds(tmp_path: Path, folders: dict[str
         ),
         ("llada", {"rope_theta": 0.0}, "rope_theta is 0.0, not a number from 1 on"),
         ("dream", {"block_size": 32}, "block_size is 32, and redraft has only None"),
+        ("coda", {"attention_bias": True}, "attention_bias is True, and redraft has only False"),
+        ("coda", {"rope_scaling": {"factor": 8.0}}, "rope_scaling is {'factor': 8.0}, and redraft has none"),
+        ("fast-dllm", {"attention_bias": False}, "attention_bias is False, and redraft has only True"),
+        ("fast-dllm", {"bd_size": 0}, "bd_size is 0, not a whole number from 1 "),
+        ("fast-dllm", {"redraft": {"prompt": "in-place"}}, "does not see what stands right of the canvas"),
+        ("fast-dllm", {"redraft": {"modes": {"speedy": {"parts": [8]}}}}, "modes may set "),
+        ("stable-diffcoder", {"mlp_bias": True}, "mlp_bias is True, and redraft has only False"),
+        ("stable-diffcoder", {"block_size": -4}, "block_size is -4, not a whole number from 1 "),
+        ("stable-diffcoder", {"vocab_size": None}, "it has no 'vocab_size'"),
         ("dreamon", {"expand_token_id": "x"}, "expand_token_id is 'x', not a whole number"),
         ("open-dcoder", {"mask_token_id": None}, 'if it is Open-dCoder, whose release leaves that out, add "mask_tok'),
         ("a2d-qwen2", {"attention_bias": False}, "attention_bias is False, and redraft has only True"),
@@ -754,6 +809,35 @@ def test_a_head_that_is_tied_and_stored_all_the_same_is_the_stored_one(tmp_path:
     assert np.allclose(whole(opened(folder), tokens(0, 8), np.arange(8)), tied[:, ::-1], atol=TOLERANCE)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"architectures": ["StableDiffcoderForCausalLM"]},
+        {
+            "architectures": ["LlamaForCausalLM"],
+            "auto_map": {"AutoModelForCausalLM": "modeling_seed_diffcoder.SeedDiffcoderForCausalLM"},
+        },
+        {"auto_map": {"AutoModelForCausalLM": "Seed/Base--modeling_stable_diffcoder.StableDiffcoderForCausalLM"}},
+    ],
+)
+def test_stable_diffcoder_is_known_by_its_class(told: dict[str, Any]) -> None:
+    """Its `model_type` is a plain Llama's, and it has been released under two names, as a class and as code."""
+    given = {key: value for key, value in tiny.STABLE_DIFFCODER.items() if not key.endswith("token_id")}
+    config = released.read_config(given | {"architectures": None} | told, "Stable-DiffCoder")
+    assert (config.block, config.control) == (4, ControlIds.only(5, 2))
+
+
+@pytest.mark.parametrize(
+    "told", [{}, {"architectures": ["LlamaForCausalLM"], "auto_map": {"AutoTokenizer": [None, 3]}}, {"auto_map": [1]}]
+)
+def test_a_llama_that_writes_left_to_right_is_refused(tmp_path: Path, told: dict[str, Any]) -> None:
+    config = {key: value for key, value in tiny.STABLE_DIFFCODER.items() if key != "architectures"} | told
+    folder = tiny.make(tmp_path, tiny.STABLE_DIFFCODER)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="of the architecture 'llama', which redraft does not know"):
+        Checkpoint.open(folder)
+
+
 @pytest.mark.parametrize("told", ["llada", "llada_moe", "lladamoe", None])
 def test_llada_moe_is_known_by_its_class(tmp_path: Path, told: str | None) -> None:
     """It is released with LLaDA's `model_type`; others who publish it write their own."""
@@ -771,6 +855,17 @@ def test_llada_moe_is_known_by_its_class(tmp_path: Path, told: str | None) -> No
         ("a2d-qwen2", SYSTEM + "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
         ("a2d-qwen3", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"),
         ("sdar", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        ("coda", "<|im_start|>user\n", "<|im_end|>\n<|im_start|>assistant\n"),
+        (
+            "fast-dllm",
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n<|im_start|>user\n",
+            "<|im_end|>\n<|im_start|>assistant\n",
+        ),
+        (
+            "stable-diffcoder",
+            "<[begin▁of▁sentence]>system\n" + SEED_SYSTEM + "<[end▁of▁sentence]><[begin▁of▁sentence]>user\n",
+            "<[end▁of▁sentence]><[begin▁of▁sentence]>assistant\n",
+        ),
     ],
 )
 def test_the_chat_form_is_the_makers(folders: dict[str, Path], family: str, user: str, assistant: str) -> None:

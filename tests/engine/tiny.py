@@ -21,6 +21,9 @@ NAMES = {
     262: "<|role_end|>", 263: "<|startoftext|>", 264: "<|start_header_id|>", 265: "<|end_header_id|>",
     266: "<|eot_id|>", 267: "<|beginoftext|>", 268: "<|im_start|>", 269: "<|im_end|>",
 }  # fmt: skip
+SEED_NAMES = {
+    EOS: "<[end\u2581of\u2581sentence]>", MASK: "<[MASK_TOKEN]>", 263: "<[begin\u2581of\u2581sentence]>",
+}  # fmt: skip
 ROWS = 272
 """Tokens of the weights: more than the tokenizer has, as in the releases."""
 
@@ -127,14 +130,24 @@ OPEN_DCODER = QWEN2 | {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwe
 SDAR = QWEN3 | {
     "architectures": ["SDARForCausalLM"], "model_type": "sdar", "block_size": 4, "tie_word_embeddings": False,
 }  # fmt: skip
+CODA = {key: value for key, value in QWEN3.items() if key != "tie_word_embeddings"} | {
+    "architectures": ["CoDALanguageModel"], "model_type": "CoDA",
+}  # fmt: skip
+FAST_DLLM = QWEN2 | {
+    "architectures": ["Fast_dLLM_QwenForCausalLM"], "model_type": "Fast_dLLM_Qwen", "bd_size": 32,
+}  # fmt: skip
+STABLE_DIFFCODER = QWEN3 | {
+    "architectures": ["StableDiffcoderForCausalLM"], "model_type": "llama", "head_dim": 16, "mlp_bias": False,
+    "tie_word_embeddings": False,
+}  # fmt: skip
 SDAR_MOE = SDAR | {
     "architectures": ["SDARMoeForCausalLM"], "model_type": "sdar_moe", "num_experts": 8, "num_experts_per_tok": 3,
     "moe_intermediate_size": 32, "norm_topk_prob": True, "decoder_sparse_step": 1, "mlp_only_layers": [],
 }  # fmt: skip
 FAMILIES = {
     "llada2": LLADA2, "llada2.2": LLADA22, "llada": LLADA, "llada-moe": LLADA_MOE, "dream": DREAM, "dreamon": DREAMON,
-    "a2d-qwen2": A2D_QWEN2, "a2d-qwen3": A2D_QWEN3, "bd3lm": BD3LM, "open-dcoder": OPEN_DCODER, "sdar": SDAR,
-    "sdar-moe": SDAR_MOE,
+    "a2d-qwen2": A2D_QWEN2, "a2d-qwen3": A2D_QWEN3, "bd3lm": BD3LM, "open-dcoder": OPEN_DCODER, "coda": CODA,
+    "sdar": SDAR, "sdar-moe": SDAR_MOE, "stable-diffcoder": STABLE_DIFFCODER, "fast-dllm": FAST_DLLM,
 }  # fmt: skip
 
 
@@ -144,8 +157,7 @@ def make(
     """Write a checkpoint: config.json, tokenizer.json, weights in so many shards with their index."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config | {"torch_dtype": dtype}, indent=2))
-    sdar = config["architectures"][0].startswith("SDAR")
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(mask_is_special=not sdar)))
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer(config["architectures"][0])))
     weights = {name: tensor.to(getattr(torch, dtype)) for name, tensor in tensors(config, seed, sharp)}
     write(folder, weights, shards)
     return folder
@@ -263,8 +275,9 @@ def _llada_moe(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
 
 
 def _qwen(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """As transformers writes Qwen2 (biased), Qwen3 (heads of a size of their own, normalized) and Qwen3-MoE."""
+    """As transformers writes Llama, Qwen2 (biased), Qwen3 (heads of a size of their own, normalized) and Qwen3-MoE."""
     hidden, size = c["hidden_size"], c.get("head_dim", c["hidden_size"] // c["num_attention_heads"])
+    biased, normalized = "head_dim" not in c, "head_dim" in c and c["model_type"] != "llama"
     queries, keys = size * c["num_attention_heads"], size * c["num_key_value_heads"]
     yield "model.embed_tokens.weight", (ROWS, hidden)
     for index in range(c["num_hidden_layers"]):
@@ -272,9 +285,9 @@ def _qwen(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
         yield at + "input_layernorm.weight", (hidden,)
         for name, rows in {"q_proj": queries, "k_proj": keys, "v_proj": keys}.items():
             yield f"{at}self_attn.{name}.weight", (rows, hidden)
-            if "head_dim" not in c:
+            if biased:
                 yield f"{at}self_attn.{name}.bias", (rows,)
-        if "head_dim" in c:
+        if normalized:
             for name in ("q_norm", "k_norm"):
                 yield f"{at}self_attn.{name}.weight", (size,)
         yield at + "self_attn.o_proj.weight", (hidden, queries)
@@ -286,13 +299,14 @@ def _qwen(c: dict[str, Any]) -> Iterator[tuple[str, tuple[int, ...]]]:
         for expert in range(c["num_experts"]):
             yield from _gated(f"{at}mlp.experts.{expert}", c["moe_intermediate_size"], hidden)
     yield "model.norm.weight", (hidden,)
-    if not c["tie_word_embeddings"]:
+    if not c.get("tie_word_embeddings"):
         yield "lm_head.weight", (ROWS, hidden)
 
 
-def tokenizer(*, mask_is_special: bool = True) -> dict[str, Any]:
-    """A byte-level tokenizer without merges: each byte is a token; the control tokens are added ones. SDAR's does not
-    call its mask special."""
+def tokenizer(of: str = "") -> dict[str, Any]:
+    """A byte-level tokenizer without merges: each byte is a token; the control tokens are added ones, named as those of
+    this class's release. SDAR's does not call its mask special."""
+    names = NAMES | (SEED_NAMES if of == "StableDiffcoderForCausalLM" else {})
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     model = {
         "type": "BPE", "dropout": None, "unk_token": None, "continuing_subword_prefix": None,
@@ -300,9 +314,9 @@ def tokenizer(*, mask_is_special: bool = True) -> dict[str, Any]:
         "merges": [],
     }  # fmt: skip
     added = [
-        {"id": index, "content": name, "special": index != MASK or mask_is_special, "single_word": False,
+        {"id": index, "content": name, "special": index != MASK or not of.startswith("SDAR"), "single_word": False,
          "lstrip": False, "rstrip": False, "normalized": False}
-        for index, name in NAMES.items()
+        for index, name in names.items()
     ]  # fmt: skip
     return {
         "version": "1.0", "truncation": None, "padding": None, "added_tokens": added, "normalizer": None,

@@ -54,12 +54,14 @@ def taught(folder: Path, family: str, file: Path, ours: dict[str, Any] | None = 
     left, *right = (list(stream.ids) for stream in built.context.streams)
     states, targets, written = [], list[int](), 0
     block = checkpoint.config.block
+    parts = checkpoint.config.modes["speedy"].get("parts", (block,))
     for size in [64] if family == "dreamon" and not ours else [] if block else [8, 16, 32]:
         states.append(hidden(forward, left, size, right[0] if right else []))
         targets += [*WRITES.encode(), *[tiny.EOS] * size][:size]
-    while block and written <= len(WRITES):  # to the end of the block in which the text ends
-        size = block - len(left) % block
-        states.append(hidden(forward, left, size, []))
+    while block and written <= len(WRITES):  # to the end of the part of a block in which the text ends
+        at = len(left) % block
+        size = next(end for end in parts if end > at) - at
+        states.append(hidden(forward, left, block - at, [])[:size])
         left += [*WRITES.encode(), *[tiny.EOS] * block][written : written + size]
         targets += left[-size:]
         written += size
@@ -109,12 +111,17 @@ def sums(tmp_path: Path) -> Path:
         ("a2d-qwen3", None),
         ("bd3lm", None),
         ("open-dcoder", None),
+        ("coda", None),
         ("sdar", None),
         ("sdar-moe", None),
+        ("stable-diffcoder", None),
+        ("fast-dllm", None),
+        ("fast-dllm", {"prompt": "suffix-first"}),
     ],
     ids=[
         "llada2", "llada2-suffix-first", "llada2.2", "llada", "llada-moe", "llada-chat", "dream", "dreamon",
-        "dreamon-chat", "a2d-qwen2", "a2d-qwen3", "bd3lm", "open-dcoder", "sdar", "sdar-moe",
+        "dreamon-chat", "a2d-qwen2", "a2d-qwen3", "bd3lm", "open-dcoder", "coda", "sdar", "sdar-moe",
+        "stable-diffcoder", "fast-dllm", "fast-dllm-suffix-first",
     ],
 )  # fmt: skip
 def test_complete_with_a_released_folder(
@@ -126,7 +133,7 @@ def test_complete_with_a_released_folder(
     answer = json.loads(ran.stdout)
     assert [one["text"] for one in answer["suggestions"]] == [WRITES]
     # Drafted at once, not left to right; what is filled in place is looked at in eight lengths first.
-    quick = family.startswith(("llada2", "bd3lm", "sdar")) or family == "dreamon" or ours
+    quick = family.startswith(("llada2", "bd3lm", "sdar", "stable", "fast")) or family == "dreamon" or ours
     assert answer["mode"] == "speedy" and answer["forwards"] <= (3 if quick else 10)
     assert answer["tokens"] >= len(WRITES)
 
