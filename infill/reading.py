@@ -39,8 +39,11 @@ class Reading:
 
     def cut(self, candidate: Candidate) -> Candidate:
         """No more of the answer's tokens than are wanted."""
-        over = self._written(candidate.ids) - self.request.limits.tokens
-        if over <= 0 or self.request.limits.exact or self.request.draft is not None:
+        limits = self.request.limits
+        if len(candidate.ids) <= limits.tokens or limits.exact or self.request.draft is not None:
+            return candidate
+        over = self._written(candidate.ids) - limits.tokens
+        if over <= 0:
             return candidate
         return Candidate(candidate.ids[:-over], candidate.probs[:-over], ended=False)
 

@@ -10,12 +10,8 @@ from engine.released.given import Given, decoder
 BLOCK = 4
 """Tokens of its blocks, by its report and its README."""
 BEGIN, END = "<[begin\u2581of\u2581sentence]>", "<[end\u2581of\u2581sentence]>"
-SYSTEM = (
-    "You are an AI programming assistant, utilizing the Seed-Coder model, developed by ByteDance Seed, and you only "
-    "answer questions related to computer science. For politically sensitive questions, security and privacy issues, "
-    "and other non-computer science questions, you will refuse to answer.\n\n"
-)
-"""What Seed-Coder's chat template begins with where nobody says anything else."""
+SYSTEM = "You complete and repair code."
+"""Seed-Coder's chat template always begins with a system message; its own says at length what it may answer."""
 
 
 def stable_diffcoder(given: Given) -> ReleasedConfig:
@@ -33,5 +29,5 @@ def stable_diffcoder(given: Given) -> ReleasedConfig:
         prompt="chat",
         block=block,
         modes=filling(0.95, 1, block=block),
-        chat=(f"{BEGIN}system\n{SYSTEM}{END}{BEGIN}user\n", f"{END}{BEGIN}assistant\n"),
+        chat=(f"{BEGIN}system\n{SYSTEM}\n\n{END}{BEGIN}user\n", f"{END}{BEGIN}assistant\n"),
     )

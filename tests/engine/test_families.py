@@ -863,7 +863,7 @@ def test_llada_moe_is_known_by_its_class(tmp_path: Path, told: str | None) -> No
         ),
         (
             "stable-diffcoder",
-            "<[begin▁of▁sentence]>system\n" + SEED_SYSTEM + "<[end▁of▁sentence]><[begin▁of▁sentence]>user\n",
+            "<[begin▁of▁sentence]>system\n" + SEED_SYSTEM + "\n\n<[end▁of▁sentence]><[begin▁of▁sentence]>user\n",
             "<[end▁of▁sentence]><[begin▁of▁sentence]>assistant\n",
         ),
     ],
