@@ -70,12 +70,12 @@ class ContextCache:
 
     def __init__(self, allocate: Callable[[int], KV], max_bytes: int, block: int = 1) -> None:
         self._allocate, self._max_bytes, self._block = allocate, max_bytes, block
-        self._entries: dict[Hashable, list[Encoded]] = {}
+        self._entries: list[Encoded] = []
         self._time = itertools.count()
 
     @property
     def nbytes(self) -> int:
-        return sum(int(entry.kv.nbytes) for entry in self._all())
+        return sum(int(entry.kv.nbytes) for entry in self._entries)
 
     def open(self, context: Context) -> list[Hold]:
         """For each stream the longest common prefix with anything encoded. Changes nothing that is encoded."""
@@ -83,7 +83,8 @@ class ContextCache:
         for stream in context.streams:
             seen = tuple((holds[i].key, holds[i].ids.tobytes()) for i in stream.sees)
             hold = Hold((stream.start, seen), np.asarray(stream.ids, dtype=np.int64))
-            found = [(self._shared(entry.ids, hold.ids), entry) for entry in self._entries.get(hold.key, ())]
+            alike = (entry for entry in self._entries if entry.key == hold.key)
+            found = [(self._shared(entry.ids, hold.ids), entry) for entry in alike]
             hold.length, entry = max(found, key=lambda pair: (pair[0], pair[1].used), default=(0, None))
             if entry is not None and hold.length:
                 self._attach(hold, entry)
@@ -107,13 +108,13 @@ class ContextCache:
             if hold.entry is not None:
                 hold.entry.holders.remove(hold)
                 hold.entry = None
-        free = sorted((entry for entry in self._all() if not entry.holders), key=lambda entry: entry.used)
+        free = sorted((entry for entry in self._entries if not entry.holders), key=lambda entry: entry.used)
         surplus = self.nbytes - self._max_bytes
         for entry in free:
             if surplus <= 0:
                 break
             surplus -= int(entry.kv.nbytes)
-            self._drop(entry)
+            self._entries.remove(entry)
 
     def _writable(self, hold: Hold, end: int) -> Encoded:
         """The hold's entry, truncated to what the hold shares with it and with room up to `end`; a fork when the
@@ -125,7 +126,7 @@ class ContextCache:
             if entry is not None:
                 fork.kv[..., : hold.length, :] = entry.kv[..., : hold.length, :]
                 entry.holders.remove(hold)
-            self._entries.setdefault(hold.key, []).append(fork)
+            self._entries.append(fork)
             self._attach(hold, fork)
             return fork
         if entry.kv.shape[-2] < end:
@@ -138,11 +139,3 @@ class ContextCache:
     def _attach(self, hold: Hold, entry: Encoded) -> None:
         hold.entry, entry.used = entry, next(self._time)
         entry.holders.append(hold)
-
-    def _all(self) -> list[Encoded]:
-        return [entry for entries in self._entries.values() for entry in entries]
-
-    def _drop(self, entry: Encoded) -> None:
-        self._entries[entry.key].remove(entry)
-        if not self._entries[entry.key]:
-            del self._entries[entry.key]

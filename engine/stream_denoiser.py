@@ -191,7 +191,7 @@ class WorkingSet:
             last = index == len(holds) - 1
             need = roomy(len(hold.ids)) if last else -(-len(hold.ids) // REGION) * REGION
             old = self.regions[index] if index < len(self.regions) else None
-            moved = moved or old is None or old.at != at or (not last and old.size != need)
+            moved = moved or old is None or old.at != at
             same = old is not None and not moved and old.key == hold.key
             ids = hold.ids[: common(old.ids, hold.ids[: hold.length])] if same and old else hold.ids[:0]
             regions.append(Region(hold.key, ids, at, need))

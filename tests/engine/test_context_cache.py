@@ -199,6 +199,16 @@ class TestTwoJobs:
         assert right(a[0])
         assert right(b[0])
 
+    def test_that_hold_as_much_need_no_copy(self) -> None:
+        cache = make()
+        cache.close(stored(cache, [1, 2, 3]))
+        one, other = cache.open(context([1, 2, 3, 4])), cache.open(context([1, 2, 3, 5]))
+        fill(cache, one)
+        assert one[0].entry is other[0].entry
+        fill(cache, other)
+        assert right(one[0]) and right(other[0])
+        assert cache.nbytes == 2 * GRAIN * BYTES
+
     def test_interleaved_chunk_by_chunk(self) -> None:
         cache = make()
         first, second = list(range(100)), [*range(50), *range(200, 260)]
@@ -233,6 +243,26 @@ class TestEviction:
         for first in (1, 2, 1, 3):
             cache.close(stored(cache, [first, 7]))
         assert [known(cache, [first, 7]) for first in (1, 2, 3)] == [[2], [0], [2]]
+
+    def test_being_written_makes_new(self) -> None:
+        cache = make(2 * GRAIN * BYTES)
+        written = cache.open(context([1, 7]))
+        cache.append(written[0], encode([1]))
+        cache.close(stored(cache, [2, 7]))
+        fill(cache, written)
+        cache.close(written)
+        cache.close(stored(cache, [3, 7]))
+        assert [known(cache, [first, 7]) for first in (1, 2, 3)] == [[2], [0], [2]]
+
+    def test_of_two_alike_the_one_that_was_used_last_is_held(self) -> None:
+        cache = make()
+        long, short = [1, 2, *range(10, 60)], [1, 2, 3]
+        for stream in (long, short, long):
+            cache.close(stored(cache, stream))
+            holds = cache.open(context([1, 2, 4]))
+            assert holds[0].entry is not None
+            assert holds[0].entry.ids.tolist() == stream
+            cache.close(holds)
 
     def test_never_takes_a_stream_under_way(self) -> None:
         cache = make(0)

@@ -540,3 +540,24 @@ def test_memory_does_not_grow_with_the_number_of_jobs(forward: Forward) -> None:
         lease.close()
         assert denoiser._cache.nbytes <= 100_000
         assert denoiser._working.kv.shape[-2] <= 320
+
+
+def test_memory_does_not_grow_with_the_number_of_questions(forward: Forward) -> None:
+    """A token that is asked about again is computed again, because only a row is answered, and kept once."""
+    denoiser = StreamDenoiser(forward, CONTROL)
+    lease = denoiser.open(HERE)
+    denoiser.next_token(lease, [(), spoken(range(4))])
+    laid_out = denoiser._working.kv.shape[-2]
+    for _ in range(100):
+        denoiser.next_token(lease, [(), spoken(range(4))])
+    assert denoiser._working.kv.shape[-2] == laid_out
+
+
+def test_memory_for_a_long_context_is_given_back(forward: Forward) -> None:
+    denoiser = StreamDenoiser(forward, CONTROL)
+    for size in (500, 60):
+        context = Context((Stream("prefix", spoken(range(size)), 200),), 200 + size)
+        lease = denoiser.open(context)
+        denoiser.next_token(lease, [()])
+        lease.close()
+    assert denoiser._working.kv.shape[-2] <= 320
