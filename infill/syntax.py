@@ -7,7 +7,7 @@ would cost more the longer the file; a window keeps the cost of a keystroke flat
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -150,15 +150,8 @@ class Syntax:
 
     def broken(self, start: int, end: int) -> Iterator[tree_sitter.Node]:
         """ERROR and MISSING nodes that touch [start, end], outer ones first."""
-        first, last = (self._bytes.before(min(max(at - self.start, 0), len(self.text))) for at in (start, end))
-        waiting = [self.tree.root_node]
-        while waiting:
-            node = waiting.pop()
-            if node.is_error or node.is_missing:
-                yield node
-            if node.has_error:
-                # Not goto_first_child_for_byte: it finds nothing where the white space before an ERROR is meant.
-                waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
+        nodes = self.touching(start, end, lambda node: node.has_error)
+        return (node for node in nodes if node.is_error or node.is_missing)
 
     def hollow(self, start: int, end: int) -> list[int]:
         """Where in [start, end] heads without a body end, in languages whose blocks are made by depth alone: to the
@@ -166,14 +159,18 @@ class Syntax:
         touching = (node for node in self.touching(start, end) if node.type == "block")
         return [self.range_of(node)[0] for node in touching if node.start_byte == node.end_byte]
 
-    def touching(self, start: int, end: int) -> Iterator[tree_sitter.Node]:
-        """The nodes that touch [start, end], outer ones first."""
+    def touching(
+        self, start: int, end: int, enter: Callable[[tree_sitter.Node], bool] = lambda node: True
+    ) -> Iterator[tree_sitter.Node]:
+        """The nodes that touch [start, end], outer ones first. enter: which of them are looked into."""
         first, last = (self._bytes.before(min(max(at - self.start, 0), len(self.text))) for at in (start, end))
         waiting = [self.tree.root_node]
         while waiting:
             node = waiting.pop()
             yield node
-            waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
+            if enter(node):
+                # Not goto_first_child_for_byte: it finds nothing where the white space before an ERROR is meant.
+                waiting.extend(child for child in node.children if child.start_byte <= last and child.end_byte >= first)
 
     # ---- bytes
 

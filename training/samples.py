@@ -7,10 +7,11 @@ a sample is a function of (document, seed).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -221,6 +222,10 @@ def _wanted_tokens(rng: np.random.Generator) -> float:
     return float(rng.uniform(33, LONGEST)) if kind < 0.23 else float(np.exp(rng.uniform(0, np.log(32))))
 
 
+def _is_prose(kind: str) -> bool:
+    return "comment" in kind or "string" in kind
+
+
 @dataclass(frozen=True, eq=False)
 class _Place:
     """The characters [begin, stop) of a document and what may begin and end a hole there. Offsets count from begin.
@@ -263,35 +268,29 @@ class _Place:
         whole = Snapshot.open(self.document.path, 0, self.document.language, self.document.text)
         return whole.syntax(self.begin + len(self.text) // 2)
 
+    def _nodes(self, enter: Callable[[str], bool] = lambda kind: True) -> Iterator[tuple[Any, int, int]]:
+        """The syntax nodes that touch the text, with start and end. enter: into which kinds of them."""
+        if (syntax := self.syntax) is None:
+            return
+        for node in syntax.touching(self.begin, self.stop, lambda one: enter(one.type)):
+            start, end = syntax.range_of(node)
+            yield node, start - self.begin, end - self.begin
+
     @cached_property
     def code(self) -> list[tuple[int, int]]:
         """The lines that do not begin in a comment or a string."""
-        syntax = self.syntax
-        prose: list[tuple[int, int]] = []
-        waiting = [syntax.tree.root_node] if syntax else []
-        while waiting and syntax:
-            node = waiting.pop()
-            if "comment" in node.type or "string" in node.type:
-                start, end = (offset - self.begin for offset in syntax.range_of(node))
-                prose.append((start, end))
-            else:
-                waiting.extend(node.children)
+        nodes = self._nodes(lambda kind: not _is_prose(kind))
+        prose = [(start, end) for node, start, end in nodes if _is_prose(node.type)]
         texts = [(a, b, a + self.indent(a)) for a, b in self.lines]
         return [(a, b) for a, b, at in texts if not any(start <= at < end for start, end in prose)]
 
     @cached_property
     def nodes(self) -> dict[int, list[int]]:
         """Where syntax nodes end -> where they start."""
-        syntax = self.syntax
         found: dict[int, list[int]] = {}
-        waiting = [syntax.tree.root_node] if syntax else []
-        while waiting and syntax:
-            node = waiting.pop()
-            start, end = (offset - self.begin for offset in syntax.range_of(node))
+        for node, start, end in self._nodes():
             if node.is_named and 0 < start < end <= len(self.text) and "comment" not in node.type:
                 found.setdefault(end, []).append(start)
-            if start < len(self.text) and end > 0:
-                waiting.extend(node.children)
         return found
 
     @cached_property
