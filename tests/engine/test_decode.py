@@ -612,6 +612,20 @@ class TestCausal:
         run(ScriptedDenoiser(CONTROL, answer), Task(HERE, (), mode="causal", steering=steered(heal=heal)))
         assert calls == [(), (C,)]
 
+    def test_of_very_many_ways_the_first_that_is_complete_will_do(self) -> None:
+        """Twelve tokens of two ways each: once it has taken long, the way that is the nearest to its end is followed."""
+        calls: list[tuple[int, ...]] = []
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            calls.append(committed)
+            return predict({A: 0.5, B: 0.5} if len(committed) < 12 else {EOM: 0.9})
+
+        heal = lambda ids: None if len(ids) == 12 else np.array([A, B])  # noqa: E731
+        task = Task(HERE, (), mode="causal", steering=steered(heal=heal))
+        _, generation = run(ScriptedDenoiser(CONTROL, answer), task)
+        assert list(map(len, calls)) == [0, 1, 1, 2, 2, 2, 2, 3, *range(4, 12), 12]
+        assert len(generation.candidates[0].ids) == 12
+
     def test_is_what_weights_without_a_trained_canvas_get(self) -> None:
         untrained = Modes.of(canvas_trained=False, editing_trained=False, overrides={})
         for name in ("speedy", "quality", "causal", "auto"):
