@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.editor import sample
+from benchmarks.sample import sample
 from infill.complete import Completer
 from infill.filler import Step
 

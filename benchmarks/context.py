@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.editor import sample, typed
+from benchmarks.sample import sample, typed
 from infill.complete import Completer, Completion, Preferences
 from infill.document import Change, Snapshot
 from infill.filler import Step

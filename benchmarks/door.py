@@ -25,8 +25,8 @@ from typing import Any
 import httpx2
 import psutil
 
-from benchmarks.editor import sample
 from benchmarks.model import add_model_arguments
+from benchmarks.sample import sample
 
 PATIENCE = 120
 

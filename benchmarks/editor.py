@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -116,22 +115,3 @@ class Editor:
         change = types.TextDocumentContentChangePartial(range=types.Range(here, here), text=text)
         document = types.VersionedTextDocumentIdentifier(uri=URI, version=self._version)
         self.client.text_document_did_change(types.DidChangeTextDocumentParams(document, [change]))
-
-
-def sample() -> str:
-    """A real file of some hundred lines: the standard library's text wrapper."""
-    import textwrap
-
-    return Path(textwrap.__file__).read_text(encoding="utf-8")
-
-
-def typed(text: str) -> tuple[str, int, str]:
-    """A file without its last statement of some length, the line it stood on, and what is to be typed there."""
-    lines = text.split("\n")
-    at = max(
-        i for i, line in enumerate(lines) if "(" in line and len(line.strip()) > 24 and not line.strip().startswith("#")
-    )
-    indent = len(lines[at]) - len(lines[at].lstrip())
-    wanted = lines[at].strip()
-    lines[at] = lines[at][:indent]
-    return "\n".join(lines), at, wanted

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from benchmarks.editor import sample
+from benchmarks.sample import sample
 from infill.complete import Completer
 
 PLACES = 24

@@ -10,7 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
-from benchmarks.editor import Editor, sample, typed
+from benchmarks.editor import Editor
+from benchmarks.sample import sample, typed
 
 STARTS = 3
 LINES_TYPED = 6

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.context import SETTLED
-from benchmarks.editor import sample, typed
+from benchmarks.sample import sample, typed
 from infill.complete import Completer, Preferences
 from infill.document import Snapshot
 
