@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from infill import site
-from infill.brackets import QUOTES, balance, quoted
+from infill.brackets import CLOSERS, QUOTES, balance, quoted
 from infill.document import Snapshot
 from infill.edits import Edit, edits
 from infill.languages import language
+from infill.lines import width
 
 WINDOW_TOKENS = 24
 """A canvas of 32 slots less the 8 that a repair may grow by."""
@@ -28,6 +29,7 @@ _WORD = re.compile(r"\w+|[^\x00-\x7f]")
 """A smiley or a dash of a text is said, too."""
 _STRING = re.compile(r"(['\"])[^'\"]*\1")
 _SPACE = re.compile(r"\s*")
+_LINES = re.compile(r"^.*\S.*", re.MULTILINE)
 _REACH = 8_000
 """Code points above and below a region in which its brackets may have their other one."""
 
@@ -73,14 +75,48 @@ def reported(snapshot: Snapshot, start: int, end: int) -> tuple[int, int]:
     A mark that is missing at the end of a line is noticed at the first word of the next one, behind that if both are
     strings, which may stand side by side, or at the end of the text; a line's depth is wrong for the one above. Where
     syntax is broken at such a place, where nothing stands, and where a range is of white space, it begins at the end of
-    the nearest written line above.
+    the nearest written line above. A line that closes a block is missed only where no other can close it, at the end of
+    the text or at a line that is too little deep: it is missing before the first line that is.
     """
+    if (outside := _outside(snapshot, start)) is not None:
+        return len(snapshot.text[:outside].rstrip()), outside
     begin, stop = snapshot.line_range(snapshot.line_of(start))[0], snapshot.line_range(snapshot.line_of(end))[1]
     above, first = len(snapshot.text[:begin].rstrip()), snapshot.text[begin:start].strip()
     if not above or (first and not _STRING.fullmatch(first)):
         return start, end
     blank = not snapshot.text[start:stop].strip() or (not first and snapshot.text[start:end].isspace())
     return (above, end) if blank or snapshot.errors(above, end) else (start, end)
+
+
+def _outside(snapshot: Snapshot, start: int) -> int | None:
+    """Where the first line begins that is too little deep for a bracket above it (`_shallow`): if syntax is broken at
+    `start`, whose line is too, or if that is the end of the text. None where it is the same line."""
+    begin, end = snapshot.line_range(snapshot.line_of(start))
+    at_end = not snapshot.text[start:].strip()
+    shallow = _shallow(snapshot, begin, len(snapshot.text) if at_end else begin)
+    if not shallow or shallow[0] >= begin or not (at_end or begin in shallow):
+        return None
+    return shallow[0] if snapshot.errors(shallow[0] if at_end else begin, end) else None
+
+
+def _shallow(snapshot: Snapshot, start: int, end: int) -> list[int]:
+    """Where lines begin that are no deeper than one above them whose bracket is still open; one that begins with a
+    closing bracket may be as deep. From _REACH above `start` on, up to the line of the next word behind `end`."""
+    at, row = max(0, start - _REACH), language(snapshot.language).id
+    text = snapshot.text[at : snapshot.line_range(snapshot.line_of(_next_word(snapshot, end)))[1]]
+    heads, found = list[int](), list[int]()
+    opened = balance(text, row).open
+    first = text.rfind("\n", 0, opened[0][0]) + 1 if opened else len(text)
+    for line in _LINES.finditer(text, first):
+        depth, begins = width(line.group()), line.group().lstrip()[0]
+        if begins == "#":  # what a preprocessor reads stands at the margin
+            continue
+        if any(depth + (begins in CLOSERS.values()) <= head for head in heads):
+            found.append(at + line.start())
+        marks = balance(line.group(), row)
+        closed = [heads.pop() for _ in marks.strays if heads]
+        heads += [min([depth, *closed])] * len(marks.open)
+    return found
 
 
 def broken(snapshot: Snapshot, region: Region) -> list[int]:
@@ -92,9 +128,16 @@ def broken(snapshot: Snapshot, region: Region) -> list[int]:
 
 
 def _noticed(snapshot: Snapshot, region: Region) -> int:
-    """The next word behind a region: what its last line lacks may be missed only there."""
-    found = _SPACE.match(snapshot.text, region.end)
-    return found.end() if found else region.end
+    """Where what a region lacks is missed at the latest: what its last line ends with at the next word, a line that
+    closes a block perhaps only at the end of the text."""
+    shallow = _shallow(snapshot, region.start, region.end)
+    unclosed = shallow and shallow[0] >= region.start
+    return len(snapshot.text) if unclosed else _next_word(snapshot, region.end)
+
+
+def _next_word(snapshot: Snapshot, at: int) -> int:
+    found = _SPACE.match(snapshot.text, at)
+    return found.end() if found else at
 
 
 def apart(snapshot: Snapshot, ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -200,7 +243,7 @@ def damage(snapshot: Snapshot, region: Region, text: str) -> int:
     if changed is None:
         return 0
     changed, end = changed.reparsed(), region.start + len(written)
-    noticed = end + _noticed(snapshot, region) - region.end
+    noticed = end - region.end + snapshot.derived(lambda _: _noticed(snapshot, region), (_noticed, region))
     return changed.errors(region.start, noticed) + len(changed.hollow(region.start, end))
 
 

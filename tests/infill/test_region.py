@@ -125,6 +125,36 @@ def test_what_is_missing_is_noticed_later(
     assert reported(snapshot, start, end) == (start, end)
 
 
+C = "int f(int n) {\n    if (n) {\n        n--;\n    return n;\n}\n\nint g(void) {\n    return 1;\n}\n"
+JAVASCRIPT = "class Cart {\n  add(item) {\n    if (item) {\n      this.items.push(item);\n  }\n\n  total() {\n  }\n}\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("language", "text", "noticed_at", "begins_behind"),
+    [
+        ("c", C, "", "n--;"),
+        ("c", C + "// The end (of it.\n", "", "n--;"),
+        ("javascript", JAVASCRIPT, "{\n  }\n}", "push(item);"),
+        ("javascript", JAVASCRIPT, "", "push(item);"),
+        ("python", "x = f(g(1)\ny = 2\nz = 3\n", "", "g(1)"),
+        ("c", C.replace("n--;", "n--; }"), "", "}"),
+        ("c", C.replace("n--;", "n--; } // (for once"), "return 1", None),
+        ("c", "int f(int n) {\n    switch (n) {\n    case 1:\n        return 2\n    }\n}\n", "}\n}", "return 2"),
+        ("python", "# As in f(x.\nx = 1\ny = nmae\n", "y = nmae", None),
+        ("python", "# As in f(x.\nx = 1\ny = name\n", "", "name"),
+    ],
+)
+def test_a_block_is_closed_before_the_first_line_that_is_too_little_deep(
+    language: str, text: str, noticed_at: str, begins_behind: str | None, newline: str
+) -> None:
+    text, noticed_at = text.replace("\n", newline), noticed_at.replace("\n", newline)
+    snapshot, at = Snapshot.open("file:///a", 1, language, text), text.rindex(noticed_at)
+    start, end = reported(snapshot, at, at + len(noticed_at))
+    assert start == (at if begins_behind is None else text.rindex(begins_behind) + len(begins_behind))
+    assert reported(snapshot, start, end) == (start, end)
+
+
 def test_ranges_that_share_a_line_are_one() -> None:
     snapshot = Snapshot.open("file:///a", 1, "plaintext", "first\nsecond\nthird\nfourth\n")
     assert apart(snapshot, [(20, 22), (1, 3), (4, 7), (8, 9), (15, 15)]) == [(1, 9), (15, 15), (20, 22)]
