@@ -59,9 +59,9 @@ class Around:
             above=above,
             suffix=suffix,
             indent=here.indent,
-            edge=_depth(above, prefix_line, snapshot.language),
+            edge=_depth(above, prefix_line, here.language),
             lines=lines,
-            language=snapshot.language,
+            language=here.language,
             remarks=here.remarks,
         )  # fmt: skip
 

@@ -48,7 +48,7 @@ class Preferences:
     eagerness: float = 0.4
     max_lines: int = 8
     deadline: float | None = 2.0
-    disabled_in: frozenset[str] = frozenset({"comment"})
+    disabled_in: frozenset[str] = site.DISABLED
     exclude: tuple[str, ...] = ()
     open_files: bool = True
     imports: bool = True

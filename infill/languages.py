@@ -1,5 +1,5 @@
 """One row per language: its grammar, its comment sign, its block style, its queries. Of others the signs of comments
-and texts and the style are all that is known."""
+and texts, the style and names of files are all that is known."""
 
 from __future__ import annotations
 
@@ -32,6 +32,11 @@ class Language:
     line_comment: str = ""
     block: Block = "indent"
     extensions: tuple[str, ...] = ()
+
+    @property
+    def prose(self) -> bool:
+        """Whether a file holds words for people rather than code."""
+        return self.id.lower() in _WORDS
 
     @property
     def block_comments(self) -> tuple[tuple[str, str], ...]:
@@ -81,31 +86,33 @@ KNOWN = tuple(row.id for row in _ROWS)
 _ALIASES = {"tsx": "typescriptreact", "jsx": "javascriptreact", "c++": "cpp", "py": "python", "js": "javascript",
             "ts": "typescript", "golang": "go", "rs": "rust"}  # fmt: skip
 _SIGNS = {
-    "#": "awk bash cfg cmake coffeescript conf crystal dockercompose dockerfile dotenv elixir fish gdscript "
-    "gitconfig gitignore graphql hcl ignore julia just ksh make makefile nginx nim nix perl perl6 po "
-    "powershell properties ps1 puppet r raku robotframework ruby sh shellscript snakemake sshconfig starlark "
-    "tcl terraform toml yaml zsh",
-    "//": "astro cs csharp cuda cuda-cpp d dart fsharp gleam glsl groovy hlsl html json5 jsonc jsonnet kotlin less "
-    "objc objcpp objective-c objective-cpp odin pascal php proto proto3 sass scala scss shaderlab solidity stylus "
-    "svelte swift systemverilog v verilog vue wgsl zig",
+    "#": "ansible awk azure-pipelines bash cfg cmake codeowners coffeescript conf conf-toml conf-unix crystal "
+    "docker-compose dockercompose dockerfile dotenv editorconfig elixir env fish gdscript git-attributes git-config "
+    "git-ignore gitattributes gitconfig github-actions-workflow gitignore graphql hcl helm ignore jproperties julia "
+    "just ksh make makefile makefile-gmake meson nginx nim nix opentofu perl perl6 po powershell properties ps1 puppet "
+    "r raku robotframework ruby sh shellscript snakemake sshconfig starlark tcl terraform terraform-vars toml yaml zsh",
+    "//": "astro bicep cs csharp cuda cuda-cpp d dart fsharp gleam glsl go.mod gomod groovy hlsl html json5 jsonc "
+    "jsonnet kdl kotlin less objc objcpp objective-c objective-cpp odin pascal php proto proto3 protobuf sass scala "
+    "scss shaderlab solidity stylus svelte swift systemverilog typst v verilog vue wgsl zig",
     "--": "ada agda applescript elm haskell idris lua luau mysql pgsql plsql postgres purescript sql vhdl",
     "%": "erlang matlab prolog",
     ";": "asm autohotkey clojure commonlisp dosini emacs-lisp fennel ini lisp nasm racket scheme",
 }
 """The LSP language ids, of all editors, of languages without a row whose remarks begin with each sign."""
 _BLOCKS: dict[Block, str] = {
-    "braces": "awk cs csharp css cuda cuda-cpp d dart gleam glsl graphql groovy hcl hlsl json json5 jsonc jsonnet "
-    "kotlin less nginx nix objc objcpp objective-c objective-cpp odin perl perl6 php powershell proto proto3 "
-    "ps1 r raku scss shaderlab solidity swift tcl terraform v wgsl zig",
+    "braces": "awk bicep cs csharp css cuda cuda-cpp d dart gleam glsl graphql groovy hcl hlsl json json5 jsonc "
+    "jsonnet kdl kotlin less nginx nix objc objcpp objective-c objective-cpp odin opentofu perl perl6 php powershell "
+    "proto proto3 protobuf ps1 r raku scss shaderlab solidity swift tcl terraform terraform-vars v wgsl zig",
     "words": "ada bash crystal elixir fish haskell julia ksh lua luau ocaml pascal ruby sh shellscript systemverilog "
     "verilog vhdl zsh",
-    "none": "cfg clojure cmake commonlisp conf dockerfile dosini dotenv emacs-lisp fennel gitconfig gitignore html "
-    "ignore ini lisp mysql pgsql plsql po postgres properties racket robotframework sass scheme sql sshconfig "
-    "stylus toml xml",
+    "none": "cfg clojure cmake codeowners commonlisp conf conf-toml conf-unix django-html dockerfile dosini dotenv "
+    "editorconfig emacs-lisp env erb eruby fennel git-attributes git-config git-ignore gitattributes gitconfig "
+    "gitignore go.mod gomod handlebars html htmldjango ignore ini jinja jinja-html jproperties lisp mysql pgsql plsql "
+    "po postgres properties racket robotframework sass scheme sql sshconfig stylus toml twig xml",
 }
 """The block style, likewise; of those that stand nowhere, `indent`, which knows the heads of the others as well."""
 _COMMENTS = {
-    ("/*", "*/"): "hcl nix terraform",
+    ("/*", "*/"): "hcl nix opentofu terraform terraform-vars",
     ("<#", "#>"): "powershell ps1",
     ("#=", "=#"): "julia",
     ("=begin", "=end"): "raku ruby",
@@ -128,6 +135,26 @@ _PREFIXED = frozenset(("dart", "mysql", "pgsql", "plsql", "postgres", "sql"))
 """Languages in which a letter may stand before a text in single quotes: `N'…'`, `r'…'`."""
 _POSTFIX = frozenset(("ada", "julia", "matlab", "vhdl"))
 """Languages in which a `'` may follow any operand, one in brackets, too: `f(x)'`, `a.'`."""
+_PROSE = (
+    "asciidoc asciidoctor bib bibtex debchangelog gfm git-commit git-rebase gitcommit gitrebase help hgcommit "
+    "jjdescription latex mail markdown mdx mediawiki org pandoc plaintex plaintext quarto restructuredtext rmd rst "
+    "scminput svn tex text textile vimwiki"
+)
+"""The LSP language ids, of all editors, of words for people."""
+_NAMES = {
+    "clojure": ".clj .cljs .edn", "cmake": "cmakelists.txt .cmake", "csharp": ".cs", "css": ".css", "dart": ".dart",
+    "dockerfile": "dockerfile containerfile .dockerfile", "elixir": ".ex .exs", "erlang": ".erl .hrl",
+    "fsharp": ".fs .fsx", "git-commit": "commit_editmsg merge_msg", "go.mod": "go.mod", "graphql": ".graphql .gql",
+    "groovy": ".groovy .gradle jenkinsfile", "haskell": ".hs", "html": ".html .htm", "ini": ".ini .cfg",
+    "json": ".json", "jsonc": ".jsonc", "julia": ".jl", "kotlin": ".kt .kts", "latex": ".tex", "less": ".less",
+    "lua": ".lua", "makefile": "makefile gnumakefile .mk", "markdown": ".md .markdown", "nix": ".nix",
+    "ocaml": ".ml .mli", "perl": ".pl .pm", "php": ".php", "plaintext": ".txt readme changelog license",
+    "powershell": ".ps1 .psm1", "properties": ".properties", "proto": ".proto", "r": ".r", "restructuredtext": ".rst",
+    "ruby": ".rb .rake gemfile rakefile", "scala": ".scala", "scss": ".scss", "shellscript": ".sh .bash .zsh .ksh",
+    "sql": ".sql", "svelte": ".svelte", "swift": ".swift", "terraform": ".tf .hcl", "toml": ".toml", "vue": ".vue",
+    "xml": ".xml .svg", "yaml": ".yaml .yml", "zig": ".zig",
+}  # fmt: skip
+"""What files of languages without a row are called, in small letters: the name, or its end."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
 _BLOCK_OF = {key: block for block, keys in _BLOCKS.items() for key in keys.split()}
 _COMMENTS_OF = {
@@ -136,21 +163,31 @@ _COMMENTS_OF = {
 }
 _QUOTES_OF = {key: quotes for quotes, keys in _QUOTES.items() for key in keys.split()}
 OTHERS = tuple(sorted(_SIGN_OF.keys() | _BLOCK_OF.keys()))
-"""The LSP language ids, of all editors, of which less is known: no grammar. Prose is not among them."""
+"""The LSP language ids, of all editors, of code of which less is known: no grammar."""
+_WORDS = frozenset(_PROSE.split())
+_LESS_KNOWN = _WORDS.union(OTHERS)
 _BY_ID = {row.id: row for row in _ROWS}
-_BY_EXTENSION = {extension: row.id for row in _ROWS for extension in row.extensions}
+_BY_NAME = {name: key for key, names in _NAMES.items() for name in names.split()}
+_BY_NAME |= {extension: row.id for row in _ROWS for extension in row.extensions}
 
 
 def language(language_id: str) -> Language:
-    """The row of an LSP language id; a row without grammar for every id that is not in the table."""
-    key = language_id.lower()
-    known = _BY_ID.get(_ALIASES.get(key, key))
-    return known or Language(language_id, line_comment=_SIGN_OF.get(key, ""), block=_BLOCK_OF.get(key, "indent"))
+    """The row of an LSP language id; a row without grammar for every id that is not in the table. Of an id in parts,
+    as `yaml.docker-compose`, the last part that is known counts."""
+    whole = language_id.lower()
+    for part in (whole, *reversed(whole.split("."))):
+        key = _ALIASES.get(part, part)
+        if key in _BY_ID:
+            return _BY_ID[key]
+        if key in _LESS_KNOWN:
+            return Language(key, line_comment=_SIGN_OF.get(key, ""), block=_BLOCK_OF.get(key, "indent"))
+    return Language(language_id)
 
 
 def language_of_path(path: str) -> str:
-    """The LSP language id that a file name suggests; `plaintext` when it suggests none."""
-    return _BY_EXTENSION.get(PurePosixPath(path.replace("\\", "/")).suffix.lower(), "plaintext")
+    """The LSP language id that a file name suggests; empty, which is code of some kind, when it suggests none."""
+    name = PurePosixPath(path.replace("\\", "/").lower())
+    return _BY_NAME.get(name.name) or _BY_NAME.get(name.suffix, "")
 
 
 @cache

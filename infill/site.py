@@ -9,6 +9,7 @@ from typing import Literal
 
 from infill.brackets import QUOTES, balance
 from infill.document import Snapshot
+from infill.fences import row_of
 from infill.languages import Language, language
 from infill.lines import indent, left_open, opens_block, width
 from infill.syntax import Syntax
@@ -16,13 +17,12 @@ from infill.syntax import Syntax
 Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
 WORDS: frozenset[Kind] = frozenset(("comment", "docstring", "string", "prose"))
 """Kinds of place that hold words rather than code."""
+DISABLED: frozenset[str] = frozenset(("comment", "prose"))
+"""Where nothing is asked by itself, by default: words for people are for people to write."""
 
 EXPRESSION, LINE, BLOCK = 8, 16, 32
 """Slots of the canvas to start with."""
 
-_PROSE = frozenset(
-    ("plaintext", "markdown", "latex", "tex", "bibtex", "restructuredtext", "asciidoc", "git-commit", "git-rebase")
-)
 # Closing brackets, quotes and tags, then what may end a statement or open its block, then a remark.
 _CLOSER = r"[)\]}>\"'`]|</[\w.:-]*>|/>|\s"
 _TAIL = r"(?:->[\w\[\]<>.,&*| ]*+|(?<=\)):[\w\[\]<>.,&*| ]*+)?+(?:=>\s*+)?+[;,:{]*+\s*+"
@@ -76,9 +76,9 @@ class Site:
     """What the cursor's place asks for.
 
     ask: whether to ask the model; reason says why not. canvas: slots to start with. lines: 1 for one line, 0 for
-    several. indent: the white space that the cursor's line begins with. closed: the rest of the line, where it is
-    nothing but brackets that close what the line opened, in a string behind its quote, as editors put them there by
-    themselves. remarks: whether comments are wanted.
+    several. language: the id of what is written there. indent: the white space that the cursor's line begins with.
+    closed: the rest of the line, where it is nothing but brackets that close what the line opened, in a string behind
+    its quote, as editors put them there by themselves. remarks: whether comments are wanted.
     """
 
     kind: Kind
@@ -86,14 +86,13 @@ class Site:
     reason: str
     canvas: int
     lines: int
+    language: str
     indent: str
     closed: str
     remarks: bool
 
 
-def look(
-    snapshot: Snapshot, offset: int, *, disabled_in: Set[str] = frozenset({"comment"}), invoked: bool = False
-) -> Site:
+def look(snapshot: Snapshot, offset: int, *, disabled_in: Set[str] = DISABLED, invoked: bool = False) -> Site:
     """The site of a cursor. invoked: the user asked by hand, so that only the middle of a word is refused."""
     place = _Place.at(snapshot, offset)
     kind = _inside(place) or _code(place)
@@ -105,6 +104,7 @@ def look(
         reason=reason,
         canvas=BLOCK if several else EXPRESSION if place.rest.strip() else LINE,
         lines=0 if several else 1,
+        language=place.row.id,
         indent=indent(place.before),
         closed=_closed(place, kind),
         remarks=invoked or "comment" not in disabled_in,
@@ -127,8 +127,10 @@ class _Place:
         line = snapshot.line_of(offset)
         start, end = snapshot.line_range(line)
         offset = min(offset, end)
-        text = snapshot.text
-        return cls(snapshot, language(snapshot.language), offset, line, text[start:offset], text[offset:end])
+        text, row = snapshot.text, language(snapshot.language)
+        if row.prose:
+            row = row_of(row, text[max(0, start - _REACH) : start].splitlines(), text[start:end])
+        return cls(snapshot, row, offset, line, text[start:offset], text[offset:end])
 
     @property
     def start(self) -> int:
@@ -161,7 +163,7 @@ def _refusal(place: _Place, kind: Kind, disabled_in: Set[str], invoked: bool) ->
     if invoked:
         return ""
     if kind in disabled_in:
-        return f"off in a {kind}"
+        return "off in prose" if kind == "prose" else f"off in a {kind}"
     ends = _ENDING.match(rest) is not None
     if not before.strip() and rest.strip() and not (ends and _indented(place)):
         return "the cursor stands before the line's text"
@@ -212,7 +214,7 @@ def _word(char: str) -> bool:
 def _inside(place: _Place) -> Kind | None:
     """The comment or string around the cursor, or None in code. Half-typed ones are known by their characters: the tree
     does not have them."""
-    if place.row.id in _PROSE:
+    if place.row.prose:
         return "prose"
     syntax = place.snapshot.syntax(place.offset)
     if syntax is None:

@@ -172,8 +172,9 @@ class Settings:
     disabled_in: tuple[str, ...] = _setting(
         "disabledIn",
         _list_of(_choice(*_PLACES), "a list of " + ", ".join(f"`{place}`" for place in _PLACES)),
-        ("comment",),
-        "Where no proposals come by themselves.",
+        ("comment", "prose"),
+        "Where no proposals come by themselves. `prose` is what Markdown, commit messages and the like hold "
+        "besides code.",
     )  # fmt: skip
     exclude: tuple[str, ...] = _setting(
         "exclude", _list_of(_text(), "a list of globs as in .gitignore"), (),

@@ -75,10 +75,8 @@ class Call:
     def language_id(self) -> str:
         """What the client says, else what the file's name suggests, else the comment that some clients begin with, else
         none in particular: code rather than prose."""
-        if self.language:
-            return self.language
-        if (guess := language_of_path(self.path)) != "plaintext":
-            return guess
+        if named := self.language or language_of_path(self.path):
+            return named
         said = _LANGUAGE_COMMENT.match(self.prefix)
         return said.group(1) if said else ""
 
