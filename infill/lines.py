@@ -24,7 +24,7 @@ _OPENS: dict[Block, re.Pattern[str]] = {
 }
 """How a line ends that opens a block."""
 _WRITTEN = re.compile(r"^.*\S.*", re.MULTILINE)
-_ANNOUNCES = re.compile(r"\s*(?:@[\w.]+(?:\(.*)?$|#!?\[|\[\w+(?:\(.*\))?\]$)")
+_ANNOUNCES = re.compile(r"\s*(?:@[\w.]+(?:\(.*)?$|#!?\[|\[+[\w.-]+(?:\(.*\))?\]+$|template\s*<.*>$)")
 _BEFORE_REMARK = " \t;,)"
 """Behind anything else the sign of a comment is part of a word, an address or a pattern."""
 
@@ -98,7 +98,8 @@ def opens_block(row: Language, line: str) -> bool:
 
 
 def announces(line: str) -> bool:
-    """Whether a line is a decorator, an annotation or an attribute, in any language: the beginning of a definition."""
+    """Whether a line is a decorator, an annotation, an attribute, a template's head or that of a section, in any
+    language: the beginning of a definition."""
     return _ANNOUNCES.match(line) is not None
 
 

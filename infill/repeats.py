@@ -24,23 +24,27 @@ _VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \
 _WORD = re.compile(r"\w+")
 _NAMED = re.compile(r"=|\w[(<]")
 """What stands behind a name in a definition; a receiver in Go stands before it."""
-_NAME_TO_COME = re.compile(r"[ \t*&)]+([^\W\d]\w*)[ \t]*[(<{:=]")
+_NAME_TO_COME = re.compile(r"(?:[ \t*&)]+([^\W\d]\w*))+[ \t]*[(<{\[:=;]")
 _CLOSES = re.compile(r"\s*([)\]]+)")
+_OPENS_TOO = re.compile(r"\s*[\"'`~-]+\s*")
+"""A line of marks that open as well as close: of a long text, of code among words, of a document."""
 _KEY = re.compile(r"""\s*(["']?)[\w.-]+\1\??:(?!\S)""")
 """What a line of a mapping, a structure or a list of fields begins with, none of which has two of a name."""
 
 
 def not_the_prefix_again(text: str, around: Around) -> str | None:
-    """No repetition of the line's beginning; the values of a row may well repeat."""
+    """No repetition of the line's beginning; the values of a row may well repeat, and so do the marks of a ruler."""
     written = around.prefix_line.strip()
-    repeats = len(written) > SAYING and text.lstrip().startswith(written) and not _VALUES.fullmatch(written)
+    repeats = says(written) and text.lstrip().startswith(written) and not _VALUES.fullmatch(written)
     return text.lstrip()[len(written) :] if repeats else text
 
 
 def up_to_the_suffix(text: str, around: Around) -> str | None:
     """Ends before the line that comes next in the document; what stands deeper in a block may say the same, and so may
-    what announces another definition."""
+    what announces another definition. Marks that open as well as close open something new behind a blank line."""
     below = around.line_below
+    if _OPENS_TOO.fullmatch(below) and not around.suffix[0].strip():
+        return text
     first, *others = text.split("\n")
     line = around.prefix_line + first
     if not around.rest.strip() and _same(line, below) and width(line) <= width(below):
@@ -75,7 +79,8 @@ def not_the_next_line(text: str, around: Around) -> str | None:
     above, begun = (around.line_above, *(around.prefix_line + text).split("\n"))[-2:]
     begun, below = begun.rstrip(), around.line_below
     again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
-    keyed = around.in_code and _KEY.match(below) and _stem(begun) == _stem(below)
+    own = "\n" not in text and _KEY.match(around.prefix_line)  # a key that somebody wrote twice is theirs
+    keyed = around.in_code and not own and _KEY.match(below) and _stem(begun) == _stem(below)
     another = _announces_another(below, around) or _names_another(below, len(begun), around)
     return None if (again or keyed) and not another and not above.startswith(begun) else text
 

@@ -499,6 +499,8 @@ def test_what_is_missing_of_an_indentation_stays(language: str, before: str, tex
         ("css", "a:hover {}", "", "button", "button:focus {", True),
         ("go", "\tx := 1", "\t", "err", "\terr := run()", True),
         ("python", "    name: str", "", "total: float", "    total: float = 0.0", True),
+        ("yaml", "- run:", "    name: Bui", "ld", "    name: Test", True),
+        ("json", "  {", '    "name":', ' "b"', '    "name": "a"', True),
     ],
 )
 def test_a_key_is_not_the_one_of_the_next_line(
@@ -525,6 +527,11 @@ def test_a_key_is_not_the_one_of_the_next_line(
         ("typescript", "  asy", "nc load(): Promise", "  async load(): Promise<void> {", None, False),
         ("go", "t", "ype Store", "type Store struct {", None, False),
         ("javascript", "c", "onst b =", 'const b = require("b");', None, False),
+        ("swift", "    public s", "tatic", '    public static let key = "a"', "tatic", False),
+        ("java", "    private f", "inal", "    private final String name;", "inal", False),
+        ("java", "    private f", "inal String name", "    private final String name;", None, False),
+        ("cpp", "te", "mplate<typename T", "template<typename T>", "mplate<typename T", False),
+        ("toml", "[tool", ".setuptools", "[tool.setuptools.dynamic]", ".setuptools", False),
     ],
 )
 def test_definitions_may_begin_alike_up_to_their_names(
@@ -535,6 +542,28 @@ def test_definitions_may_begin_alike_up_to_their_names(
         snapshot = Snapshot.open("a", 1, language, f"{begun}{gap}{below}\n")
         hole = Around.at(snapshot, len(begun), len(begun), "", look(snapshot, len(begun), invoked=True), 1)
         assert trim.not_the_next_line(text, replace(hole, within_line=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "below", "shown"),
+    [
+        ("graphql", '"""', '\n  """\n  The owner.', True),
+        ("graphql", '"""', '  """\n  owner: User!', False),
+        ("elixir", '"""', '\n  """\n  def f', True),
+        ("css", "}", "\n  }", False),
+    ],
+)
+def test_marks_that_open_too_are_new_behind_a_blank_line(language: str, text: str, below: str, shown: bool) -> None:
+    hole = hole_between(language, "The name.\n  ", f"\n{below}\n", 1)
+    assert (trim.up_to_the_suffix(text, hole) == text) is shown
+
+
+@pytest.mark.parametrize(
+    ("begun", "text", "left"), [("====", "==========", "=========="), ("return a", "return a + b", " + b")]
+)
+def test_the_marks_of_a_ruler_are_no_beginning_said_again(begun: str, text: str, left: str) -> None:
+    hole = hole_between("restructuredtext", f"Title\n{begun}", "\n", 1)
+    assert trim.not_the_prefix_again(text, hole) == left
 
 
 def test_nothing_is_begun_like_a_definition_right_below() -> None:
