@@ -29,6 +29,8 @@ class SourceFile:
     @classmethod
     def read(cls, name: str) -> SourceFile:
         """Raises UserError for whatever is no readable UTF-8 text file of at most 10 MB."""
+        if not name:
+            raise UserError("no file is named; write its path.")
         path = Path(name)
         try:
             if path.is_dir():

@@ -30,9 +30,12 @@ def _coloured(state: str, text: str) -> str:
 
 def show(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step]) -> None:
     """Print each step, then the code around the cursor with the best suggestion in it."""
-    paint = _coloured if sys.stdout.isatty() and "NO_COLOR" not in os.environ else _plain
-    for line in lines(snapshot, cursor, completion, steps, paint):
+    for line in lines(snapshot, cursor, completion, steps, _coloured if _in_colour() else _plain):
         print(line)
+
+
+def _in_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def lines(

@@ -98,6 +98,22 @@ def test_steps_are_plain_in_a_pipe(redraft: Run, script: Script, sums: Path) -> 
     assert "ms" in ran.stdout
 
 
+@pytest.mark.parametrize(
+    ("environment", "coloured"), [({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+def test_steps_are_coloured_on_a_terminal_that_may_be(
+    script: Script, sums: Path, environment: dict[str, str], coloured: bool
+) -> None:
+    pty = pytest.importorskip("pty")
+    command = [REDRAFT, "complete", f"{sums}:2:12", "--model", script([("return ", "a + b")]), "--steps"]
+    master, slave = pty.openpty()
+    subprocess.run(command, stdout=slave, env={**os.environ, "TERM": "xterm", **environment}, timeout=300, check=True)
+    shown = os.read(master, 100_000).decode()
+    os.close(slave)
+    os.close(master)
+    assert "return" in shown and ("\x1b[" in shown) == coloured
+
+
 def test_steps_show_no_control_characters_of_the_file(redraft: Run, script: Script, tmp_path: Path) -> None:
     (tmp_path / "evil.py").write_text("# \x1b]0;title\x07\nx = \n")
     ran = redraft("complete", "evil.py:2:5", "--model", script([("x = ", "1")]), "--steps")
@@ -179,6 +195,7 @@ def test_a_trace_that_cannot_be_written_costs_no_answer(redraft: Run, script: Sc
         ("sums.py:2", "write FILE:LINE:COL"),
         ("sums.py:1-2:3", "write FILE:LINE:COL"),
         (".:1:1", "is a folder"),
+        (":1:1", "no file is named"),
         ("binary.bin:1:1", "is a binary file"),
         ("latin.py:1:1", "is not UTF-8 text"),
     ],
@@ -339,10 +356,14 @@ def test_fix_without_a_line_of_a_head_without_a_body(redraft: Run, script: Scrip
     assert len(json.loads(ran.stdout)["places"]) == 1
 
 
+@pytest.mark.parametrize("place", [".env", ".env:1"])
+def test_fix_leaves_secrets_alone(redraft: Run, script: Script, tmp_path: Path, place: str) -> None:
+    (tmp_path / ".env").write_text("KEY = (\n")
+    assert ".env is left alone: keys and secrets" in one_sentence(redraft("fix", place, "--model", script(REPAIR)))
+
+
 def test_fix_without_a_line_says_where_nobody_can_know(redraft: Run, script: Script, tmp_path: Path) -> None:
-    for name in (".env", "notes.txt"):
-        (tmp_path / name).write_text("KEY = (\n")
-    assert "keys and secrets are never read" in one_sentence(redraft("fix", ".env", "--model", script(REPAIR)))
+    (tmp_path / "notes.txt").write_text("KEY = (\n")
     assert "without a grammar" in one_sentence(redraft("fix", "notes.txt", "--model", script(REPAIR)))
 
 
@@ -616,7 +637,13 @@ def test_doctor_finds_a_missing_model(redraft: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "wanted"), [("0.0.0.0:8011", "--any-host"), ("nonsense", "HOST:PORT"), ("127.0.0.1:99999", "HOST:PORT")]
+    ("address", "wanted"),
+    [
+        ("0.0.0.0:8011", "--any-host"),
+        ("nonsense", "HOST:PORT"),
+        ("127.0.0.1:99999", "HOST:PORT"),
+        (":8011", "HOST:PORT"),
+    ],
 )
 def test_tcp_stays_on_loopback(redraft: Run, address: str, wanted: str) -> None:
     assert wanted in one_sentence(redraft("lsp", "--tcp", address))

@@ -167,7 +167,7 @@ async def test_the_doctor_asks_the_remote_by_itself(redraft: Run, script: Callab
         assert ran.returncode == 0
         server.behave = FAULTS["401"][0]
         ran = await doctor("--remote", server.url)
-        assert "PROBLEM:     127.0.0.1:" in ran.stdout and "set REDRAFT_REMOTE_KEY" in ran.stdout
+        assert "PROBLEM:     127.0.0.1:" in ran.stdout and "set REDRAFT_REMOTE_KEY (401); meanwhile the" in ran.stdout
         assert "next key:" in ran.stdout, "the model here is measured all the same"
         assert ran.returncode == 1
 

@@ -133,7 +133,7 @@ def _remote(choice: Choice) -> str:
     try:
         completion = asyncio.run(_complete(Completer(filler)))
     except FillError as error:
-        raise UserError(f"{error}; until it does, the model on this machine answers.") from None
+        raise UserError(f"{error}; meanwhile the model on this machine answers.") from None
     finally:
         filler.close()
     remote, key = filler.remote, "with a key" if filler.remote.key else "without a key"

@@ -1,6 +1,6 @@
 """Fill holes in bulk: JSON lines in, JSON lines out, in the same order.
 
-In: {"id", "prefix", "suffix", "language"?, "path"?, "mode"?, "max_tokens"?}.
+In: {"id", "prefix", "suffix", "language"?, "path"?, "mode"?, "max_tokens"? (64 unless it is said, 1024 at most)}.
 Out: {"id", "completion", "ms", "forwards", "tokens", "score", "finished", "reason"}, or {"id", "error"} for a line that
 is wrong.
 With --fix, in: {"id", "text", "language"?, "path"?, "range": [start, end] or an LSP range of code points,

@@ -62,6 +62,8 @@ def _asked(place: str) -> tuple[SourceFile, tuple[int, int] | None]:
     """A file, and the lines of it that were named; None where none were and some are broken."""
     name, numbers = split_place(place, ":LINES")
     source = SourceFile.read(name)
+    if reason := manners.denied(source.snapshot.uri, source.snapshot.text):
+        raise UserError(f"{source.path} is left alone: {reason}.")
     if not numbers:
         _must_be_broken(source)
         return source, None
@@ -77,8 +79,6 @@ def _asked(place: str) -> tuple[SourceFile, tuple[int, int] | None]:
 def _must_be_broken(source: SourceFile) -> None:
     """Raises UserError where nothing is broken, or where nobody can know."""
     snapshot, instead = source.snapshot, f"name the lines, for example {source.path}:12."
-    if reason := manners.denied(snapshot.uri, snapshot.text):
-        raise UserError(f"{source.path} is left alone: {reason}.")
     if snapshot.syntax(0) is None:
         raise UserError(f"{source.path} is in a language without a grammar here; {instead}")
     if not _broken(snapshot):

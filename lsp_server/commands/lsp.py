@@ -57,8 +57,8 @@ def _pinned(given: argparse.Namespace) -> dict[str, object]:
 
 
 def _address(text: str, any_host: bool) -> tuple[str, int]:
-    host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not int(port) < 65536:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or not int(port) < 65536:
         raise UserError(f"{text!r} is no address; write HOST:PORT, for example 127.0.0.1:8011.")
     host = host.strip("[]")
     if not any_host and not is_loopback(host):
