@@ -174,8 +174,10 @@ def _written(text: str) -> str:
 
 
 def _denied_text(text: str) -> str | None:
-    if len(text) > MAX_PARSED or _has_long_line(text):
+    if len(text) > MAX_PARSED:
         return "the file is too large"
+    if _has_long_line(text):
+        return "a line is too long"
     if _MARKED.search(text, 0, _HEADER):
         return "generated file"
     if _PRIVATE.match(text):

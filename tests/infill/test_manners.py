@@ -100,7 +100,7 @@ class TestDenied:
 
     def test_huge_and_minified(self) -> None:
         assert denied("a.py", "x = 1\n" * 700_000) == "the file is too large"
-        assert denied("a.py", "x = 1\n" * 20 + "y" * 20_001) == "the file is too large"
+        assert denied("a.py", "x = 1\n" * 20 + "y" * 20_001) == "a line is too long"
         assert denied("a.py", "z" * 10_000_000) == "the file is too large"
         assert denied("a.js", ("var a=1;" * 200 + "\n") * 5) == "minified file"
         assert denied("a.py", "x = 'some ordinary line of code'\n" * 20_000) is None
