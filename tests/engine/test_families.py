@@ -144,6 +144,7 @@ MADE_FROM = {
 """Family -> transformers' class of the weights that it was made from."""
 BLOCKS = {"bd3lm": 32, "fast-dllm": 32, "sdar": 4, "sdar-moe": 4, "stable-diffcoder": 4}
 """Tokens of the blocks of those in which not every token sees every other."""
+IN_PLACE = [family for family in MADE_FROM if family not in BLOCKS]
 SHIFTED = {"coda", "fast-dllm", "open-dcoder"}
 """Those that say of a token in the row before it."""
 
@@ -340,7 +341,7 @@ def test_blocks_are_denoised_by_the_makers_rule_token_for_token(
     assert several > 10 or threshold == 1
 
 
-@pytest.mark.parametrize("family", ["a2d-qwen2", "a2d-qwen3", "open-dcoder", "coda"])
+@pytest.mark.parametrize("family", IN_PLACE)
 def test_a_hole_is_filled_by_the_makers_rule_token_for_token(tmp_path: Path, family: str) -> None:
     mode = Mode("quality", fill_threshold=1, edit_threshold=None, indel=False, lengths=(MASKS,))
     for seed in SEEDS:
@@ -536,7 +537,7 @@ def test_a_blocks_first_token_is_said_in_the_last_row_of_the_block_before(
     lease.close()
 
 
-@pytest.mark.parametrize("family", ["llada", "llada-moe", "dream", "a2d-qwen2", "a2d-qwen3", "open-dcoder", "coda"])
+@pytest.mark.parametrize("family", ["llada", "llada-moe", "dream", *IN_PLACE])
 def test_in_place_sees_both_sides_and_drafts_do_not_see_each_other(folders: dict[str, Path], family: str) -> None:
     forward, dice = opened(folders[family]), np.random.default_rng(6)
     denoiser = backends.denoiser(forward)

@@ -94,36 +94,16 @@ def sums(tmp_path: Path) -> Path:
     return path
 
 
+OTHER_FORMS = {"llada2": "suffix-first", "llada": "chat", "dreamon": "chat", "fast-dllm": "suffix-first"}
+"""Of families that are asked in more than the form which they get by default."""
+ASKED: dict[str, tuple[str, dict[str, Any] | None]] = {
+    **{family: (family, None) for family in tiny.FAMILIES},
+    **{f"{family}-{form}": (family, {"prompt": form}) for family, form in OTHER_FORMS.items()},
+}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("family", "ours"),
-    [
-        ("llada2", None),
-        ("llada2", {"prompt": "suffix-first"}),
-        ("llada2.2", None),
-        ("llada", None),
-        ("llada-moe", None),
-        ("llada", {"prompt": "chat"}),
-        ("dream", None),
-        ("dreamon", None),
-        ("dreamon", {"prompt": "chat"}),
-        ("a2d-qwen2", None),
-        ("a2d-qwen3", None),
-        ("bd3lm", None),
-        ("open-dcoder", None),
-        ("coda", None),
-        ("sdar", None),
-        ("sdar-moe", None),
-        ("stable-diffcoder", None),
-        ("fast-dllm", None),
-        ("fast-dllm", {"prompt": "suffix-first"}),
-    ],
-    ids=[
-        "llada2", "llada2-suffix-first", "llada2.2", "llada", "llada-moe", "llada-chat", "dream", "dreamon",
-        "dreamon-chat", "a2d-qwen2", "a2d-qwen3", "bd3lm", "open-dcoder", "coda", "sdar", "sdar-moe",
-        "stable-diffcoder", "fast-dllm", "fast-dllm-suffix-first",
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("family", "ours"), ASKED.values(), ids=ASKED)
 def test_complete_with_a_released_folder(
     redraft: Run, sums: Path, tmp_path: Path, family: str, ours: dict[str, Any] | None
 ) -> None:
