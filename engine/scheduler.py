@@ -91,16 +91,15 @@ class Scheduler:
             if job.on_step is not None:
                 job.on_step(step)
         except StopIteration as end:
-            value = end.value
-            self._finish(job, lambda: job.future.set_result(value))
-        except Exception as error:  # whatever a model does wrong belongs to the job that asked, not to the worker
-            failure = error
+            self._finish(job, job.future.set_result, end.value)
+        except BaseException as error:  # a panic in Rust is no Exception; all that goes wrong belongs to who asked
             with contextlib.suppress(Exception):
                 job.steps.close()
-            self._finish(job, lambda: job.future.set_exception(failure))
+            self._finish(job, job.future.set_exception, error)
+            del job  # the error's traceback holds this frame, and the job's future the error
 
-    def _finish(self, job: _Running, settle: Callable[[], None]) -> None:
+    def _finish(self, job: _Running, settle: Callable[[Any], None], outcome: Any) -> None:
         with self._wake:
             self._jobs.remove(job)
         if job.future.set_running_or_notify_cancel():
-            settle()
+            settle(outcome)

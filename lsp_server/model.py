@@ -66,7 +66,7 @@ class Model:
         """The completer, or why there is none. Runs in the loading thread."""
         try:
             return self._load(chosen), ""
-        except Exception as error:
+        except BaseException as error:  # nobody else would be told; a panic in Rust is no Exception
             log.exception("the model could not be loaded")
             return None, str(error) or type(error).__name__
 

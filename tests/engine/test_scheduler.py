@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Generator, Iterator
 from concurrent.futures import CancelledError, wait
 
@@ -133,31 +135,59 @@ def test_a_job_cancelled_in_its_last_step_stays_cancelled(scheduler: Scheduler) 
     assert future.cancelled()
 
 
+class Arrays(set[int]):
+    """What can be seen to go."""
+
+
+class Panic(BaseException):
+    """As of a library in Rust: no Exception."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, Panic])
 @pytest.mark.parametrize("where", ["step", "on_step", "cleaning up"])
-def test_a_failure_belongs_to_the_job_that_asked(scheduler: Scheduler, where: str) -> None:
+def test_a_failure_belongs_to_the_job_that_asked(scheduler: Scheduler, where: str, kind: type[BaseException]) -> None:
     log: list[str] = []
 
     def failing() -> Generator[int, None, None]:
         try:
             yield 0
             if where == "step":
-                raise RuntimeError("the model broke")
+                raise kind("the model broke")
             yield 1
         finally:
             log.append("cleaned")
             if where == "cleaning up":
-                raise RuntimeError("the model broke")
+                raise kind("the model broke")
 
     def told(step: int) -> None:
         if where == "on_step" and step == 1:
-            raise RuntimeError("the model broke")
+            raise kind("the model broke")
 
     bad = scheduler.submit(failing(), Priority.TYPING, told)
     good = scheduler.submit(writing(log, "good"), Priority.ACTION)
-    with pytest.raises(RuntimeError, match="the model broke"):
+    with pytest.raises(kind, match="the model broke"):
         bad.result(SECONDS)
     assert good.result(SECONDS) == "good"
     assert log[0] == "cleaned"
+
+
+def test_what_a_failed_job_held_goes_with_it(scheduler: Scheduler) -> None:
+    """At once, and not when the collector comes by: these are the arrays of a forward that ran out of memory."""
+    held: list[weakref.ref[set[int]]] = []
+
+    def failing() -> Generator[int, None, None]:
+        arrays = Arrays()
+        held.append(weakref.ref(arrays))
+        raise MemoryError
+        yield 0
+
+    gc.disable()
+    try:
+        assert isinstance(scheduler.submit(failing(), Priority.TYPING).exception(SECONDS), MemoryError)
+        assert scheduler.submit(writing([], "next"), Priority.TYPING).result(SECONDS) == "next"
+        assert held[0]() is None
+    finally:
+        gc.enable()
 
 
 def test_a_cancelled_job_that_fails_while_cleaning_up_hurts_nobody(scheduler: Scheduler) -> None:

@@ -1,0 +1,32 @@
+"""Loading: whatever becomes of it, the connection is told."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from infill.complete import Completer
+from lsp_server import settings
+from lsp_server.model import Model
+from lsp_server.settings import Settings
+
+
+class Panic(BaseException):
+    """As of a library in Rust: no Exception."""
+
+
+@pytest.mark.parametrize("kind", [ValueError, Panic])
+async def test_what_goes_wrong_is_told_whatever_kind_it_is(kind: type[BaseException]) -> None:
+    asked: list[str] = []
+
+    def load(chosen: Settings) -> Completer:
+        asked.append(chosen.model)
+        raise kind(f"{chosen.model or 'the embedded one'} is broken")
+
+    told = asyncio.get_running_loop().create_future()
+    model = Model(load, told.set_result)
+    model.begin(settings.read({}, pinned={"model": "/models/one"})[0])
+    assert await told == model.failure == "the embedded one is broken"
+    assert asked == ["/models/one", ""]
+    assert model.ended.is_set() and model.completer is None
