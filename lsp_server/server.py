@@ -46,13 +46,17 @@ class RedraftServer(LanguageServer):
 
     def start_io(self, stdin: BinaryIO | None = None, stdout: BinaryIO | None = None) -> None:
         """Serve one client on the process' stdin and stdout, or on the given streams, until it is done."""
-        transport.serve(self.protocol, stdin, stdout)
-        self.session.close()
+        try:
+            transport.serve(self.protocol, stdin, stdout)
+        finally:
+            self.session.close()
 
     def start_tcp(self, host: str, port: int) -> None:
         """Serve the first client that connects. Raises OSError when the address cannot be listened on."""
-        transport.serve_tcp(self.protocol, host, port)
-        self.session.close()
+        try:
+            transport.serve_tcp(self.protocol, host, port)
+        finally:
+            self.session.close()
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """To the log; what the user can do something about is said where it happens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -150,8 +151,9 @@ def test_the_page(redraft: Run, usual: Record) -> None:
     assert not usual.path.exists()
 
 
-async def counted(folder: Path, **options: object) -> None:
-    """A proposal is taken in a real server of its own."""
+async def counted(folder: Path, *, interrupted: bool = False, **options: object) -> None:
+    """A proposal is taken in a real server of its own. interrupted: by Ctrl-C, in place of an end as the protocol has
+    it."""
     model = folder / "model.json"
     model.write_text(json.dumps({"rules": [{"after": "return ", "write": "a + b * secret_name"}]}))
     editor = Editor()
@@ -164,7 +166,14 @@ async def counted(folder: Path, **options: object) -> None:
     editor.client.text_document_did_change(
         types.DidChangeTextDocumentParams(types.VersionedTextDocumentIdentifier(2, "file:///w/demo.py"), [change])
     )
-    await editor.client.shutdown_session()
+    if interrupted:
+        assert await editor.ask("redraft/lastTrace", {})  # the change has arrived
+        server = editor.client._server
+        assert server is not None
+        server.send_signal(signal.SIGINT)
+        assert await server.wait() == 130
+    else:
+        await editor.client.shutdown_session()
     await editor.client.stop()
 
 
@@ -179,6 +188,12 @@ async def test_a_server_counts_what_its_user_takes_and_nothing_of_the_text(
     everything = usual.path.read_bytes()
     assert not [word for word in (b"secret", b"demo", b"return", b"file:") if word in everything]
     assert json.loads(redraft("stats", "--json").stdout)["taken"] == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends no such signal to one process")
+async def test_a_server_that_is_interrupted_keeps_what_it_has_counted(tmp_path: Path, usual: Record) -> None:
+    await counted(tmp_path, interrupted=True)
+    assert Figures.of(usual.rows()).taken == 1
 
 
 async def test_nor_anything_where_that_is_off(tmp_path: Path, usual: Record) -> None:
