@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
 from typing import Any
 
 import h11
@@ -117,7 +119,7 @@ def run(door: Door, listener: socket.socket, load: Callable[[], Completer], read
 
     async def bring_up() -> None:
         try:
-            door.completer = await asyncio.to_thread(load)
+            door.completer = await asyncio.wrap_future(_left_alone(load))
             ready()
         except Exception as error:
             problem.append(error)
@@ -127,7 +129,7 @@ def run(door: Door, listener: socket.socket, load: Callable[[], Completer], read
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         loading = asyncio.create_task(bring_up())
         yield
-        await loading
+        loading.cancel()
         if door.completer is not None:
             door.completer.close()
 
@@ -149,3 +151,18 @@ def run(door: Door, listener: socket.socket, load: Callable[[], Completer], read
     server.run(sockets=[listener])
     if problem:
         raise problem[0]
+
+
+def _left_alone(load: Callable[[], Completer]) -> Future[Completer]:
+    """What `load` returns or raises. Its thread is a daemon: who leaves while the model loads waits for nothing."""
+    loaded: Future[Completer] = Future()
+    loaded.set_running_or_notify_cancel()
+
+    def run() -> None:
+        try:
+            loaded.set_result(load())
+        except BaseException as error:  # a panic in Rust is no Exception
+            loaded.set_exception(error)
+
+    threading.Thread(target=run, name="load-model", daemon=True).start()
+    return loaded

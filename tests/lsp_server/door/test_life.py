@@ -140,6 +140,20 @@ def test_a_signal_ends_the_server_and_its_clients_are_told(tmp_path: Path, numbe
         assert door.process.stderr.read() == ""
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_server_although_its_model_is_not_there_yet(tmp_path: Path, number: signal.Signals) -> None:
+    """Nobody ever writes to the pipe that the script is."""
+    pipe = tmp_path / "script.json"
+    os.mkfifo(pipe)
+    with serving("--model", f"scripted:{pipe}", wait=False) as door:
+        assert ask(door).status_code == 503
+        door.process.send_signal(number)
+        door.process.wait(PATIENCE)
+        assert door.process.stderr is not None
+        assert door.process.stderr.read() == ""
+
+
 @asynccontextmanager
 async def patient() -> AsyncIterator[Any]:
     """The socket's side alone, before an application that answers 204 and reads nothing; yields its address."""
