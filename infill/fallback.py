@@ -22,7 +22,7 @@ HERE = "the model on this machine"
 class Breaker:
     """A circuit breaker: closed, open for a while after `failures` in a row, then half open.
 
-    While it is half open one caller at a time may try; success closes it, failure opens it for twice as long, at most
+    What is tried while it is half open decides: success closes it, failure opens it for twice as long, at most
     `longest` seconds. clock: monotonic seconds.
     """
 
@@ -35,42 +35,32 @@ class Breaker:
     ) -> None:
         self._allowed, self._first, self._longest, self._clock = failures, pause, longest, clock
         self._failures, self._pause, self._until = 0, pause, 0.0
-        self._probing = False
 
     @property
     def closed(self) -> bool:
         """Whether everything goes through."""
         return self._failures < self._allowed
 
-    def enter(self) -> bool:
-        """Whether the caller may try now; who may must say how it went: `succeeded`, `failed` or `gave_up`."""
-        if self.closed:
-            return True
-        if self._probing or self._clock() < self._until:
-            return False
-        self._probing = True
-        return True
+    @property
+    def half_open(self) -> bool:
+        """Whether it has been open for long enough to try once."""
+        return not self.closed and self._clock() >= self._until
 
     def succeeded(self) -> None:
         """Close."""
-        self._failures, self._pause, self._probing = 0, self._first, False
+        self._failures, self._pause = 0, self._first
 
-    def failed(self, rest: float = 0.0) -> float:
-        """Count a failure. rest: seconds that the other side wants to be left alone, which opens it at once. Returns
-        the seconds it is open for from now, 0 while it is closed."""
-        if self._probing:
+    def failed(self, rest: float = 0.0, *, probe: bool = False) -> float:
+        """Count a failure. rest: seconds that the other side wants to be left alone, which opens it at once. probe: it
+        was tried while this was half open. Returns the seconds it is open for from now, 0 while it is closed."""
+        if probe and not self.closed:
             self._pause = min(self._longest, 2 * self._pause)
         self._failures = self._allowed if rest else self._failures + 1
-        self._probing = False
         if self.closed:
             return 0.0
         pause = min(self._longest, max(rest, self._pause))
         self._until = self._clock() + pause
         return pause
-
-    def gave_up(self) -> None:
-        """The caller has learnt nothing; the next one may try."""
-        self._probing = False
 
 
 class FallbackFiller:
@@ -91,31 +81,24 @@ class FallbackFiller:
             if self._breaker.closed:
                 if (result := await self._try(request)) is not None:
                     return result
-            elif self._breaker.enter():
-                self._probe = asyncio.create_task(self._try(request))
+            elif self._breaker.half_open and (self._probe is None or self._probe.done()):
+                self._probe = asyncio.create_task(self._try(request, probe=True))
             why = self._why
         result = await self._second.fill(within(request, began))
         return replace(result, report=replace(result.report, by=f"{HERE}, because {why}"))
 
-    async def _try(self, request: FillRequest) -> FillResult | None:
+    async def _try(self, request: FillRequest, *, probe: bool = False) -> FillResult | None:
         """The first one's answer; None when it fails, which the breaker learns and the log says, each sentence once."""
         try:
             result = await self._first.fill(within(request, time.monotonic(), SHARE))
         except FillError as error:
-            pause = 0.0
-            if error.unfit:
-                self._breaker.gave_up()
-            else:
-                pause = self._breaker.failed(error.rest)
+            pause = 0.0 if error.unfit else self._breaker.failed(error.rest, probe=probe)
             self._why = str(error)
             said = f"{error}; {HERE} answers" + (f" for the next {pause:.0f} s" if pause else "")
             if said != self._said:
                 log.error("%s", said)
                 self._said = said
             return None
-        except BaseException:
-            self._breaker.gave_up()
-            raise
         self._breaker.succeeded()
         self._said = ""
         return result

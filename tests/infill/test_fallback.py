@@ -69,23 +69,23 @@ def breaker(clock: Clock) -> Breaker:
 
 def test_it_opens_after_failures_in_a_row_and_not_before(breaker: Breaker) -> None:
     for round_ in range(5):
-        assert breaker.enter() and breaker.failed() == 0, round_
-        assert breaker.enter() and breaker.failed() == 0, round_
-        assert breaker.enter()
+        assert breaker.closed and breaker.failed() == 0, round_
+        assert breaker.closed and breaker.failed() == 0, round_
+        assert breaker.closed
         breaker.succeeded()
     assert [breaker.failed() for _ in range(3)] == [0, 0, 10]
-    assert not breaker.enter() and not breaker.closed
+    assert not breaker.half_open and not breaker.closed
 
 
-def test_half_open_lets_one_through_and_success_closes_it(breaker: Breaker, clock: Clock) -> None:
+def test_it_is_half_open_after_a_while_and_success_closes_it(breaker: Breaker, clock: Clock) -> None:
     for _ in range(3):
         breaker.failed()
     clock.now += 9.9
-    assert not breaker.enter()
+    assert not breaker.half_open
     clock.now += 0.2
-    assert breaker.enter() and not breaker.enter()
+    assert breaker.half_open and not breaker.closed
     breaker.succeeded()
-    assert breaker.closed and breaker.enter() and breaker.enter()
+    assert breaker.closed and not breaker.half_open
     assert [breaker.failed() for _ in range(3)] == [0, 0, 10], "the pause is short again"
 
 
@@ -95,33 +95,33 @@ def test_a_failed_probe_doubles_the_pause_up_to_the_longest(breaker: Breaker, cl
     pauses = []
     for _ in range(4):
         clock.now += 1000
-        assert breaker.enter()
-        pauses.append(breaker.failed())
-        assert not breaker.enter()
+        assert breaker.half_open
+        pauses.append(breaker.failed(probe=True))
+        assert not breaker.half_open
     assert pauses == [20, 40, 60, 60]
 
 
-def test_a_cancelled_probe_leaves_the_way_free_for_the_next(breaker: Breaker, clock: Clock) -> None:
+def test_who_asks_to_be_left_alone_is_at_once(breaker: Breaker, clock: Clock) -> None:
+    assert breaker.closed and breaker.failed(rest=30) == 30
+    clock.now += 29
+    assert not breaker.half_open
+    clock.now += 2
+    assert breaker.half_open
+    assert breaker.failed(rest=100_000, probe=True) == 60
+
+
+def test_late_failures_of_requests_from_before_do_not_lengthen_the_pause(breaker: Breaker, clock: Clock) -> None:
+    assert [breaker.failed() for _ in range(6)] == [0, 0, 10, 10, 10, 10]
+    clock.now += 11
+    assert breaker.half_open and breaker.failed() == 10
+
+
+def test_a_probe_that_fails_after_another_answer_has_come_is_a_failure_like_any_other(breaker: Breaker) -> None:
     for _ in range(3):
         breaker.failed()
-    clock.now += 11
-    assert breaker.enter()
-    breaker.gave_up()
-    assert breaker.enter() and not breaker.enter()
-
-
-def test_who_asks_to_be_left_alone_is_at_once(breaker: Breaker, clock: Clock) -> None:
-    assert breaker.enter() and breaker.failed(rest=30) == 30
-    clock.now += 29
-    assert not breaker.enter()
-    clock.now += 2
-    assert breaker.enter()
-    assert breaker.failed(rest=100_000) == 60
-
-
-def test_late_failures_of_requests_from_before_do_not_lengthen_the_pause(breaker: Breaker) -> None:
-    assert all(breaker.enter() for _ in range(6))
-    assert [breaker.failed() for _ in range(6)] == [0, 0, 10, 10, 10, 10]
+    breaker.succeeded()
+    assert breaker.failed(probe=True) == 0
+    assert [breaker.failed() for _ in range(2)] == [0, 10]
 
 
 # ---- two fillers
@@ -222,6 +222,22 @@ async def test_nobody_waits_for_a_probe_and_only_closing_cancels_it(breaker: Bre
     assert (await fill(both))[0] == "second"
     assert (await fill(both))[0] == "second"
     assert await fill(both) == ("first", "first")
+
+
+async def test_what_becomes_of_a_request_from_before_says_nothing_of_the_probe(breaker: Breaker, clock: Clock) -> None:
+    first, second = Other("first", "wait", *[FillError("no")] * 3, "wait"), Other("second")
+    both = FallbackFiller(first, second, breaker)
+    before = asyncio.create_task(both.fill(ASK))
+    await first.waiting.wait()
+    for _ in range(3):
+        await fill(both)
+    clock.now += 11
+    assert (await fill(both))[0] == "second"
+    before.cancel()
+    for _ in range(5):
+        assert (await fill(both))[0] == "second"
+    assert len(first.asked) == 5, "one probe at a time"
+    both.close()
 
 
 async def test_an_unfit_request_is_not_the_firsts_fault() -> None:
