@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from engine import Canvas, Context, Engine, Generation, Modes, Priority, Step, Stream, Task
-from engine.forward import Forward
+from engine.forward import Forward, Output, Rows
 from engine.stream_denoiser import StreamDenoiser
-from tests.fakes import CONTROL, EOM, MASK, RESERVED, SIZE, VOCABULARY, tiny_forward
+from tests.fakes import CONTROL, EOM, MASK, RESERVED, SIZE, VOCABULARY, Counting, tiny_forward
 
 SECONDS = 60
 MODES = Modes()
@@ -146,6 +148,45 @@ def test_warming_makes_the_next_request_encode_nothing(engine: Engine, alone: li
     warmed = engine.generate(tasks()[4], Priority.TYPING).result(SECONDS)
     assert warmed.cost.context_tokens == 0
     same(warmed, alone[4])
+
+
+class Failing(Counting):
+    """Runs out of memory at the nth forward or allocation from now on, a forward when its work is done."""
+
+    left = 0
+
+    def _spend(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise MemoryError
+
+    def new_kv(self, slots: int) -> Any:
+        self._spend()
+        return super().new_kv(slots)
+
+    def __call__(self, rows: Rows, past: Any) -> Output:
+        output = super().__call__(rows, past)
+        self._spend()
+        return output
+
+
+@pytest.mark.parametrize("index", [3, 4])
+def test_a_job_that_fails_at_any_step_gives_back_all_and_leaves_the_cache_valid(
+    forward: Forward, alone: list[Generation], index: int
+) -> None:
+    for n in itertools.count(1):
+        failing = Failing(forward)
+        denoiser = StreamDenoiser(failing, CONTROL, 200_000, remembered=0)
+        engine, failing.left = Engine(denoiser, MODES, VOCABULARY), n
+        failed = engine.generate(tasks()[index], Priority.TYPING).exception(SECONDS)
+        failing.left = 0
+        same(engine.generate(tasks()[index], Priority.TYPING).result(SECONDS), alone[index])
+        engine.close()
+        assert not [entry for entry in denoiser._cache._all() if entry.holders]
+        if failed is None:
+            break
+        assert isinstance(failed, MemoryError)
+    assert n > alone[index].cost.forwards + alone[index].cost.context_forwards
 
 
 @contextmanager
