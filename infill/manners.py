@@ -33,8 +33,11 @@ _SECRET = (
     "client_secret*.json", "application_default_credentials.json", "*.secrets.json", "*.secrets.y*ml", ".vault-token",
     ".boto", ".s3cfg", ".terraformrc", ".yarnrc.yml", ".*_history", "*.tfstate", "*.tfstate.*", "*.tfvars",
     "*.tfvars.json", "master.key", "etc/shadow", ".ssh/", ".aws/", ".gnupg/", ".kube/", ".azure/", ".gcloud/",
-    ".password-store/", ".docker/config.json", ".git/config", "gcloud/credentials.db", "gh/hosts.yml",
-    ".m2/settings.xml",
+    ".oci/", ".kaggle/", ".password-store/", ".docker/config.json", ".git/config", "gcloud/credentials.db",
+    "gh/hosts.yml", ".m2/settings.xml", ".dev.vars", ".dev.vars.*", ".envs/", "*.secrets.toml", "*credentials*.json",
+    "*-firebase-adminsdk-*.json", "*.tfrc.json", "local.settings.json", ".vault_pass*", "kubeconfig", "*.kubeconfig",
+    "*.keytab", ".authinfo", ".databrickscfg", ".msmtprc", ".fetchmailrc", ".smbcredentials", "rclone.conf",
+    "sftp-config.json", ".vscode/sftp.json", "wireguard/*.conf", ".composer/auth.json",
 )  # fmt: skip
 _COPY = re.compile(r"^#|(?:::\$data|\.(?:bak|old|orig|save)|[~#. ])+$", re.IGNORECASE)
 _GENERATED = (
@@ -86,19 +89,31 @@ def denied(
 
     uri: a URI of any scheme or a path. text: its content, if known. exclude: the user's own patterns. root: the
     workspace folder, which patterns are read relative to. The .gitignore files of a repository count, and a link is
-    what it leads to, in the workspace folder and wherever else the path's own folder is one of this machine.
+    what it leads to as well, in the workspace folder and wherever else the path's own folder is one of this machine.
     """
     path = path_of(uri)
-    inside = under(path, root)
-    if reason := _denied_name(path, inside, tuple(exclude)):
-        return reason
-    base, below = (root, inside) if inside is not None else _own_folder(path)
+    base, below = _place(path, root)
+    places = {path: root}
     if base is not None:
-        if _is_secret(_led_to(os.path.join(base, below))):
-            return _SECRETS
-        if _git_ignored(Path(base), below):
-            return "ignored by .gitignore"
+        places.setdefault(_led_to(os.path.join(base, below)), _led_to(str(root)) if root is not None else None)
+    for place, folder in places.items():
+        if reason := _denied_place(place, folder, tuple(exclude)):
+            return reason
     return None if text is None else _denied_text(text)
+
+
+def _denied_place(path: str, root: str | Path | None, exclude: tuple[str, ...]) -> str | None:
+    if reason := _denied_name(path, under(path, root), exclude):
+        return reason
+    base, below = _place(path, root)
+    return "ignored by .gitignore" if base is not None and _git_ignored(Path(base), below) else None
+
+
+def _place(path: str, root: str | Path | None) -> tuple[str | Path | None, str]:
+    """A folder of this machine and a path in it: the workspace folder or, outside of it, the path's own folder, if
+    there is one."""
+    inside = under(path, root)
+    return (root, inside) if inside is not None else _own_folder(path)
 
 
 def _own_folder(path: str) -> tuple[str | None, str]:
@@ -315,11 +330,11 @@ def _opinion(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
 
 
 @lru_cache(maxsize=64)
-def _git_spec(file: str, _changed: int, size: int) -> GitIgnoreSpec:
+def _git_spec(file: str, _changed: int, _size: int) -> GitIgnoreSpec:
     """A file's patterns; none of one that cannot be read."""
-    if size > _RULES_MOST:
-        return _compiled(["*"])
     try:
-        return _compiled(Path(file).read_text(encoding="utf-8", errors="replace").splitlines())
+        with Path(file).open("rb") as stream:
+            raw = stream.read(_RULES_MOST + 1)  # whatever size it was said to have: a link may lead into /proc
     except OSError:
         return _compiled([])
+    return _compiled(raw.decode("utf-8", "replace").splitlines() if len(raw) <= _RULES_MOST else ["*"])

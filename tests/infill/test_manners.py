@@ -26,7 +26,10 @@ class TestDenied:
             ".ssh/config", ".aws/credentials", ".aws/config", "a/.gnupg/x", ".kube/config", "credentials.json",
             "secrets.yaml", "secrets.yml", "main.tfstate", "prod.tfvars", ".git/config", ".docker/config.json",
             "service-account-prod.json", "serviceAccountKey.json", ".git-credentials", ".env-prod", ".flaskenv",
-            "prod.secrets.yaml", ".vault-token", ".bash_history", ".config/gh/hosts.yml",
+            "prod.secrets.yaml", ".vault-token", ".bash_history", ".config/gh/hosts.yml", ".dev.vars",
+            ".envs/.production/.django", ".secrets.toml", "aws-credentials.json", "credentials.tfrc.json",
+            "app-firebase-adminsdk-x1.json", ".vault_pass.txt", "kubeconfig", "prod.kubeconfig", "http.keytab",
+            ".authinfo", ".vscode/sftp.json", "wireguard/wg0.conf", "local.settings.json",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("base", ["file:///home/me/app/", "C:\\work\\app\\", "vscode-remote://host/home/me/"])
@@ -53,6 +56,7 @@ class TestDenied:
         "path",
         [
             "env.py", "environment.ts", "credentials.py", "secrets.py", "secret_santa.py", "keys.rs", "pem.go", "key.c",
+            "envs/a.py", "credentials.service.ts", "kubeconfig.go", "sftp.py", "auth.json", "settings.json",
             "lock.java", "vendors.py", "mapping.js", "Untitled-1", "ssh/config.py", "map.ts", "pb.go", "src/dist.py",
         ],
     )  # fmt: skip
@@ -271,6 +275,33 @@ class TestDenied:
             assert denied(str(work / name), "", (), work) == "keys and secrets are never read", name
         assert denied(str(work / "a.ini"), "", (), work) is None
 
+    def test_so_is_a_link_to_what_is_ignored_or_excluded(self, tmp_path: Path) -> None:
+        """Where it lies in the opened folder itself, in another repository, and without an opened folder."""
+        work, other = tmp_path / "work", tmp_path / "other"
+        for repository in (work, other):
+            (repository / ".git").mkdir(parents=True)
+            (repository / ".gitignore").write_text("/private/\nlocal.py\n")
+            (repository / "private").mkdir()
+            for name in ("private/a.py", "local.py", "b.py", "old.py"):
+                (repository / name).touch()
+        leads = {
+            "in": "private/a.py",
+            "one.py": "local.py",
+            "out": "../other/private/a.py",
+            "two.py": "../other/local.py",
+        }
+        for link, target in leads.items():
+            (work / link).symlink_to(os.path.dirname(target) if "." not in link else target)
+            for root in (work, None):
+                path = str(work / link / "a.py" if "." not in link else work / link)
+                assert denied(path, "", (), root) == "ignored by .gitignore", (link, root)
+        (work / "c.py").symlink_to(other / "b.py")
+        (work / "d.py").symlink_to("old.py")
+        (tmp_path / "linked").symlink_to(work)
+        for root in (work, tmp_path / "linked"):
+            assert denied(str(root / "c.py"), "", ["/old.py"], root) is None
+            assert denied(str(root / "d.py"), "", ["/old.py"], root) == "excluded by the settings"
+
     @pytest.mark.parametrize("odd", ["folder", "pipe", "unreadable"])
     def test_an_odd_gitignore_has_no_opinion(self, tmp_path: Path, odd: str, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / ".gitignore").write_text("*.log.py\n")
@@ -282,14 +313,14 @@ class TestDenied:
             os.mkfifo(place)
         else:
             place.write_text("a.py")
-            read = Path.read_text
+            opened = Path.open
 
-            def refused(path: Path, **how: Any) -> str:
+            def refused(path: Path, *how: Any, **further: Any) -> Any:
                 if path == place:
                     raise PermissionError(13, "Permission denied")
-                return read(path, **how)
+                return opened(path, *how, **further)
 
-            monkeypatch.setattr(Path, "read_text", refused)  # root may read everything
+            monkeypatch.setattr(Path, "open", refused)  # root may read everything
         assert denied(str(tmp_path / "sub" / "a.py"), "", (), tmp_path) is None
         assert denied(str(tmp_path / "sub" / "a.log.py"), "", (), tmp_path) == "ignored by .gitignore"
 
@@ -318,6 +349,8 @@ class TestDenied:
     def test_a_gitignore_of_megabytes_is_not_read(self, tmp_path: Path) -> None:
         (tmp_path / ".gitignore").write_text("*.log\n" * 100_000)
         assert denied(str(tmp_path / "src" / "a.py"), "", (), tmp_path) == "ignored by .gitignore"
+        grown = manners._git_spec(str(tmp_path / ".gitignore"), 0, 0)  # since its size was looked at
+        assert [pattern.pattern for pattern in grown.patterns] == ["*"]
 
     def test_a_pattern_that_nobody_wrote_by_hand_is_none(self) -> None:
         assert denied("/w/a.py", "", ["{a,b}" * 3000], "/w") is None
