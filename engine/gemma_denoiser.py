@@ -59,6 +59,11 @@ class GemmaDenoiser(Denoiser[GemmaLease]):
         """
         config = checkpoint.config
         assert isinstance(config, ReleasedConfig)
+        if "quantization_config" in config.raw or (checkpoint.folder / "adapter_config.json").exists():
+            raise CheckpointError(
+                f"The model in {checkpoint.folder} is quantized or has an adapter, for which transformers would load "
+                f"other libraries' code; redraft reads plain weights. {REMEDY}"
+            )
         _quiet()
         try:
             model, told = transformers.DiffusionGemmaForBlockDiffusion.from_pretrained(
@@ -66,6 +71,8 @@ class GemmaDenoiser(Denoiser[GemmaLease]):
                 dtype=getattr(torch, dtype),
                 local_files_only=True,
                 trust_remote_code=False,
+                attn_implementation=None,  # the usual ones: config.json could name a repository of kernels to run
+                experts_implementation=None,
                 use_safetensors=True,
                 output_loading_info=True,
             )

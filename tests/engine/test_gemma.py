@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import zlib
 from pathlib import Path
@@ -82,6 +83,26 @@ def test_gemma_goes_on_where_its_sampler_stopped(denoiser: GemmaDenoiser) -> Non
     assert scores[0].shape == (5,) and (scores[0] <= 0).all() and len(scores[1]) == 0
     (narrow,) = denoiser.next_token(lease, [first], [np.array([4, 7])])
     assert set(narrow.ids[0]) == {4, 7}
+
+
+@pytest.mark.parametrize("key", ["attn_implementation", "_attn_implementation", "experts_implementation"])
+def test_gemma_is_computed_by_what_is_here_whatever_its_folder_names(tmp_path: Path, key: str) -> None:
+    """transformers would fetch such kernels and run them."""
+    described = tiny.make_gemma(tmp_path, CANVAS) / "config.json"
+    described.write_text(json.dumps(json.loads(described.read_text()) | {key: "somebody/kernels"}))
+    opened, _ = backends.open_denoiser(Checkpoint.open(tmp_path), "torch", 1, "cpu", "auto")
+    assert isinstance(opened, GemmaDenoiser)
+
+
+@pytest.mark.parametrize("more", ["quantization_config", "adapter_config.json"])
+def test_gemma_that_is_more_than_its_weights_is_one_sentence(tmp_path: Path, more: str) -> None:
+    described = tiny.make_gemma(tmp_path, CANVAS) / "config.json"
+    if more == "quantization_config":
+        described.write_text(json.dumps(json.loads(described.read_text()) | {more: {"quant_method": "mxfp4"}}))
+    else:
+        (tmp_path / more).write_text("{}")
+    with pytest.raises(CheckpointError, match="is quantized or has an adapter"):
+        backends.open_denoiser(Checkpoint.open(tmp_path), "torch", 1, "cpu", "auto")
 
 
 def test_gemma_with_a_tensor_too_few_or_no_int8_is_one_sentence(tmp_path: Path) -> None:
