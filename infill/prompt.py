@@ -98,11 +98,10 @@ class Tokens(Protocol):
 
     def decode(self, ids: Sequence[int]) -> str: ...
 
-    def healing(self, text: str, ids: Sequence[int]) -> NDArray[np.int64] | None: ...
-
 
 class TextTokens(Tokens, Protocol):
-    """What is needed to read what was written: each token by itself, readable; how many lines each one ends.
+    """What is needed to steer and to read what is written: what may follow while a text is written again; each token by
+    itself, readable; how many lines each one ends.
 
     joins_line_ends: whether a line end and the punctuation before it can be one token.
     """
@@ -111,6 +110,8 @@ class TextTokens(Tokens, Protocol):
 
     @property
     def newlines(self) -> NDArray[np.int64]: ...
+
+    def healing(self, text: str, ids: Sequence[int]) -> NDArray[np.int64] | None: ...
 
     def pieces(self, ids: Sequence[int]) -> list[str]: ...
 
@@ -129,7 +130,7 @@ class ByLine:
     def __init__(self, tokens: Tokens, lines: int = 4096, *, joins_line_ends: bool = False) -> None:
         self._line = lru_cache(lines)(lambda line: tuple(tokens.encode(line)))
         self._border = self.AT_LINE_START if joins_line_ends else self.BEFORE_LINE_END
-        self.decode, self.healing = tokens.decode, tokens.healing
+        self.decode = tokens.decode
 
     def encode(self, text: str) -> list[int]:
         return [token for line in self._border.split(text) for token in self._line(line)]

@@ -126,8 +126,6 @@ class Pieces:
     def decode(self, ids: object) -> str:
         raise NotImplementedError
 
-    healing = decode
-
 
 @given(code)
 @settings(max_examples=200)
