@@ -571,12 +571,14 @@ class TestCausal:
         denoiser = ScriptedDenoiser(CONTROL, script, lookahead=4)
         task = Task(HERE, (), mode="causal", steering=steered(heal=ways.get), alternatives=2)
         _, generation = run(denoiser, task)
-        _, alone = run(ScriptedDenoiser(CONTROL, script), task)
+        plain = ScriptedDenoiser(CONTROL, script)
+        _, alone = run(plain, task)
         assert [one.ids for one in generation.candidates] == [one.ids for one in alone.candidates]
         assert generation.candidates[0].probs == pytest.approx(alone.candidates[0].probs)
         together = [{call.committed for call in denoiser.calls[at:end]} for at, end in ((0, 1), (1, 3), (3, 6))]
         assert together == [{()}, {(A,), (C,)}, {(A, B), (A, X), (C,)}]
         assert generation.cost.forwards < alone.cost.forwards
+        assert len({call.committed for call in plain.calls}) == len(plain.calls), "nothing travels along unasked"
 
     @pytest.mark.parametrize("alternatives", [1, 4])
     def test_a_model_writes_the_same_in_fewer_forwards(self, alternatives: int) -> None:
