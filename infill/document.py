@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
+from infill.edits import alike
 from infill.languages import language
 from infill.lines import lf
 from infill.syntax import WHOLE, Syntax
@@ -46,10 +47,8 @@ class Change:
 
     def narrowed(self, old: str) -> Change:
         """The same without what it leaves as it was in `old`, the text before it: some clients send whole texts."""
-        head = common(old[self.start : self.end], self.text)
-        gone, come = old[self.start + head : self.end], self.text[head:]
-        tail = common(gone[::-1], come[::-1])
-        return Change(self.start + head, self.end - tail, come[: len(come) - tail])
+        head, tail = alike(old[self.start : self.end], self.text)
+        return Change(self.start + head, self.end - tail, self.text[head : len(self.text) - tail])
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,12 +321,3 @@ def _moved_line_starts(starts: NDArray[np.int64], change: Change, text: str) -> 
     kept = max(int(np.searchsorted(starts, change.start)), 1)
     beyond = max(int(np.searchsorted(starts, change.end, side="right")), 1)
     return _frozen(np.concatenate((starts[:kept], np.asarray(new, np.int64), starts[beyond:] + (last - change.end))))
-
-
-def common(one: str, other: str) -> int:
-    """Length of the longest common beginning, by halves: letter by letter takes too long for whole texts."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if one[low:middle] == other[low:middle] else (low, middle - 1)
-    return low

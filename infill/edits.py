@@ -78,7 +78,7 @@ def singly(old: str, new: str) -> Iterator[str]:
 def _unlike(old: str, new: str) -> tuple[str, str]:
     """Both without the lines that they begin and end with alike: of hundreds of texts nearly all are."""
     before, after = _LINES.findall(old), _LINES.findall(new)
-    top, bottom = _alike(before, after)
+    top, bottom = alike(before, after)
     return "".join(before[top : len(before) - bottom]), "".join(after[top : len(after) - bottom])
 
 
@@ -96,7 +96,7 @@ def _changed_lines(before: list[str], after: list[str]) -> Iterator[tuple[int, i
 def _different(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
     """Runs of unequal items (a, b, c, d): old[a:b] became new[c:d]. What both begin and end with costs next to nothing:
     a repair compares hundreds of texts that are nearly equal."""
-    top, bottom = _alike(old, new)
+    top, bottom = alike(old, new)
     middles = old[top : len(old) - bottom], new[top : len(new) - bottom]
     for tag, a, b, c, d in difflib.SequenceMatcher(None, *middles, autojunk=False).get_opcodes():
         if tag != "equal":
@@ -109,18 +109,22 @@ def _joined(before: list[str], after: list[str], a: int, b: int, c: int, d: int)
 
 def _narrowed(at: int, old: str, new: str) -> Edit:
     was, becomes = _WORDS.findall(old), _WORDS.findall(new)
-    head, tail = _alike(was, becomes)
+    head, tail = alike(was, becomes)
     start = at + sum(map(len, was[:head]))
     end = at + len(old) - sum(map(len, was[len(was) - tail :]))
     return Edit(start, end, "".join(becomes[head : len(becomes) - tail]))
 
 
-def _alike(a: Sequence[object], b: Sequence[object]) -> tuple[int, int]:
+def alike(a: Sequence[object], b: Sequence[object]) -> tuple[int, int]:
     """How many first items are equal, and how many last ones of the others."""
     first = common(a, b)
     return first, common(a[first:][::-1], b[first:][::-1])
 
 
 def common(a: Sequence[object], b: Sequence[object]) -> int:
-    """How many first items are equal."""
-    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    """How many first items are equal, by halves: letter by letter takes too long for whole texts."""
+    low, high = 0, min(len(a), len(b))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if a[low:middle] == b[low:middle] else (low, middle - 1)
+    return low

@@ -76,7 +76,7 @@ class _Proposal:
 
     def stands(self, now: Snapshot) -> bool:
         """Look how much of a text stands there; False where it is something else."""
-        from infill.document import common
+        from infill.edits import common
         from infill.memo import AUTO_CLOSED
 
         written = now.lf(self.start, self.end)
