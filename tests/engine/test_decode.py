@@ -615,7 +615,7 @@ class TestCausal:
         assert calls == [(), (C,)]
 
     def test_of_very_many_ways_the_first_that_is_complete_will_do(self) -> None:
-        """Twelve tokens of two ways each: once it has taken long, the way nearest to its end is followed."""
+        """Twelve tokens of two ways each: once it has taken long, the way that is nearest to its end is followed."""
         calls: list[tuple[int, ...]] = []
 
         def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
