@@ -438,6 +438,18 @@ class TestAlternatives:
         _, generation = run(ScriptedDenoiser(CONTROL, answer), replace(task, steering=steered(favour=lambda ids: 9.0)))
         assert [c.ids for c in generation.candidates] == [(A,), (B,), (C,), (X,), (Y,), (17,)]
 
+    def test_left_to_right_the_most_favoured_are_looked_at(self) -> None:
+        """Six of eight first tokens have something in their favour, and four of them a place: the last ones."""
+        favour = {22: 0.1, 23: 0.1, 24: 5.0, 25: 5.0, 26: 5.0, 27: 5.0}
+
+        def answer(_context: Context, committed: tuple[int, ...], _canvas: Canvas) -> Prediction:
+            return predict({EOM: 0.9} if committed else {token: 0.3 / (token - 19) for token in range(20, 28)})
+
+        task = Task(HERE, (), mode="causal", alternatives=2)
+        denoiser = ScriptedDenoiser(CONTROL, answer)
+        run(denoiser, replace(task, steering=steered(favour=lambda ids: favour.get(ids[0], 0.0) if ids else 0.0)))
+        assert {call.committed for call in denoiser.calls[1:7]} == {(token,) for token in (20, 21, 24, 25, 26, 27)}
+
     def test_left_to_right_one_may_end_where_what_follows_begins(self) -> None:
         """X is how that begins; a middle that says so is an answer, and goes on as well."""
 
