@@ -75,7 +75,7 @@ def _choose(run: Run, modes: Modes) -> tuple[Mode, str, tuple[Canvas, ...]]:
     task, left = run.task, run.left()
     if task.mode != "auto":
         return modes.named(task.mode), "", task.canvases
-    step = sum(run.clock.expected(sum(map(len, together))) for together in run.batches(task.canvases))
+    step = sum(run.clock.expected(sum(map(len, together))) for together in run.by_forward(task.canvases))
     steps = (left - step * (run.lease.pending > 0)) / step if step and np.isfinite(left) else 6.0
     mode, canvases = modes.within(steps), task.canvases
     still_open = all(canvas.is_open(run.denoiser.control.mask) for canvas in canvases)

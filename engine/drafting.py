@@ -35,7 +35,7 @@ class Drafting:
             canvases, known = yield from self._surest_length(mode)
         sketches, first = [Sketch(self.task.committed, canvas, mode, self.rules) for canvas in canvases], True
         while (live := [sketch for sketch in sketches if not sketch.done]) and (known or not self.run.late()):
-            for asked in self.run.batches(live):
+            for asked in self.run.by_forward(live):
                 if self.run.late() and not known:
                     break
                 predictions, known = known or self._predicted([sketch.draft for sketch in asked]), []

@@ -141,7 +141,7 @@ class LeftToRight:
                 # Of what is not useful, the likeliest may begin right.
                 return [self.run.bounded(beam.candidate) for beam in _best(kept or _best(saying)[:1])]
             grown = []
-            for asked in self.run.batches(live):
+            for asked in self.run.by_forward(live):
                 if grown and self.run.late():
                     break
                 said = self._next([self._whole(beam) for beam in asked])

@@ -78,8 +78,8 @@ class Run:
         self.cost.context_tokens += before - self.lease.pending
         return Step("prefill", self.elapsed())
 
-    def batches(self, asked: Sequence[T]) -> list[Sequence[T]]:
-        """Drafts or middles, forward by forward."""
+    def by_forward(self, asked: Sequence[T]) -> list[Sequence[T]]:
+        """Drafts or middles, those of one forward together (`Denoiser.batches`)."""
         return [asked] if self.denoiser.batches else [[one] for one in asked]
 
     def forward(self, size: int, ask: Callable[[], list[Prediction]]) -> list[Prediction]:
