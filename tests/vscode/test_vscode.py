@@ -112,6 +112,15 @@ class TestTyping:
         window.press("Tab")
         window.saves("accept.py", f"{HEAD}\n{BODY}")
 
+    @pytest.mark.parametrize("trigger", ["auto", "manual"])
+    def test_it_comes_when_asked_for_by_hand(self, window: Window, code_server: CodeServer, trigger: str) -> None:
+        code_server.set(redraft__trigger=trigger)
+        window.open(f"asked-{trigger}.py", "def add(")
+        window.press("Alt+\\")
+        eventually(lambda: window.ghost() == "a, b):")
+        window.press("Escape", "Alt+\\")
+        eventually(lambda: window.ghost() == "a, b):")
+
     def test_in_languages_without_a_grammar_too_but_not_in_prose(self, window: Window) -> None:
         window.open("prose.md")
         window.type("def add")

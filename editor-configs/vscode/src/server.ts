@@ -36,7 +36,7 @@ class QuietClient extends LanguageClient {
   }
 }
 
-export class Server implements vscode.Disposable {
+export class Server {
   private readonly changed = new vscode.EventEmitter<Status>();
   readonly onDidChangeStatus = this.changed.event;
   status: Status = STARTING;
@@ -93,10 +93,6 @@ export class Server implements vscode.Disposable {
     this.client = this.running = undefined;
     this.ended = Promise.all([this.ended, client && this.dismiss(client, this.starting)]);
     return this.ended;
-  }
-
-  dispose(): void {
-    void this.stop();
   }
 
   /** Stop the one there is and start one. Who is overtaken by another who wants the same leaves it to that one. */

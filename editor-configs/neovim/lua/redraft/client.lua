@@ -135,11 +135,15 @@ local function too_large(buffer)
   return vim.api.nvim_buf_get_offset(buffer, vim.api.nvim_buf_line_count(buffer)) > MOST_BYTES
 end
 
+local function nameless(buffer)
+  return vim.api.nvim_buf_is_valid(buffer) and vim.api.nvim_buf_get_name(buffer) == ""
+end
+
 -- Files without a name have one address between them: the server knows the one that was entered last.
 local function take_turn(buffer)
-  local client = server()
+  local client = nameless(buffer) and server()
   for other in pairs(client and client.attached_buffers or {}) do
-    if other ~= buffer and vim.uri_from_bufnr(other) == vim.uri_from_bufnr(buffer) then
+    if other ~= buffer and nameless(other) then
       vim.lsp.buf_detach_client(other, client.id)
     end
   end
@@ -248,7 +252,7 @@ function M.setup(given, augroup, on_ready)
   vim.api.nvim_create_autocmd("BufEnter", {
     group = group,
     callback = function(event)
-      if vim.api.nvim_buf_get_name(event.buf) == "" and not M.of(event.buf) then
+      if nameless(event.buf) and not M.of(event.buf) then
         vim.cmd("silent! doautocmd <nomodeline> redraft FileType")
       end
     end,
