@@ -210,6 +210,19 @@ def test_killed_it_comes_back_and_completes(start: Callable[..., Editor], script
     assert len(servers(editor)) == 1
 
 
+def test_killed_it_knows_what_is_typed_meanwhile(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.open([""])
+    editor.type("ix")
+    for server in servers(editor):
+        psutil.Process(server).kill()
+    eventually(lambda: editor.state == "loading")
+    editor.type("y")
+    editor.until_ready()
+    editor.type("<BS><BS>def add(")
+    eventually(lambda: editor.ghost() == "a, b):")
+
+
 def test_restarted_by_hand(start: Callable[..., Editor], script: Callable[..., str]) -> None:
     editor = start([REDRAFT, "lsp", "--model", script(RULES)])
     editor.open([""])

@@ -149,6 +149,31 @@ local function take_turn(buffer)
   end
 end
 
+local function reused(client, config)
+  return client.name == config.name and not M.call(client, "is_stopped")
+end
+
+-- A server that never answers and, unlike ours, never ends. Neovim follows a buffer's changes until there is one while
+-- no client has the buffer, and then never again, whatever is attached later.
+local function silence(dispatchers)
+  local closing = false
+  return {
+    request = function()
+      return true, 1
+    end,
+    notify = function()
+      return true
+    end,
+    is_closing = function()
+      return closing
+    end,
+    terminate = function()
+      closing = true
+      dispatchers.on_exit(0, 0)
+    end,
+  }
+end
+
 local function start(buffer)
   local its = vim.bo[buffer]
   if crashes >= TRIES or its.buftype ~= "" or its.filetype == "" then
@@ -158,6 +183,7 @@ local function start(buffer)
     return
   end
   take_turn(buffer)
+  vim.lsp.start({ name = "redraft.silence", cmd = silence }, { bufnr = buffer, reuse_client = reused })
   local id = vim.lsp.start({
     name = "redraft",
     cmd = options.cmd,
@@ -174,9 +200,7 @@ local function start(buffer)
   }, {
     bufnr = buffer,
     silent = true,
-    reuse_client = function(client, config)
-      return client.name == config.name and not M.call(client, "is_stopped")
-    end,
+    reuse_client = reused,
   })
   if id and id ~= last then
     last, started = id, vim.uv.now()
