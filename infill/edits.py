@@ -69,10 +69,13 @@ def changed(old: str, new: str) -> tuple[int, int]:
 
 
 def singly(old: str, new: str) -> Iterator[str]:
-    """`old` with one of the changes that lead to `new`: one text for each run of changed words."""
+    """`old` with one of the changes that lead to `new`: one text for each run of changed words; where marks are more or
+    fewer among them, one for these."""
     was, becomes = _WORDS.findall(old), _WORDS.findall(new)
     for a, b, c, d in _different(was, becomes):
-        yield "".join([*was[:a], *becomes[c:d], *was[b:]])
+        kinds = [[re.match(r"\w", one) is None for one in run] for run in (was[a:b], becomes[c:d])]
+        for _, i, j, m, n in difflib.SequenceMatcher(None, kinds[0], kinds[1], autojunk=False).get_opcodes():
+            yield "".join([*was[: a + i], *becomes[c + m : c + n], *was[a + j :]])
 
 
 def _unlike(old: str, new: str) -> tuple[str, str]:

@@ -96,8 +96,16 @@ def test_how_much_changed(old: str, new: str, words: int, letters: int) -> None:
     assert changed(old, new) == changed(new, old) == (words, letters)
 
 
-def test_each_change_by_itself() -> None:
-    assert list(singly("for items in thing:", "for item in things:")) == ["for item in thing:", "for items in things:"]
+@pytest.mark.parametrize(
+    ("old", "new", "alone"),
+    [
+        ("for items in thing:", "for item in things:", ["for item in thing:", "for items in things:"]),
+        ("min(low, high", "min(low, least)", ["min(low, least", "min(low, high)"]),
+        ("total()", "self.total()", ["self.total()"]),
+    ],
+)
+def test_each_change_by_itself(old: str, new: str, alone: list[str]) -> None:
+    assert list(singly(old, new)) == alone
 
 
 @given(TEXTS, TEXTS)
