@@ -161,9 +161,10 @@ class Completer:
         *,
         others: Sequence[Snapshot] = (),
         preferences: Preferences = DEFAULTS,
+        wrong: bool = False,
     ) -> Repair:
         """A better text for the code around [start, end), or none; in pieces, as many from the first on as there is
-        time for."""
+        time for. wrong: as in `Region`."""
         if reason := preferences.denies(snapshot):
             return Repair(reason=reason)
         until = time.monotonic() + (preferences.deadline or math.inf)
@@ -172,9 +173,9 @@ class Completer:
             if (left := until - time.monotonic()) <= 0:
                 found.append(Repair(reason=TOO_LATE))
                 break
-            region, limits = Region.around(snapshot, *piece), Limits(deadline=None if math.isinf(left) else left)
+            region = Region.around(snapshot, *piece, wrong=wrong and piece[0] == start)
             whole = _request(snapshot, region.start, region.end, others, preferences)
-            whole = replace(whole, limits=limits, urgent=False)
+            whole = replace(whole, limits=Limits(deadline=None if math.isinf(left) else left), urgent=False)
             most = preferences.max_distance
             found.append(await better(self._filler, snapshot, region, whole, margin=self._margin, most=most))
         return together(found)

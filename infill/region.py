@@ -38,16 +38,18 @@ _REACH = 8_000
 class Region:
     """Whole lines [start, end) of a snapshot, without the last line end; `text` is theirs with LF.
 
-    focus: what the diagnostic or selection covers, code points of `text`.
+    focus: what the diagnostic or selection covers, code points of `text`. wrong: whether a tool that knows the language
+    says that it is an error, though its syntax is right.
     """
 
     start: int
     end: int
     text: str
     focus: tuple[int, int]
+    wrong: bool = False
 
     @classmethod
-    def around(cls, snapshot: Snapshot, start: int, end: int) -> Region:
+    def around(cls, snapshot: Snapshot, start: int, end: int, wrong: bool = False) -> Region:
         """The lines that [start, end) touches, the first MOST_LINES of them at most."""
         first = snapshot.line_of(start)
         last = min(snapshot.line_of(max(start, end - 1)), first + MOST_LINES - 1)
@@ -55,7 +57,7 @@ class Region:
         if end <= start:  # a place between two characters: its line is meant
             start, end = snapshot.line_range(snapshot.line_of(start))
         focus = (len(snapshot.lf(begin, start)), len(snapshot.lf(begin, min(end, stop))))
-        return cls(begin, stop, snapshot.lf(begin, stop), focus)
+        return cls(begin, stop, snapshot.lf(begin, stop), focus, wrong)
 
     def edits(self, snapshot: Snapshot, text: str) -> Iterator[Edit]:
         """What makes the region read `text` (LF). New lines end like the document; those that stay keep their end."""
@@ -282,6 +284,12 @@ def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
         around = (node for node in syntax.nodes_around(first) if syntax.range_of(node)[1] >= last)
         meant = any("string" in node.type or "comment" in node.type for node in around)
     return not meant or len(_WORD.findall(text)) < len(_WORD.findall(region.text))
+
+
+def supplied(region: Region, text: str) -> str:
+    """What `text` puts where an error begins, if it changes nothing else; empty otherwise."""
+    changes = edits(region.text, text) if region.wrong else ()
+    return "".join(one.text for one in changes if one.start == one.end == region.focus[0] and len(changes) == 1)
 
 
 def misstates(snapshot: Snapshot, region: Region, text: str) -> bool:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
+from operator import itemgetter
 
 from infill import slips
 from infill.document import Snapshot
@@ -27,6 +28,7 @@ from infill.region import (
     placed,
     remarks,
     reworded,
+    supplied,
     unpaired,
     windows,
 )
@@ -106,7 +108,7 @@ async def _best(
     if not likely:
         return Repair(reason=NO_BETTER, report=report)
     scores = await filler.score(whole, [one.text for one in likely])
-    # What is broken was not meant so: mending it needs no margin.
+    # What is broken, or an error, was not meant so: mending it needs no margin.
     gains = [
         score.total - standing.total - one.cost + margin * one.mends for score, one in zip(scores, likely, strict=True)
     ]
@@ -145,7 +147,7 @@ def _left(until: float) -> float | None:
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     """What a region may have been meant to say. cost: nats of the slip. mends: whether fewer syntax errors are left, by
-    all of its changes and no one of them alone."""
+    all of its changes and no one of them alone, or it only puts something where an error begins."""
 
     text: str
     cost: float
@@ -162,26 +164,33 @@ def _likeliest(
     alone, changes more than words, and keeps all comments. Where syntax is broken, which needs no margin to be mended,
     it keeps numbers and what strings say, too; what changes more than mends it comes later, and needs the margin.
     """
+    left = functools.cache(lambda text: damage(snapshot, region, text))
+    broken, sound, alone = left(region.text), [], unpaired(snapshot, region)
+    most_alone = alone(region.text)
+    paired = (one for one in _hopeful(region, standing, texts, most) if alone(one.text) <= most_alone)
+    kept = remarks(snapshot, region)
+    remarked = (one for one in paired if all(remark in one.text for remark in kept))
+    fit = (one for one in remarked if not (broken and misstates(snapshot, region, one.text)))
+    for one in islice(fit, LOOKED_AT):
+        singles = list(singly(region.text, one.text))
+        if left(one.text) < broken:
+            mends = len(singles) == 1 or all(left(single) > left(one.text) for single in singles)
+            sound.append(replace(one, mends=mends))
+        elif left(one.text) == broken and not any(reworded(snapshot, region, single) for single in singles):
+            sound.append(one)
+        if not broken and len(sound) == CANDIDATES:
+            break
+    return sorted(sound, key=lambda one: (left(one.text), not one.mends))[:CANDIDATES]
+
+
+def _hopeful(region: Region, standing: Score, texts: Iterable[str], most: int) -> list[_Candidate]:
+    """The texts that differ from the region's by no more than `most` characters, those first that can win most, less
+    what the slip costs."""
     tokens, hopes = placed(region, standing.pieces), []
     for text in set(texts) - {region.text}:
         words, letters = changed(region.text, text)
         if letters <= most:
-            cost = slips.cost(words, letters)
-            hopes.append((doubt(region, tokens, text) - cost, text, cost))
-    left = functools.cache(lambda text: damage(snapshot, region, text))
-    broken, sound, alone = left(region.text), [], unpaired(snapshot, region)
-    most_alone = alone(region.text)
-    paired = (hope for hope in sorted(hopes, reverse=True) if alone(hope[1]) <= most_alone)
-    kept = remarks(snapshot, region)
-    remarked = (hope for hope in paired if all(remark in hope[1] for remark in kept))
-    fit = (hope for hope in remarked if not (broken and misstates(snapshot, region, hope[1])))
-    for _, text, cost in islice(fit, LOOKED_AT):
-        singles = list(singly(region.text, text))
-        if left(text) < broken:
-            mends = len(singles) == 1 or all(left(one) > left(text) for one in singles)
-            sound.append(_Candidate(text, cost, mends))
-        elif left(text) == broken and not any(reworded(snapshot, region, one) for one in singles):
-            sound.append(_Candidate(text, cost))
-        if not broken and len(sound) == CANDIDATES:
-            break
-    return sorted(sound, key=lambda one: (left(one.text), not one.mends))[:CANDIDATES]
+            missing = supplied(region, text)
+            cost = slips.cost_missing(missing) if missing else slips.cost(words, letters)
+            hopes.append((doubt(region, tokens, text) - cost, text, _Candidate(text, cost, bool(missing))))
+    return [one for _, _, one in sorted(hopes, key=itemgetter(0, 1), reverse=True)]

@@ -23,6 +23,8 @@ ALIKE = 0.7
 """How alike (difflib's ratio) an unknown name is to the known one that was meant."""
 FORGOTTEN = ("self.", "this.", "await ", "return ", "not ")
 """Words that are left out, or written where they do not belong; only those that the file uses."""
+OWNERS = 3
+"""Ways in which a name is written elsewhere as a member, the most frequent ones."""
 STRANGE = 8
 """Unknown names of a region that are looked up: one takes some ten milliseconds in a long list of words."""
 SCOPE = 20_000
@@ -31,6 +33,8 @@ MARKS = (":", ";", ",", *CLOSERS.values())
 """What is left out at the end of a line."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
+_OWNER = r"(?:[^\W\d]\w*(?:\.|->|::)){1,4}"
+_MEMBER = re.compile(r"(?:\.|->|::)\s*\Z")
 _PLACE = re.compile(r"(?<![\w.])[^\W\d]")
 _INDENT = re.compile(r"[ \t]*(?=\S)")
 _LAST = re.compile(r"(?<! ) *[:;,{]\s*\Z")
@@ -43,16 +47,24 @@ def cost(words: int, letters: int) -> float:
     return WORD * words + LETTER * letters
 
 
+def cost_missing(text: str) -> float:
+    """Nats that must bring what is put where an error begins. That something is wrong there is known, so words count,
+    and not how long they are."""
+    return WORD * max(1, len(re.findall(r"\w+", text)))
+
+
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
     that does or like a word of the language, a small word more or less, a doubled mark written once, or, where syntax
     is broken, a mark more at the end of a line or where it is missed, a line more that closes a bracket, or the `in` of
-    a loop: what a model that writes on from a doubtful token does not come back to.
+    a loop, and where a name is an error what precedes it elsewhere: what a model that writes on from a doubtful token
+    does not come back to.
     """
     above, below = snapshot.before(region.start)[-SCOPE:], snapshot.after(region.end)[:SCOPE]
     yield from _reindented(region, above, below)
     yield from _respelt(region, above, below, keywords(language(snapshot.language)))
     yield from _forgotten(region, above, below, FORGOTTEN)
+    yield from _preceded(region, above, below)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
     if wrong := broken(snapshot, region):
@@ -143,3 +155,13 @@ def _forgotten(region: Region, above: str, below: str, words: Iterable[str]) -> 
                 yield text[:at] + text[at + len(word) :]
             else:
                 yield text[:at] + word + text[at:]
+
+
+def _preceded(region: Region, above: str, below: str) -> Iterator[str]:
+    """With what stands before the same name elsewhere, its owner or `new`, where an error begins at it."""
+    at = region.focus[0]
+    name = _NAME.match(region.text, at) if region.wrong and not _MEMBER.search(region.text[:at]) else None
+    if name:
+        before = re.compile(rf"(?<![\w.])({_OWNER}|new ){name.group()}(?!\w)")
+        for owner, _ in Counter(before.findall(above + region.text + below)).most_common(OWNERS):
+            yield region.text[:at] + owner + region.text[at:]

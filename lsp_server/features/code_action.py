@@ -135,7 +135,8 @@ def _offer(
     diagnostic: types.Diagnostic | None,
 ) -> Offer:
     """A literal to be resolved where the client can; else with a command that asks the client to apply the edit."""
-    data = asdict(Target(snapshot.uri, snapshot.version, *span, _checksum(snapshot.text[slice(*span)])))
+    wrong = diagnostic is not None and _is_error(session, snapshot, diagnostic, span)
+    data = asdict(Target(snapshot.uri, snapshot.version, *span, _checksum(snapshot.text[slice(*span)]), wrong))
     able = session.capabilities
     if not able.action_literals:
         return types.Command(title=title, command=FIX, arguments=[data])
@@ -149,6 +150,12 @@ def _offer(
     )
 
 
+def _is_error(session: Session, snapshot: Snapshot, one: types.Diagnostic, span: tuple[int, int]) -> bool:
+    """Whether a diagnostic says that code is wrong where the span begins, though its syntax is right there."""
+    begins = positions.to_span(snapshot, one.range, session.encoding)[0] == span[0]
+    return one.severity == types.DiagnosticSeverity.Error and begins and not snapshot.errors(*span)
+
+
 # ---- resolve
 
 
@@ -156,7 +163,8 @@ def _offer(
 class Target:
     """What an offered action is about: code points [start, end) of one version of a document, and what stood there.
 
-    The checksum tells a document that was closed and came back with the same version and another text.
+    The checksum tells a document that was closed and came back with the same version and another text. wrong: as in
+    `Region`.
     """
 
     uri: str
@@ -164,12 +172,14 @@ class Target:
     start: int
     end: int
     checksum: int
+    wrong: bool
 
     @classmethod
     def of(cls, data: Any) -> Target | None:
         """The target in an action's data or a command's argument, or None when the data is not ours."""
         try:
-            return cls(str(data["uri"]), *(int(data[name]) for name in ("version", "start", "end", "checksum")))
+            version, start, end, checksum = (int(data[name]) for name in ("version", "start", "end", "checksum"))
+            return cls(str(data["uri"]), version, start, end, checksum, data["wrong"] is True)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -217,7 +227,8 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
         session.show(_why_not(session, target.uri))
         return None
     allowed, overtaken = (lambda: not _why_not(session, target.uri)), Repair(reason=_OVERTAKEN)
-    repair = await session.work.newest(target.uri, "fix", _repair(session, asked, span), overtaken, allowed, span)
+    found = _repair(session, asked, span, target.wrong)
+    repair = await session.work.newest(target.uri, "fix", found, overtaken, allowed, span)
     if session.documents.get(target.uri) is not now:
         _refuse(session)
     if reason := _why_not(session, target.uri):
@@ -237,14 +248,16 @@ def _why_not(session: Session, uri: str) -> str:
     return _OFF if session.question(uri) is None else ""
 
 
-async def _repair(session: Session, asked: Question, span: tuple[int, int]) -> Repair:
+async def _repair(session: Session, asked: Question, span: tuple[int, int], wrong: bool) -> Repair:
     from infill.repair import Repair
 
     deadline = min(asked.preferences.deadline or DEADLINE, DEADLINE)
     preferences = replace(asked.preferences, mode="quality", deadline=deadline)  # `redraft.mode` is of completions
     try:
         with progress.shown(session, "redraft: looking for a better text", after=_PROGRESS_AFTER):
-            repair = await asked.completer.repair(asked.snapshot, *span, others=asked.others, preferences=preferences)
+            repair = await asked.completer.repair(
+                asked.snapshot, *span, others=asked.others, preferences=preferences, wrong=wrong
+            )
     except Exception as error:
         session.failed(error)
         return Repair(reason=f"redraft failed on this fix ({type(error).__name__}: {error}); its log says more.")

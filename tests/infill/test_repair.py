@@ -16,7 +16,7 @@ from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.edits import apply
 from infill.filler import Filled, FillRequest, FillResult, Score
-from infill.region import LONGEST_REGION, MOST_LINES, Region
+from infill.region import LONGEST_REGION, MOST_LINES, Region, reported
 from infill.repair import NO_BETTER, TOO_LATE, TOO_LONG, Repair
 
 pytestmark = pytest.mark.slow
@@ -141,27 +141,74 @@ class Slow:
 
 @dataclass
 class Renaming(Slow):
-    """A filler that closes the bracket and says `least` for `low`, which it finds likelier by so many nats."""
+    """A filler that closes the bracket and says `least` for `name`, which it finds likelier by so many nats."""
 
+    name: str = ""
     nats: float = 0.0
 
     async def fill(self, request: FillRequest) -> FillResult:
-        return FillResult((Filled((request.draft or "").replace("low", "least") + ")", -1.0, 0.5, True),))
+        return FillResult((Filled((request.draft or "").replace(self.name, "least") + ")", -1.0, 0.5, True),))
 
     async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
         words = [re.findall(r"\w+|\W", text) for text in texts]
-        totals = [20.0 * ("high)" in text) + self.nats * ("least" in text) for text in texts]
+        totals = [20.0 * text.endswith(")") + self.nats * ("least" in text) for text in texts]
         return [
-            Score(total, tuple((w, -9.0 * (w == "low")) for w in one)) for total, one in zip(totals, words, strict=True)
+            Score(total, tuple((w, -9.0 * (w == self.name)) for w in one))
+            for total, one in zip(totals, words, strict=True)
         ]
 
 
-@pytest.mark.parametrize(("likelier", "line"), [(9.0, "x = min(low, high)"), (15.0, "x = min(least, high)")])
-async def test_what_changes_more_than_mends_needs_the_margin(likelier: float, line: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "likelier", "line"),
+    [
+        ("low", 9.0, "x = min(low, high)"),
+        ("low", 15.0, "x = min(least, high)"),
+        ("high", 9.0, "x = min(low, high)"),  # where the bracket is missing
+        ("high", 15.0, "x = min(low, least)"),
+    ],
+)
+async def test_what_changes_more_than_mends_needs_the_margin(name: str, likelier: float, line: str) -> None:
     code = "x = min(low, high\ny = low\n"
     snapshot = Snapshot.open("file:///shop/a.py", 1, "python", code)
-    found = await Completer(Renaming(0.0, nats=likelier)).repair(snapshot, 0, 10, preferences=PREFERENCES)
+    filler = Renaming(0.0, name=name, nats=likelier)
+    found = await Completer(filler).repair(snapshot, 0, 10, preferences=PREFERENCES)
     assert apply(code, found.edits).startswith(line + "\n")
+
+
+@dataclass
+class Unforeseen(Slow):
+    """A filler that drafts nothing, and finds a text with `word` likelier by so many nats."""
+
+    word: str = ""
+    nats: float = 0.0
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        return FillResult(())
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        return [Score(self.nats * (self.word in text), ((text, -9.0),)) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("word", "nats", "wrong", "found"),
+    [
+        ("self.total", 3.0, True, True),  # a word, however long
+        ("self.total", 1.0, True, False),
+        ("self.total", 10.0, False, False),  # two words and four letters, and the margin
+        ("self.total", 12.0, False, True),
+        ("self.fmt", 10.0, True, False),  # elsewhere on the line
+        ("self.fmt", 12.0, True, True),
+    ],
+)
+async def test_what_is_missing_where_an_error_begins_needs_no_margin(
+    word: str, nats: float, wrong: bool, found: bool
+) -> None:
+    code = "class A:\n    def f(self):\n        self.x = fmt(total())\n"
+    snapshot, at = Snapshot.open("file:///a.py", 1, "python", code), code.index("total")
+    repair = await Completer(Unforeseen(0.0, word=word, nats=nats)).repair(
+        snapshot, at, at + 5, preferences=PREFERENCES, wrong=wrong
+    )
+    assert (word in apply(code, repair.edits)) is found
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(0.0, ""), (0.2, ""), (5.0, TOO_LATE)])
@@ -221,6 +268,39 @@ async def test_what_is_missing_is_put_where_it_belongs(
     snapshot, at = Snapshot.open("file:///a", 1, language, broken), broken.index(wrong)
     found = await completer.repair(snapshot, at, at + len(wrong), preferences=PREFERENCES)
     assert apply(broken, found.edits) == code
+
+
+async def test_what_an_error_says_is_missing(completer: Completer) -> None:
+    wrong = CODE.replace("if name in self.items", "if name in items")
+    snapshot, at = Snapshot.open("file:///shop/inventory.py", 1, "python", wrong), wrong.index("in items:") + 3
+    found = await completer.repair(snapshot, at, at + 5, preferences=PREFERENCES, wrong=True)
+    assert apply(wrong, found.edits) == CODE
+
+
+@pytest.mark.parametrize("closing", ["\n        }", "\n    }"])
+async def test_a_block_without_an_end_is_closed_where_it_ends(completer: Completer, closing: str) -> None:
+    """The parser misses it at the end of the text only."""
+    right = """\
+public class Shop {
+    private final List<Integer> prices = new ArrayList<>();
+
+    public int total() {
+        int sum = 0;
+        for (int price : prices) {
+            sum += price;
+        }
+        return sum;
+    }
+
+    public String describe() {
+        return "total: " + total();
+    }
+}
+"""
+    wrong = right.replace(closing, "", 1)
+    snapshot = Snapshot.open("file:///Shop.java", 1, "java", wrong)
+    found = await completer.repair(snapshot, *reported(snapshot, len(wrong), len(wrong)), preferences=PREFERENCES)
+    assert apply(wrong, found.edits) == right
 
 
 @pytest.mark.parametrize(

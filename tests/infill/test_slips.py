@@ -21,10 +21,10 @@ class Shelf:
 """
 
 
-def texts(code: str, wrong: str, language: str = "python") -> list[str]:
+def texts(code: str, wrong: str, language: str = "python", *, error: bool = False) -> list[str]:
     at = code.rindex(wrong)
     snapshot = Snapshot.open("file:///shelf", 0, language, code)
-    return list(near(snapshot, Region.around(snapshot, at, at + len(wrong))))
+    return list(near(snapshot, Region.around(snapshot, at, at + len(wrong), wrong=error)))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,25 @@ def test_a_line_that_closes_a_bracket_follows_its_body() -> None:
 
 def test_no_mark_is_missing_where_syntax_is_right() -> None:
     assert not any(text.startswith("x = f(a)") for text in texts("x = f(a)\n", "x = f(a)"))
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "right"),
+    [
+        ("c", "shop->count = 1;\nuse(count);", "use(shop->count);"),
+        ("rust", "Shop::count(1);\nuse(count);", "use(Shop::count);"),
+        ("go", "a := shop.main.count\nuse(count)", "use(shop.main.count)"),
+        ("java", "x = new count();\nuse(count());", "use(new count());"),
+    ],
+)
+def test_what_stands_before_a_name_elsewhere(language: str, code: str, right: str) -> None:
+    assert right in texts(code, "count", language, error=True)
+    assert right not in texts(code, "count", language)
+
+
+def test_a_member_has_its_owner() -> None:
+    code = "a = shop.count\nb = other.count\n"
+    assert not [text for text in texts(code, "count", error=True) if "other.shop" in text]
 
 
 def test_tabs_are_kept() -> None:

@@ -1,10 +1,12 @@
 """The real server with a completer that answers from a script; as a program, `serve_scripted.py JSON` over stdio.
 
-`{"write": {"text before the cursor": ["proposal", …], …}, "repair": {"old": "new", …}, "fill": "text", "cut": false,
-  "seconds": 0, "remembered": false, "load_seconds": 0, "load_error": "", "fail": false, "tcp": false, "pinned": {}}`
+`{"write": {"text before the cursor": ["proposal", …], …}, "repair": {"old": "new", …}, "errors": {…}, "fill": "text",
+  "cut": false, "seconds": 0, "remembered": false, "load_seconds": 0, "load_error": "", "fail": false, "tcp": false,
+  "pinned": {}}`
 
 `write` and `repair` match the end of the text before the cursor (of a notebook's cells above, too), and the region's
-text. `test/calls` counts what the completer was asked, and how many of its answers were cancelled.
+text; `errors` does so first where an error begins. `test/calls` counts what the completer was asked, and how many of
+its answers were cancelled.
 """
 
 from __future__ import annotations
@@ -60,8 +62,8 @@ class ScriptedCompleter(Completer):
 
     async def repair(self, snapshot: Snapshot, start: int, end: int, **rest: Any) -> Repair:
         async with self.called("repair") as report:
-            old = snapshot.text[start:end]
-            if (new := self.script["repair"].get(old)) is None:
+            texts = self.script["repair"] | (self.script["errors"] if rest["wrong"] else {})
+            if (new := texts.get(snapshot.text[start:end])) is None:
                 return Repair(reason="redraft found no better text here.", report=report)
             return Repair((Edit(start, end, new.replace("\n", snapshot.newline)),), gain=3.0, report=report)
 
@@ -89,7 +91,7 @@ class ScriptedCompleter(Completer):
 
 def scripted(given: dict[str, Any]) -> RedraftServer:
     """A server that does as the script says."""
-    script = {"write": {}, "repair": {}, **given}
+    script = {"write": {}, "repair": {}, "errors": {}, **given}
     made: list[ScriptedCompleter] = []
 
     def load(settings: Settings) -> Completer:

@@ -22,7 +22,8 @@ WORD = Range(Position(1, 4), Position(1, 8))
 
 @pytest.fixture
 def script() -> dict[str, Any]:
-    return {"repair": {"prnt": "print", "x = prnt(1)": "x = print(\n    1)", "'😀'": "'ok'"}}
+    repair = {"prnt": "print", "x = prnt(1)": "x = print(\n    1)", "'😀'": "'ok'"}
+    return {"repair": repair, "errors": {"prnt": "io.prnt"}}
 
 
 def applied(text: str, edit: types.WorkspaceEdit, encoding: positions.Encoding = "utf-16") -> str:
@@ -108,6 +109,30 @@ async def test_a_diagnostic_behind_a_slip_is_about_the_line_above(ready: Editor)
     word = Range(Position(1, 0), Position(1, 1))
     offer, _ = await ready.actions(word, "invalid syntax")
     assert (offer.data["start"], offer.data["end"]) == (7, 9)
+
+
+@pytest.mark.parametrize(
+    ("severity", "text", "line"),
+    [
+        (types.DiagnosticSeverity.Error, TEXT, "x = io.prnt(1)"),
+        (types.DiagnosticSeverity.Warning, TEXT, "x = print(1)"),
+        (None, TEXT, "x = print(1)"),
+        (types.DiagnosticSeverity.Error, TEXT.replace("prnt(1)", "prnt(1"), "x = print(1"),  # broken syntax
+    ],
+)
+async def test_an_error_says_that_code_is_wrong_where_it_begins(
+    ready: Editor, severity: types.DiagnosticSeverity | None, text: str, line: str
+) -> None:
+    ready.open(text)
+    told = types.Diagnostic(WORD, "wrong", severity=severity)
+    params = types.CodeActionParams(types.TextDocumentIdentifier(URI), WORD, types.CodeActionContext([told]))
+    offers: Sequence[Any] = await ready.client.text_document_code_action_async(params) or ()
+    action = await resolved(ready, offers[0])
+    assert action.edit is not None
+    assert applied(text, action.edit).split("\r\n")[1] == line
+    selection = await resolved(ready, offers[-1])
+    assert selection.edit is not None
+    assert "= print(1" in applied(text, selection.edit)
 
 
 async def test_a_cursor_stop_warms_the_cache_and_offers_nothing_by_itself(ready: Editor) -> None:
