@@ -43,7 +43,10 @@ class Tokenizer:
         spelled = {index: token for token, index in bpe.get_vocab().items()}
         self._names = {index: spelled[index] for index in range(RESERVED)} if names is None else dict(names)
         self._special = {name: index for index, name in self._names.items()}
-        self.size: int = max((*spelled, *self._names)) + 1
+        known = {*spelled, *self._names}
+        self.size: int = max(known) + 1
+        if self.size > 2 * len(known):  # every id takes memory
+            raise ValueError(f"its {len(known)} tokens have ids up to {self.size - 1}")
         self.token_bytes: list[bytes] = [
             b"" if index in self._names else text_of(spelled.get(index, "")) for index in range(self.size)
         ]
@@ -57,8 +60,8 @@ class Tokenizer:
         of Qwen2's kind that was released without. Raises ValueError for what cannot be read and for other kinds.
 
         Special tokens become names: a user's text that spells one is only text. So do added tokens whose ids are among
-        `control`, because some releases do not call their mask special (SDAR). Normal forms of Unicode are left out,
-        because they change text.
+        `control`, because some releases do not call their mask special (SDAR). Normal forms of Unicode and limits of
+        length are left out, because they change text.
         """
         try:
             raw = json.loads(Path(path).read_text(encoding="utf-8"))
@@ -66,7 +69,8 @@ class Tokenizer:
             special = [token for token in raw["added_tokens"] if token["special"] or token["id"] in control]
             names = {token["id"]: token["content"] for token in special}
             falls_back = bool(raw["model"].get("byte_fallback"))
-            plain = raw | {"post_processor": None, "normalizer": raw["normalizer"] if falls_back else None}
+            plain = raw | {"normalizer": raw["normalizer"] if falls_back else None}
+            plain |= dict.fromkeys(("post_processor", "truncation", "padding"))
             plain["added_tokens"] = [token for token in raw["added_tokens"] if token["id"] not in names]
             kept = {token["content"]: token["id"] for token in plain["added_tokens"]}  # the library would renumber them
             plain["model"] = raw["model"] | {"vocab": _without(raw["model"]["vocab"], names) | kept}
@@ -78,7 +82,9 @@ class Tokenizer:
             return cls(tokenizers.Tokenizer.from_str(json.dumps(plain)), names or None, text_of)
         except KeyError as error:
             raise ValueError(f"{path} is not a byte-level tokenizer ({error}); redraft reads no other.") from error
-        except Exception as error:  # the library raises bare Exception
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the library raises bare Exception, and its panics are not even that
             raise ValueError(f"{path} is not a readable tokenizer ({error}); install the model again.") from error
 
     def encode(self, text: str) -> list[int]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -119,6 +121,33 @@ def test_special_tokens_are_names_and_no_text_reaches_them(tmp_path: Path) -> No
     lines, reserved = other.lines_and_reserved(300)
     assert lines.shape == (300,) and lines.sum() == 1
     assert reserved == set(range(256, 300))
+
+
+def test_what_limits_the_length_of_its_makers_texts_changes_none(tmp_path: Path) -> None:
+    truncation = {"direction": "Right", "max_length": 4, "strategy": "LongestFirst", "stride": 0}
+    padding = {
+        "strategy": {"Fixed": 40}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0,
+        "pad_token": "a",
+    }  # fmt: skip
+    other = of_another_maker(tmp_path, truncation=truncation, padding=padding)
+    assert other.encode("return x") == list(b"return x")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda raw: raw.update(pre_tokenizer={"type": "FixedLength", "length": 0}),
+        lambda raw: raw.update(model=raw["model"] | {"vocab": {"a": 0, "b": 2**31 - 1}}),
+        lambda raw: raw["added_tokens"][0].update(id=2**31 - 1),
+    ],
+)
+def test_what_the_library_panics_over_and_what_fills_the_memory_is_one_sentence(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    raw = tiny.tokenizer()
+    edit(raw)
+    with pytest.raises(ValueError, match="not a readable tokenizer"):
+        of_another_maker(tmp_path, **raw)
 
 
 def test_qwen2s_files_are_read_as_transformers_reads_them(tmp_path: Path) -> None:
