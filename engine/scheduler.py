@@ -77,6 +77,7 @@ class Scheduler:
             while True:
                 for dead in [job for job in self._jobs if job.future.cancelled()]:
                     self._jobs.remove(dead)
+                    dead.future.set_running_or_notify_cancel()  # or `concurrent.futures.wait` never comes back
                     with contextlib.suppress(Exception):  # nobody is left to be told
                         dead.steps.close()
                 if self._jobs:

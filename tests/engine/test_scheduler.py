@@ -111,9 +111,11 @@ def test_a_job_cancelled_before_its_first_step_never_runs(scheduler: Scheduler) 
     gate, log = Gate(), list[str]()
     first = scheduler.submit(gate.job(), Priority.TYPING)
     assert gate.inside.wait(SECONDS)
-    assert scheduler.submit(writing(log, "dead"), Priority.TYPING).cancel()
+    dead = scheduler.submit(writing(log, "dead"), Priority.TYPING)
+    assert dead.cancel()
     gate.open.set()
     assert first.result(SECONDS) == "passed"
+    assert wait([dead], SECONDS).done == {dead}
     assert scheduler.submit(writing(log, "live", 1), Priority.IDLE).result(SECONDS) == "live"
     assert log == ["live0", "live."]
 
