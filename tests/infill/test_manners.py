@@ -30,6 +30,7 @@ class TestDenied:
             ".envs/.production/.django", ".secrets.toml", "aws-credentials.json", "credentials.tfrc.json",
             "app-firebase-adminsdk-x1.json", ".vault_pass.txt", "kubeconfig", "prod.kubeconfig", "http.keytab",
             ".authinfo", ".vscode/sftp.json", "wireguard/wg0.conf", "local.settings.json",
+            "gcp-service-account.json", ".vault_pass", "a/htpasswd",
         ],
     )  # fmt: skip
     @pytest.mark.parametrize("base", ["file:///home/me/app/", "C:\\work\\app\\", "vscode-remote://host/home/me/"])
@@ -58,6 +59,7 @@ class TestDenied:
             "env.py", "environment.ts", "credentials.py", "secrets.py", "secret_santa.py", "keys.rs", "pem.go", "key.c",
             "envs/a.py", "credentials.service.ts", "kubeconfig.go", "sftp.py", "auth.json", "settings.json",
             "lock.java", "vendors.py", "mapping.js", "Untitled-1", "ssh/config.py", "map.ts", "pb.go", "src/dist.py",
+            "vault_pass.py",
         ],
     )  # fmt: skip
     def test_code_with_such_a_name_is_code(self, path: str) -> None:
