@@ -67,8 +67,8 @@ $(VENV)/.redraft-dev: pyproject.toml $(MADE)
 	@touch $@ $(VENV)/.redraft-base
 
 $(MADE):
-	@command -v $(PYTHON) >/dev/null || { \
-	  echo "There is no $(PYTHON): install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv), or name one with PYTHON=." >&2; exit 1; }
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	  echo "There is no $(PYTHON) that starts: install Python 3.11 or newer (Debian, Ubuntu: apt install python3 python3-venv), or name one with PYTHON=." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "redraft needs Python 3.11 or newer and $(PYTHON) is $$($(PYTHON) -V 2>&1): name a newer one, for example make PYTHON=python3.12." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
