@@ -43,8 +43,8 @@ class Mix:
 
     pairs: canvases of a hole, two views of each. full, band: see `noise.mask_pair`. edits: pairs of views of which one
     is an edit. identity: edits with nothing to do. mistakes: per token of a draft. keep: weight of a slot that is right
-    already, where one that must change has 1. later_eom: weight of an EOM behind the first. inside: middles longer than
-    the canvas whose canvas starts inside them. sides: whether the streams beside the prefix teach the language, too.
+    already, where one that must change has 1. inside: middles longer than the canvas whose canvas starts inside them.
+    sides: whether the streams beside the prefix teach the language, too.
     """
 
     sizes: tuple[int, ...] = (8, 16, 32)
@@ -55,7 +55,6 @@ class Mix:
     identity: float = 0.25
     mistakes: float = 0.12
     keep: float = 0.2
-    later_eom: float = noise.LATER_EOM
     inside: float = 0.5
     sides: bool = True
 
@@ -96,13 +95,11 @@ def _pair(hole: Hole, mix: Mix, control: ControlIds, vocabulary: int, rng: np.ra
     target = noise.target_slots(rest, size, control.eom)
     one, two = noise.mask_pair(size, rng, full=mix.full, band=mix.band)
     one[:held], two[:held] = False, False
-    views = [
-        noise.fill_view(target, mask, control, keep=mix.keep, later=mix.later_eom) for mask in (one, two) if mask.any()
-    ]
+    views = [noise.fill_view(target, mask, control, keep=mix.keep) for mask in (one, two) if mask.any()]
     if rng.random() < mix.edits:
         known = hole.context.streams[-1].ids[-64:] if rng.random() < 0.5 else rng.integers(17, vocabulary, 64).tolist()
         draft = _draft(target, min(len(rest), size), known, mix, control, rng)
-        views[1:] = [noise.edit_view(draft, rest, control, keep=mix.keep, later=mix.later_eom)]
+        views[1:] = [noise.edit_view(draft, rest, control, keep=mix.keep)]
     return [Plan(at, view) for view in views]
 
 
@@ -135,21 +132,30 @@ def _repair(hole: Hole, mix: Mix, control: ControlIds, rng: np.random.Generator)
     plain = noise.target_slots(draft, size, control.eom)
     masked = plain.copy()
     masked[[i for i in hole.suspects if i < len(draft)] or [0]] = control.mask
-    return [
-        Plan(0, noise.edit_view(row, hole.middle, control, keep=mix.keep, later=mix.later_eom))
-        for row in (plain, masked)
-    ]
+    return [Plan(0, noise.edit_view(row, hole.middle, control, keep=mix.keep)) for row in (plain, masked)]
 
 
 # ---- rows
 
 
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One training sequence.
+
+    arrays: (size,) each, and `limits` (groups, groups). open: its fully masked canvases.
+    """
+
+    arrays: dict[str, NDArray[Any]]
+    open: tuple[Placed, ...]
+
+
 @dataclass
-class Rows:
+class Layout:
     """A training sequence under construction: at most `size` rows in at most `groups` groups. sides: see `Mix`."""
 
     size: int
     groups: int
+    control: ControlIds
     sides: bool = True
     ids: list[int] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
@@ -162,16 +168,15 @@ class Rows:
     sees: list[dict[int, int]] = field(default_factory=list)
     open: list[Placed] = field(default_factory=list)
 
-    def add_chunk(self, chunk: Chunk, planned: Sequence[Sequence[Plan]], control: ControlIds) -> int:
+    def add_chunk(self, chunk: Chunk, planned: Sequence[Sequence[Plan]]) -> int:
         """Lay out a chunk's trunk and as many of its holes as fit; returns the rows used."""
         before = len(self.ids)
         if before + len(chunk.trunk.ids) > self.size or len(self.sees) + 2 > self.groups:
             return 0
-        known: dict[object, int] = {}
-        trunk = self._stream(chunk.trunk, {}, known)
+        trunk, known = self._stream(chunk.trunk, {}), dict[object, int]()
         for hole, canvases in zip(chunk.holes, planned, strict=True):
             if self._fits(chunk.trunk, hole, canvases, known):
-                self._add_hole(chunk.trunk, trunk, hole, canvases, known, control)
+                self._add_hole(chunk.trunk, trunk, hole, canvases, known)
         return len(self.ids) - before
 
     def _fits(self, trunk: Stream, hole: Hole, canvases: Sequence[Plan], known: dict[object, int]) -> bool:
@@ -184,46 +189,40 @@ class Rows:
         return len(self.ids) + rows <= self.size and len(self.sees) + groups < self.groups
 
     def _add_hole(
-        self,
-        trunk_stream: Stream,
-        trunk: int,
-        hole: Hole,
-        canvases: Sequence[Plan],
-        known: dict[object, int],
-        control: ControlIds,
+        self, trunk_stream: Stream, trunk: int, hole: Hole, canvases: Sequence[Plan], known: dict[object, int]
     ) -> None:
+        """trunk: the group of that stream. known: the groups of the streams that are there already."""
         *sides, prefix = hole.context.streams
-        groups = [0] * len(sides)
-        for i, stream in enumerate(sides):
+        groups: list[int] = []
+        for stream in sides:
             key = _key(stream, sides)
-            groups[i] = (
-                known[key] if key in known else self._stream(stream, {groups[j]: ALL for j in stream.sees}, known, key)
-            )
+            if key not in known:
+                known[key] = self._stream(stream, {groups[j]: ALL for j in stream.sees})
+            groups.append(known[key])
         shared = common(prefix.ids, trunk_stream.ids)
         sees = {**dict.fromkeys(groups, ALL), trunk: shared}
         if tail := prefix.ids[shared:]:
             sees[self._group(tail, prefix.start + shared, {trunk: shared})] = ALL
-        opening = control.middle if hole.context.opening is None else hole.context.opening
+        opening = self.control.middle if hole.context.opening is None else hole.context.opening
         middle = self._group((opening, *hole.middle), hole.context.middle, sees)
         first = len(self.ids) - len(hole.middle) - 1
-        self._label(first, (*hole.middle, control.eom), [1.0] * (len(hole.middle) + 1), Term.MIDDLE)
+        self._label(first, (*hole.middle, self.control.eom), [1.0] * (len(hole.middle) + 1), Term.MIDDLE)
         for plan in canvases:
-            self._canvas(hole, plan, {**sees, middle: 1 + plan.committed}, control)
+            self._canvas(hole, plan, {**sees, middle: 1 + plan.committed})
 
-    def _canvas(self, hole: Hole, plan: Plan, sees: dict[int, int], control: ControlIds) -> None:
+    def _canvas(self, hole: Hole, plan: Plan, sees: dict[int, int]) -> None:
         view, first = plan.view, len(self.ids)
         own = len(self.sees)
         self._group(view.ids.tolist(), hole.context.middle + 1 + plan.committed, {**sees, own: ALL}, canvas=True)
         self._label(first, view.labels.tolist(), view.weights.tolist(), Term.EDIT)
         for i in np.flatnonzero(view.filling):
             self.terms[first + int(i)] = Term.FILL
-        if (view.ids == control.mask).all():
+        if (view.ids == self.control.mask).all():
             self.open.append(Placed(first, len(view.ids), hole.middle[plan.committed :]))
 
-    def _stream(self, stream: Stream, sees: dict[int, int], known: dict[object, int], key: object = None) -> int:
+    def _stream(self, stream: Stream, sees: dict[int, int]) -> int:
         """A clean stream: each token but the first few answers the next one."""
         first, group = len(self.ids), self._group(stream.ids, stream.start, sees)
-        known[key] = group
         labels = stream.ids[1 + UNWARMED :] if self.sides or stream.name == "prefix" else ()
         self._label(first + UNWARMED, labels, [1.0] * len(labels), Term.CLEAN)
         return group
@@ -246,19 +245,19 @@ class Rows:
         self.labels[first:stop], self.weights[first:stop] = labels, weights
         self.terms[first:stop] = [term] * len(labels)
 
-    def finish(self) -> dict[str, NDArray[Any]]:
-        """The padded arrays: (size,) each, and `limits` (groups, groups). Padding is a group of its own that nobody
-        sees and that is not asked."""
+    def finish(self, *, padded: bool = True) -> Laid:
+        """The sequence; padding is a group of its own that nobody sees and that is not asked. padded: False where
+        shapes may differ."""
         limits = np.zeros((self.groups, self.groups), np.int32)
         for own, sees in enumerate(self.sees):
             for group, limit in sees.items():
                 limits[own, group] = limit
-        pad = self.size - len(self.ids)
+        pad = self.size - len(self.ids) if padded else 0
 
         def row(values: Sequence[Any], kind: Any, fill: int = 0) -> NDArray[Any]:
             return np.array([*values, *[fill] * pad], kind)
 
-        return {
+        arrays = {
             "ids": row(self.ids, np.int64),
             "positions": row(self.positions, np.int64),
             "canvas": row(self.canvas, np.bool_),
@@ -269,6 +268,7 @@ class Rows:
             "terms": row(self.terms, np.int64),
             "limits": limits,
         }
+        return Laid(arrays, tuple(self.open))
 
 
 def _key(stream: Stream, streams: Sequence[Stream]) -> object:

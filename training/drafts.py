@@ -8,8 +8,7 @@ import numpy as np
 
 from engine import ControlIds
 from training import noise
-from training.batches import Mix, Term
-from training.feed import Laid
+from training.batches import Laid, Mix, Term
 
 
 def open_rows(laid: Laid) -> np.ndarray:
@@ -35,7 +34,7 @@ def redrafted(
             left.append(place)
             continue
         draft = _drafted(token, p, rng.uniform(0.0, 0.7), control)
-        view = noise.edit_view(draft, place.middle, control, keep=mix.keep, later=mix.later_eom)
+        view = noise.edit_view(draft, place.middle, control, keep=mix.keep)
         arrays["ids"][rows], arrays["labels"][rows] = view.ids, view.labels
         arrays["weights"][rows] = view.weights
         arrays["terms"][rows] = np.where(view.filling, Term.FILL, Term.EDIT)

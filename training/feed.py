@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, IterableDataset
 
 from engine import ControlIds
 from engine.tokenizer import Tokenizer
-from training.batches import Placed, Rows, plans
+from training.batches import Laid, Layout, plans
 from training.recipe import Recipe, Stage
 from training.samples import Document, Sampler
 
@@ -29,14 +27,6 @@ TRIES = 12
 """Chunks drawn to fill up one sequence."""
 LONG = 60_000
 """Characters up to which a longer document is drawn more often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Laid:
-    """One training sequence: its arrays (`Rows.finish`) and its fully masked canvases."""
-
-    arrays: dict[str, NDArray[Any]]
-    open: tuple[Placed, ...]
 
 
 class Documents:
@@ -77,17 +67,15 @@ class Feed(IterableDataset):
         """Sequence `number` as that stage wants it."""
         rng = np.random.default_rng([self._recipe.seed, number])
         sampler = Sampler(self._tokenizer, self._control, stage.sampling)
-        rows = Rows(self._recipe.rows, self._recipe.groups, stage.mix.sides)
+        layout = Layout(self._recipe.rows, self._recipe.groups, self._control, stage.mix.sides)
         for _ in range(TRIES):
             chunk = sampler.chunk(self._documents.draw(rng), rng)
             planned = [plans(hole, stage.mix, self._control, self._tokenizer.size, rng) for hole in chunk.holes]
-            used = rows.add_chunk(chunk, planned, self._control) if chunk.holes else 0
-            if len(rows.ids) > 0.9 * rows.size or (rows.ids and chunk.holes and not used):
+            used = layout.add_chunk(chunk, planned) if chunk.holes else 0
+            if len(layout.ids) > 0.9 * layout.size or (layout.ids and chunk.holes and not used):
                 break
         # A run with frozen layers is one on a processor, where shapes may differ and padding costs.
-        if self._recipe.frozen and self._recipe.micro == 1:
-            rows.size = len(rows.ids)
-        return Laid(rows.finish(), tuple(rows.open))
+        return layout.finish(padded=not (self._recipe.frozen and self._recipe.micro == 1))
 
     def loader(self, workers: int) -> Iterator[list[Laid]]:
         """Batches, in their order."""

@@ -14,9 +14,8 @@ from torch.nn.attention.flex_attention import create_block_mask
 from engine.checkpoint import Checkpoint
 from engine.models.compact import CompactModel, rms_norm, rotary
 from training import attention
-from training.batches import dense, stack
+from training.batches import Laid, dense, stack
 from training.drafts import open_rows
-from training.feed import Laid
 from training.loss import SLICE, row_slice
 from training.recipe import Recipe
 

@@ -33,8 +33,7 @@ from infill.document import Snapshot
 from infill.edits import apply
 from infill.local import CANVAS_MOST, OPEN_AFTER_DRAFT
 from training import bugs, export, noise, schemes
-from training.batches import Plan, Rows
-from training.feed import Laid
+from training.batches import Laid, Layout, Plan
 from training.forward import Forward, load_model
 from training.recipe import GATE, Recipe
 from training.run import Run, write_model
@@ -140,17 +139,11 @@ def sequences(chosen: list[Place], tokens: Tokenizer, control: ControlIds, rng: 
     chunks = [_chunk(place, tokens, control) for place in chosen]
     laid = []
     for i in range(0, len(chunks), 4):
-        rows = Rows(2000, 64)
+        layout = Layout(2000, 64, control)
         for chunk in chunks[i : i + 4]:
-            rows.add_chunk(chunk, [_plans(hole, control, rng) for hole in chunk.holes], control)
-        laid.append(Laid(_cut(rows), tuple(rows.open)))
+            layout.add_chunk(chunk, [_plans(hole, control, rng) for hole in chunk.holes])
+        laid.append(layout.finish(padded=False))
     return laid
-
-
-def _cut(rows: Rows) -> dict[str, np.ndarray]:
-    """Without padding: shapes may differ where nothing is compiled."""
-    rows.size = len(rows.ids)
-    return rows.finish()
 
 
 def _chunk(place: Place, tokens: Tokenizer, control: ControlIds) -> Chunk:

@@ -22,8 +22,8 @@ from tqdm import tqdm
 from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
 from infill import prompt
-from training.batches import Term
-from training.feed import Documents, Feed, Laid
+from training.batches import Laid, Term
+from training.feed import Documents, Feed
 from training.forward import Forward, load_model
 from training.loss import objective
 from training.recipe import RECIPES, Recipe

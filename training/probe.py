@@ -23,7 +23,8 @@ import torch
 from engine.checkpoint import Checkpoint
 from engine.models.compact import CompactModel
 from engine.tokenizer import Tokenizer
-from training.feed import Documents, Feed, Laid
+from training.batches import Laid
+from training.feed import Documents, Feed
 from training.forward import Forward, load_model
 from training.recipe import RECIPES, Recipe, Stage
 from training.rounding import Rounding

@@ -24,8 +24,9 @@ from tqdm import tqdm
 
 from engine.checkpoint import Checkpoint, CheckpointError, ModelConfig
 from engine.tokenizer import Tokenizer
+from training.batches import Laid
 from training.drafts import redrafted
-from training.feed import Documents, Feed, Laid
+from training.feed import Documents, Feed
 from training.forward import Forward, load_model
 from training.loss import Sums, objective
 from training.recipe import RECIPES, Recipe, Stage

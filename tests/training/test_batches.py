@@ -41,18 +41,18 @@ class Laid:
         sampler = Sampler(tokens, CONTROL, Sampling(sites=2, cuts=3, buggy=buggy, unended=0.2, snippets=1))
         mix = batches.Mix(sizes=(4, 8, 16), edits=0.5, inside=1.0)
         rng = np.random.default_rng(11)
-        self.rows = batches.Rows(size, GROUPS)
+        self.rows = batches.Layout(size, GROUPS, CONTROL)
         self.canvases: list[tuple[int, Any, Any]] = []
         for document in documents()[::2]:
             chunk = sampler.chunk(document, rng)
             planned = [batches.plans(hole, mix, CONTROL, tokens.size, rng) for hole in chunk.holes]
             self._add(chunk, planned)
-        self.arrays = self.rows.finish()
+        self.arrays = self.rows.finish().arrays
 
     def _add(self, chunk: Chunk, planned: list[list[batches.Plan]]) -> None:
         """Lay out, and find each canvas again by its rows: holes that did not fit are not there."""
         first = len(self.rows.ids)
-        assert self.rows.add_chunk(chunk, planned, CONTROL)
+        assert self.rows.add_chunk(chunk, planned)
         at = first
         for hole, canvases in zip(chunk.holes, planned, strict=True):
             for plan in canvases:
@@ -144,10 +144,10 @@ def test_a_healed_middle_without_a_canvas_is_scored_as_serving_scores_it(
     rng, model = np.random.default_rng(4), model_of(forward)
     sampling = Sampling(sites=3, cuts=2, lines=0.7, heals=True, chunk=900, below=(200, 200), snippets=0)
     chunk = Sampler(tokens, CONTROL, sampling).chunk(documents()[0], rng)
-    rows = batches.Rows(SIZE, GROUPS, sides=False)
+    rows = batches.Layout(SIZE, GROUPS, CONTROL, sides=False)
     assert batches.plans(chunk.holes[0], batches.Mix(sizes=()), CONTROL, tokens.size, rng) == []
-    rows.add_chunk(chunk, [[] for _ in chunk.holes], CONTROL)
-    arrays = rows.finish()
+    rows.add_chunk(chunk, [[] for _ in chunk.holes])
+    arrays = rows.finish().arrays
     hidden = run(model, arrays)
     denoiser, at = StreamDenoiser(forward, CONTROL), np.flatnonzero(arrays["terms"] == batches.Term.MIDDLE)
     for hole in chunk.holes:

@@ -17,9 +17,9 @@ from engine.models.compact import CompactModel
 from engine.tokenizer import Tokenizer
 from tests.fakes import CONTROL, tiny_config, tiny_forward
 from training import attention
-from training.batches import Mix, Term
+from training.batches import Laid, Mix, Term
 from training.drafts import open_rows, redrafted
-from training.feed import Documents, Feed, Laid
+from training.feed import Documents, Feed
 from training.forward import Forward, load_model
 from training.gate import functions
 from training.probe import timed
