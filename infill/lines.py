@@ -19,10 +19,12 @@ _PYTHON_HEAD = re.compile(
 _OPENS: dict[Block, re.Pattern[str]] = {
     "indent": re.compile(r"[:{]$|\b(?:then|do)$"),
     "braces": re.compile(r"{$|^\s*(?:case\b.*|default\s*):$"),
-    "words": re.compile(r"{$|\b(?:then|do|begin)$"),
+    "words": re.compile(r"{$|\b(?:then|do(?:\s*\|[^|]*\|)?|begin)$"),
     "none": re.compile(r"(?!)"),
 }
 """How a line ends that opens a block."""
+_CLOSES = re.compile(r"\s*[)\]}]+[;,)]*")
+_CLOSES_IN_WORDS = re.compile(r"\s*(?:end(?:if|case|function|module|task)?(?:[ \t]+\w+)?|fi|done|esac)[;,)]*")
 _WRITTEN = re.compile(r"^.*\S.*", re.MULTILINE)
 _ANNOUNCES = re.compile(r"\s*(?:@[\w.]+(?:\(.*)?$|#!?\[|\[+[\w.-]+(?:\(.*\))?\]+$|template\s*<.*>$)")
 _BEFORE_REMARK = " \t;,)"
@@ -95,6 +97,12 @@ def opens_block(row: Language, line: str) -> bool:
         if row.id == "python":
             return bool(brackets.strays) or _PYTHON_HEAD.match(code) is not None
     return row.id != "python" and _OPENS[row.block].search(code) is not None
+
+
+def closes_block(row: Language, line: str) -> bool:
+    """Whether a line of code does nothing but close what others opened."""
+    in_words = row.block == "words" and _CLOSES_IN_WORDS.fullmatch(line) is not None
+    return in_words or _CLOSES.fullmatch(line) is not None
 
 
 def announces(line: str) -> bool:

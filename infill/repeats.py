@@ -143,10 +143,10 @@ def _names_another(below: str, begun: int, around: Around) -> bool:
 
 
 def _same(line: str, other: str) -> bool:
-    """Whether a line stands there already: it says the same, or is the same bracket at the same place. The values of a
-    table may well repeat."""
+    """Whether a line stands there already: it says the same, or is the same bracket or short word, as `fi`, at the same
+    place. The values of a table may well repeat."""
     if not other:
         return False
     if says(line):
         return line.strip() == other.strip()
-    return line.rstrip() == other.rstrip() and not any(map(str.isalnum, line))
+    return line.rstrip() == other.rstrip() and (line.strip().isalpha() or not any(map(str.isalnum, line)))

@@ -13,7 +13,7 @@ from dataclasses import replace
 from infill.around import Around
 from infill.brackets import QUOTES, balance, behind, string_end
 from infill.languages import Language, language
-from infill.lines import first_written, indent, lf, opens_block, width
+from infill.lines import begins_block, closes_block, first_written, indent, lf, opens_block, width
 from infill.repeats import (
     not_the_next_line,
     not_the_prefix_again,
@@ -136,17 +136,26 @@ def at_most_lines(text: str, around: Around) -> str | None:
 
 
 def in_the_block(text: str, around: Around) -> str | None:
-    """Ends where a line is indented less than the block; only the brackets that close the block may follow."""
+    """Ends where a line is indented less than the block; only what closes the block may follow."""
     lines = text.split("\n")
     inner, edge = around.prefix_line.strip() == "", around.edge
     for n, line in enumerate(lines[1:], start=1):
         if not line.strip() or width(line) > edge or (inner and width(line) == edge):
             continue
-        closes = re.fullmatch(r"\s*[)\]}]+[;,)]*", line) is not None
+        closes = closes_block(language(around.language), line)
         if around.kind not in ("block", "empty") and width(line) == edge:
             continue
         return "\n".join(lines[: n + closes])
     return text
+
+
+def closed_where_it_opened(text: str, around: Around) -> str | None:
+    """No `end` on a blank line that is as deep as the one above it: that one opened nothing, and what it would close
+    stands farther left."""
+    row, above, first = language(around.language), around.line_above, around.prefix_line + text.partition("\n")[0]
+    closes = row.block == "words" and not around.prefix_line.strip() and closes_block(row, first)
+    deeper = width(above) > width(first) or opens_block(row, above) or begins_block(above)
+    return None if closes and not deeper and above and not around.final else text
 
 
 def not_only_remarks(text: str, around: Around) -> str | None:
@@ -177,6 +186,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     evenly_indented,
     at_most_lines,
     in_the_block,
+    closed_where_it_opened,
     up_to_the_quote,
     closed_once_in_words,
     closed_before_the_quote,
