@@ -13,14 +13,18 @@
     (while (not (funcall look)) (accept-process-output nil 0.05))
     t))
 
-(let ((ready nil))
+(let ((settings (getenv "REDRAFT_SETTINGS")) (states nil))
+  (when settings (eval (car (read-from-string settings))))
   (cl-defmethod eglot-handle-notification (_server (_method (eql redraft/status)) &key state &allow-other-keys)
-    (when (equal state "ready") (setq ready t)))
+    (push state states))
   (find-file (getenv "REDRAFT_FILE"))
   (let ((project-find-functions (list (lambda (_) (cons 'transient default-directory)))))
     (call-interactively #'eglot))
   (check "connected" (eglot-current-server))
-  (check "ready" (wait (lambda () ready))))
+  (when settings
+    (check "settings" (wait (lambda () (member "off" states))))
+    (kill-emacs 0))
+  (check "ready" (wait (lambda () (member "ready" states)))))
 
 (goto-char (point-min))
 (insert "def add(")

@@ -17,13 +17,15 @@ from tests.terminal import Terminal
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SNIPPET = next(block for block in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "redraft" in block)
+PAGE = (ROOT / "editor-configs" / "README.md").read_text(encoding="utf-8")
+SETTINGS = next(block for block in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL) if "enable" in block)
 
 
 @pytest.fixture
 def helix(tmp_path: Path, recorded: Callable[..., list[str]]) -> Iterator[Callable[..., Terminal]]:
     terminal = Terminal(tmp_path)
 
-    def start(text: str) -> Terminal:
+    def start(text: str, more: str = "", state: str = "ready") -> Terminal:
         (tmp_path / "demo.py").write_text(text)
         config = tmp_path / "config" / "helix"
         config.mkdir(parents=True)
@@ -32,11 +34,12 @@ def helix(tmp_path: Path, recorded: Callable[..., list[str]]) -> Iterator[Callab
         (config / "languages.toml").write_text(
             f"[language-server.linter]\ncommand = {json.dumps(LINTER[0])}\nargs = {json.dumps(LINTER[1:])}\n"
             + snippet.replace("pylsp", "linter")
+            + more
         )
         environment = {"XDG_CONFIG_HOME": str(config.parent), "XDG_CACHE_HOME": str(tmp_path / "cache")}
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": str(tmp_path)}
         terminal.run([program("hx"), str(tmp_path / "demo.py")], environment)
-        eventually(lambda: "ready" in states(tmp_path / "helix.jsonl"))
+        eventually(lambda: state in states(tmp_path / "helix.jsonl"))
         return terminal
 
     yield start
@@ -86,3 +89,7 @@ def test_the_uses_of_a_name_that_was_typed_over_follow(helix: Callable[..., Term
     eventually(lambda: (tmp_path / "demo.py").read_text() == "total = 1\nprint(total, total)\n")
     terminal.type("u")
     eventually(lambda: any("print(count, count)" in row for row in terminal.screen))
+
+
+def test_settings_reach_the_server(helix: Callable[..., Terminal]) -> None:
+    helix("", SETTINGS.replace('"*" = true', '"*" = false'), "off")
