@@ -163,6 +163,8 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
     for name, kind in numbers.items():
         if name in raw and type(raw[name]).__name__ not in (kind, "int" if kind == "float" else kind):
             raise TypeError(f"{name} must be {kind}, not {raw[name]!r}")
+        if kind == "int" and raw.get(name, 1) < 1:
+            raise ValueError(f"{name} is {raw[name]}")
     if "control" not in raw:
         raise ValueError("control is missing")
     control = ControlIds(**raw["control"])

@@ -102,9 +102,9 @@ class Tokenizer:
         return [index for part in ids for index in part]
 
     def check(self, control: ControlIds, rows: int) -> None:
-        """Raises ValueError unless these weights can be this tokenizer's: `rows` tokens, and control tokens that
-        stand for no text."""
-        if self.size > rows:
+        """Raises ValueError unless these weights can be this tokenizer's: `rows` tokens, few of them to spare, and
+        control tokens that stand for no text."""
+        if not self.size <= rows <= 2 * self.size:
             raise ValueError(
                 f"its tokenizer has {self.size} tokens and its weights {rows}: they do not belong together."
             )

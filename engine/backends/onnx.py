@@ -42,7 +42,10 @@ class OnnxForward:
             raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {REMEDY}") from error
         if session.get_providers()[0] != providers[0]:  # it falls back to the processor without an error
             raise CheckpointError(_without(providers[0]))
-        return cls(session, checkpoint.config, thread)
+        c, made = checkpoint.config, next((one.shape for one in session.get_outputs() if one.name == "kv"), ())
+        if [size for size in made if size != "T"] != [2 * c.layers, c.kv_heads, c.head_dim]:
+            raise CheckpointError(f"The graph in {checkpoint.folder} is not one that its config.json means. {REMEDY}")
+        return cls(session, c, thread)
 
     @property
     def runs_on(self) -> str:

@@ -89,6 +89,8 @@ def test_another_version(folder: Path, key: str) -> None:
         lambda raw: raw.pop("control"),
         lambda raw: raw["control"].pop("mask"),
         lambda raw: raw.update(layers="thirty"),
+        lambda raw: raw.update(layers=0),
+        lambda raw: raw.update(context=-5),
         lambda raw: raw.update(canvas_trained="no"),
         lambda raw: raw.update(unknown=1),
         lambda raw: raw.update(prompt="chat"),
@@ -126,6 +128,13 @@ def test_a_graph_of_rubbish_is_one_sentence(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be loaded") as caught:
         backends.load(Checkpoint.open(folder))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["layers", "kv_heads", "head_dim"])
+def test_a_graph_of_another_size_is_one_sentence(folder: Path, key: str) -> None:
+    change(folder, lambda raw: raw.update({key: 10**9}))
+    with pytest.raises(CheckpointError, match=r"not one that its config\.json means"):
+        backends.load(Checkpoint.open(folder))
 
 
 def test_an_unknown_backend() -> None:

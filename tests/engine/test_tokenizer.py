@@ -214,6 +214,8 @@ def test_a_tokenizer_that_falls_back_to_bytes(tmp_path: Path) -> None:
 def test_a_tokenizer_that_is_not_of_these_weights() -> None:
     with pytest.raises(ValueError, match="49160 tokens and its weights 1000"):
         TOKENIZER.check(CONTROL, 1000)
+    with pytest.raises(ValueError, match="49160 tokens and its weights 2000000000"):
+        TOKENIZER.check(CONTROL, 2_000_000_000)
     with pytest.raises(ValueError, match=r"token 70, .* is text or nothing"):
         TOKENIZER.check(ControlIds.only(mask=70, eom=4), 49160)
     TOKENIZER.check(CONTROL, 49160)
