@@ -92,11 +92,11 @@ def reported(snapshot: Snapshot, start: int, end: int) -> tuple[int, int]:
 
 def _outside(snapshot: Snapshot, start: int) -> int | None:
     """Where the first line begins that is too little deep for a bracket above it (`_shallow`): if syntax is broken at
-    `start`, whose line is too, or if that is the end of the text. None where it is the same line."""
+    `start`, whose line is too, or if that is the end of the text."""
     begin, end = snapshot.line_range(snapshot.line_of(start))
     at_end = not snapshot.text[start:].strip()
     shallow = _shallow(snapshot, begin, len(snapshot.text) if at_end else begin)
-    if not shallow or shallow[0] >= begin or not (at_end or begin in shallow):
+    if not shallow or not (at_end or (shallow[0] < begin and begin in shallow)):
         return None
     return shallow[0] if snapshot.errors(shallow[0] if at_end else begin, end) else None
 

@@ -400,6 +400,28 @@ def spread(values):
     assert path.read_text() == right, ran.stderr
 
 
+def test_fix_closes_a_block_where_it_ends(redraft: Run, tmp_path: Path) -> None:
+    """C has functions within others: the brace is missed at the end of the text only."""
+    right = """\
+static int total(const struct node *head) {
+    int sum = 0;
+    for (const struct node *at = head; at != NULL; at = at->next) {
+        sum += at->count;
+    }
+    return sum;
+}
+
+static void release(struct node *head) {
+    free(head->name);
+    free(head);
+}
+"""
+    path = tmp_path / "list.c"
+    path.write_text(right.replace("    }\n", ""))
+    ran = redraft("fix", "list.c", "--apply")
+    assert path.read_text() == right, ran.stderr
+
+
 def test_fix_asks_once_about_what_cannot_be_mended() -> None:
     """However many repairs are made around it; about what is less broken than before it asks again."""
     head, hopeless, asked = "class Store\n    pass\n\n\n", "one ? two\n\n\n", []

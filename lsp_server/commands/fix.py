@@ -96,7 +96,8 @@ def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
         return snapshot.line_range(snapshot.line_of(start))[0], snapshot.line_range(snapshot.line_of(end))[1]
 
     touched = (whole.range_of(node) for node in whole.broken(0, len(text)))
-    wrong = [reported(snapshot, *lines(*each)) for each in touched]
+    # What is missing at the end of the text may belong further up.
+    wrong = [reported(snapshot, *(lines(*each) if text[each[0] :].strip() else each)) for each in touched]
     heads = [lines(at, len(text) - len(text[at:].lstrip())) for at in whole.hollow(0, len(text))]
     return [part for region in apart(snapshot, wrong + heads) for part in parts(snapshot, *region)]
 
