@@ -66,7 +66,7 @@ def _page(rows: Sequence[Row], today: date) -> Iterator[str]:
     yield _line("by language, 30 days", ["shown", "taken", "saved"])
     recent = sorted((row for row in rows if _age(row, today) < 30), key=attrgetter("language"))
     spoken = [(language, Figures.of(some)) for language, some in groupby(recent, attrgetter("language"))]
-    for language, one in sorted(spoken, key=lambda known: -known[1].shown):
+    for language, one in sorted((known for known in spoken if known[1].shown), key=lambda known: -known[1].shown):
         yield _line(f"  {language}", [f"{one.shown:,}", _taken(one), _saved(one)])
     yield ""
     yield "keys saved, by day"

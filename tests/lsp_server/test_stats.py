@@ -127,6 +127,7 @@ def test_the_page(redraft: Run, usual: Record) -> None:
     counts = {"shown": 40, "taken": 10, "partly": 2, "pressed": 300, "saved": 100, "judged": 10, "stayed": 9}
     spent = {time_class(8.0): 90, time_class(120.0): 10}
     usual.add({("python", what): count for what, count in {**counts, **spent}.items()}, today)
+    usual.add({("go", "fixes"): 1}, today)
     usual.add({("rust", "shown"): 4, ("rust", "taken"): 3, ("rust", "saved"): 50}, today - timedelta(40))
     page = redraft("stats")
     assert page.returncode == 0
@@ -136,16 +137,16 @@ def test_the_page(redraft: Run, usual: Record) -> None:
     assert lines["what was taken, unchanged after 30 s"][-2:] == ["90", "%"]
     assert lines["keys saved by taking"] == ["100", "100", "100", "150"]
     assert lines["95 of 100 came within"][:2] == ["128", "ms"]
-    assert lines["python"] == ["40", "25", "%", "25", "%"] and "rust" not in lines
+    assert lines["python"] == ["40", "25", "%", "25", "%"] and not {"go", "rust"} & {*lines}
     assert f"{today}  {'█' * 40} 100" in page.stdout
     assert str(usual.path) in page.stdout
 
     told = [json.loads(line) for line in redraft("stats", "--json").stdout.splitlines()]
     assert [(one["day"], one["language"]) for one in told] == [
-        (str(today - timedelta(40)), "rust"), (str(today), "python"),
+        (str(today - timedelta(40)), "rust"), (str(today), "go"), (str(today), "python"),
     ]  # fmt: skip
-    assert {name: told[1][name] for name in counts} == counts and set(told[1]) > set(COUNTED)
-    assert told[1]["ms_50"] == 8 and told[0]["ms_50"] is None
+    assert {name: told[2][name] for name in counts} == counts and set(told[2]) > set(COUNTED)
+    assert told[2]["ms_50"] == 8 and told[0]["ms_50"] is None
 
     assert redraft("stats", "--forget").stdout == "Forgotten.\n"
     assert not usual.path.exists()
