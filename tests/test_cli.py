@@ -671,6 +671,19 @@ def test_tcp_stays_on_loopback(redraft: Run, address: str, wanted: str) -> None:
     assert wanted in one_sentence(redraft("lsp", "--tcp", address))
 
 
+def test_lsp_in_a_terminal_says_what_it_waits_for() -> None:
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    command = [REDRAFT, "lsp"]
+    with subprocess.Popen(command, stdin=slave, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as server:
+        assert server.stderr is not None
+        said = server.stderr.readline()
+        server.kill()
+    os.close(slave)
+    os.close(master)
+    assert b"waiting for an editor" in said
+
+
 # ---- the embedded model
 
 

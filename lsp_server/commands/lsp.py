@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import sys
 
 from lsp_server import compose, process
 from lsp_server.compose import Choice
@@ -42,6 +43,8 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     process.step_back()
     process.give_memory_back()
     if address is None:
+        if sys.stdin.isatty():
+            print("redraft: waiting for an editor to speak on stdin; Ctrl-C ends this.", file=sys.stderr)
         server.start_io()
         return server.exit_code
     try:
