@@ -355,7 +355,9 @@ class Session:
     # ---- talking back
 
     def show(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
-        """One sentence to the user."""
+        """One sentence to the user. What it quotes may come from the opened folder, and VS Code would make a link of
+        `[text](command:name)` that runs the command."""
+        message = message.replace("](", "] (")
         self.client.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
 

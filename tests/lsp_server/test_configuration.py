@@ -58,6 +58,15 @@ async def test_a_push_about_nothing_changes_nothing(editor: Editor, settings: An
     assert editor.messages == []
 
 
+async def test_a_wrong_value_makes_no_link_of_what_is_said_about_it(editor: Editor) -> None:
+    """A folder's settings may say it, and a click on a link in a message of VS Code runs a command."""
+    await editor.initialize(pushing_client())
+    push(editor, {"redraft": {"mode": "[Fix it](command:workbench.quit)"}})
+    await lines(editor)
+    (said,) = editor.messages
+    assert "[Fix it] (command:workbench.quit)" in said.message
+
+
 async def test_settings_are_pulled_at_the_start_and_after_a_change(editor: Editor) -> None:
     editor.client.set_configuration({"maxLines": 4}, section="redraft")
     await editor.initialize()
