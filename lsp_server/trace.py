@@ -31,7 +31,10 @@ tr { border-top: 1px solid #8883; } td.n { text-align: right; font-variant-numer
 
 
 def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step]) -> str:
-    """HTML: the code with the suggestion in it, the figures, then every step with its slots and probabilities."""
+    """HTML: the code with the suggestion in it, the figures, then every step with its slots and probabilities.
+
+    The code is left out where nothing was asked: it may be a file that is none of our business.
+    """
     report = completion.report
     figures = {
         "mode": report.mode,
@@ -48,7 +51,8 @@ def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequenc
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n"
         f"<title>redraft trace: {escape(snapshot.name)}</title>\n<style>{STYLE}</style></head><body>\n"
-        f"<h1>{escape(snapshot.short_path)}</h1>\n<p>{told}</p>\n<pre>{_code(snapshot, cursor, completion)}</pre>\n"
+        f"<h1>{escape(snapshot.short_path)}</h1>\n<p>{told}</p>\n"
+        f"<pre>{_code(snapshot, cursor, completion) if steps or report.by else ''}</pre>\n"
         f"<p>{_legend()}</p>\n<table><thead><tr><th>step</th><th>ms</th><th>candidate</th><th>canvas</th></tr></thead><tbody>\n"
         f"{''.join(_row(number, step) for number, step in telling(steps))}</tbody></table>\n</body></html>\n"
     )

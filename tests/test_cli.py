@@ -149,7 +149,7 @@ def test_a_trace_left_to_right_shows_the_likeliest_text_and_how_likely_it_is() -
 
 def test_a_trace_shows_whole_lines() -> None:
     def shown(snapshot: Snapshot, cursor: int) -> str:
-        page = trace.page(snapshot, cursor, Completion(), [])
+        page = trace.page(snapshot, cursor, Completion(), [Step("prefill", 5.0)])
         return page.partition("<pre>")[2].partition("</pre>")[0].replace("<mark></mark>", "")
 
     lines = [f"number_{number} = {number}" for number in range(200)]
@@ -172,6 +172,12 @@ def test_trace_is_one_page_that_runs_nothing(redraft: Run, script: Script, tmp_p
     assert hostile in page.text
     assert '"<b>" + s' in page.text
     assert page.tags.count("tr") >= 2
+
+
+def test_a_trace_of_a_file_that_is_left_alone_shows_nothing_of_it() -> None:
+    snapshot = Snapshot.open("file:///app/.env", 1, "dotenv", "PASSWORD=hunter2\nX=\n")
+    page = trace.page(snapshot, 19, Completion(reason="keys and secrets are never read"), [])
+    assert "keys and secrets are never read" in page and "hunter2" not in page
 
 
 def test_a_trace_that_cannot_be_written_costs_no_answer(redraft: Run, script: Script, tmp_path: Path) -> None:
