@@ -68,11 +68,10 @@ class Editor:
 
     # ---- life
 
-    async def connect(self, script: dict[str, Any]) -> None:
+    async def connect(self, server: RedraftServer) -> None:
         """Start a server in a thread of this process and connect to it."""
         ours, theirs = socket.socketpair()
-
-        server = self.server = scripted(script)
+        self.server = server
 
         def serve() -> None:
             source, sink = theirs.makefile("rb"), theirs.makefile("wb")
@@ -256,7 +255,7 @@ def script() -> dict[str, Any]:
 @pytest_asyncio.fixture
 async def editor(script: dict[str, Any]) -> AsyncIterator[Editor]:
     one = Editor()
-    await one.connect(script)
+    await one.connect(scripted(script))
     yield one
     await one.stop()
 
