@@ -348,6 +348,14 @@ class TestLengths:
         assert [len(draft.canvas) for draft in denoiser.calls][:2] == [2, 4]
         assert len(generation.candidates[0].ids) <= 5
 
+    def test_where_all_lengths_are_longer_the_shortest_is_cut(self) -> None:
+        denoiser = model(lambda canvas: self.fitting(2, canvas))
+        task = Task(HERE, (Canvas.masks(8, MASK),), mode="speedy", max_tokens=1)
+        _, generation = run(denoiser, task, modes=Modes(self.MODE, self.MODE))
+        (said,) = generation.candidates
+        assert (said.ids, said.ended) == ((A,), False)
+        assert [len(draft.canvas) for draft in denoiser.calls] == [2]
+
     def test_none_is_looked_for_where_it_is_asked_for_exactly(self) -> None:
         denoiser = model(always(A))
         task = Task(HERE, (Canvas.masks(3, MASK),), mode="speedy", max_tokens=3, exact=True)
@@ -717,6 +725,17 @@ class TestAuto:
         clock.note(32, 0.5)
         assert [clock.expected(size) for size in (8, 16, 20, 32, 64)] == [0.2, 0.2, 0.2, 0.5, 0.5]
         assert Clock().expected(8) == 0.0
+
+    def test_the_clock_goes_by_what_forwards_took_lately(self) -> None:
+        clock = Clock()
+        for seconds in (*[1.0] * 100, *[0.1] * 40):
+            clock.note(8, seconds)
+        assert clock.expected(8) == 0.1
+
+    def test_the_clock_does_not_count_a_forward_that_encodes_context(self) -> None:
+        clock, denoiser = Clock(), ScriptedDenoiser.saying(CONTROL, [[A]])
+        _, generation = run(denoiser, Task(HERE, (Canvas.masks(4, MASK),)), modes=Modes(FILLING), clock=clock)
+        assert (generation.cost.forwards, clock.recent) == (1, {})
 
 
 class TestContextFirst:

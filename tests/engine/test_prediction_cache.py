@@ -93,6 +93,12 @@ def test_the_contexts_of_late_are_remembered(denoiser: StreamDenoiser) -> None:
     assert known == [True, True, False]
 
 
+def test_a_context_that_is_asked_about_again_is_new_again(denoiser: StreamDenoiser) -> None:
+    for context in (HERE, THERE, HERE, replace(HERE, opening=34)):
+        denoiser.next_token(denoiser.open(context), [(30,)])
+    assert denoiser.recall(denoiser.open(HERE), (30,)) is not None
+
+
 def test_nothing_is_remembered_where_nothing_shall_be(forward: Forward) -> None:
     denoiser = StreamDenoiser(forward, CONTROL, remembered=0)
     denoiser.next_token(denoiser.open(HERE), [()])
