@@ -52,6 +52,13 @@ def test_what_is_sure_is_taken_first_where_more_is_a_guess() -> None:
     assert shown(short, 0.6, "for row ") == "in rows:", "what is two keys long is hardly worth one"
 
 
+def test_to_look_twice_costs_something() -> None:
+    """Half a key: a first part that is right a little more often is not worth a second look."""
+    one = Filled("values.append", -1.0, 0.1, True, beginnings=((6, 0.9), (13, 0.7)))
+    assert shown(one, 0.6) == "values.append"
+    assert shown(replace(one, beginnings=((6, 0.9), (13, 0.65))), 0.6) == "values"
+
+
 def test_a_line_is_taken_first_where_the_next_one_is_a_guess() -> None:
     """Indentation costs no key."""
     body = Filled("total = 0\n        return x", -1.0, 0.1, True, beginnings=((9, 0.9), (26, 0.6)))

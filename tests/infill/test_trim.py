@@ -604,6 +604,10 @@ class TestBetweenFinalSides:
         hole = Around.at(snapshot, at, at, "", look(snapshot, at, invoked=True), 64).between()
         return trim.fit(text, replace(hole, finished=finished))
 
+    def test_what_only_repeats_its_surroundings_is_nothing(self) -> None:
+        assert self.fitted("def f(a):\n    return a", "    return a", "\n") is None
+        assert self.fitted("def f(a):\n    return a", "", "\n") is None
+
     def test_white_space_at_its_ends_counts(self) -> None:
         assert self.fitted("def f(a):\n  ", "  return [] if a else ", "sorted(a)\n") == "  return [] if a else "
 
