@@ -58,6 +58,8 @@ _MARKED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PRIVATE = re.compile(r"\s*-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)")
+_KEY = re.compile(r"""-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s"'+]|\\[nr])*+[A-Za-z0-9+/]{40}""")
+"""A key within other text: a service account's in JSON, a secret in YAML. Code that only speaks of keys has none."""
 _SECRETS = "keys and secrets are never read"
 _HEADER = 2_000
 """Code points at the beginning of a file in which it says that it is generated."""
@@ -196,7 +198,7 @@ def _denied_text(text: str) -> str | None:
         return "a line is too long"
     if _MARKED.search(text, 0, _HEADER):
         return "generated file"
-    if _PRIVATE.match(text):
+    if _PRIVATE.match(text) or _KEY.search(text):
         return _SECRETS
     sample = text[: 100 * _MINIFIED]
     if len(sample) > 10 * _MINIFIED and len(sample) > _MINIFIED * (1 + sample.count("\n") + sample.count("\r")):

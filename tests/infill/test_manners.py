@@ -116,6 +116,19 @@ class TestDenied:
         assert denied("notes.txt", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n") == "keys and secrets are never read"
 
     @pytest.mark.parametrize(
+        "text",
+        [
+            '{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\\n...\\n"}',
+            "stringData:\n  tls: |\n    -----BEGIN RSA PRIVATE KEY-----\r\n    ...\n",
+            'PEM = (\n    "-----BEGIN EC PRIVATE KEY-----\\n"\n    "..."\n)\n',
+        ],
+    )
+    def test_a_key_within_other_text(self, text: str) -> None:
+        """Where there is one: code and prose that only speak of keys are read."""
+        assert denied("app-4f2.txt", text.replace("...", "MIIEvQ+/" * 8)) == "keys and secrets are never read"
+        assert denied("app-4f2.txt", text) is None
+
+    @pytest.mark.parametrize(
         ("pattern", "path", "reason"),
         [
             ("*.sql", "/w/db/a.sql", True),
