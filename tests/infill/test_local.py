@@ -231,6 +231,13 @@ class TestHealing:
         result = await filler(ScriptedDenoiser(CONTROL, script), LEFT_TO_RIGHT, heals=True).fill(request)
         assert texts(result) == ["th.join(a)"]
 
+    async def test_tokens_that_only_write_again_what_was_typed_are_none_of_the_answer(self, filler: Make) -> None:
+        typed, rest = TOKENS.encode("qwx"), TOKENS.encode(" = 1 + 2 + 3")
+        assert len(typed) > 1 and TOKENS.encode("qwx = 1 + 2 + 3") == [*typed, *rest]
+        request = replace(REQUEST, prefix="a.qwx", mode="causal", limits=Limits(tokens=3))
+        result = await filler(saying("qwx = 1 + 2 + 3"), LEFT_TO_RIGHT, heals=True).fill(request)
+        assert texts(result) == [TOKENS.decode(rest[:3])]
+
     async def test_a_line_end_that_is_healed_is_no_line_of_the_answer(self, filler: Make) -> None:
         request = replace(REQUEST, prefix="def f():\n", mode="causal")
         script = saying("\n    return 1\n    x")
