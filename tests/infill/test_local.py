@@ -154,6 +154,12 @@ class TestRepair:
         assert kept == [a, minus, b, *[EOM] * 8]
         assert masked == [a, MASK, b, *[EOM] * 8]
 
+    async def test_all_tokens_of_a_suspected_character_are_masked(self, filler: Make) -> None:
+        denoiser, (x, *unicorn, y) = saying("x"), TOKENS.encode("x🦄y")
+        await filler(denoiser).fill(replace(self.DRAFT, draft="x🦄y", suspects=((1, 2),)))
+        assert len(unicorn) > 1
+        assert denoiser.calls[1].canvas.ids.tolist() == [x, *[MASK] * len(unicorn), y, *[EOM] * 8]
+
     @pytest.mark.parametrize(("indel", "room"), [(False, 0), (True, 1)])
     async def test_in_place_its_canvas_has_room_for_an_insert_alone(self, filler: Make, indel: bool, room: int) -> None:
         """Behind it the suffix begins."""
