@@ -17,13 +17,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from engine.checkpoint import Checkpoint, CheckpointError
-from training.folder import write_folder
-
-Weights = dict[str, NDArray[np.float32]]
+from training.folder import Weights, write_folder
 
 
 def blend(

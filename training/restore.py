@@ -19,10 +19,8 @@ from numpy.typing import NDArray
 from engine.backends.onnx import GRAPH
 from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError, ModelConfig
 from training.convert import BASE
-from training.folder import write_folder
+from training.folder import Weights, write_folder
 from training.schemes import RowInt8, turn_pieces
-
-Weights = dict[str, NDArray[np.float32]]
 
 
 def restore(checkpoint: Checkpoint) -> Weights:
