@@ -19,7 +19,8 @@ from infill.complete import Completer
 from infill.document import Change, Snapshot
 from infill.filler import Filled, FillRequest, FillResult, Score
 from infill.languages import language_of_path
-from infill.site import look, width
+from infill.lines import width
+from infill.site import look
 
 SOURCES = sorted((Path(__file__).parent / "sources").iterdir())
 SIGNS = (
