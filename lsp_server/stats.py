@@ -68,9 +68,16 @@ class Record:
             )
 
     def rows(self) -> list[Row]:
-        """All counts, oldest first; none before the first was added. Raises UserError for what is no such file."""
-        if not self.path.exists():
+        """All counts, oldest first; none before the first was added. Raises UserError for what is no such file, or
+        cannot be looked at."""
+        try:
+            self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise UserError(
+                f"the counts in {self.path} cannot be read ({error.strerror}); check permissions."
+            ) from None
         with self._opened("BEGIN") as file:
             if not file.execute("SELECT 1 FROM sqlite_master").fetchone():
                 return []  # a server has made the file and is about to add the first

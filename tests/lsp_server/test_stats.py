@@ -88,6 +88,11 @@ def test_a_folder_that_refuses_is_one_sentence(tmp_path: Path) -> None:
         Record(tmp_path / "state" / "stats.db").add({("c", "shown"): 1}, DAY)
 
 
+def test_a_place_that_cannot_be_looked_at_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"stats\.db cannot be read \(.+\); check permissions"):
+        Record(tmp_path / ("x" * 300) / "stats.db").rows()
+
+
 @pytest.mark.parametrize("refusal", ["no space", "no journal"])
 def test_a_disk_that_refuses_is_no_reason_to_throw_counts_away(record: Record, refusal: str) -> None:
     resource = pytest.importorskip("resource")
