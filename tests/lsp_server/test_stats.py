@@ -53,11 +53,11 @@ def test_counts_add_up_by_day_and_language(record: Record) -> None:
 def test_several_servers_may_add_at_once(record: Record) -> None:
     program = (
         "import sys; from datetime import date; from pathlib import Path; from lsp_server.stats import Record\n"
-        "for _ in range(50): Record(Path(sys.argv[1])).add({('c', 'shown'): 1}, date(2026, 5, 4))"
+        "for _ in range(20): Record(Path(sys.argv[1])).add({('c', 'shown'): 1}, date(2026, 5, 4))"
     )
     running = [subprocess.Popen([sys.executable, "-c", program, str(record.path)]) for _ in range(3)]
     assert [one.wait(timeout=120) for one in running] == [0, 0, 0]
-    assert record.rows() == [Row(DAY, "c", "shown", 150)]
+    assert record.rows() == [Row(DAY, "c", "shown", 60)]
 
 
 def test_who_reads_while_the_first_is_added_finds_none_yet(record: Record) -> None:
