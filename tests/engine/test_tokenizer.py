@@ -99,6 +99,15 @@ def test_an_unreadable_file_is_one_sentence(tmp_path: Path) -> None:
         Tokenizer.load(broken)
 
 
+def test_so_is_one_at_which_the_library_panics(tmp_path: Path) -> None:
+    raw = json.loads((WEIGHTS / "tokenizer.json").read_text(encoding="utf-8"))
+    raw["model"]["continuing_subword_prefix"] = "of more bytes than the tokens have"
+    broken = tmp_path / "tokenizer.json"
+    broken.write_text(json.dumps(raw))
+    with pytest.raises(ValueError, match="not a readable tokenizer"):
+        Tokenizer.load(broken)
+
+
 # ---- tokenizers of other makers
 
 
