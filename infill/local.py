@@ -145,7 +145,12 @@ class LocalFiller:
         that there is, and with another line begun after it."""
         built = self._prompt(request)
         reading = Reading(self._tokens, request, built.healed)
-        generations = await asyncio.gather(*(self._job(reading, task) for task in self._tasks(request, built)))
+        jobs = [asyncio.ensure_future(self._job(reading, task)) for task in self._tasks(request, built)]
+        try:
+            generations = await asyncio.gather(*jobs)
+        finally:
+            for job in jobs:  # where one has failed, nobody waits for the others
+                job.cancel()
         cold = any(generation.cold for generation in generations)
         if cold:
             self.engine.warm([built.context])

@@ -494,6 +494,24 @@ class TestCancelling:
         assert texts(await two) == ["a + b"]
         assert one.cancelled()
 
+    async def test_where_one_of_several_jobs_fails_the_others_end(self, filler: Make) -> None:
+        """A repair has a job for each suspect."""
+        denoiser = spelling(lambda _: "a " * 500)
+        answer, failures = denoiser.answer, iter([RuntimeError("out of memory")])
+
+        def fails_once(context: Context, committed: tuple[int, ...], canvas: Canvas) -> Prediction:
+            for failure in failures:
+                raise failure
+            return answer(context, committed, canvas)
+
+        denoiser.answer = fails_once
+        made = filler(denoiser, LEFT_TO_RIGHT)
+        limits, suspects = Limits(tokens=500, lines=0), ((0, 3), (4, 7), (8, 11))
+        with pytest.raises(RuntimeError, match="out of memory"):
+            await made.fill(replace(REQUEST, draft="one two three", suspects=suspects, limits=limits))
+        await asyncio.wrap_future(made.engine.warm([]))  # goes last
+        assert len(denoiser.calls) < 500
+
     async def test_closing_cancels_what_waits(self, filler: Make) -> None:
         denoiser = saying("a", seconds=0.2)
         made = filler(denoiser)
