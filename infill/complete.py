@@ -164,7 +164,7 @@ class Completer:
         wrong: bool = False,
     ) -> Repair:
         """A better text for the code around [start, end), or none; in pieces, as many from the first on as there is
-        time for. wrong: as in `Region`."""
+        time for. wrong: whether a tool that knows the language says that an error begins at `start`."""
         if reason := preferences.denies(snapshot):
             return Repair(reason=reason)
         until = time.monotonic() + (preferences.deadline or math.inf)
@@ -173,7 +173,9 @@ class Completer:
             if (left := until - time.monotonic()) <= 0:
                 found.append(Repair(reason=TOO_LATE))
                 break
-            region = Region.around(snapshot, *piece, wrong=wrong and piece[0] == start)
+            region = Region.around(snapshot, *piece)
+            if wrong and piece[0] == start and not snapshot.errors(region.start, region.end):
+                region = replace(region, wrong=True)
             whole = _request(snapshot, region.start, region.end, others, preferences)
             whole = replace(whole, limits=Limits(deadline=None if math.isinf(left) else left), urgent=False)
             most = preferences.max_distance

@@ -39,7 +39,7 @@ class Region:
     """Whole lines [start, end) of a snapshot, without the last line end; `text` is theirs with LF.
 
     focus: what the diagnostic or selection covers, code points of `text`. wrong: whether a tool that knows the language
-    says that it is an error, though its syntax is right.
+    says that an error begins there, though the syntax of the lines is right.
     """
 
     start: int
@@ -49,7 +49,7 @@ class Region:
     wrong: bool = False
 
     @classmethod
-    def around(cls, snapshot: Snapshot, start: int, end: int, wrong: bool = False) -> Region:
+    def around(cls, snapshot: Snapshot, start: int, end: int) -> Region:
         """The lines that [start, end) touches, the first MOST_LINES of them at most."""
         first = snapshot.line_of(start)
         last = min(snapshot.line_of(max(start, end - 1)), first + MOST_LINES - 1)
@@ -57,7 +57,7 @@ class Region:
         if end <= start:  # a place between two characters: its line is meant
             start, end = snapshot.line_range(snapshot.line_of(start))
         focus = (len(snapshot.lf(begin, start)), len(snapshot.lf(begin, min(end, stop))))
-        return cls(begin, stop, snapshot.lf(begin, stop), focus, wrong)
+        return cls(begin, stop, snapshot.lf(begin, stop), focus)
 
     def edits(self, snapshot: Snapshot, text: str) -> Iterator[Edit]:
         """What makes the region read `text` (LF). New lines end like the document; those that stay keep their end."""

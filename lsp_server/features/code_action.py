@@ -151,9 +151,9 @@ def _offer(
 
 
 def _is_error(session: Session, snapshot: Snapshot, one: types.Diagnostic, span: tuple[int, int]) -> bool:
-    """Whether a diagnostic says that code is wrong where the span begins, though its syntax is right there."""
-    begins = positions.to_span(snapshot, one.range, session.encoding)[0] == span[0]
-    return one.severity == types.DiagnosticSeverity.Error and begins and not snapshot.errors(*span)
+    """Whether a diagnostic says that code is wrong where the span begins."""
+    begins = positions.to_span(snapshot, one.range, session.encoding)[0]
+    return one.severity == types.DiagnosticSeverity.Error and begins == span[0]
 
 
 # ---- resolve
@@ -163,8 +163,8 @@ def _is_error(session: Session, snapshot: Snapshot, one: types.Diagnostic, span:
 class Target:
     """What an offered action is about: code points [start, end) of one version of a document, and what stood there.
 
-    The checksum tells a document that was closed and came back with the same version and another text. wrong: as in
-    `Region`.
+    The checksum tells a document that was closed and came back with the same version and another text. wrong: whether a
+    tool says that an error begins at `start`.
     """
 
     uri: str

@@ -211,6 +211,14 @@ async def test_what_is_missing_where_an_error_begins_needs_no_margin(
     assert (word in apply(code, repair.edits)) is found
 
 
+async def test_an_error_in_broken_syntax_says_nothing_of_what_is_missing() -> None:
+    code = "class A:\n    def f(self):\n        self.x = fmt(total()) ? ?\n"
+    snapshot, at = Snapshot.open("file:///a.py", 1, "python", code), code.index("total")
+    filler = Unforeseen(0.0, word="self.total", nats=3.0)
+    repair = await Completer(filler).repair(snapshot, at, at + 5, preferences=PREFERENCES, wrong=True)
+    assert "self.total" not in apply(code, repair.edits)
+
+
 @pytest.mark.parametrize(("seconds", "reason"), [(0.0, ""), (0.2, ""), (5.0, TOO_LATE)])
 async def test_all_pieces_share_one_deadline(seconds: float, reason: str) -> None:
     code = "".join(f"use(bad, {line})\n" for line in range(120))

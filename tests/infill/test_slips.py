@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from infill.document import Snapshot
@@ -24,7 +26,7 @@ class Shelf:
 def texts(code: str, wrong: str, language: str = "python", *, error: bool = False) -> list[str]:
     at = code.rindex(wrong)
     snapshot = Snapshot.open("file:///shelf", 0, language, code)
-    return list(near(snapshot, Region.around(snapshot, at, at + len(wrong), wrong=error)))
+    return list(near(snapshot, replace(Region.around(snapshot, at, at + len(wrong)), wrong=error)))
 
 
 @pytest.mark.parametrize(
