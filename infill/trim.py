@@ -150,12 +150,14 @@ def in_the_block(text: str, around: Around) -> str | None:
 
 
 def closed_where_it_opened(text: str, around: Around) -> str | None:
-    """No `end` on a blank line that is as deep as the one above it: that one opened nothing, and what it would close
-    stands farther left."""
-    row, above, first = language(around.language), around.line_above, around.prefix_line + text.partition("\n")[0]
-    closes = row.block == "words" and not around.prefix_line.strip() and closes_block(row, first)
-    deeper = width(above) > width(first) or opens_block(row, above) or begins_block(above)
-    return None if closes and not deeper and above and not around.final else text
+    """No `end` on a blank line that is indented as deep as the one above it: that one opened nothing, and what it would
+    close stands farther left."""
+    row, above, line = language(around.language), around.line_above, around.prefix_line + text.partition("\n")[0]
+    ends = row.block == "words" and line.strip()[:1].isalpha() and closes_block(row, line)
+    if not ends or not width(line) or around.prefix_line.strip() or around.final:
+        return text
+    deeper = width(above) > width(line) or opens_block(row, above) or begins_block(above)
+    return text if deeper else None
 
 
 def not_only_remarks(text: str, around: Around) -> str | None:
