@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.canvas import ControlIds
 from engine.released.config import ReleasedConfig
-from engine.released.given import Given
+from engine.released.given import LAYERS_MOST, Given
 
 
 def gemma(given: Given) -> ReleasedConfig:
@@ -17,7 +17,7 @@ def gemma(given: Given) -> ReleasedConfig:
     return ReleasedConfig(
         name="",
         architecture="diffusion_gemma",
-        layers=text.number("num_hidden_layers"),
+        layers=text.number("num_hidden_layers", most=LAYERS_MOST),
         hidden=text.number("hidden_size"),
         heads=text.number("num_attention_heads"),
         kv_heads=text.number("num_key_value_heads"),

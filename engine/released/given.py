@@ -13,6 +13,8 @@ from engine.released.config import ReleasedConfig
 
 MOST = 2**31 - 1
 """What no size and no token id exceeds."""
+LAYERS_MOST = 1000
+"""What no number of layers exceeds: they are made, without numbers in them, before their memory is counted."""
 
 
 class Given:
@@ -29,10 +31,10 @@ class Given:
         found = re.findall(rf"(?<![a-z0-9])(?:{'|'.join(map(re.escape, signs))})(?![a-z0-9])", self._path)
         return found[-1] if found else None
 
-    def number(self, key: str, default: int | None = None, *, least: int = 0) -> int:
+    def number(self, key: str, default: int | None = None, *, least: int = 0, most: int = MOST) -> int:
         value = self._value(key, default)
-        if type(value) is not int or not least <= value <= MOST:
-            raise TypeError(f"{key} is {value!r}, not a whole number from {least} to {MOST}")
+        if type(value) is not int or not least <= value <= most:
+            raise TypeError(f"{key} is {value!r}, not a whole number from {least} to {most}")
         return value
 
     def real(self, key: str, default: float | None = None, *, least: float = 0.0) -> float:
@@ -82,7 +84,7 @@ def decoder(
     return ReleasedConfig(
         name="",
         architecture="llama",
-        layers=given.number("num_hidden_layers"),
+        layers=given.number("num_hidden_layers", most=LAYERS_MOST),
         hidden=given.number("hidden_size"),
         heads=heads,
         kv_heads=given.number("num_key_value_heads", heads),

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from engine.canvas import ControlIds
 from engine.released.config import FILLING, Experts, ReleasedConfig
-from engine.released.given import Given, decoder
+from engine.released.given import LAYERS_MOST, Given, decoder
 from engine.released.llada2 import ROLES
 
 
@@ -22,7 +22,7 @@ def llada(given: Given) -> ReleasedConfig:
     return ReleasedConfig(
         name="",
         architecture="llada",
-        layers=given.number("n_layers"),
+        layers=given.number("n_layers", most=LAYERS_MOST),
         hidden=hidden,
         heads=heads,
         kv_heads=given.number("n_kv_heads", 0) or heads,

@@ -709,6 +709,12 @@ def test_shards_hold_what_the_whole_file_holds(tmp_path: Path, folders: dict[str
         ("llada2", {"block_size": -1}, "block_size is -1, not a whole number from 1 "),
         ("llada2", {"mask_token_id": -1}, "mask_token_id is -1, not a whole number from 0 "),
         ("llada2", {"num_shared_experts": -1}, "num_shared_experts is -1, not a whole number"),
+        (
+            "llada2",
+            {"num_hidden_layers": 2**31 - 1},
+            "num_hidden_layers is 2147483647, not a whole number from 0 to 1000",
+        ),
+        ("llada", {"n_layers": 10**6}, "n_layers is 1000000, not a whole number from 0 to 1000"),
         ("llada2", {"vocab_size": 10**19}, "vocab_size is 10000000000000000000, not a whole number"),
         ("llada2", {"rope_theta": 0}, "rope_theta is 0, not a number from 1 on"),
         ("llada2", {"rope_theta": -5.0}, "rope_theta is -5.0, not a number from 1 on"),
