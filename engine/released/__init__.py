@@ -143,6 +143,8 @@ def _check(config: ReleasedConfig) -> None:
             raise ValueError(f"{name} is {getattr(config, name)}")
     if config.context < CONTEXT_LEAST:
         raise ValueError(f"it has {config.context} positions, and what is asked about long files needs {CONTEXT_LEAST}")
+    if config.block > CONTEXT_LEAST:
+        raise ValueError(f"its blocks of {config.block} tokens are longer than any text that is asked about")
     if config.heads % config.kv_heads:
         raise ValueError(f"{config.heads} heads cannot share {config.kv_heads} keys")
     if not 0 < config.rotary <= config.head_dim or config.rotary % 2:

@@ -747,6 +747,7 @@ def test_shards_hold_what_the_whole_file_holds(tmp_path: Path, folders: dict[str
         ("a2d-qwen3", {"block_size": None}, "nor its folder's name (mdlm, bd3lm) says whether it sees all of a text"),
         ("a2d-qwen3", {"use_sliding_window": True}, "use_sliding_window is True, and redraft has only False"),
         ("bd3lm", {"redraft": {"prompt": "in-place"}}, "its attention does not see what stands right of the canvas"),
+        ("sdar", {"block_size": 2**31 - 1}, "its blocks of 2147483647 tokens are longer than any text"),
         ("sdar", {"attention_bias": True}, "attention_bias is True, and redraft has only False"),
         ("sdar", {"rope_theta": None}, "it has no 'rope_theta'"),
         (
