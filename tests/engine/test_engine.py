@@ -182,7 +182,7 @@ def test_a_job_that_fails_at_any_step_gives_back_all_and_leaves_the_cache_valid(
         failing.left = 0
         same(engine.generate(tasks()[index], Priority.TYPING).result(SECONDS), alone[index])
         engine.close()
-        assert not [entry for entry in denoiser._cache._all() if entry.holders]
+        assert not [entry for entry in denoiser._cache._entries if entry.holders]
         if failed is None:
             break
         assert isinstance(failed, MemoryError)
