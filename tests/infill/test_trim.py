@@ -560,9 +560,17 @@ def test_marks_that_open_too_are_new_behind_a_blank_line(language: str, text: st
 
 
 @pytest.mark.parametrize(
-    ("begun", "text", "left"), [("====", "==========", "=========="), ("return a", "return a + b", " + b")]
+    ("begun", "text", "left"),
+    [
+        ("====", "==========", "=========="),
+        ("return a", "return a + b", " + b"),
+        ("self.na", "self.name", "me"),
+        ("int", " intValue", " intValue"),
+        ("double", " doubleValue", " doubleValue"),
+        ("double", " double doubleValue", " doubleValue"),
+    ],
 )
-def test_the_marks_of_a_ruler_are_no_beginning_said_again(begun: str, text: str, left: str) -> None:
+def test_the_beginning_of_a_line_is_not_said_again(begun: str, text: str, left: str) -> None:
     hole = hole_between("restructuredtext", f"Title\n{begun}", "\n", 1)
     assert trim.not_the_prefix_again(text, hole) == left
 
