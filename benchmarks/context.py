@@ -11,7 +11,8 @@ from typing import Any
 
 from benchmarks.sample import sample, typed
 from infill.complete import Completer, Completion, Preferences
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import Step
 
 WANTED = Preferences(mode="causal", max_lines=1, deadline=None, eagerness=1.0)
@@ -31,7 +32,7 @@ async def reencoded(completer: Completer) -> dict[str, Any]:
     await _complete(completer, snapshot, cursor)
     typing: list[int] = []
     for letter in wanted:
-        snapshot = snapshot.edit([Change(cursor, cursor, letter)], snapshot.version + 1)
+        snapshot = snapshot.edit([Edit(cursor, cursor, letter)], snapshot.version + 1)
         cursor += 1
         answer = await _complete(completer, snapshot, cursor)
         if answer.report.forwards:
@@ -95,7 +96,7 @@ class _Typist:
             if step.kind != "prefill" and not first:
                 first.append(time.perf_counter())
 
-        self.snapshot = self.snapshot.edit([Change(self.cursor, self.cursor, letter)], self.snapshot.version + 1)
+        self.snapshot = self.snapshot.edit([Edit(self.cursor, self.cursor, letter)], self.snapshot.version + 1)
         self.cursor += 1
         await _complete(self.completer, self.snapshot, self.cursor, on_step)
         if first:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from benchmarks.model import add_model_arguments, open_completer
 from infill.complete import Completer
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 
 FILE = Path(__file__).parent / "data" / "store.py"
 BEGIN, END = "def load", "\n\n    def save"
@@ -39,7 +40,7 @@ async def record(completer: Completer, text: str, begin: int, end: int) -> tuple
     rows, keys, said = list[Row](), 0, ""
     while at < end:
         new = said if said and text.startswith(said, at) else _key(text, at)
-        snapshot, keys = snapshot.edit([Change(at, at, new)], snapshot.version + 1), keys + 1
+        snapshot, keys = snapshot.edit([Edit(at, at, new)], snapshot.version + 1), keys + 1
         before, at = said.removeprefix(new) if said.startswith(new) else "", at + len(new)
         answer = await completer.complete(snapshot, at)
         said = answer.suggestions[0].text if answer.suggestions else ""

@@ -12,7 +12,7 @@ from itertools import islice
 
 from infill import beginning, context, manners, next_edit, rank, site, trim
 from infill.around import Around
-from infill.document import Change, Snapshot, line_ending
+from infill.document import Snapshot, line_ending
 from infill.edits import Edit, apply
 from infill.filler import (
     CHARS_PER_TOKEN,
@@ -290,7 +290,7 @@ class Completer:
         """Somebody reads a suggestion: look for what follows it when nothing else is to be done, so that it is there as
         soon as they have taken it."""
         text = suggestion.text.replace("\n", snapshot.newline)
-        taken = snapshot.edit([Change(suggestion.start, suggestion.end, text)], snapshot.version)
+        taken = snapshot.edit([Edit(suggestion.start, suggestion.end, text)], snapshot.version)
         cursor = suggestion.start + len(text)
         here = site.look(taken, cursor, disabled_in=preferences.disabled_in)
         if here.ask and not self._memo.recall(taken, cursor, here.closed, preferences.least):

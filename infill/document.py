@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 from numpy.typing import NDArray
 
-from infill.edits import alike
+from infill.edits import Edit
 from infill.languages import language
 from infill.lines import lf
 from infill.syntax import WHOLE, Syntax
@@ -35,20 +35,6 @@ _HISTORY, _LONGEST_EDIT = 64, 2 * MAX_JUDGED
 """Past edits that are kept, and code points of one above which it is not, nor what was before it: whatever reads them
 reads no longer texts, and a file that is read again from the disk, over and over, would be kept as often."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Replace [start, end) of the text before it by `text`."""
-
-    start: int
-    end: int
-    text: str
-
-    def narrowed(self, old: str) -> Change:
-        """The same without what it leaves as it was in `old`, the text before it: some clients send whole texts."""
-        head, tail = alike(old[self.start : self.end], self.text)
-        return Change(self.start + head, self.end - tail, self.text[head : len(self.text) - tail])
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +90,7 @@ class Snapshot:
         """The document as `textDocument/didOpen` describes it."""
         return cls(uri, version, language, text, (), _frozen([0, *(end.end() for end in _LINE_END.finditer(text))]))
 
-    def edit(self, changes: Iterable[Change], version: int) -> Snapshot:
+    def edit(self, changes: Iterable[Edit], version: int) -> Snapshot:
         """The next snapshot: changes applied in order, each to the result of the one before.
 
         Raises ValueError, with this snapshot intact, when a change reaches outside its text.
@@ -114,7 +100,7 @@ class Snapshot:
             latest = latest._after(change)
         return latest
 
-    def _after(self, change: Change) -> Snapshot:
+    def _after(self, change: Edit) -> Snapshot:
         if not 0 <= change.start <= change.end <= len(self.text):
             raise ValueError(
                 f"change [{change.start}, {change.end}) reaches outside the {len(self.text)} characters of {self.uri}: "
@@ -139,7 +125,7 @@ class Snapshot:
     def rejoined(self, first: int, last: int, part: Snapshot) -> Snapshot:
         """The next snapshot: lines [first, last) are what has become of the part that was made of them."""
         start, end = self._lines(first, last)
-        whole = self._after(Change(start, end, part.text))
+        whole = self._after(Edit(start, end, part.text))
         return replace(whole, version=part.version, history=_shifted(part.history, start), _derived={})
 
     def _lines(self, first: int, last: int) -> tuple[int, int]:
@@ -311,7 +297,7 @@ def _frozen(starts: list[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return row
 
 
-def _moved_line_starts(starts: NDArray[np.int64], change: Change, text: str) -> NDArray[np.int64]:
+def _moved_line_starts(starts: NDArray[np.int64], change: Edit, text: str) -> NDArray[np.int64]:
     """Line starts of `text`, the text after the change. Only starts that touch the change are looked for again:
     a line start depends on nothing but the character before it and the one after it."""
     last = change.start + len(change.text)

@@ -22,6 +22,11 @@ class Edit:
     end: int
     text: str
 
+    def narrowed(self, old: str) -> Edit:
+        """The same without what it leaves as it was in `old`, the text before it: some clients send whole texts."""
+        head, tail = alike(old[self.start : self.end], self.text)
+        return Edit(self.start + head, self.end - tail, self.text[head : len(self.text) - tail])
+
 
 def edits(old: str, new: str) -> list[Edit]:
     """Sorted, disjoint edits that turn `old` into `new`: one per run of changed lines, one per line where as many lines

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from infill.around import Around
 from infill.brackets import SCRIPTS, balance
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.languages import Language, language
 from infill.lines import left_open, opens_block, width
 from infill.syntax import MANY
@@ -107,7 +108,7 @@ def _fewest(text: str, around: Around, below: int, enough: int = 0) -> int:
 
 def _errors_with(text: str, around: Around) -> int:
     written = (around.chosen + text).replace("\n", around.snapshot.newline)
-    changed = around.snapshot.edit([Change(around.start, around.end, written)], around.snapshot.version)
+    changed = around.snapshot.edit([Edit(around.start, around.end, written)], around.snapshot.version)
     return _errors(changed, around.start + len(written))
 
 

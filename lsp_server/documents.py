@@ -17,7 +17,8 @@ from lsp_server.notebooks import Notebooks
 from lsp_server.positions import Encoding
 
 if TYPE_CHECKING:
-    from infill.document import Change, Snapshot
+    from infill.document import Snapshot
+    from infill.edits import Edit
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class _Moved:
     tails: bool
 
     @classmethod
-    def by(cls, change: Change, version: int) -> _Moved:
+    def by(cls, change: Edit, version: int) -> _Moved:
         grown, ends = len(change.text) - (change.end - change.start), ("\n", "\r")
         return cls(version, change.start, change.end, grown, change.text.startswith(ends), change.text.endswith(ends))
 
@@ -86,7 +87,7 @@ class Documents:
         self._moved[unquote(item.uri)] = deque(maxlen=_CHANGES_KEPT)
         self._put(Snapshot.open(item.uri, item.version, item.language_id, item.text))
 
-    def change(self, uri: str, version: int, changes: Sequence[Sent], encoding: Encoding) -> list[Change]:
+    def change(self, uri: str, version: int, changes: Sequence[Sent], encoding: Encoding) -> list[Edit]:
         """didChange: each change counts positions in the result of the one before. Unknown documents are ignored.
 
         Returns the changes as they were made.
@@ -127,11 +128,9 @@ class Documents:
         self._open[name] = snapshot
 
 
-def _make(
-    snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: Encoding
-) -> tuple[Snapshot, list[Change]]:
+def _make(snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: Encoding) -> tuple[Snapshot, list[Edit]]:
     """The next snapshot, and the changes as they were made."""
-    made: list[Change] = []
+    made: list[Edit] = []
     for sent in changes:
         made.append(_read(snapshot, sent, encoding))
         snapshot = snapshot.edit(made[-1:], version)
@@ -140,10 +139,10 @@ def _make(
 
 def _make_in_parts(
     snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: Encoding
-) -> tuple[Snapshot, list[Change]]:
+) -> tuple[Snapshot, list[Edit]]:
     """The same for a replacement everywhere in a long file, up or down: a change copies all of the text that it is made
     in, so neighbouring ones are made in some lines that are a text of their own meanwhile."""
-    made: list[Change] = []
+    made: list[Edit] = []
     left = deque(changes)
     while left:
         touched = _touched(left[0])
@@ -180,10 +179,10 @@ def _raised(sent: Sent, lines: int) -> Sent:
     return types.TextDocumentContentChangePartial(types.Range(start, end), sent.text)
 
 
-def _read(snapshot: Snapshot, sent: Sent, encoding: Encoding) -> Change:
-    from infill.document import Change
+def _read(snapshot: Snapshot, sent: Sent, encoding: Encoding) -> Edit:
+    from infill.edits import Edit
 
     start, end = 0, len(snapshot.text)
     if isinstance(sent, types.TextDocumentContentChangePartial):
         start, end = positions.to_span(snapshot, sent.range, encoding)
-    return Change(start, end, sent.text).narrowed(snapshot.text)
+    return Edit(start, end, sent.text).narrowed(snapshot.text)

@@ -34,7 +34,8 @@ from lsp_server.work import Work
 
 if TYPE_CHECKING:
     from infill.complete import Completer, Completion, Preferences, Suggestion
-    from infill.document import Change, Snapshot
+    from infill.document import Snapshot
+    from infill.edits import Edit
     from infill.filler import FillReport, Step
     from lsp_server.server import RedraftServer
 
@@ -285,7 +286,7 @@ class Session:
         if self.model.completer is not None:
             self.model.completer.rest()
 
-    def changed(self, uri: str, changes: Sequence[Change]) -> None:
+    def changed(self, uri: str, changes: Sequence[Edit]) -> None:
         """The document has changed."""
         now = time.monotonic()
         self.rhythm.key(now)

@@ -18,7 +18,7 @@ from lsp_server.stats import time_class
 
 if TYPE_CHECKING:
     from infill.complete import Suggestion
-    from infill.document import Change, Snapshot
+    from infill.document import Snapshot
     from infill.edits import Edit
 
 READABLE = 0.25
@@ -62,7 +62,7 @@ class _Proposal:
         """What is not there yet."""
         return self.text[self.reached :]
 
-    def moves(self, changes: Sequence[Change]) -> bool:
+    def moves(self, changes: Sequence[Edit]) -> bool:
         """Follow changes elsewhere and within; False where one reaches over a border."""
         for change in changes:
             grown = len(change.text) - (change.end - change.start)
@@ -131,7 +131,7 @@ class Tally:
 
         self._awaited[snapshot.uri] = changes, apply(snapshot.text, changes)
 
-    def changed(self, snapshot: Snapshot, changes: Sequence[Change], now: float) -> None:
+    def changed(self, snapshot: Snapshot, changes: Sequence[Edit], now: float) -> None:
         """A document has become this snapshot by these changes."""
         self._compare(snapshot, changes)
         proposal = self._standing.get(snapshot.uri)
@@ -181,7 +181,7 @@ class Tally:
         counts, self.counts = self.counts, Counter()
         return counts
 
-    def _compare(self, snapshot: Snapshot, changes: Sequence[Change]) -> None:
+    def _compare(self, snapshot: Snapshot, changes: Sequence[Edit]) -> None:
         """Whether a next edit was made, or something else, after which it is no longer waited for."""
         wanted, becomes = self._awaited.get(snapshot.uri, ((), ""))
         if wanted and snapshot.text == becomes:
@@ -190,7 +190,7 @@ class Tally:
         if snapshot.text == becomes or not on_the_way:
             self._awaited.pop(snapshot.uri, None)
 
-    def _press(self, snapshot: Snapshot, changes: Sequence[Change]) -> int:
+    def _press(self, snapshot: Snapshot, changes: Sequence[Edit]) -> int:
         """Count the keys that wrote this, in a document where proposals are wanted. Changes that follow one another are
         keys one after another; at several carets one key writes."""
         most = run = at = 0

@@ -18,7 +18,8 @@ from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from infill.complete import Completer, Completion, Preferences
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import FillError, Step
 from lsp_server import compose, terminal
 from lsp_server.commands.serve import PORT
@@ -118,7 +119,7 @@ async def _measure(completer: Completer, mode: str) -> None:
             raise UserError(
                 f"the model had nothing to say about the sample ({completion.reason}); try another --model."
             )
-        snapshot = snapshot.edit([Change(len(SAMPLE), len(SAMPLE), " ")], 1)
+        snapshot = snapshot.edit([Edit(len(SAMPLE), len(SAMPLE), " ")], 1)
         report = completion.report
         _say(title, f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards")
         if title == "new file":

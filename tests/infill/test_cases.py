@@ -22,7 +22,8 @@ from pathlib import Path
 import pytest
 
 from infill.complete import Completer, Preferences
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import Filled, FillRequest, FillResult, Score
 
 CASES = Path(__file__).parent / "cases"
@@ -127,7 +128,7 @@ class Case:
         if self.before is None:
             return Snapshot.open(uri, 1, self.language, text), cursor
         opened = Snapshot.open(uri, 1, self.language, self.before)
-        return opened.edit([Change(0, len(self.before), text)], 2), cursor
+        return opened.edit([Edit(0, len(self.before), text)], 2), cursor
 
 
 FILES = sorted(CASES.glob("*/*.txt"))
@@ -182,7 +183,7 @@ class TestTypingThrough:
         for version, key in enumerate(shown, start=2):
             answer = await completer.complete(snapshot, cursor)
             assert [suggestion.text for suggestion in answer.suggestions] == [shown]
-            snapshot, cursor, shown = snapshot.edit([Change(cursor, cursor, key)], version), cursor + 1, shown[1:]
+            snapshot, cursor, shown = snapshot.edit([Edit(cursor, cursor, key)], version), cursor + 1, shown[1:]
         assert len(filler.asked) == 1
 
     @pytest.mark.parametrize("wanted", ["x = f(a).g(b)", "if f(a, g(b)):"])
@@ -198,7 +199,7 @@ class TestTypingThrough:
             over = key == ")" and snapshot.text[cursor] == ")"
             typed = "()" if key == "(" else "" if over else key
             version, cursor = version + 1, cursor + 1
-            snapshot = snapshot.edit([Change(cursor - 1, cursor - 1, typed)], version)
+            snapshot = snapshot.edit([Edit(cursor - 1, cursor - 1, typed)], version)
         assert len(filler.asked) == 1
 
     async def test_each_of_several_goes_on(self) -> None:
@@ -208,7 +209,7 @@ class TestTypingThrough:
         snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
         assert len((await completer.complete(snapshot, 4, invoked=True)).suggestions) == 3
         for typed, left in (("fir", "st(a)"), ("second", "(b)"), ("second(c", ")")):
-            taken = snapshot.edit([Change(4, 4, typed)], 2)
+            taken = snapshot.edit([Edit(4, 4, typed)], 2)
             (shown,) = (await completer.complete(taken, 4 + len(typed))).suggestions
             assert shown.text == left
         assert len(filler.asked) == 1
@@ -223,7 +224,7 @@ class TestTypingThrough:
         assert (first.text, first.confidence) == ("rows.append", 0.98)
         completer.foresee(snapshot, first)
         assert filler.warmed == 0, "it is known what follows"
-        after = snapshot.edit([Change(10, 10, taken)], 2)
+        after = snapshot.edit([Edit(10, 10, taken)], 2)
         (then,) = (await completer.complete(after, 10 + len(taken))).suggestions
         piece = first.text if first.text.startswith(taken) and taken != first.text else filler.text
         assert taken + then.text == piece
@@ -235,7 +236,7 @@ class TestTypingThrough:
         completer = Completer(filler)
         snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
         await completer.complete(snapshot, 4)
-        await completer.complete(snapshot.edit([Change(4, 4, "k")], 2), 5)
+        await completer.complete(snapshot.edit([Edit(4, 4, "k")], 2), 5)
         assert len(filler.asked) == 2
 
     async def test_what_was_accepted_and_deleted_again_is_not_put_back(self) -> None:
@@ -243,8 +244,8 @@ class TestTypingThrough:
         completer = Completer(filler)
         snapshot = Snapshot.open("file:///a.py", 1, "python", "x = \n")
         (shown,) = (await completer.complete(snapshot, 4)).suggestions
-        accepted = snapshot.edit([Change(4, 4, shown.text)], 2)
-        shorter = accepted.edit([Change(12, 19, "")], 3)
+        accepted = snapshot.edit([Edit(4, 4, shown.text)], 2)
+        shorter = accepted.edit([Edit(12, 19, "")], 3)
         assert shorter.text == "x = compute(\n"
         filler.text = "values)"
         assert (await completer.complete(shorter, 12)).suggestions == ()
@@ -258,7 +259,7 @@ class TestTypingThrough:
         assert (shown.start, shown.end, shown.text) == (7, 9, "path.join(a)")
         (dismissed,) = (await completer.complete(snapshot, 9)).suggestions
         assert (dismissed.start, dismissed.end, dismissed.text) == (9, 9, "th.join(a)")
-        taken = snapshot.edit([Change(7, 9, "path")], 2)
+        taken = snapshot.edit([Edit(7, 9, "path")], 2)
         assert [one.text for one in (await completer.complete(taken, 11)).suggestions] == [".join(a)"]
         assert len(filler.asked) == 1
 

@@ -10,7 +10,8 @@ from infill import context, syntax
 from infill.around import Around
 from infill.complete import Completer, Preferences
 from infill.context import alike, gather, imported, in_cell, recently_edited
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.memo import Memo
 from infill.outline import outline as signatures
 from infill.region import Region
@@ -235,8 +236,8 @@ def test_the_lines_around_the_last_edit_of_other_files() -> None:
     text = "".join(f"line {n}\n" for n in range(100))
     first, second, untouched = (opened(f"/w/{name}.py", text) for name in ("a", "b", "c"))
     at = text.index("line 50")
-    first = first.edit([Change(at, at, "new ")], 2)
-    second = second.edit([Change(0, 0, "top\n")], 2)
+    first = first.edit([Edit(at, at, "new ")], 2)
+    second = second.edit([Edit(0, 0, "top\n")], 2)
     found = recently_edited(opened("/w/main.py", "top(line)"), (0, 0), [first, second, untouched])
     assert [snippet.path for snippet in found] == ["w/a.py", "w/b.py"]
     assert found[0].text.split("\n")[0] == "line 44"
@@ -248,14 +249,14 @@ def test_the_lines_around_the_last_edit_of_other_files() -> None:
 
 def test_an_edit_of_something_that_is_not_named_here_is_nothing_to_it() -> None:
     other = opened("/w/other.py", "load(path)\nsave(path)\n" + "\n" * 20)
-    edited = other.edit([Change(0, 4, "fetch")], 2)
+    edited = other.edit([Edit(0, 4, "fetch")], 2)
     for named, is_shown in (("fetch", True), ("load", True), ("path", True), ("save", False), ("fetched", False)):
         main = opened("/w/main.py", f"load(fetch, path)\nx = {named}")
         assert bool(recently_edited(main, line(main, "x = "), [edited])) is is_shown, named
 
 
 def test_words_of_the_language_name_nothing() -> None:
-    edited = opened("/w/other.py", "def save(self): return\n").edit([Change(0, 0, "async ")], 2)
+    edited = opened("/w/other.py", "def save(self): return\n").edit([Edit(0, 0, "async ")], 2)
     assert recently_edited(opened("/w/main.py", "async def load(self): return self"), (0, 0), [edited]) == []
 
 
@@ -291,7 +292,7 @@ class TestAlike:
 
 class TestGather:
     MAIN = opened("/w/app/main.py", "from .secret import key\nfrom .cart import total\nx = total(key")
-    CART = opened("/w/app/cart.py", "def total(key): ...\n").edit([Change(0, 0, "\n")], 2)
+    CART = opened("/w/app/cart.py", "def total(key): ...\n").edit([Edit(0, 0, "\n")], 2)
 
     def paths(self, others: list[Snapshot], **options: object) -> set[str]:
         return {snippet.path for snippet in gather(self.MAIN, (60, 60), others, **options)}  # type: ignore[arg-type]
@@ -312,16 +313,16 @@ class TestGather:
         ids=["generated", "huge", "a key"],
     )
     def test_what_its_text_forbids_is_never_read(self, other: Snapshot) -> None:
-        edited = other.edit([Change(len(other.text), len(other.text), "#")], 2)
+        edited = other.edit([Edit(len(other.text), len(other.text), "#")], 2)
         assert self.paths([edited, self.CART]) == {"app/cart.py"}
 
     def test_the_name_is_the_business_of_who_hands_files_on(self) -> None:
         """A workspace may lie in a folder called `vendor`."""
-        other = opened("/w/vendor/app/secret.py", "").edit([Change(0, 0, "key = total")], 2)
+        other = opened("/w/vendor/app/secret.py", "").edit([Edit(0, 0, "key = total")], 2)
         assert self.paths([other]) == {"app/secret.py"}
 
     def test_the_file_itself_is_no_other_file(self) -> None:
-        assert self.paths([self.MAIN.edit([Change(0, 0, "x\n")], 2)]) == set()
+        assert self.paths([self.MAIN.edit([Edit(0, 0, "x\n")], 2)]) == set()
 
 
 def cell(text: str, name: str, language: str = "python") -> Snapshot:
@@ -340,7 +341,7 @@ class TestNotebooks:
         assert found.before(6) == READS.text + "\nx = 1\ny = 2\n\nprint("
         assert found.after(6) == "x)\n\n\nprint(y)"
         assert in_cell(found, above, [cell("print(y)\n", "e")]) is found
-        edited = found.edit([Change(0, 5, "f")], 2)
+        edited = found.edit([Edit(0, 5, "f")], 2)
         assert (edited.above, edited.below, edited.text) == (found.above, found.below, "f(x)\r\n")
 
     def test_imports_of_cells_above_count_once_they_are_there(self) -> None:

@@ -12,7 +12,8 @@ import tree_sitter
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from infill.document import Change, Edited, Snapshot, path_of
+from infill.document import Edited, Snapshot, path_of
+from infill.edits import Edit
 from infill.languages import grammar, language
 from infill.syntax import MARGIN, WHOLE, WINDOW, Bytes, Syntax
 from tests.conftest import ROOT
@@ -38,13 +39,13 @@ def fresh_tree(text: str, language_id: str) -> str:
     return str(tree_sitter.Parser(loaded).parse(re.sub("[\ud800-\udfff]", "\ufffd", text).encode()).root_node)
 
 
-def places(text: str, edits: list[tuple[float, float, str]]) -> list[Change]:
+def places(text: str, edits: list[tuple[float, float, str]]) -> list[Edit]:
     """Edits at random places of the text as it is when each is made."""
     changes = []
     for a, b, new in edits:
         start, end = sorted((round(a * len(text)), round(b * len(text))))
         end = min(end, start + 20)
-        changes.append(Change(start, end, new))
+        changes.append(Edit(start, end, new))
         text = text[:start] + new + text[end:]
     return changes
 
@@ -103,7 +104,7 @@ class TestEditing:
 
     def test_a_change_outside_the_text_is_refused_and_nothing_is_lost(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 1, "python", "abc")
-        for change in (Change(2, 1, ""), Change(-1, 0, ""), Change(0, 4, "")):
+        for change in (Edit(2, 1, ""), Edit(-1, 0, ""), Edit(0, 4, "")):
             with pytest.raises(ValueError, match="send the whole text again"):
                 snapshot.edit([change], 2)
         assert (snapshot.text, snapshot.version) == ("abc", 1)
@@ -117,7 +118,7 @@ class TestEditing:
         for version in range(1, 6):
             snapshot.syntax(0)
             ancestors.append(weakref.ref(snapshot))
-            snapshot = snapshot.edit([Change(0, 0, "y")], version)
+            snapshot = snapshot.edit([Edit(0, 0, "y")], version)
         gc.collect()
         assert [ancestor() for ancestor in ancestors] == [None] * 5
 
@@ -126,13 +127,13 @@ class TestHistory:
     def test_typing_is_one_edit_and_so_is_deleting(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "ab")
         for at, char in enumerate("xyz", start=1):
-            snapshot = snapshot.edit([Change(at, at, char)], at)
+            snapshot = snapshot.edit([Edit(at, at, char)], at)
         assert snapshot.history == (Edited(1, "", "xyz"),)
         for at in (4, 3, 2):
-            snapshot = snapshot.edit([Change(at - 1, at, "")], 9)
+            snapshot = snapshot.edit([Edit(at - 1, at, "")], 9)
         assert snapshot.text == "ab"
         assert snapshot.history == (Edited(1, "", "xyz"), Edited(1, "xyz", ""))
-        snapshot = snapshot.edit([Change(1, 2, "")], 10)
+        snapshot = snapshot.edit([Edit(1, 2, "")], 10)
         assert snapshot.history[-1] == Edited(1, "xyzb", "")
 
     @given(TEXTS, EDITS)
@@ -147,23 +148,23 @@ class TestHistory:
     def test_it_is_short(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "a" * 200)
         for version in range(100):
-            snapshot = snapshot.edit([Change(2 * version, 2 * version + 1, "b")], version)
+            snapshot = snapshot.edit([Edit(2 * version, 2 * version + 1, "b")], version)
         assert len(snapshot.history) == 64
 
     def test_it_holds_no_long_texts(self) -> None:
         """As of a file that is read again from the disk, over and over."""
         snapshot = Snapshot.open("file:///a.py", 0, "python", "a" * 100_000)
-        snapshot = snapshot.edit([Change(0, 100_000, "b" * 100_000)], 1)
+        snapshot = snapshot.edit([Edit(0, 100_000, "b" * 100_000)], 1)
         assert snapshot.history == (Edited(0, "a" * 100_000, "b" * 100_000),)
-        snapshot = snapshot.edit([Change(0, 100_000, "c" * 100_001)], 2)
+        snapshot = snapshot.edit([Edit(0, 100_000, "c" * 100_001)], 2)
         assert snapshot.history == ()
-        snapshot = snapshot.edit([Change(5, 5, "y")], 3)
+        snapshot = snapshot.edit([Edit(5, 5, "y")], 3)
         assert snapshot.history == (Edited(5, "", "y"),)
-        assert snapshot.edit([Change(6, 6, "x" * 200_000)], 4).history == ()
+        assert snapshot.edit([Edit(6, 6, "x" * 200_000)], 4).history == ()
 
     def test_a_whole_text_that_changed_in_one_place_is_a_small_edit(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "one two three")
-        snapshot = snapshot.edit([Change(0, 13, "one 2 three")], 1)
+        snapshot = snapshot.edit([Edit(0, 13, "one 2 three")], 1)
         assert snapshot.history == (Edited(4, "two", "2"),)
 
 
@@ -273,7 +274,7 @@ class TestSyntax:
         assert syntax.errors(0, len(text)) == 0
         assert syntax.text_of(syntax.node_at(middle)) == "return"
         for version, char in enumerate("x = g(", start=1):
-            snapshot = snapshot.edit([Change(middle, middle, char)], version)
+            snapshot = snapshot.edit([Edit(middle, middle, char)], version)
             middle += 1
             kept = snapshot.syntax(middle)
             assert kept is not None
@@ -288,7 +289,7 @@ class TestSyntax:
         snapshot = Snapshot.open("a", 0, "python", text)
         middle = len(text) // 2
         first = snapshot.syntax(middle)
-        moved = snapshot.edit([Change(0, 0, "# é\n" * 10)], 1).syntax(middle + 40)
+        moved = snapshot.edit([Edit(0, 0, "# é\n" * 10)], 1).syntax(middle + 40)
         assert isinstance(first, Syntax)
         assert isinstance(moved, Syntax)
         assert moved.tree is first.tree
@@ -332,7 +333,7 @@ def test_what_is_derived_is_made_once_a_snapshot() -> None:
 
     snapshot = Snapshot.open("a", 0, "python", "abc")
     assert [snapshot.derived(count), snapshot.derived(count)] == [3, 3]
-    assert snapshot.edit([Change(0, 0, "x")], 1).derived(count) == 4
+    assert snapshot.edit([Edit(0, 0, "x")], 1).derived(count) == 4
     assert made == [0, 1]
 
 

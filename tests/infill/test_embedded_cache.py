@@ -18,7 +18,8 @@ from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
 from infill import prompt
 from infill.complete import Completer
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import FillRequest, Limits, Snippet
 from infill.local import LocalFiller
 from tests.fakes import Counting
@@ -151,7 +152,7 @@ async def test_what_follows_a_proposal_is_there_when_it_is_taken(forward: Forwar
     (shown,) = (await foresees.complete(snapshot, len(before), over_closers=True)).suggestions
     foresees.foresee(snapshot, shown)
     await asyncio.wrap_future(fillers[0].engine._warming)
-    taken = snapshot.edit([Change(shown.start, shown.end, shown.text)], 2)
+    taken = snapshot.edit([Edit(shown.start, shown.end, shown.text)], 2)
     cursor = shown.start + len(shown.text)
     found, expected = [await one.complete(taken, cursor, over_closers=True) for one in (foresees, other)]
     for filler in fillers:

@@ -13,7 +13,8 @@ import pytest
 from pathspec import GitIgnoreSpec
 
 from infill import manners
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.manners import denied, puts_back
 
 
@@ -404,7 +405,7 @@ class TestStars:
 def backspaced(text: str, start: int, end: int) -> Snapshot:
     snapshot = Snapshot.open("file:///a.py", 0, "python", text)
     for at in range(end, start, -1):
-        snapshot = snapshot.edit([Change(at - 1, at, "")], at)
+        snapshot = snapshot.edit([Edit(at - 1, at, "")], at)
     return snapshot
 
 
@@ -421,15 +422,15 @@ class TestPutsBack:
         assert not puts_back(snapshot, 4, 4, "foo(baz)")
 
     def test_typing_the_beginning_again(self) -> None:
-        snapshot = backspaced("x = foo(bar)\n", 4, 12).edit([Change(4, 4, "f")], 20)
+        snapshot = backspaced("x = foo(bar)\n", 4, 12).edit([Edit(4, 4, "f")], 20)
         assert puts_back(snapshot, 5, 5, "oo(bar)")
         assert not puts_back(snapshot, 5, 5, "ix(1)")
-        other = backspaced("x = foo(bar)\n", 4, 12).edit([Change(4, 4, "b")], 20)
+        other = backspaced("x = foo(bar)\n", 4, 12).edit([Edit(4, 4, "b")], 20)
         assert not puts_back(other, 5, 5, "oo(bar)")
 
     def test_all_of_it_typed_again(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "def add(\n")
-        snapshot = snapshot.edit([Change(0, 8, "")], 1).edit([Change(0, 0, "def add(")], 2)
+        snapshot = snapshot.edit([Edit(0, 8, "")], 1).edit([Edit(0, 0, "def add(")], 2)
         assert not puts_back(snapshot, 8, 8, "a, b):"), "there is nothing left to put back"
 
     def test_what_was_deleted_elsewhere_is_no_matter(self) -> None:
@@ -437,13 +438,13 @@ class TestPutsBack:
         assert not puts_back(snapshot, 9, 9, "foo(bar)")
 
     def test_the_place_moves_with_edits_before_it(self) -> None:
-        snapshot = backspaced("x = foo(bar)\n", 4, 12).edit([Change(0, 0, "long_")], 20)
+        snapshot = backspaced("x = foo(bar)\n", 4, 12).edit([Edit(0, 0, "long_")], 20)
         assert puts_back(snapshot, 9, 9, "foo(bar)")
 
     def test_a_shown_text_that_was_accepted_and_undone(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "x = \n")
-        snapshot = snapshot.edit([Change(4, 4, "compute(values)")], 1)
-        snapshot = snapshot.edit([Change(4, 19, "")], 2)
+        snapshot = snapshot.edit([Edit(4, 4, "compute(values)")], 1)
+        snapshot = snapshot.edit([Edit(4, 19, "")], 2)
         assert puts_back(snapshot, 4, 4, "compute(values)")
 
     def test_one_character_is_put_back_only_as_itself(self) -> None:
@@ -455,7 +456,7 @@ class TestPutsBack:
         snapshot = backspaced("x = foo(bar)\n" + "y\n" * 20, 4, 12)
         for n in range(9):
             at = len(snapshot.text) - 2 * n
-            snapshot = snapshot.edit([Change(at, at, "z")], 30 + n)
+            snapshot = snapshot.edit([Edit(at, at, "z")], 30 + n)
         assert not puts_back(snapshot, 4, 4, "foo(bar)")
 
     def test_half_a_file_below_an_edit_is_not_read_through(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -468,8 +469,8 @@ class TestPutsBack:
         monkeypatch.setattr(manners, "_written", counted)
         snapshot = Snapshot.open("file:///a.py", 0, "python", "name = other\n" * 5_000)
         for line in range(5):
-            snapshot = snapshot.edit([Change(13 * line, 13 * line + 4, "word")], line)
-        for rewritten in (Change(130, 60_000, "other = name\n" * 4_000), Change(50_000, 50_000, "va")):
+            snapshot = snapshot.edit([Edit(13 * line, 13 * line + 4, "word")], line)
+        for rewritten in (Edit(130, 60_000, "other = name\n" * 4_000), Edit(50_000, 50_000, "va")):
             snapshot = snapshot.edit([rewritten], 20)
         assert not puts_back(snapshot, 50_002, 50_002, "lue")
         assert sum(read) < 2_000

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.memo import Memo
 
 QUOTES = '"""'
@@ -37,7 +38,7 @@ def test_typing_a_beginning_leaves_the_rest(text: str, typed: int, crlf: bool) -
     before, after = f"a{ending}x = ", f";{ending}end"
     memo, snapshot = proposed(before, after, text)
     typed = min(typed, len(text))
-    new = snapshot.edit([Change(len(before), len(before), text[:typed].replace("\n", ending))], 2)
+    new = snapshot.edit([Edit(len(before), len(before), text[:typed].replace("\n", ending))], 2)
     cursor = len(new.text) - len(after)
     assert left(memo, new, cursor) == (text[typed:] or None)
 
@@ -55,13 +56,13 @@ def test_typing_a_beginning_leaves_the_rest(text: str, typed: int, crlf: bool) -
 )
 def test_a_bracket_the_editor_closed(typed: str, closed: str, rest: str | None) -> None:
     memo, snapshot = proposed("x = ", "\n", "foo(a, b)")
-    new = snapshot.edit([Change(4, 4, typed + closed)], 2)
+    new = snapshot.edit([Edit(4, 4, typed + closed)], 2)
     assert left(memo, new, 4 + len(typed)) == rest
 
 
 def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
     memo, snapshot = proposed("", "\n", "foo(a);")
-    assert left(memo, snapshot.edit([Change(0, 0, "foo()")], 2), 4) == "a"
+    assert left(memo, snapshot.edit([Edit(0, 0, "foo()")], 2), 4) == "a"
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_a_bracket_the_editor_closed_before_the_end_of_the_statement() -> None:
 )
 def test_several_that_the_editor_closed(text: str, typed: str, closed: str, rest: str | None) -> None:
     memo, snapshot = proposed("", "\n", text)
-    assert left(memo, snapshot.edit([Change(0, 0, typed + closed)], 2), len(typed)) == rest
+    assert left(memo, snapshot.edit([Edit(0, 0, typed + closed)], 2), len(typed)) == rest
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_several_that_the_editor_closed(text: str, typed: str, closed: str, rest
 )
 def test_it_goes_on_behind_what_the_editor_closed(text: str, typed: str, closed: str, rest: str) -> None:
     memo, snapshot = proposed("", "\n", text)
-    new = snapshot.edit([Change(0, 0, typed + closed)], 2)
+    new = snapshot.edit([Edit(0, 0, typed + closed)], 2)
     assert memo.recall(new, len(typed), closed) == (len(typed + closed), rest)
 
 
@@ -127,14 +128,14 @@ def test_it_goes_on_behind_what_the_editor_closed(text: str, typed: str, closed:
 )
 def test_it_does_not(text: str, typed: str, closed: str, stands: str, rest: str | None) -> None:
     memo, snapshot = proposed("", "\n", text)
-    found = memo.recall(snapshot.edit([Change(0, 0, typed + closed)], 2), len(typed), stands)
+    found = memo.recall(snapshot.edit([Edit(0, 0, typed + closed)], 2), len(typed), stands)
     assert found == (rest and (len(typed), rest))
 
 
 def test_it_goes_on_behind_the_first_of_those() -> None:
     """One that the editor has just closed, in front of one that it closed before the proposal."""
     memo, snapshot = proposed("x={", "}\n", "() =>")
-    assert memo.recall(snapshot.edit([Change(3, 3, "()")], 2), 4, ")}") == (5, ") =>")
+    assert memo.recall(snapshot.edit([Edit(3, 3, "()")], 2), 4, ")}") == (5, ") =>")
 
 
 def test_what_was_not_sure_enough_comes_back_only_once_it_is_typed() -> None:
@@ -144,44 +145,44 @@ def test_what_was_not_sure_enough_comes_back_only_once_it_is_typed() -> None:
     assert memo.recall(snapshot, 4, least=0.25) is None
     assert memo.recall(snapshot, 4, least=None) is None
     for least in (0.25, None):
-        assert memo.recall(snapshot.edit([Change(4, 4, "b")], 2), 5, least=least) == (5, "ar")
+        assert memo.recall(snapshot.edit([Edit(4, 4, "b")], 2), 5, least=least) == (5, "ar")
 
 
 def test_a_proposal_that_went_on_behind_a_bracket() -> None:
     memo, snapshot = Memo(), Snapshot.open("file:///a.py", 1, "python", "def add()\n")
     memo.remember(snapshot, 8, 9, "a, b):")
     assert memo.recall(snapshot, 8, ")") == (9, "a, b):")
-    typed = snapshot.edit([Change(8, 8, "a, b")], 2)
+    typed = snapshot.edit([Edit(8, 8, "a, b")], 2)
     assert memo.recall(typed, 12, ")") == (13, "):")
     assert memo.recall(typed, 13) == (13, ":")
-    assert memo.recall(snapshot.edit([Change(8, 9, "a")], 2), 9) == (9, ", b):")
+    assert memo.recall(snapshot.edit([Edit(8, 9, "a")], 2), 9) == (9, ", b):")
 
 
 def test_a_bracket_closed_and_typed_over() -> None:
     memo, snapshot = proposed("", "\n", "foo(a).bar()")
-    opened = snapshot.edit([Change(0, 0, "foo(a)")], 2)
+    opened = snapshot.edit([Edit(0, 0, "foo(a)")], 2)
     assert left(memo, opened, 5) == ").bar("
     assert left(memo, opened, 6) == ".bar()"
 
 
 def test_a_block_the_editor_closed() -> None:
     memo, snapshot = proposed("if (x) ", "\nend", "{\n  run();\n}")
-    new = snapshot.edit([Change(7, 7, "{\n  \n}")], 2)
+    new = snapshot.edit([Edit(7, 7, "{\n  \n}")], 2)
     assert left(memo, new, 11) == "run();"
 
 
 @pytest.mark.parametrize(
     ("change", "cursor"),
     [
-        (Change(4, 4, "d"), 5),
-        (Change(0, 0, "c"), 1),
-        (Change(0, 1, "z"), 4),
-        (Change(5, 6, "z"), 4),
-        (Change(3, 4, ""), 3),
+        (Edit(4, 4, "d"), 5),
+        (Edit(0, 0, "c"), 1),
+        (Edit(0, 1, "z"), 4),
+        (Edit(5, 6, "z"), 4),
+        (Edit(3, 4, ""), 3),
     ],
     ids=["a wrong key", "elsewhere", "another edit before", "another edit after", "the place is gone"],
 )
-def test_anything_else_forgets(change: Change, cursor: int) -> None:
+def test_anything_else_forgets(change: Edit, cursor: int) -> None:
     memo, snapshot = proposed("x = ", "\ny = 1\n", "compute(1)")
     assert left(memo, snapshot.edit([change], 2), cursor) is None
 
@@ -197,10 +198,10 @@ def test_the_latest_proposal_wins_and_the_last_few_stay() -> None:
     memo, snapshot = proposed("x = ", "\n", "first")
     memo.remember(snapshot, 4, 4, "second")
     assert left(memo, snapshot, 4) == "second"
-    assert left(memo, snapshot.edit([Change(4, 4, "fi")], 2), 6) == "rst"
+    assert left(memo, snapshot.edit([Edit(4, 4, "fi")], 2), 6) == "rst"
     for n in range(8):
         memo.remember(snapshot, 4, 4, f"later {n}")
-    assert left(memo, snapshot.edit([Change(4, 4, "fi")], 2), 6) is None
+    assert left(memo, snapshot.edit([Edit(4, 4, "fi")], 2), 6) is None
 
 
 def test_many_documents_do_not_pile_up() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infill.complete import Completer, Preferences
 from infill.context import in_cell
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
 from infill.edits import Edit, apply, joined
 from infill.next_edit import ONCE, TOGETHER, TWICE, Renamed, again, first, following, renamings
 
@@ -24,7 +24,7 @@ def opened(text: str = TEXT, language: str = "python") -> Snapshot:
 
 def edited(snapshot: Snapshot, *changes: tuple[int, int, str]) -> Snapshot:
     for change in changes:
-        snapshot = snapshot.edit([Change(*change)], snapshot.version + 1)
+        snapshot = snapshot.edit([Edit(*change)], snapshot.version + 1)
     return snapshot
 
 
@@ -132,9 +132,9 @@ class TestFollowing:
         after = edited(opened(), (AT, AT + 5, "total"))
         found = following(after)
         assert found is not None
-        taken = after.edit([Change(one.start, one.end, one.text) for one in reversed(found.changes)], 10)
+        taken = after.edit([Edit(one.start, one.end, one.text) for one in reversed(found.changes)], 10)
         assert following(taken) is None
-        undone = taken.edit([Change(one.start, one.end, "count") for one in reversed(found.changes)], 11)
+        undone = taken.edit([Edit(one.start, one.end, "count") for one in reversed(found.changes)], 11)
         assert undone.text == after.text
         assert following(undone) is None
         one = found.changes[0]
@@ -170,7 +170,7 @@ class TestFollowing:
         renamed = edited(opened(), (AT, AT + 5, "total"))
         found = following(renamed)
         assert found is not None
-        there = renamed.edit([Change(one.start, one.end, one.text) for one in reversed(found.changes)], 10)
+        there = renamed.edit([Edit(one.start, one.end, one.text) for one in reversed(found.changes)], 10)
         back = edited(there, (AT, AT + 5, "count"))
         found = following(back)
         assert found is not None
@@ -186,7 +186,7 @@ class TestFollowing:
             one = joined(after.text, taken)
             assert after.text[one.start : one.end].count("\n") < TOGETHER
             if word_by_word:
-                changes = [Change(part.start, part.end, part.text) for part in reversed(taken)]
+                changes = [Edit(part.start, part.end, part.text) for part in reversed(taken)]
                 after = after.edit(changes, after.version + 1)
             else:
                 after = edited(after, (one.start, one.end, one.text))

@@ -16,7 +16,8 @@ from infill import soundness, trim
 from infill.around import Around
 from infill.beginning import probable
 from infill.complete import Completer
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from infill.filler import Filled, FillRequest, FillResult, Score
 from infill.languages import language_of_path
 from infill.lines import width
@@ -76,7 +77,7 @@ def around(source: Path, place: float, cut: bool, lines: int) -> Around:
     cursor = round(place * len(text))
     whole = Snapshot.open("a", 1, source.stem, text)
     end = whole.line_range(whole.line_of(cursor))[1]
-    snapshot = whole.edit([Change(cursor, end, "")], 2) if cut else whole
+    snapshot = whole.edit([Edit(cursor, end, "")], 2) if cut else whole
     site = look(snapshot, cursor, invoked=True)
     return Around.at(snapshot, cursor, cursor, "", site, site.lines or lines)
 
@@ -104,7 +105,7 @@ def test_a_sound_file_stays_sound(source: Path, place: float, text: str) -> None
     """A line added to a sound file either leaves it sound or opens something that the next lines may close."""
     whole = Snapshot.open("a", 1, source.stem, source.read_text(encoding="utf-8"))
     start = whole.line_range(round(place * (whole.line_count - 1)))[0]
-    snapshot = whole.edit([Change(start, start, "\n")], 2)
+    snapshot = whole.edit([Edit(start, start, "\n")], 2)
     site = look(snapshot, start)
     if snapshot.errors(0, len(snapshot.text)) or not site.ask:
         return
@@ -114,7 +115,7 @@ def test_a_sound_file_stays_sound(source: Path, place: float, text: str) -> None
         return
     closed_below = len(hole.brackets().closing)
     endings = (shown + ending for ending in ("", *soundness._endings(shown, hole, closed_below)))
-    after = [snapshot.edit([Change(start, start, text)], 3) for text in endings]
+    after = [snapshot.edit([Edit(start, start, text)], 3) for text in endings]
     assert any(one.errors(0, len(one.text)) == 0 for one in after)
 
 
@@ -128,7 +129,7 @@ def test_the_true_line_of_a_sound_file_is_shown_as_it_is() -> None:
             text = whole.text[start:end]
             cursor = start + len(text) - len(text.lstrip()) + len(text.strip()) // 2
             true = whole.text[cursor:end]
-            snapshot = whole.edit([Change(cursor, end, "")], 2)
+            snapshot = whole.edit([Edit(cursor, end, "")], 2)
             site = look(snapshot, cursor)
             if not site.ask or not true.strip():
                 continue
@@ -150,7 +151,7 @@ def test_true_words_within_a_line_are_shown_as_they_are() -> None:
             words = list(re.finditer(r"\w+|[^\w\s]", whole.text[start:end]))
             for first, last in ((words[n], words[min(n + 3, len(words) - 2)]) for n in range(1, len(words) - 2)):
                 cursor, behind = start + first.start(), start + last.end()
-                snapshot = whole.edit([Change(cursor, behind, "")], 2)
+                snapshot = whole.edit([Edit(cursor, behind, "")], 2)
                 site = look(snapshot, cursor)
                 if site.ask and site.kind not in ("string", "docstring", "comment"):
                     asked += 1

@@ -11,7 +11,8 @@ from lsprotocol import types
 from lsprotocol.types import Position, Range
 from pygls.exceptions import JsonRpcException
 
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from lsp_server import positions
 from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client, plain
 
@@ -37,7 +38,7 @@ def applied(text: str, edit: types.WorkspaceEdit, encoding: positions.Encoding =
         edits = edit.changes[URI]
     before = Snapshot.open(URI, 1, "python", text)
     spans = [(*positions.to_span(before, one.range, encoding), one.new_text) for one in edits]
-    return before.edit([Change(*span) for span in sorted(spans, reverse=True)], 2).text
+    return before.edit([Edit(*span) for span in sorted(spans, reverse=True)], 2).text
 
 
 async def resolved(editor: Editor, action: types.CodeAction) -> types.CodeAction:

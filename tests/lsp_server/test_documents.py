@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lsprotocol import types
 
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from lsp_server import positions
 from lsp_server.documents import Documents
 from lsp_server.positions import Encoding
@@ -93,7 +94,7 @@ def test_a_replacement_all_over_a_long_file_copies_it_a_few_times(
     """Some editors send the last change first, others the first."""
     text, copied, after = "    value = compute(foo, 1)\n" * 10_000, list[int](), Snapshot._after
 
-    def counted(snapshot: Snapshot, change: Change) -> Snapshot:
+    def counted(snapshot: Snapshot, change: Edit) -> Snapshot:
         copied.append(len(snapshot.text))
         return after(snapshot, change)
 

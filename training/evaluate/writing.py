@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from infill import site
 from infill.complete import DEFAULTS, Completer, Suggestion
-from infill.document import Change, Snapshot
+from infill.document import Snapshot
+from infill.edits import Edit
 from training.evaluate.places import held_out, thinned
 from training.evaluate.session import Session, median
 from training.evaluate.share import Share
@@ -176,7 +177,7 @@ async def _write(completer: Completer, piece: Piece, seen: Seen, others: Sequenc
     snapshot = _opened(source, (at, piece.end))
     before, taken = "", 0
     for key in piece.strokes():
-        snapshot = snapshot.edit([Change(at, at, key)], snapshot.version + 1)
+        snapshot = snapshot.edit([Edit(at, at, key)], snapshot.version + 1)
         at += len(key)
         answer = await completer.complete(snapshot, at, others=others, preferences=DEFAULTS, over_closers=True)
         said = answer.suggestions[0].text if answer.suggestions else ""
