@@ -71,7 +71,7 @@ def test_what_an_editor_can_do_is_linked_to_its_test() -> None:
 
 def test_the_tree_names_files_that_exist() -> None:
     tree = (
-        (ROOT / "README.md")
+        (ROOT / "ARCHITECTURE.md")
         .read_text(encoding="utf-8")
         .partition("## The tree")[2]
         .partition("```\n")[2]
