@@ -102,23 +102,30 @@ def _outside(snapshot: Snapshot, start: int) -> int | None:
 
 
 def _shallow(snapshot: Snapshot, start: int, end: int) -> list[int]:
-    """Where lines begin that are no deeper than one above them whose bracket is still open; one that begins with a
-    closing bracket may be as deep. From _REACH above `start` on, up to the line of the next word behind `end`."""
+    """Where lines begin that are no deeper than one above them whose bracket is not closed as deep as that stands; one
+    that begins with a closing bracket may be as deep. From _REACH above `start` on, up to the line of the next word
+    behind `end`. Labels and the cases of a `switch` stand out as well, but their bracket is closed where it should be.
+    """
     at, row = max(0, start - _REACH), language(snapshot.language).id
-    text = snapshot.text[at : snapshot.line_range(snapshot.line_of(_next_word(snapshot, end)))[1]]
-    heads, found = list[int](), list[int]()
-    opened = balance(text, row).open
-    first = text.rfind("\n", 0, opened[0][0]) + 1 if opened else len(text)
-    for line in _LINES.finditer(text, first):
+    stop = snapshot.line_range(snapshot.line_of(_next_word(snapshot, end)))[1]
+    opened = balance(snapshot.text[at:stop], row).open
+    first = max(at, snapshot.text.rfind("\n", at, at + opened[0][0]) + 1) if opened else stop
+    heads, found = list[tuple[int, list[int]]](), list[list[int]]()
+    for line in _LINES.finditer(snapshot.text, first, stop + _REACH):
+        if line.start() >= stop and not any(out for _, out in heads):
+            break
         depth, begins = width(line.group()), line.group().lstrip()[0]
         if begins == "#":  # what a preprocessor reads stands at the margin
             continue
-        if any(depth + (begins in CLOSERS.values()) <= head for head in heads):
-            found.append(at + line.start())
+        closes = begins in CLOSERS.values()
+        for head, out in heads:
+            if depth + closes <= head and line.start() < stop:
+                out.append(line.start())
         marks = balance(line.group(), row)
         closed = [heads.pop() for _ in marks.strays if heads]
-        heads += [min([depth, *closed])] * len(marks.open)
-    return found
+        found += [out for head, out in closed if not (closes and depth == head)]
+        heads += [(min([depth, *(head for head, _ in closed)]), list[int]()) for _ in marks.open]
+    return sorted({start for out in (*found, *(out for _, out in heads)) for start in out})
 
 
 def broken(snapshot: Snapshot, region: Region) -> list[int]:

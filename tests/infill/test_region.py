@@ -129,6 +129,23 @@ C = "int f(int n) {\n    if (n) {\n        n--;\n    return n;\n}\n\nint g(void)
 JAVASCRIPT = "class Cart {\n  add(item) {\n    if (item) {\n      this.items.push(item);\n  }\n\n  total() {\n  }\n}\n"
 
 
+GO = "func f(n int) {\n\tswitch n {\n\tcase 1:\n\t\tg()\n\tcase 2 3:\n\t\tg()\n\t}\n}\n"
+LABELS = "void f(void) {\n    g();\nagain:\n    g();\nout 1:\n    g();\n}\n"
+CPP = "class A {\npublic:\n  int a();\nprivate int b;\n  int c;\n};\n"
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("language", "text", "noticed_at"),
+    [("go", GO, "3:"), ("c", LABELS, "1:"), ("cpp", CPP, "int b"), ("cpp", CPP + CPP[:-3], "int b")],
+)
+def test_labels_stand_out_of_a_block_that_is_closed(language: str, text: str, noticed_at: str, newline: str) -> None:
+    text = text.replace("\n", newline)
+    at = text.index(noticed_at)
+    span = (at, at + len(noticed_at))
+    assert reported(Snapshot.open("file:///a", 1, language, text), *span) == span
+
+
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(
     ("language", "text", "noticed_at", "begins_behind"),
