@@ -58,8 +58,11 @@ _MARKED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PRIVATE = re.compile(r"\s*-----BEGIN [A-Z ]*(?:PRIVATE KEY|CERTIFICATE)")
-_KEY = re.compile(r"""-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s"'+]|\\[nr])*+[A-Za-z0-9+/]{40}""")
-"""A key within other text: a service account's in JSON, a secret in YAML. Code that only speaks of keys has none."""
+_KEY = re.compile(
+    r"""-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:[\s"'+]|\\[nr]|[A-Z][\w-]*: [^\n\r"'\\]*)*+[A-Za-z0-9+/]{40}"""
+)
+"""A key within other text, headers of its own or none: a service account's in JSON, a secret in YAML. Code that only
+speaks of keys has none."""
 _SECRETS = "keys and secrets are never read"
 _HEADER = 2_000
 """Code points at the beginning of a file in which it says that it is generated."""

@@ -121,6 +121,7 @@ class TestDenied:
         [
             '{"type": "service_account", "private_key": "-----BEGIN PRIVATE KEY-----\\n...\\n"}',
             "stringData:\n  tls: |\n    -----BEGIN RSA PRIVATE KEY-----\r\n    ...\n",
+            "tls: |\n  -----BEGIN RSA PRIVATE KEY-----\n  Proc-Type: 4,ENCRYPTED\n  DEK-Info: AES,01\n\n  ...\n",
             'PEM = (\n    "-----BEGIN EC PRIVATE KEY-----\\n"\n    "..."\n)\n',
         ],
     )
