@@ -161,8 +161,8 @@ def _left_alone(load: Callable[[], Completer]) -> Future[Completer]:
     def run() -> None:
         try:
             loaded.set_result(load())
-        except BaseException as error:  # a panic in Rust is no Exception
-            loaded.set_exception(error)
+        except BaseException as error:  # a panic in Rust is no Exception, and nobody would be told of it
+            loaded.set_exception(error if isinstance(error, Exception) else RuntimeError(repr(error)))
 
     threading.Thread(target=run, name="load-model", daemon=True).start()
     return loaded

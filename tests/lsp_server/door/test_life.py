@@ -19,7 +19,11 @@ import httpx2
 import pytest
 import uvicorn
 
+from infill.complete import Completer
 from lsp_server.door import server
+from lsp_server.door.app import Door
+from lsp_server.door.facts import Facts
+from lsp_server.door.guard import Guard
 from tests.lsp_server.door.conftest import PATIENCE, RULES, Served, scripted, serving, until
 
 LONG = {"prompt": "numbers = ", "suffix": "\n", "max_tokens": 512}
@@ -152,6 +156,18 @@ def test_a_signal_ends_the_server_although_its_model_is_not_there_yet(tmp_path: 
         door.process.wait(PATIENCE)
         assert door.process.stderr is not None
         assert door.process.stderr.read() == ""
+
+
+def test_what_goes_wrong_while_the_model_loads_ends_the_server_whatever_kind_it_is() -> None:
+    class Panic(BaseException):
+        """As of a library in Rust: no Exception."""
+
+    def load() -> Completer:
+        raise Panic("the model is broken")
+
+    door = Door(Facts("broken", 0, "", 0, "0", 0), Guard.of("127.0.0.1"))
+    with pytest.raises(RuntimeError, match="the model is broken"):
+        server.run(door, server.listen("127.0.0.1", 0), load, lambda: None)
 
 
 @asynccontextmanager
