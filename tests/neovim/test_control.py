@@ -470,6 +470,19 @@ def test_files_without_a_name_are_kept_apart(start: Callable[..., Editor], scrip
         editor.type("<Esc>")
 
 
+def test_a_file_without_a_name_starts_no_server_that_was_stopped(
+    start: Callable[..., Editor], script: Callable[..., str]
+) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.vim.command("setfiletype python")
+    editor.vim.command("split | enew | setfiletype python")
+    editor.until_ready()
+    editor.lua("vim.lsp.stop_client(vim.lsp.get_clients())")
+    eventually(lambda: editor.state == "stopped")
+    editor.vim.command("wincmd w")
+    assert editor.state == "stopped"
+
+
 def test_a_file_of_another_type_than_it_is_set_up_for_is_left_alone(editor: Editor) -> None:
     editor.open([""])
     editor.vim.command("set filetype=text")

@@ -276,7 +276,7 @@ function M.setup(given, augroup, on_ready)
   vim.api.nvim_create_autocmd("BufEnter", {
     group = group,
     callback = function(event)
-      if nameless(event.buf) and not M.of(event.buf) then
+      if server() and nameless(event.buf) and not M.of(event.buf) then -- its turn; no reason to start what was stopped
         vim.cmd("silent! doautocmd <nomodeline> redraft FileType")
       end
     end,
