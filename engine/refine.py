@@ -66,8 +66,8 @@ def refine(
 
 
 def first_part(masks: NDArray[np.bool_], mode: Mode) -> NDArray[np.bool_]:
-    """Those of these slots, bool (B,), that are in the first part of a block with any (`Mode.parts`). The canvas ends
-    where a block does."""
+    """Those of these slots, bool (B,), that are in the first part of a block with any (`Mode.parts`). Parts are counted
+    from the canvas's end, where a block ends too, unless a draft or an exact length was asked for."""
     if not mode.parts or not masks.any():
         return masks
     at = np.arange(-len(masks), 0)
