@@ -15,6 +15,11 @@ from tests.conftest import ROOT
 PAGES = [*ROOT.glob("*.md"), ROOT / "editor-configs" / "README.md"]
 
 
+def test_pages_are_wrapped_but_for_their_tables() -> None:
+    lines = ((page.name, line) for page in PAGES for line in page.read_text(encoding="utf-8").splitlines())
+    assert not [(name, line) for name, line in lines if len(line) > 120 and not line.startswith("|")]
+
+
 def test_the_settings_table_is_current() -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     assert settings.BEGIN in page
