@@ -103,12 +103,12 @@ def _outside(snapshot: Snapshot, start: int) -> int | None:
 
 def _shallow(snapshot: Snapshot, start: int, end: int) -> list[int]:
     """Where lines begin that are no deeper than one above them whose bracket is not closed as deep as that stands; one
-    that begins with a closing bracket may be as deep. From _REACH above `start` on, up to the line of the next word
-    behind `end`. Labels and the cases of a `switch` stand out as well, but their bracket is closed where it should be.
+    that begins with a closing bracket may be as deep, and a label of a block in braces, such as a `case`. From _REACH
+    above `start` on, up to the line of the next word behind `end`.
     """
-    at, row = max(0, start - _REACH), language(snapshot.language).id
+    at, row = max(0, start - _REACH), language(snapshot.language)
     stop = snapshot.line_range(snapshot.line_of(_next_word(snapshot, end)))[1]
-    opened = balance(snapshot.text[at:stop], row).open
+    opened = balance(snapshot.text[at:stop], row.id).open
     first = max(at, snapshot.text.rfind("\n", at, at + opened[0][0]) + 1) if opened else stop
     heads, found = list[tuple[int, list[int]]](), list[list[int]]()
     for line in _LINES.finditer(snapshot.text, first, stop + _REACH):
@@ -117,11 +117,11 @@ def _shallow(snapshot: Snapshot, start: int, end: int) -> list[int]:
         depth, begins = width(line.group()), line.group().lstrip()[0]
         if begins == "#":  # what a preprocessor reads stands at the margin
             continue
-        closes = begins in CLOSERS.values()
+        closes, label = begins in CLOSERS.values(), row.block == "braces" and line.group().rstrip().endswith(":")
         for head, out in heads:
-            if depth + closes <= head and line.start() < stop:
+            if depth + closes <= head and line.start() < stop and not label:
                 out.append(line.start())
-        marks = balance(line.group(), row)
+        marks = balance(line.group(), row.id)
         closed = [heads.pop() for _ in marks.strays if heads]
         found += [out for head, out in closed if not (closes and depth == head)]
         heads += [(min([depth, *(head for head, _ in closed)]), list[int]()) for _ in marks.open]

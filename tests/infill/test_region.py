@@ -137,7 +137,13 @@ CPP = "class A {\npublic:\n  int a();\nprivate int b;\n  int c;\n};\n"
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize(
     ("language", "text", "noticed_at"),
-    [("go", GO, "3:"), ("c", LABELS, "1:"), ("cpp", CPP, "int b"), ("cpp", CPP + CPP[:-3], "int b")],
+    [
+        ("go", GO, "3:"),
+        ("go", GO.replace(":\n\t\t", ": "), "3:"),
+        ("c", LABELS, "1:"),
+        ("cpp", CPP, "int b"),
+        ("cpp", CPP + CPP[:-3], "int b"),
+    ],
 )
 def test_labels_stand_out_of_a_block_that_is_closed(language: str, text: str, noticed_at: str, newline: str) -> None:
     text = text.replace("\n", newline)
@@ -155,6 +161,8 @@ def test_labels_stand_out_of_a_block_that_is_closed(language: str, text: str, no
         ("javascript", JAVASCRIPT, "{\n  }\n}", "push(item);"),
         ("javascript", JAVASCRIPT, "", "push(item);"),
         ("python", "x = f(g(1)\ny = 2\nz = 3\n", "", "g(1)"),
+        ("go", GO.replace("2 3:", "2:").replace("\n\t}", "\n\treturn"), "", "g()"),
+        ("cpp", CPP.replace("private int b;", "private:\n  int b;")[:-3] + "int f() {\n}\n", "", "int c;"),
         ("c", C.replace("n--;", "n--; }"), "", "}"),
         ("c", C.replace("n--;", "n--; } // (for once"), "return 1", None),
         ("c", "int f(int n) {\n    switch (n) {\n    case 1:\n        return 2\n    }\n}\n", "}\n}", "return 2"),
