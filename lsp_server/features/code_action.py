@@ -179,7 +179,7 @@ class Target:
         """The target in an action's data or a command's argument, or None when the data is not ours."""
         try:
             version, start, end, checksum = (int(data[name]) for name in ("version", "start", "end", "checksum"))
-            return cls(str(data["uri"]), version, start, end, checksum, data["wrong"] is True)
+            return cls(str(data["uri"]), version, start, end, checksum, data.get("wrong") is True)
         except (KeyError, TypeError, ValueError):
             return None
 

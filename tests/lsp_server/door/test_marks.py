@@ -93,7 +93,8 @@ def test_a_suffix_of_its_own_means_that_tokens_are_text() -> None:
         (Call("", path="src/a.rs"), "rust"),
         (Call("# language: python\n# indentation: use 4 spaces for a tab\n"), "python"),
         (Call("// language: typescript\n"), "typescript"),
-        (Call("/* language: c */\n", path="Makefile"), "c"),
+        (Call("/* language: c */\n", path="notes"), "c"),
+        (Call("", path="Makefile"), "makefile"),
         (Call("the language: english"), ""),
     ],
 )
