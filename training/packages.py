@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from infill.languages import language_of_path
+from infill.languages import KNOWN, language_of_path
 
 LARGEST = 1_000_000
 """Bytes of a file that is looked at."""
@@ -130,7 +130,7 @@ def _looked_at(path: str) -> bool:
 
 
 def _code(path: str) -> bool:
-    return language_of_path(path) != "plaintext"
+    return language_of_path(path) in KNOWN
 
 
 def _licence(path: str) -> bool:
