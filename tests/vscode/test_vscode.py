@@ -163,7 +163,9 @@ class TestTyping:
         window.saves("words.py", f"{HEAD}\n{BODY}")
 
     def test_what_is_taken_whole_and_in_part_is_counted(self, window: Window, code_server: CodeServer) -> None:
+        (former,) = code_server.language_servers()
         window.command("redraft: Restart Server")
+        code_server.another_language_server(former)  # and all of the former one's counts are written
         window.until_ready()
         before = code_server.counted
         window.open("counted.py")
