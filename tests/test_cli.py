@@ -746,6 +746,6 @@ def test_doctor_measures_the_embedded_model(redraft: Run) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "redraft-135m" in ran.stdout
     assert re.search(r"runs on: +onnxruntime \S+, CPUExecutionProvider", ran.stdout)
-    assert re.search(r"a step: +\d+\.\d ms", ran.stdout)
+    assert re.search(r"a step: +\d+\.\d ms .*, so `auto` means causal\n", ran.stdout)
     assert re.search(r"next key: +\d+ ms: [1-4] context tokens, [1-9]\d* forwards", ran.stdout)
     assert re.search(r"http: +`redraft serve` answers .* on http://127.0.0.1:8012/", ran.stdout)

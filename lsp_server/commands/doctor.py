@@ -14,13 +14,13 @@ import shutil
 import statistics
 import sys
 import time
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 
 from infill.complete import Completer, Completion, Preferences
 from infill.document import Snapshot
 from infill.edits import Edit
-from infill.filler import FillError, Step
+from infill.filler import FillError, FillReport, Step
+from infill.local import LocalFiller
 from lsp_server import compose, terminal
 from lsp_server.commands.serve import PORT
 from lsp_server.compose import SCRIPTED, Choice
@@ -61,13 +61,13 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
             _describe(choice)
         started, found = time.perf_counter(), list[str]()
         with terminal.waiting("loading the model"):
-            completer = Completer(compose.open_local(choice, lambda runs_on: found.append(runs_on)))
+            filler = compose.open_local(choice, found.append)
         _say("loaded in", f"{time.perf_counter() - started:.1f} s")
         _say("runs on", ", ".join(found) or "a script")
         try:
-            asyncio.run(_measure(completer, given.mode or "speedy"))
+            asyncio.run(_measure(filler, given.mode or "speedy"))
         finally:
-            completer.close()
+            filler.close()
         _say("remote", _remote(choice))
     except UserError as error:
         _say("PROBLEM", str(error))
@@ -106,24 +106,17 @@ def _describe(choice: Choice) -> None:
     )
 
 
-async def _measure(completer: Completer, mode: str) -> None:
+async def _measure(filler: LocalFiller, mode: str) -> None:
     """Complete a sample, and again when a blank was typed: what a new file costs, and a keystroke."""
-    snapshot = Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
-    preferences = replace(Preferences(), mode=mode, deadline=None)
-    for title in ("new file", "next key"):
-        steps: list[Step] = []
-        completion = await completer.complete(
-            snapshot, len(snapshot.text), preferences=preferences, invoked=True, on_step=steps.append
-        )
-        if title == "new file" and not completion.suggestions:
-            raise UserError(
-                f"the model had nothing to say about the sample ({completion.reason}); try another --model."
-            )
-        snapshot = snapshot.edit([Edit(len(SAMPLE), len(SAMPLE), " ")], 1)
-        report = completion.report
-        _say(title, f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards")
-        if title == "new file":
-            _plan(steps, report.mode)
+    completer, sample = Completer(filler), _sample()
+    completion, steps = await _complete(completer, sample, mode)
+    if not completion.suggestions:
+        raise UserError(f"the model had nothing to say about the sample ({completion.reason}); try another --model.")
+    _say("new file", _cost(completion.report))
+    _say_step(steps, filler)
+    typed = sample.edit([Edit(len(SAMPLE), len(SAMPLE), " ")], 1)
+    completion, _ = await _complete(completer, typed, mode)
+    _say("next key", _cost(completion.report))
 
 
 def _remote(choice: Choice) -> str:
@@ -132,7 +125,7 @@ def _remote(choice: Choice) -> str:
     if filler is None:
         return "none; no other machine is asked"
     try:
-        completion = asyncio.run(_complete(Completer(filler)))
+        completion, _ = asyncio.run(_complete(Completer(filler), _sample(), Preferences().mode))
     except FillError as error:
         raise UserError(f"{error}; meanwhile the model on this machine answers.") from None
     finally:
@@ -142,21 +135,32 @@ def _remote(choice: Choice) -> str:
     return f"{remote.url} ({remote.kind}, {key}): {what} in {completion.report.ms:.0f} ms"
 
 
-async def _complete(completer: Completer) -> Completion:
-    snapshot = Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
-    return await completer.complete(snapshot, len(SAMPLE), preferences=Preferences(deadline=None), invoked=True)
+def _sample() -> Snapshot:
+    return Snapshot.open("untitled:sample.py", 0, "python", SAMPLE)
 
 
-def _plan(steps: list[Step], mode: str) -> None:
+async def _complete(completer: Completer, snapshot: Snapshot, mode: str) -> tuple[Completion, list[Step]]:
+    """What is proposed at the end of a text, however long it takes, and the steps to it."""
+    steps: list[Step] = []
+    preferences = Preferences(mode=mode, deadline=None)
+    completion = await completer.complete(
+        snapshot, len(snapshot.text), preferences=preferences, invoked=True, on_step=steps.append
+    )
+    return completion, steps
+
+
+def _cost(report: FillReport) -> str:
+    return f"{report.ms:.0f} ms: {report.context_tokens} context tokens, {report.forwards} forwards"
+
+
+def _say_step(steps: list[Step], filler: LocalFiller) -> None:
     times = [after.ms - before.ms for before, after in itertools.pairwise(steps) if after.kind != "prefill"]
     if not times:
         return
     step = statistics.median(times)
     fit = 1000 * (Preferences().deadline or 0) / max(step, 0.01)
-    choice = "quality" if fit >= 6 else "speedy" if fit >= 2 else "a smaller canvas"
-    if mode == "causal":
-        choice = "causal, like every mode of these weights"
-    _say("a step", f"{step:.1f} ms (median); {fit:.0f} fit the usual deadline, so `auto` means {choice}")
+    auto = filler.engine.modes.within(fit).name
+    _say("a step", f"{step:.1f} ms (median); {fit:.0f} fit the usual deadline, so `auto` means {auto}")
 
 
 def _version(distribution: str) -> str:
