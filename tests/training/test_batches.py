@@ -10,7 +10,6 @@ import torch
 
 from engine import Canvas, Draft
 from engine.backends.torch import TorchForward
-from engine.checkpoint import EMBEDDED
 from engine.models.compact import CompactModel
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
@@ -20,11 +19,6 @@ from training import batches
 from training.samples import Chunk, Sampler, Sampling
 
 SIZE, GROUPS = 2600, 96
-
-
-@pytest.fixture(scope="module")
-def tokens() -> Tokenizer:
-    return Tokenizer.load(EMBEDDED / "tokenizer.json")
 
 
 @pytest.fixture(scope="module")

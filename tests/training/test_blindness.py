@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from engine.backends.torch import TorchForward
-from engine.checkpoint import EMBEDDED
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
 from tests.fakes import CONTROL, scored, tiny_forward
@@ -15,8 +14,7 @@ from training.blindness import alone, blind, loss, seen
 from training.samples import Sampler, Sampling
 
 
-def test_blind_streams_are_measured_as_serving_reads_them() -> None:
-    tokens = Tokenizer.load(EMBEDDED / "tokenizer.json")
+def test_blind_streams_are_measured_as_serving_reads_them(tokens: Tokenizer) -> None:
     forward = tiny_forward(tokens.size)
     assert isinstance(forward, TorchForward)
     sampling = Sampling(sites=2, cuts=1, lines=1, unconnected=0, heals=True, chunk=600)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.checkpoint import EMBEDDED
 from engine.tokenizer import Tokenizer
 from tests.fakes import CONTROL
 from training.bugs import Bug
@@ -65,8 +64,7 @@ def test_several_edits_of_a_file_are_in_order_and_together_lead_back() -> None:
     assert newer == older
 
 
-def test_the_sampler_shows_the_old_text_as_draft_and_asks_for_the_new_one() -> None:
-    tokens = Tokenizer.load(EMBEDDED / "tokenizer.json")
+def test_the_sampler_shows_the_old_text_as_draft_and_asks_for_the_new_one(tokens: Tokenizer) -> None:
     older = "import os\n\n" + "".join(f"def f{i}(path):\n    return os.stat(path).st_size + {i}\n\n" for i in range(9))
     newer = older.replace("+ 4", "- 4").replace("def f7(path)", "def f7(path, links)")
     found = tuple(Bug("released change", *edit) for edit in edits(older, newer, "python"))

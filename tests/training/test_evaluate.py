@@ -43,11 +43,6 @@ from training.shards import Source
 SOURCES = [Source("textwrap", "lib/textwrap.py", "python", inspect.getsource(textwrap))]
 
 
-@pytest.fixture(scope="module")
-def tokens() -> Tokenizer:
-    return Tokenizer.load(EMBEDDED / "tokenizer.json")
-
-
 @dataclass
 class Asked:
     """What is asked about a text that a scripted model knows by heart, or not at all."""

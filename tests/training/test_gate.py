@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from engine import Canvas, Context, Engine, Modes, Prediction, ScriptedDenoiser, Vocabulary
-from engine.checkpoint import EMBEDDED
 from engine.scripted import sure_of
 from engine.tokenizer import RESERVED, Tokenizer
 from infill import prompt
@@ -25,11 +24,6 @@ from infill.local import LocalFiller
 from tests.fakes import CONTROL
 from training import gate, noise
 from training.gate import Place
-
-
-@pytest.fixture(scope="module")
-def tokens() -> Tokenizer:
-    return Tokenizer.load(EMBEDDED / "tokenizer.json")
 
 
 def known(places: list[Place], tokens: Tokenizer) -> ScriptedDenoiser:

@@ -14,13 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.backends.torch import TorchForward
-from engine.checkpoint import EMBEDDED, Checkpoint
-from engine.tokenizer import Tokenizer
-from tests.fakes import tiny_config, tiny_forward
+from engine.checkpoint import Checkpoint
 from training import parts
 from training.gate import functions
-from training.run import write_model
 from training.shards import Source, write_shards
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not shutil.which("setsid"), reason="setsid is not installed")]
@@ -48,13 +44,9 @@ def machine(tmp_path: Path) -> Machine:
 
 
 @pytest.fixture
-def sent(tmp_path: Path) -> tuple[Path, list[Path]]:
+def sent(tiny_checkpoint: Checkpoint, tmp_path: Path) -> tuple[Path, list[Path]]:
     """Parts of a small model, and a shard."""
-    size = Tokenizer.load(EMBEDDED / "tokenizer.json").size
-    forward = tiny_forward(size)
-    assert isinstance(forward, TorchForward) and forward._model is not None
-    write_model(tmp_path / "model", tiny_config(size), forward._model, EMBEDDED / "tokenizer.json")
-    parts.pack(Checkpoint.open(tmp_path / "model"), tmp_path / "parts", part_bytes=300_000)
+    parts.pack(tiny_checkpoint, tmp_path / "parts", part_bytes=300_000)
     files = [Source("lib", path, "python", code) for path, code in functions()]
     return tmp_path / "parts", write_shards(tmp_path / "shards", "train", files)
 

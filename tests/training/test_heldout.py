@@ -3,37 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from torch.nn import functional
 
-from engine.backends.torch import TorchForward
-from engine.checkpoint import EMBEDDED, Checkpoint
+from engine.checkpoint import Checkpoint
 from engine.tokenizer import Tokenizer
-from tests.fakes import CONTROL, tiny_config, tiny_forward
+from tests.fakes import CONTROL
 from tests.training.test_samples import documents
 from training.batches import Term
 from training.feed import Documents, Feed
 from training.forward import Forward, load_model
 from training.heldout import losses, parts
 from training.recipe import MIDDLES
-from training.run import write_model
 
 
-def test_the_prefix_and_what_stands_beside_it_are_told_apart(tmp_path: Path) -> None:
-    tokens = Tokenizer.load(EMBEDDED / "tokenizer.json")
-    tiny = tiny_forward(tokens.size)
-    assert isinstance(tiny, TorchForward) and tiny._model is not None
-    write_model(tmp_path, tiny_config(tokens.size), tiny._model, EMBEDDED / "tokenizer.json")
-    checkpoint = Checkpoint.open(tmp_path)
+def test_the_prefix_and_what_stands_beside_it_are_told_apart(tokens: Tokenizer, tiny_checkpoint: Checkpoint) -> None:
     recipe = replace(MIDDLES, rows=1800, groups=64, micro=1, sequences=1)
     feed = Feed(Documents(documents()), tokens, CONTROL, recipe)
     laid = [feed.sequence(number, recipe.stages[0]) for number in range(2)]
-    found = losses(checkpoint, recipe, laid)
+    found = losses(tiny_checkpoint, recipe, laid)
 
-    forward = Forward(load_model(checkpoint, "cpu"), recipe, "cpu")
+    forward = Forward(load_model(tiny_checkpoint, "cpu"), recipe, "cpu")
     prefix, clean, nats = 0, 0, 0.0
     for one in laid:
         rows = parts(one)["prefix"]

@@ -8,23 +8,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from engine.backends.torch import TorchForward
-from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
-from engine.tokenizer import Tokenizer
-from tests.fakes import tiny_config, tiny_forward
+from engine.checkpoint import Checkpoint, CheckpointError
 from training import parts
 from training.forward import load_model
 from training.probe import shaped
-from training.run import write_model
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    size = Tokenizer.load(EMBEDDED / "tokenizer.json").size
-    forward = tiny_forward(size)
-    assert isinstance(forward, TorchForward) and forward._model is not None
-    write_model(tmp_path / "model", tiny_config(size), forward._model, EMBEDDED / "tokenizer.json")
-    return tmp_path / "model"
+def folder(tiny_checkpoint: Checkpoint) -> Path:
+    return tiny_checkpoint.folder
 
 
 def test_a_model_comes_back_within_half_a_step_of_its_grid(folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ import json.decoder
 import numpy as np
 import pytest
 
-from engine.checkpoint import EMBEDDED
 from engine.tokenizer import Tokenizer
 from infill import context, prompt
 from infill.document import Snapshot
@@ -22,11 +21,6 @@ SOURCES = {
     "lib/argparse.py": inspect.getsource(argparse),
 }
 GO = 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfor i := 0; i < 10; i++ {\n\t\tfmt.Println(i, "é")\n\t}\n}\n' * 8
-
-
-@pytest.fixture(scope="module")
-def tokens() -> Tokenizer:
-    return Tokenizer.load(EMBEDDED / "tokenizer.json")
 
 
 def documents() -> list[Document]:

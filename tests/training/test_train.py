@@ -36,11 +36,6 @@ TINY = Recipe(
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def tokens() -> Tokenizer:
-    return Tokenizer.load(EMBEDDED / "tokenizer.json")
-
-
 def short_files() -> list[Document]:
     """Functions of the standard library, each as a file: the vocabulary is wide, so every row costs."""
     return [Document(path, "python", code) for path, code in functions()]
