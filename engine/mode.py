@@ -21,7 +21,8 @@ class Mode:
     block: open canvases end where a block of this many tokens does, counted from the start of the text; 0: anywhere.
     parts: where the parts of a block end, in tokens from its start, the last with it; masks are filled part by part,
         from the left (Fast-dLLM v2's sub-blocks). Empty: wherever they are.
-    revisit_blocks: finished blocks that the next canvas takes back as drafts (LLaDA2.1's multi-block editing).
+    revisit_blocks: finished blocks that the next canvas takes back as drafts (multi-block editing: described in
+        LLaDA2.1's report, published nowhere as code; ours lets the blocks on one canvas see each other).
     lengths: for models that fill a hole in place and know no end. An open canvas gets the size, of these, at which its
     first forward is surest, and the middle ends with it. Empty: the size asked for, then a next canvas.
     """
