@@ -12,7 +12,7 @@ from infill import languages
 from lsp_server import cli, settings
 from tests.conftest import ROOT
 
-PAGES = [*ROOT.glob("*.md"), ROOT / "editor-configs" / "README.md"]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "editor-configs" / "README.md"]
 
 
 def test_pages_are_wrapped_but_for_their_tables() -> None:
