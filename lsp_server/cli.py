@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import NoReturn
 
-from lsp_server import version
+from lsp_server import kinds, version
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
-from lsp_server.settings import BACKENDS, DTYPES, MODES, REMOTE_KINDS, THREADS_MOST, address
+from lsp_server.settings import BACKENDS, DTYPES, MODES, REMOTE_KINDS, THREADS_MOST
 
 COMMANDS = {
     "lsp": "run the language server for an editor",
@@ -140,12 +140,11 @@ def _add_model(sub: argparse.ArgumentParser) -> None:
 
 
 def _address(text: str) -> str:
+    kind = kinds.url()
     try:
-        return address(text)
+        return str(kind.read(text))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            "give an http or https address without user name, password and query"
-        ) from None
+        raise argparse.ArgumentTypeError(f"give {kind.words}") from None
 
 
 def _count(text: str) -> int:

@@ -151,15 +151,14 @@ class Session:
 
     def configure(self, values: Mapping[str, Any], *, tell: bool = True) -> None:
         """Put the client's present configuration over what it said at the start; say what of it cannot be used."""
-        merged = self._at_start | settings.only_window(values)
+        window = settings.only_window(values)
         folders = [path for uri in self._folders() if (path := to_fs_path(uri))]
         before = self.settings
-        self.settings, complaints = settings.read(merged, folders, self._pinned)
-        ignored = {name for name in values if name not in settings.only_window(values)}
+        self.settings, complaints = settings.read(self._at_start | window, folders, self._pinned)
         complaints += [
             f"`redraft.{name}` counts only on the command line or in initializationOptions, because a folder could "
             "have set it; restart the server with it."
-            for name in sorted(ignored)
+            for name in sorted(values.keys() - window.keys())
             if values[name] != self._at_start.get(name, settings.default(name)) and name not in self._pinned
         ]
         if tell:

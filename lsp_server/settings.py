@@ -17,11 +17,12 @@ import difflib
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+
+from lsp_server import kinds
 
 if TYPE_CHECKING:
     from infill.complete import Preferences
@@ -36,103 +37,7 @@ _PLACES = ("comment", "docstring", "string", "prose")
 BEGIN, END = "<!-- settings -->", "<!-- /settings -->"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a value may be: in words, as JSON schema, and as a function that raises ValueError or returns it read.
-
-    secret: a wrong value may hold a password and is not shown.
-    """
-
-    words: str
-    schema: Mapping[str, Any]
-    read: Callable[[Any], Any]
-    secret: bool = False
-
-
-def _flag() -> Kind:
-    return Kind("true or false", {"type": "boolean"}, lambda sent: _of_type(sent, bool))
-
-
-def _number(low: float, high: float) -> Kind:
-    def read(sent: Any) -> float:
-        if isinstance(sent, bool) or not isinstance(sent, int | float) or not low <= sent <= high:
-            raise ValueError
-        return float(sent)
-
-    return Kind(f"a number from {low:g} to {high:g}", {"type": "number", "minimum": low, "maximum": high}, read)
-
-
-def whole(low: int, high: int) -> Kind:
-    """A whole number, also one that is sent as a float."""
-
-    def read(sent: Any) -> int:
-        if isinstance(sent, bool) or not isinstance(sent, int | float) or not low <= sent <= high or sent != int(sent):
-            raise ValueError
-        return int(sent)
-
-    schema = {"type": "integer", "minimum": low, "maximum": high}
-    return Kind(f"a whole number from {low} to {high}", schema, read)
-
-
-def _choice(*allowed: str) -> Kind:
-    def read(sent: Any) -> str:
-        if sent not in allowed:
-            raise ValueError
-        return str(sent)
-
-    return Kind("one of " + ", ".join(f"`{word}`" for word in allowed), {"type": "string", "enum": [*allowed]}, read)
-
-
-def _text() -> Kind:
-    return Kind("a string", {"type": "string"}, lambda sent: _of_type(sent, str))
-
-
-def address(sent: Any) -> str:
-    """An http or https address without user, query and fragment, or an empty text. Raises ValueError for others."""
-    text = str(_of_type(sent, str)).strip()
-    parts = urlsplit(text)
-    if text and not (
-        parts.scheme in ("http", "https")
-        and parts.hostname
-        and parts.port != 0
-        and not (parts.username or parts.password or parts.query or parts.fragment)
-        and text.isascii()
-        and not re.search(r"[\s\x00-\x1f\x7f]", text)
-    ):
-        raise ValueError
-    (parts.hostname or "").encode("idna")
-    return text
-
-
-def _address() -> Kind:
-    words = "an http or https address without user name, password and query"
-    return Kind(words, {"type": "string"}, address, secret=True)
-
-
-def _list_of(item: Kind, words: str) -> Kind:
-    def read(sent: Any) -> tuple[Any, ...]:
-        return tuple(item.read(one) for one in _of_type(sent, list))
-
-    return Kind(words, {"type": "array", "items": dict(item.schema)}, read)
-
-
-def _flag_or_map() -> Kind:
-    def read(sent: Any) -> bool | Mapping[str, bool]:
-        if isinstance(sent, dict) and all(isinstance(on, bool) for on in sent.values()):
-            return dict(sent)
-        return bool(_of_type(sent, bool))
-
-    schema = {"type": ["boolean", "object"], "additionalProperties": {"type": "boolean"}}
-    return Kind("true, false, or an object of language id (or `*`) to true or false", schema, read)
-
-
-def _of_type(sent: Any, wanted: type) -> Any:
-    if not isinstance(sent, wanted):
-        raise ValueError
-    return sent
-
-
-def _setting(name: str, kind: Kind, default: Any, description: str, *, scope: str = "window") -> Any:
+def _setting(name: str, kind: kinds.Kind, default: Any, description: str, *, scope: str = "window") -> Any:
     return field(default=default, metadata={"name": name, "kind": kind, "description": description, "scope": scope})
 
 
@@ -141,111 +46,117 @@ class Settings:
     """Every setting, read and valid. Wire names stand in the metadata; see the module's text for the scopes."""
 
     enable: bool | Mapping[str, bool] = _setting(
-        "enable", _flag_or_map(), True,
+        "enable", kinds.flag_or_map(), True,
         "Off means that the model is asked nothing at all. Per language: `{\"*\": true, \"markdown\": false}`.",
     )  # fmt: skip
     mode: str = _setting(
-        "mode", _choice(*MODES), "speedy",
+        "mode", kinds.choice(*MODES), "speedy",
         "How completions are decoded: draft fast and repair, draft carefully, choose by the time that is left, or left "
         "to right.",
     )  # fmt: skip
     eagerness: float = _setting(
-        "eagerness", _number(0, 1), 0.4,
+        "eagerness", kinds.number(0, 1), 0.4,
         "How unsure a proposal may be: a line is proposed as far as it is right with a probability of 1 - eagerness, "
         "the surer part first, the rest once that is taken; 1 shows whole lines, however doubtful, 0 next to nothing.",
     )  # fmt: skip
-    max_lines: int = _setting("maxLines", whole(1, 100), 8, "The most lines a proposal may have.")
+    max_lines: int = _setting("maxLines", kinds.whole(1, 100), 8, "The most lines a proposal may have.")
     deadline_ms: int = _setting(
-        "deadlineMs", whole(0, 60_000), 2000,
+        "deadlineMs", kinds.whole(0, 60_000), 2000,
         "Milliseconds after which the best text so far is taken; 0 waits until it is finished.",
     )  # fmt: skip
     debounce_ms: int = _setting(
-        "debounceMs", whole(0, 5000), 0,
+        "debounceMs", kinds.whole(0, 5000), 0,
         "Milliseconds without a keystroke before the model is asked; 0 waits only while you type faster than it "
         "answers.",
     )  # fmt: skip
     trigger: str = _setting(
-        "trigger", _choice("auto", "manual"), "auto",
+        "trigger", kinds.choice("auto", "manual"), "auto",
         "Whether proposals come while you type, or only when you invoke them. What is known to follow from a renaming "
         "comes in any case (`nextEdit.enable`).",
     )  # fmt: skip
     disabled_in: tuple[str, ...] = _setting(
         "disabledIn",
-        _list_of(_choice(*_PLACES), "a list of " + ", ".join(f"`{place}`" for place in _PLACES)),
+        kinds.list_of(kinds.choice(*_PLACES), "a list of " + ", ".join(f"`{place}`" for place in _PLACES)),
         ("comment", "prose"),
         "Where no proposals come by themselves. `prose` is what Markdown, commit messages and the like hold "
         "besides code.",
     )  # fmt: skip
     exclude: tuple[str, ...] = _setting(
-        "exclude", _list_of(_text(), "a list of globs as in .gitignore"), (),
+        "exclude", kinds.list_of(kinds.text(), "a list of globs as in .gitignore"), (),
         "Files that are never completed and never read as context, in addition to the built-in ones (`.env`, keys, "
         "generated and minified files …).",
     )  # fmt: skip
     open_files: bool = _setting(
-        "context.openFiles", _flag(), True, "Read what is much like the code at the cursor in other open files."
+        "context.openFiles", kinds.flag(), True, "Read what is much like the code at the cursor in other open files."
     )
     imports: bool = _setting(
         "context.imports",
-        _flag(),
+        kinds.flag(),
         True,
         "Read the signatures of what is named near the cursor in imported files that are open.",
     )
     recent_edits: bool = _setting(
         "context.recentEdits",
-        _flag(),
+        kinds.flag(),
         True,
         "Read the last edit of other files, where something of it is named near the cursor.",
     )
-    context_tokens: int = _setting("context.tokens", whole(0, 4096), 512, "The most tokens of other files it reads.")
-    fix: bool = _setting("fix.enable", _flag(), True, "Offer quick fixes and rewrites as code actions.")
+    context_tokens: int = _setting(
+        "context.tokens", kinds.whole(0, 4096), 512, "The most tokens of other files it reads."
+    )
+    fix: bool = _setting("fix.enable", kinds.flag(), True, "Offer quick fixes and rewrites as code actions.")
     max_distance: int = _setting(
-        "fix.maxDistance", whole(1, 1000), 64, "The most characters a fix may change; larger ones are not proposed."
+        "fix.maxDistance",
+        kinds.whole(1, 1000),
+        64,
+        "The most characters a fix may change; larger ones are not proposed.",
     )
     next_edit: bool = _setting(
-        "nextEdit.enable", _flag(), True,
+        "nextEdit.enable", kinds.flag(), True,
         "Propose what follows from your edits: to change the uses of a name where you have renamed what brings it, and "
         "the next use of one that you have changed elsewhere.",
     )  # fmt: skip
     stats: bool = _setting(
-        "stats", _flag(), True,
+        "stats", kinds.flag(), True,
         "Count what becomes of proposals, for `redraft stats`: numbers by day and language in a file of this machine, "
         "never any text or name.",
     )  # fmt: skip
     trace: bool = _setting(
-        "trace", _flag(), False,
+        "trace", kinds.flag(), False,
         "Write one line per request to the editor's log: what was asked, how long it took, why nothing was shown. "
         "Never any of your text.",
     )  # fmt: skip
     model: str = _setting(
-        "model", _text(), "",
+        "model", kinds.text(), "",
         "A model's name, or the absolute path of its folder; empty is the one that comes with redraft.",
         scope="machine",
     )  # fmt: skip
-    backend: str = _setting("backend", _choice(*BACKENDS), "auto", "What runs the model.", scope="machine")
-    device: str = _setting("device", _text(), "auto", "What the backend runs on, as it names it.", scope="machine")
+    backend: str = _setting("backend", kinds.choice(*BACKENDS), "auto", "What runs the model.", scope="machine")
+    device: str = _setting("device", kinds.text(), "auto", "What the backend runs on, as it names it.", scope="machine")
     dtype: str = _setting(
         "dtype",
-        _choice(*DTYPES),
+        kinds.choice(*DTYPES),
         "auto",
         "What the weights of a large model are held as; `int8` needs half the memory of `bfloat16`.",
         scope="machine",
     )
     threads: int = _setting(
-        "threads", whole(0, THREADS_MOST), 0, "Cores the model may use; 0 is up to four, one less than there are.",
+        "threads", kinds.whole(0, THREADS_MOST), 0,
+        "Cores the model may use; 0 is up to four, one less than there are.",
         scope="machine",
     )  # fmt: skip
     remote_url: str = _setting(
-        "remote.url", _address(), "",
+        "remote.url", kinds.url(), "",
         "Base address of a server that is asked first, such as `http://127.0.0.1:30000/v1`; empty asks no other "
         "machine. The code around the cursor is sent there.",
         scope="machine",
     )  # fmt: skip
     remote_kind: str = _setting(
-        "remote.kind", _choice(*REMOTE_KINDS), "completions", "What it speaks.", scope="machine"
+        "remote.kind", kinds.choice(*REMOTE_KINDS), "completions", "What it speaks.", scope="machine"
     )
-    remote_model: str = _setting("remote.model", _text(), "", "The model's name there.", scope="machine")
+    remote_model: str = _setting("remote.model", kinds.text(), "", "The model's name there.", scope="machine")
     remote_proxy: str = _setting(
-        "remote.proxy", _address(), "", "A proxy to reach it by; those of the environment are not used.",
+        "remote.proxy", kinds.url(), "", "A proxy to reach it by; those of the environment are not used.",
         scope="machine",
     )  # fmt: skip
 

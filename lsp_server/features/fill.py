@@ -13,10 +13,10 @@ from typing import Any
 from pygls.exceptions import JsonRpcInvalidParams
 
 from infill.filler import TOKENS_MOST
-from lsp_server import jsontext
+from lsp_server import jsontext, kinds
 from lsp_server.outcome import deadline, outcome
 from lsp_server.session import Session
-from lsp_server.settings import MODES, whole
+from lsp_server.settings import MODES
 
 METHOD = "redraft/fill"
 
@@ -81,7 +81,7 @@ def _text(params: Mapping[str, Any], name: str) -> str:
 
 
 def _whole(params: Mapping[str, Any], name: str, low: int, high: int, *, default: int) -> int:
-    kind = whole(low, high)
+    kind = kinds.whole(low, high)
     try:
         number: int = kind.read(params.get(name, default))
     except ValueError:

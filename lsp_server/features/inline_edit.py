@@ -12,13 +12,12 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
-from lsp_server import positions
+from lsp_server import kinds, positions
 from lsp_server.features.inline_completion import ACCEPTED
 from lsp_server.session import Question, Session
-from lsp_server.settings import whole
 
 METHOD = "textDocument/copilotInlineEdit"
-_NUMBER = whole(0, 2**31 - 1)
+_NUMBER = kinds.whole(0, 2**31 - 1)
 
 
 async def inline_edit(session: Session, params: Any) -> dict[str, Any]:
