@@ -27,13 +27,13 @@ from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas, pa
 ROOM = 4
 """Blocks of middle that a working set has room for when it is laid out."""
 QUICK = 0.02
-"""Seconds of a forward after which one of twice its rows may follow: a cancellation waits for its end."""
+"""After a forward of fewer seconds, one with twice as many rows may follow. A cancellation waits for its end."""
 Tokens = tuple[int, ...]
 
 
 class BlockDenoiser(Denoiser["BlockLease"]):
-    """`Denoiser` over a backend. block: its tokens. cache_bytes: what encoded prompts may occupy beside the working
-    set, those in use included. shifted: what is said of a token stands in the row before it."""
+    """`Denoiser` over a backend. block: tokens per block. cache_bytes: what encoded prompts may occupy beside the
+    working set, including those in use. shifted: a token is predicted in the row before its own."""
 
     lookahead = 0
 
@@ -80,9 +80,12 @@ class BlockDenoiser(Denoiser["BlockLease"]):
         return [best_of(output, row, ids) for row, (_, ids) in enumerate(asked)]
 
     def score(self, lease: BlockLease, middles: Sequence[Tokens], limit: int) -> Scoring:
-        """Each token is asked for with those before it written and the rest of its block masked: the probability with
-        which decoding would write the text from left to right. That is a block of rows for each token, so a forward
-        asks about few, and about more only after a quick one; what middles begin with in common is computed once."""
+        """Each token is asked for with those before it written and the rest of its block masked. That is the
+        probability with which decoding would write the text from left to right.
+
+        Each token takes a block of rows, so a forward asks about few, and about more only after a quick one. What
+        middles have in common at their beginning is computed once.
+        """
         begun = list(dict.fromkeys(middle[:n] for middle in middles for n in range(1, len(middle) + 1)))
         scores: dict[Tokens, float] = {}
         most = least = max(1, limit // self.block)
@@ -147,7 +150,7 @@ class WorkingSet:
         self._lease: BlockLease | None = None
 
     def show(self, lease: BlockLease) -> None:
-        """Lay out the cached part of this job's prompt; what of the last one's is the same stays where it is."""
+        """Lay out the cached part of this job's prompt. What it has in common with the last job's stays where it is."""
         if self._lease is lease:
             return
         self._lease, self.middle = lease, {}

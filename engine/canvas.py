@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ABSENT = -1
-"""The id of a control token that a model does not have: no token is it."""
+"""The id of a control token that a model does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class ControlIds:
 
     @classmethod
     def only(cls, mask: int, eom: int, insert: int = ABSENT, delete: int = ABSENT) -> ControlIds:
-        """Of a model whose prompt is plain text: it has no tokens that open streams."""
+        """The ids of a model whose prompt is plain text: it has no tokens that open streams."""
         return cls(mask, eom, insert, delete, ABSENT, ABSENT, ABSENT, ABSENT)
 
     @property

@@ -24,7 +24,8 @@ KV = Any
 GRAIN = 64
 """Slots by which arrays grow."""
 SURPLUS = 32
-"""Encoded tokens that a stream may overwrite where it diverges; were they more, the common part is copied (a fork)."""
+"""A stream that diverges from an encoded one overwrites up to so many of its tokens; if there are more, the common part
+is copied (a fork)."""
 
 
 def roomy(slots: int) -> int:
@@ -61,11 +62,11 @@ class Hold:
 
 
 class ContextCache:
-    """Encoded streams, newest kept, by bytes.
+    """Encoded streams. When they exceed `max_bytes`, those unused for longest are evicted; streams in use count, and
+    are never evicted.
 
-    allocate: slots -> a zeroed KV array. max_bytes: what the cache may keep; streams under way count and are never
-    evicted.
-    block: tokens whose keys depend on each other; streams are then held and encoded in whole blocks.
+    allocate: slots -> a zeroed KV array. block: tokens whose keys depend on each other; streams are then held and
+    encoded in whole blocks.
     """
 
     def __init__(self, allocate: Callable[[int], KV], max_bytes: int, block: int = 1) -> None:

@@ -19,10 +19,10 @@ from engine.canvas import Canvas, ControlIds
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One strictly causal piece of context, blind to the others but for those it `sees`.
+    """One strictly causal piece of context. It sees no other stream but those in `sees`.
 
-    ids: its tokens. start: the position (RoPE) of the first one. sees: indices of earlier streams of the same context
-    that every token of this one attends to in full. name: for traces only.
+    ids: its tokens. start: the position (RoPE) of the first one. sees: indices of earlier streams of the same context,
+    each of which every token of this one attends to in full. name: for traces only.
     """
 
     name: str
@@ -85,9 +85,9 @@ Scoring = Generator[None, None, list[NDArray[np.float32]]]
 class Denoiser(Protocol[LeaseT]):
     """A model and its cache. Not thread-safe: the scheduler's worker is the only caller.
 
-    lookahead: further middles that one `next_token` may be asked about at little more cost, because they share their
-    beginning; 0 where every middle is computed by itself. batches: whether a forward
-    takes several drafts or middles; where it does not, one at a time is asked about.
+    lookahead: how many more middles one `next_token` may be asked about at little extra cost, because they share their
+    beginning; 0 where every middle is computed by itself. batches: whether a forward takes several drafts or middles;
+    if not, they are asked about one at a time.
     """
 
     control: ControlIds

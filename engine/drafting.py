@@ -15,7 +15,8 @@ from engine.run import Run, ranked
 from engine.task import Candidate, Step
 
 OVERLAP = 8
-"""Committed tokens that the next canvas takes back as drafts, so that both sides of the seam are edited together."""
+"""Committed tokens that the next canvas takes back as drafts, so that text on both sides of the seam is edited
+together."""
 
 
 class Drafting:
@@ -64,9 +65,9 @@ class Drafting:
                 self._extend(sketch)
 
     def _surest_length(self, mode: Mode) -> Generator[Step, None, tuple[list[Canvas], list[Prediction]]]:
-        """The open canvas whose length fits the hole best, and what was predicted for it: the length at which the best
-        answers are most probable on average, against what that length usually gives (CAL, arXiv 2602.00476). A length a
-        forward, as many as there is time for."""
+        """The open canvas whose length fits the hole best, and the prediction for it. That is the length at which the
+        best answers are most probable on average, compared with what is usual at that length (CAL, arXiv 2602.00476).
+        Each length takes a forward; as many are tried as there is time for."""
         sizes = [size for size in mode.lengths if size <= self.task.max_tokens] or mode.lengths[:1]
         mask, room = self.rules.control.mask, [self.rules.control.eom] * mode.indel  # for INSERT
         best, most, known = Canvas.of([mask] * sizes[0] + room), 0.0, list[Prediction]()

@@ -40,7 +40,7 @@ class FullDenoiser(Denoiser[FullLease]):
     lookahead, batches = 0, False
 
     def __init__(self, forward: Forward, control: ControlIds, *, shifted: bool = False) -> None:
-        """shifted: what is said of a token stands in the row before it."""
+        """shifted: a token is predicted in the row before its own."""
         self.control = control
         self._forward, self._nothing, self._before = forward, forward.new_kv(0), int(shifted)
 

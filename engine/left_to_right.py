@@ -1,6 +1,7 @@
-"""Left to right on the middle stream: the most probable tokens, or the most probable middles where several are wanted.
+"""Left to right on the middle stream: the most probable token each time, or a beam search where several middles are
+wanted.
 
-The baseline, and the way of weights whose canvas is untrained.
+This is the baseline, and how weights with an untrained canvas decode.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ from engine.run import Run, ranked
 from engine.task import Candidate, Step
 
 HEALED, MOST_HEALING = 0.02, 8
-"""No way to write the end of the prefix again is followed that is less probable than this share of the complete ones
-together; after so many that were followed, one that is complete will do."""
+"""Token healing gives up ways to write the end of the prefix that are less probable than HEALED times all complete ones
+together. After MOST_HEALING ways were followed, the first complete one is enough."""
 FAVOURED = 4
 """Beams that the steering's favour may keep beside the most probable ones."""
 NOTHING = Candidate((), (), False)
 
 
 class LeftToRight:
-    """The middles of one run. told: the run's forwards at its last step; a step without a new one was remembered."""
+    """The middles of one run. told: the run's forwards at its last step; if there was none since, a step was answered
+    from memory."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.told = run, 0
@@ -39,8 +41,8 @@ class LeftToRight:
         return (yield from self._greedy() if self.task.alternatives == 1 else self._beams())
 
     def _greedy(self) -> Generator[Step, None, list[Candidate]]:
-        """The most probable token again and again; a forward also checks a guess at what follows, and each token that
-        was guessed right saves a forward (`lookup`)."""
+        """The most probable token each time. A forward also checks a guess at the next ones (`lookup`); each that was
+        guessed right saves a forward."""
         (beam, *_) = (yield from self._healed()) or [Beam()]
         while self._goes_on(beam) and not self.run.late():
             written, guess = self._whole(beam), self._guess(beam)
@@ -79,8 +81,8 @@ class LeftToRight:
         among: Sequence[Among] = (),
         along: Sequence[tuple[int, ...]] = (),
     ) -> list[Prediction]:
-        """Predictions of the token after each middle: those that are remembered, all others from one forward. along:
-        middles that are likely to be asked about next; they travel along where that forward has room."""
+        """Predictions of the token after each middle, from memory or, for all others, from one forward. along: middles
+        that are likely to be asked about next; they travel along if the forward has room."""
         denoiser, lease = self.run.denoiser, self.run.lease
         asked = [*zip_longest(middles, among)]
         said = [denoiser.recall(lease, *one) for one in asked]
@@ -125,8 +127,9 @@ class LeftToRight:
         return [one.given(total) for one in _best(written)]
 
     def _beams(self) -> Generator[Step, None, list[Candidate]]:
-        """Beam search, a token a turn for all beams, in one forward if the model takes several middles: the most
-        probable ones, and FAVOURED others that are not far behind them once what is in their favour counts."""
+        """Beam search; each turn adds a token to all beams, in one forward if the model takes several middles. Kept are
+        the most probable beams, and up to FAVOURED others whose probability is close to theirs once the steering's
+        favour is added."""
         grown, done = (yield from self._healed()), list[Beam]()
         while True:
             saying = [beam for beam in grown if self._says(beam)]
@@ -200,7 +203,8 @@ class Beam:
     candidate: Candidate = NOTHING
 
     def given(self, probability: float) -> Beam:
-        """The same, conditional on one of several beams being right, which have this probability together."""
+        """The same beam, its probability conditional on one of several beams being right, which have this probability
+        together."""
         score, ids = min(0.0, self.score - math.log(probability)), self.candidate.ids
         probs = (*[1.0] * (len(ids) - 1), math.exp(score))
         return replace(self, score=score, candidate=replace(self.candidate, probs=probs))

@@ -16,8 +16,8 @@ from engine.forward import Output, best_of
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Said:
-    """What a forward said of the token after one middle. output: its row (H = 1), without keys and values. asked: int64
-    (J,), its targets."""
+    """What a forward predicted after one middle. output: its row (H = 1), without keys and values. asked: int64 (J,),
+    its targets."""
 
     output: Output
     asked: Among
@@ -29,8 +29,8 @@ class Said:
         return cls(Output(output.top_ids[at], output.top_probs[at], output.target_logprobs[at], None), asked)
 
     def among(self, wanted: Among) -> Prediction | None:
-        """The best tokens, or the best of `wanted`; None unless all of these were asked about. After a key more there
-        are fewer ways to go on, each of them among the earlier ones."""
+        """The best tokens, or the best of `wanted`. None unless all of these were asked about before: one key later
+        there are fewer ways to go on, and each of them was asked about."""
         if wanted is None:
             return best_of(self.output, 0, None)
         if self.asked is None or not np.isin(wanted, self.asked, assume_unique=True).all():

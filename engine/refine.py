@@ -66,8 +66,11 @@ def refine(
 
 
 def first_part(masks: NDArray[np.bool_], mode: Mode) -> NDArray[np.bool_]:
-    """Those of these slots, bool (B,), that are in the first part of a block with any (`Mode.parts`). Parts are counted
-    from the canvas's end, where a block ends too, unless a draft or an exact length was asked for."""
+    """Which of these slots, bool (B,), are in the first part of a block that has any of them (`Mode.parts`).
+
+    Parts are counted backwards from the canvas's end, which is also a block's end, unless a draft or an exact length
+    was asked for.
+    """
     if not mode.parts or not masks.any():
         return masks
     at = np.arange(-len(masks), 0)

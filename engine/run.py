@@ -15,13 +15,13 @@ from engine.task import Candidate, Cost, Step, Task, Vocabulary
 
 T = TypeVar("T")
 CHUNK = 64
-"""Context tokens that one forward encodes at most, and rows that texts to be scored add to it at most: a cancellation
-waits for the end of such a forward. (Where forwards are quick, scoring may add more.)"""
+"""Context tokens that one forward encodes at most, and rows that scoring adds to it at most (more where forwards are
+quick): a cancellation waits for the end of such a forward."""
 
 
 @dataclass(slots=True)
 class Clock:
-    """Seconds that forwards took lately, by their slots; `auto` plans with the median."""
+    """Seconds that recent forwards took, by their number of slots; `auto` plans with the median."""
 
     recent: dict[int, list[float]] = field(default_factory=dict)
 

@@ -78,7 +78,7 @@ class ScriptedDenoiser(Denoiser[ScriptedLease]):
         return [_among(prediction, ids) for prediction, ids in zip_longest(said, among)]
 
     def score(self, lease: ScriptedLease, middles: Sequence[tuple[int, ...]], limit: int) -> Scoring:
-        """log p under the script: a token it would not have said has a millionth. A forward a middle."""
+        """log p under the script: a token that it would not have written has a millionth. One forward per middle."""
         rows = []
         for middle in middles:
             said = [

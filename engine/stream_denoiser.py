@@ -21,7 +21,7 @@ from engine.forward import HIDDEN, Forward, Output, Rows, best_of, by_canvas, pa
 from engine.prediction_cache import PredictionCache, Said
 
 REGION = 32
-"""A region that another one follows has a multiple of so many slots."""
+"""The size of every region but the last is a multiple of so many slots."""
 MIDDLE_ROOM = 64
 """Slots kept free for middle tokens when a working set is laid out."""
 REMEMBERED = 8
@@ -29,8 +29,8 @@ REMEMBERED = 8
 
 
 class StreamDenoiser(Denoiser["StreamLease"]):
-    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy, those in use included, beside the
-    working set. remembered: contexts whose predictions are kept."""
+    """`Denoiser` over a backend. cache_bytes: what encoded streams may occupy beside the working set, including those
+    in use. remembered: contexts whose predictions are kept."""
 
     lookahead = 4
 
@@ -184,7 +184,8 @@ class WorkingSet:
             self.keep_middle(middle, kv)
 
     def _placed(self, holds: Sequence[Hold]) -> list[Region]:
-        """A region a stream; as long as the old regions fit, they stay where they are with what still holds of them."""
+        """One region per stream. As long as the old regions fit, they stay where they are, with the tokens that still
+        hold."""
         regions: list[Region] = []
         at, moved = 0, False
         for index, hold in enumerate(holds):
@@ -229,7 +230,8 @@ class WorkingSet:
             self._lease, self.middles = None, {}
 
     def _reserve(self, slots: int) -> None:
-        """Room for so many slots; growing, or leaving a much too large array, copies what is used once."""
+        """Make room for so many slots. Growing, and leaving an array that is much too large, copies what is in use
+        once."""
         have = self.kv.shape[-2]
         if slots <= have <= roomy(slots) + 2 * MIDDLE_ROOM:
             return
@@ -307,8 +309,8 @@ class OneForward:
         self._targets.append(targets)
 
     def build(self) -> tuple[Rows, KV]:
-        """The arrays of the forward, and the keys and values that it reads: the whole working set, or of context alone
-        a copy of the little that it sees, because attention costs what it is shown, hidden or not."""
+        """The arrays of the forward, and the keys and values that it reads. Those are the whole working set or, if only
+        context is encoded, a copy of the few slots that it sees: attention costs what it is shown, hidden or not."""
         kv = self._working.kv
         capacity = kv.shape[-2]
         bias = np.full((len(self.ids), capacity + len(self.ids)), HIDDEN, dtype=np.float32)

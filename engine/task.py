@@ -24,8 +24,8 @@ class Vocabulary:
 
 
 class Steering:
-    """What the caller knows of a middle that is written left to right, and probabilities do not say. This one knows
-    nothing: every middle may begin, go on and end as the model likes. ids: the middle so far."""
+    """What the caller knows of a middle written left to right, besides what the model says. This one knows nothing:
+    every middle may begin, go on and end as the model likes. ids: the middle so far."""
 
     def heal(self, ids: tuple[int, ...]) -> NDArray[np.int64] | None:
         """The ids that may follow while the end of the prefix is written again (token healing); None once it is."""
@@ -49,7 +49,7 @@ class Steering:
         return True
 
     def enough(self, ids: tuple[int, ...], joint: float) -> bool:
-        """Whether one that has ended is likely enough to end the search."""
+        """Whether a middle that has ended is likely enough to end the search."""
         return False
 
 

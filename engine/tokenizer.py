@@ -134,8 +134,8 @@ class Tokenizer:
         return np.array([piece.count(b"\n") for piece in self.token_bytes], dtype=np.int64)
 
     def lines_and_reserved(self, rows: int) -> tuple[NDArray[np.int64], frozenset[int]]:
-        """What decoding has to know (`task.Vocabulary`) where the weights have `rows` tokens: line breaks per id
-        (rows,), and the ids that are never text, those beyond the tokenizer's among them."""
+        """What decoding has to know (`task.Vocabulary`) of weights with `rows` tokens: line breaks per id (rows,), and
+        the ids that are never text, including those beyond the tokenizer's."""
         lines = np.zeros(rows, np.int64)
         lines[: self.size] = self.newlines
         return lines, self.reserved | frozenset(range(self.size, rows))

@@ -14,14 +14,15 @@ _BELIEVED = 10.0
 
 
 class Access:
-    """folders: URIs of the opened folders as of now."""
+    """The verdict on each document, kept for a while. folders: URIs of the folders that are open now."""
 
     def __init__(self, folders: Callable[[], Sequence[str]]) -> None:
         self._folders = folders
         self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
 
     def denied(self, snapshot: Snapshot, exclude: Sequence[str]) -> bool:
-        """Whether a document may not be read; what its text gives away is looked at where it is read.
+        """Whether a document may not be read, judged by its name alone. What its text reveals is checked where it is
+        read.
 
         exclude: the user's patterns; call `reconsider` when they change.
         """

@@ -100,7 +100,7 @@ class Description:
 
 
 def described(choice: Choice) -> Description:
-    """The model without its weights. Raises UserError when it cannot be used."""
+    """What clients are told of the model, without loading its weights. Raises UserError when it cannot be used."""
     if choice.model.startswith(SCRIPTED):
         return Description(Path(choice.model.removeprefix(SCRIPTED)).stem)
     config = choice.checkpoint().config
@@ -109,8 +109,8 @@ def described(choice: Choice) -> Description:
 
 
 def open_filler(choice: Choice) -> Filler:
-    """The model of this process, and before it the remote one when there is one. Raises UserError when either cannot
-    be had."""
+    """The model of this process, with the remote one in front of it if there is one. Raises UserError when either
+    cannot be opened."""
     remote, local = open_remote(choice), open_local(choice)
     if remote is None:
         return local
@@ -122,7 +122,7 @@ def open_filler(choice: Choice) -> Filler:
 def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on: None) -> LocalFiller:
     """Load the model and start its engine. Raises UserError when it cannot be loaded.
 
-    on_loaded: told what really runs the model, in the runtime's own words.
+    on_loaded: called with what really runs the model, in the runtime's own words.
     """
     if choice.model.startswith(SCRIPTED):
         return open_scripted(choice.model.removeprefix(SCRIPTED))
@@ -171,6 +171,6 @@ def physical_cores() -> int:
 
 
 def on_mains() -> bool:
-    """Whether nobody's battery pays for work ahead of time; True where the system does not tell."""
+    """Whether work ahead of time drains no battery; True where the system does not say."""
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return battery is None or battery.power_plugged is not False

@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 _CHANGES_KEPT = 1000
 _MANY, _AROUND = 100, 200
-"""Changes of one message above which they are made in parts of the text, and lines that such a part has before and
-behind the first of them."""
+"""A message with more changes than _MANY is applied in parts of the text. A part reaches _AROUND lines above and below
+the first change in it."""
 _NO_LINE = 2**31
 """Larger than the number of any line (LSP 3.18, `uinteger`)."""
 
@@ -34,9 +34,10 @@ Sent = types.TextDocumentContentChangeEvent
 
 @dataclass(frozen=True, slots=True)
 class _Moved:
-    """What a change did to what stands around it: [start, end) became so many code points longer, in this version.
+    """What one change did to the text around it: [start, end) became `grown` code points longer, in this version.
 
-    heads, tails: whether the new text begins, or ends, with a line end. No text: a thousand of these are kept.
+    heads, tails: whether the new text begins, or ends, with a line end. The text itself is left out, because a thousand
+    of these are kept.
     """
 
     version: int
@@ -103,7 +104,8 @@ class Documents:
         return made
 
     def carried(self, uri: str, version: int, start: int, end: int) -> tuple[int, int] | None:
-        """Where [start, end) of an older version stands now; None when its text has changed or that is not known."""
+        """Where [start, end) of an older version stands now; None when its text has changed, or when that is not known
+        any more."""
         snapshot, moved = self.get(uri), self._moved.get(unquote(uri))
         if snapshot is None or moved is None or version > snapshot.version or not 0 <= start <= end:
             return None
@@ -118,7 +120,7 @@ class Documents:
         return (start, end) if end <= len(snapshot.text) else None
 
     def close(self, uri: str) -> None:
-        """didClose, and the way out when a change could not be read."""
+        """didClose; also called when a change could not be read."""
         self._open.pop(unquote(uri), None)
         self._moved.pop(unquote(uri), None)
 
@@ -140,8 +142,9 @@ def _make(snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: E
 def _make_in_parts(
     snapshot: Snapshot, version: int, changes: Iterable[Sent], encoding: Encoding
 ) -> tuple[Snapshot, list[Edit]]:
-    """The same for a replacement everywhere in a long file, up or down: a change copies all of the text that it is made
-    in, so neighbouring ones are made in some lines that are a text of their own meanwhile."""
+    """The same for many changes, such as replacing a word throughout a long file. Making a change copies the whole
+    text, so changes that are near each other are made in a part of it, some lines that are a text of their own
+    meanwhile."""
     made: list[Edit] = []
     left = deque(changes)
     while left:
@@ -166,13 +169,14 @@ def _touched(sent: Sent) -> range:
 
 
 def _lies_in(part: Snapshot, first: int, is_last: bool, touched: range) -> bool:
-    """Whether a change leaves the ends of a part as they are, which begins at a line and may be the document's last."""
+    """Whether a change leaves both ends of a part untouched. The part begins at a line; is_last: it ends with the
+    document."""
     behind = first + part.line_count - 1  # the line that the last line ending of the part begins
     return (touched.start > first or first == 0) and (touched.stop <= behind or is_last)
 
 
 def _raised(sent: Sent, lines: int) -> Sent:
-    """A change as it counts in a text without so many lines at its beginning."""
+    """The same change with line numbers as of a text that begins so many lines later."""
     if not isinstance(sent, types.TextDocumentContentChangePartial):
         return sent
     start, end = (types.Position(at.line - lines, at.character) for at in (sent.range.start, sent.range.end))

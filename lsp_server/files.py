@@ -55,10 +55,10 @@ class SourceFile:
         return cls(path, raw, snapshot)
 
     def write(self, text: str) -> None:
-        """Write another text into the file that is there: links to it, its owner, mode and attributes stay, and so does
-        a byte order mark. Until that is done the old text lies beside it, too.
+        """Replace the text of the file in place: links to it, its owner, mode and attributes stay, and so does a byte
+        order mark. Until that is done, the old text lies in a second file beside it.
 
-        Raises UserError when the file is no longer what was read, or cannot be written.
+        Raises UserError when the file has changed since it was read, or cannot be written.
         """
         target, mark = self.path.resolve(), BOM if self.raw.startswith(BOM) else b""
         try:
@@ -76,9 +76,9 @@ class SourceFile:
 
 @contextlib.contextmanager
 def _kept_beside(target: Path, raw: bytes) -> Iterator[None]:
-    """While a file is written, what it said lies in a second one in its folder, and comes back when that fails.
+    """While a file is being written, its old text lies in a second file beside it, and is put back if writing fails.
 
-    Raises UserError when it cannot come back; the second file stays then, as it does when this process is killed.
+    Raises UserError when it cannot be put back. The second file then stays, as it does when this process is killed.
     """
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".orig")
     os.close(handle)

@@ -8,10 +8,8 @@ from typing import Any, NoReturn
 
 
 def read(raw: bytes) -> Any:
-    """What a text says; a whole number is an `int` however it is spelt: where all numbers are floats, 64 is `64.0`.
-
-    Raises ValueError, which says why, when it is no JSON, or holds a number that none could be written for.
-    """
+    """The value of a JSON text. A whole number is an `int` however it is spelt, since in some languages 64 is written
+    `64.0`. Raises ValueError, with the reason, for what is no JSON or holds a number that JSON cannot spell."""
     try:
         return json.loads(raw, parse_float=_number, parse_constant=_refuse)
     except UnicodeDecodeError as error:

@@ -21,10 +21,10 @@ Load = Callable[[Settings], "Completer"]
 
 
 class Model:
-    """Belongs to the event loop, all but `load`.
+    """All methods are called on the event loop; `load` runs in a thread.
 
-    loaded: is told once what went wrong, or nothing. completer: None until then, where there is none, and once closed.
-    failure: why there is none. begun, ended: of loading.
+    loaded: called once when loading has ended, with what went wrong or an empty text. completer: None until then, if
+    loading failed, and after `close`. failure: why there is none. begun, ended: set when loading begins and ends.
     """
 
     def __init__(self, load: Load, loaded: Callable[[str], None]) -> None:
@@ -35,7 +35,7 @@ class Model:
         self._closed = False
 
     def begin(self, chosen: Settings) -> None:
-        """Load what the settings name, or in its place the embedded model; the first call alone does anything."""
+        """Load the model that the settings name or, if that fails, the embedded one. Further calls do nothing."""
         if self.begun.is_set() or self._closed:
             return
         self.begun.set()

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Offers:
-    """The last suggestions of each open document, by ids that are given once in a connection."""
+    """The last suggestions in each open document, by ids that are unique within a connection."""
 
     def __init__(self) -> None:
         self._made = 0
         self._standing: dict[str, Mapping[str, Suggestion]] = {}
 
     def make(self, uri: str, suggestions: Sequence[Suggestion]) -> Mapping[str, Suggestion]:
-        """Offer these, by id, in place of what was offered in the document before."""
+        """Offer these, by id; they replace what was offered in the document before."""
         ids = range(self._made, self._made + len(suggestions))
         self._made = ids.stop
         self._standing[uri] = dict(zip(map(str, ids), suggestions, strict=True))

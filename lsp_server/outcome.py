@@ -1,4 +1,4 @@
-"""How the shell and the protocol fill holes for other tools: how long, and what they say of the answer."""
+"""What `redraft fill` and `redraft/fill` share: their deadline, and what they report of a filled hole."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ if TYPE_CHECKING:
 
 
 def deadline(mode: str) -> float | None:
-    """Seconds that a text may take where nobody is typing: only `auto`, which plans with them, has a limit."""
+    """Seconds that a text may take where nobody is typing. Only `auto` has a limit, because it plans with the time that
+    is left."""
     from infill.complete import DEFAULTS
 
     return DEFAULTS.deadline if mode == "auto" else None
 
 
 def outcome(result: FillResult) -> tuple[Filled | None, str, bool]:
-    """The best text, else why there is none, in a few words; and whether the model came to an end by itself."""
+    """The best text or None, then why there is none (in a few words), and whether the model finished by itself."""
     if result.texts:
         return result.texts[0], "", result.texts[0].finished
     if result.cut:

@@ -52,7 +52,7 @@ def lines(
 
 
 def telling(steps: Iterable[Step]) -> Iterator[tuple[int, Step]]:
-    """Each step with its number from 1, but for those that only went on with another candidate than they show."""
+    """Each step with its number, from 1. Left out are steps after which the candidate shown is the same as before."""
     last: dict[int, tuple[Slot, ...]] = {}
     for number, step in enumerate(steps, 1):
         if not step.slots or last.get(step.candidate) != step.slots:

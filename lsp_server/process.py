@@ -16,8 +16,8 @@ _LOOKED_FOR = 3.0
 
 
 def ancestor(pid: int) -> psutil.Process | None:
-    """The ancestor of this process that has an id; None where none has, as that of an editor on another machine or
-    outside of a container, which may be anybody's here."""
+    """The ancestor of this process with that id. None where there is none: an editor on another machine or outside of
+    this container has an id that may be any other process's here."""
     with contextlib.suppress(OSError, psutil.Error):
         return next((one for one in psutil.Process().parents() if one.pid == pid), None)
     return None
@@ -37,10 +37,10 @@ def step_back() -> None:
 
 
 def give_memory_back() -> None:
-    """Let large arrays live in mappings of their own, which go back to the system when they are freed.
+    """Let large arrays live in mappings of their own, which return to the system when they are freed.
 
-    glibc raises its threshold for that whenever one is freed, and the holes that cached keys and values then leave in
-    the heap kept a hundred megabytes (`python -m benchmarks --only memory`).
+    glibc raises its threshold for such mappings whenever one is freed. Cached keys and values then left holes in the
+    heap, which kept a hundred megabytes (`python -m benchmarks --only memory`).
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # other C libraries have no such call
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 1 << 20)

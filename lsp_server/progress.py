@@ -1,4 +1,4 @@
-"""Work-done progress: shown when work takes long enough to be worth it, never in the work's way."""
+"""Work-done progress: shown only when work takes long, and never delaying it."""
 
 from __future__ import annotations
 

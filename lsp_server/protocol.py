@@ -154,12 +154,12 @@ class Protocol(LanguageServerProtocol):
                 self.on_lost_change(str(document.get("uri")))
 
     def _handle_cancel_notification(self, msg_id: str | int) -> None:
-        """Quietly where the answer is under way already: pygls writes a warning each time."""
+        """Says nothing when the answer is under way already; pygls logs a warning each time."""
         if isinstance(msg_id, str | int) and msg_id in self._request_futures:
             super()._handle_cancel_notification(msg_id)
 
     def _send_handler_result(self, future: Any, *, msg_id: str | int) -> None:
-        """One answer; an error in one sentence, its traceback in the log and nowhere else."""
+        """Send one answer. An error becomes one sentence; its traceback goes to the log and nowhere else."""
         self._request_futures.pop(msg_id, None)
         if future.cancelled():
             self._refuse(msg_id, JsonRpcRequestCancelled("The request was cancelled"))

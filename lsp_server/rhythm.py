@@ -23,7 +23,7 @@ class Rhythm:
             self._interval = gap if self._interval is None else 0.7 * self._interval + 0.3 * gap
 
     def outran(self, typist: bool) -> None:
-        """Who was first last time: the typist, whose next key made an answer needless, or the answer."""
+        """Who was faster last time: the typist, whose next key made an answer useless, or the answer."""
         self._outrun = typist
 
     def pause(self, now: float, fixed_ms: int, answer_ms: float) -> float:

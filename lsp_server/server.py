@@ -116,7 +116,8 @@ def _initialize(session: Session, params: types.InitializeParams) -> None:
 
 
 async def _leave_with(session: Session, editor: psutil.Process) -> None:
-    """An editor that was killed closes no pipe of which something else still holds an end."""
+    """End the connection when the editor is gone. A killed editor does not close a pipe that another process holds
+    open, too."""
     await process.end_of(editor)
     log.info("the editor is gone")
     if session.client.protocol.hang_up is not None:

@@ -100,7 +100,7 @@ class Session:
         self.work.in_background(self._keep_counts())
 
     def _load(self) -> None:
-        """Not before it is wanted: a model that is off takes no memory."""
+        """Begin to load the model, unless redraft is off: then it would take memory for nothing."""
         if not self.settings.off:
             self.model.begin(self.settings)
 
@@ -129,7 +129,7 @@ class Session:
         self.model.close()
 
     async def _keep_counts(self) -> None:
-        """Write down what was counted, now and then: an editor may end its servers without a word."""
+        """Write the counts down every minute, because an editor may end its servers without a word."""
         while True:
             await asyncio.sleep(_KEPT_EVERY)
             counts = self.tally.drained()
@@ -137,7 +137,7 @@ class Session:
                 self.tally.counts.update(counts)  # and once more in a minute
 
     def _keep(self, counts: Counts) -> bool:
-        """Add to the user's counts, if that is wanted; False where the file refuses."""
+        """Add to the user's counts, if they want any; False when the file cannot be written."""
         if self._record is None or not counts or not self.settings.stats:
             return True
         try:
@@ -189,8 +189,8 @@ class Session:
     def question(self, uri: str, *, invoked: bool = True) -> Question | None:
         """What a request about this document may ask now. invoked: the user asked for it by hand.
 
-        None when it is not open, when redraft is off or still loading, when the document is none of its business, and
-        when nothing is wanted but by hand.
+        None when it is not open, when redraft is off or still loading, when the file is one to be left alone, and when
+        `trigger` is manual and the user has not asked.
         """
         if self.settings.trigger == "manual" and not invoked:
             return None
@@ -266,7 +266,7 @@ class Session:
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
 
     def warm(self, asked: Question, cursor: int) -> None:
-        """The cursor rests here: once per place, and after the answer that is due."""
+        """The cursor rests here: encode what surrounds it, once per place, after the answer under way has been sent."""
         place = (asked.snapshot.uri, asked.snapshot.version, cursor)
         if place == self._warmed:
             return
@@ -279,7 +279,8 @@ class Session:
         asyncio.get_running_loop().call_soon(warm)
 
     def _rest(self) -> None:
-        """New settings may forbid what is done ahead of time; where they allow it, the next cursor stop begins anew."""
+        """End what is done ahead of time, which new settings may forbid. If they do not, the next cursor stop begins it
+        anew."""
         self._warmed = ("", 0, 0)
         self._reads_no_more()
         if self.model.completer is not None:
@@ -309,8 +310,8 @@ class Session:
         self.outdate(uri)
 
     def lose(self, uri: str) -> None:
-        """A change to a document or notebook could not be read: better none than a wrong one. The user is told the way
-        back."""
+        """A change to a document or notebook could not be read. Forget the document, because a wrong copy is worse than
+        none, and tell the user how to get it back."""
         documents = (uri, *self.documents.notebooks.cells(uri))
         lost = [snapshot for one in documents if (snapshot := self.documents.get(one)) is not None]
         if not lost:
@@ -340,8 +341,8 @@ class Session:
             self._reading.cancel()
 
     def _prepare(self, asked: Question, cursor: int, shown: Sequence[Suggestion]) -> None:
-        """Nobody has asked again for a moment. What is shown is being read: look for what follows it; or the cursor
-        rests."""
+        """Nobody has asked again for a moment. If something is shown, it is being read: look for what follows it. Else
+        the cursor rests."""
         if shown:
             asked.completer.foresee(asked.snapshot, shown[0], others=asked.others, preferences=asked.preferences)
         else:
@@ -355,8 +356,8 @@ class Session:
     # ---- talking back
 
     def show(self, message: str, kind: types.MessageType = types.MessageType.Info) -> None:
-        """One sentence to the user. What it quotes may come from the opened folder, and VS Code would make a link of
-        `[text](command:name)` that runs the command."""
+        """Show the user one sentence. It may quote the opened folder, and VS Code would turn `[text](command:name)`
+        into a link that runs the command."""
         message = message.replace("](", "] (")
         self.client.window_show_message(types.ShowMessageParams(type=kind, message=message))
 

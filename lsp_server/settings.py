@@ -196,8 +196,8 @@ class Settings:
 def section(sent: Any) -> dict[str, Any] | None:
     """Our part of a client's configuration, by wire name: `{"redraft": {…}}` or the bare object, nested or dotted.
 
-    None when there is nothing for us in it (`null`, another tool's settings). What is called like no setting is left
-    out, but a name that must be one of ours, misspelt, is for `read` to complain about.
+    None when there is nothing for us in it (`null`, another tool's settings). Names of no setting are left out, except
+    misspelt ones that must be meant for us: `read` complains about those.
     """
     if not isinstance(sent, dict):
         return None
@@ -293,7 +293,8 @@ def _is_ours(name: str) -> bool:
 
 
 def _meant(name: str) -> str:
-    """The setting that a name of none must mean: spelt or capitalized otherwise, or without its group. Else empty."""
+    """The setting that an unknown name must mean (misspelt, capitalized otherwise, or without its group), else an empty
+    text."""
     if _is_ours(name) or len(name) > 2 * max(map(len, _by_name())):
         return ""
 

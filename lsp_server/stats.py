@@ -26,7 +26,7 @@ Counts = Mapping[tuple[str, str], int]
 FORMAT = 1
 _ROOM = "check permissions and space, or set `redraft.stats` to false"
 _STEPS = 8
-"""Classes of answer times in a doubling: a quantile is at most a tenth too high."""
+"""Classes of answer times per doubling: a quantile is at most a tenth too high."""
 _WAIT = 2.0
 """Seconds that a write waits for that of another editor's server."""
 
@@ -68,8 +68,8 @@ class Record:
             )
 
     def rows(self) -> list[Row]:
-        """All counts, oldest first; none before the first was added. Raises UserError for what is no such file, or
-        cannot be looked at."""
+        """All counts, oldest first; none if nothing was ever added. Raises UserError for another kind of file, and for
+        one that cannot be read."""
         try:
             self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -129,12 +129,13 @@ def _remedy(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Some rows together.
+    """The sums of some rows.
 
-    shown: proposals that could be read. taken, partly: of these, wholly and in part. pressed: keys that wrote, those
-    that took something among them; saved: keys that this saved. judged, stayed: pieces taken whose first half minute is
-    over, and those that stood there unchanged then. fixes: those that somebody asked for and that were found.
-    next_edits: those that were made. times: class (`time_class`) of the milliseconds to an answer -> how many.
+    shown: proposals that stood long enough to be read. taken, partly: of these, how many were taken wholly and in part.
+    pressed: keys pressed, including those that took something. saved: keys saved by that. judged: taken pieces that are
+    older than half a minute. stayed: of these, how many stood there unchanged. fixes: fixes that were asked for and
+    found. next_edits: next edits that were made. times: class (`time_class`) of the milliseconds to an answer -> how
+    many.
     """
 
     shown: int
@@ -173,5 +174,5 @@ COUNTED = tuple(one.name for one in fields(Figures) if one.name != "times")
 
 
 def time_class(ms: float) -> str:
-    """What an answer's time is counted as: the next eighth of a doubling, one millisecond and less being the first."""
+    """The class of an answer's time: eighths of a doubling, rounded up; the first is one millisecond and less."""
     return f"{TIME}{max(0, math.ceil(_STEPS * math.log2(max(ms, 1.0))))}"

@@ -30,7 +30,7 @@ class Status:
             self._notify(METHOD, {"state": state, "message": message})
 
     def repeat(self) -> None:
-        """Tell the client again what was said before it may have listened."""
+        """Tell the client again, because it may not have listened before."""
         if self._sent is not None:
             self._notify(METHOD, dict(zip(("state", "message"), self._sent, strict=True)))
 
@@ -51,7 +51,7 @@ class Status:
             self._say_ready()
 
     def took(self, ms: float) -> None:
-        """So long took a proposal that somebody waited for: turns `slow` on and off."""
+        """A proposal that somebody waited for took so long: turns `slow` on and off."""
         self._recent.append(ms)
         slow = self._sent is not None and self._sent[0] == "slow"
         if not slow and len(self._recent) == _SAMPLES and self.typical_ms > SLOW_MS:

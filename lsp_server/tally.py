@@ -1,8 +1,8 @@
-"""What became of what was proposed, told from the documents: no client says when its user takes a part of a text, and
-not all do when the whole is taken.
+"""What became of proposals, read off the documents: no client says when its user takes a part of a text, and not all
+say when the whole is taken.
 
-A piece that comes in one change and is longer than what keys write between two messages was taken. What is known here
-are counts (`stats.py`) and, while it stands there, the proposal itself.
+A piece counts as taken if it comes in one change and is longer than what keys write between two messages. Kept are
+counts (`stats.py`) and, while it stands there, the proposal itself.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ Later = Callable[[float, Callable[[], None]], object]
 class _Proposal:
     """Texts proposed for the code points [start, end) of a document as it is now, of which one may be taken.
 
-    ids: by which the client knows them. since: monotonic seconds. text, reached: the one whose beginning stands there,
-    and how much of it, in characters. farthest: the most that ever did; what is undone and done again is not new.
-    last: the piece that keys wrote last, and how many. takes: pieces taken; whole: to the end. announced: the client
-    has said so, and the text is not there yet.
+    ids: what the client calls them. since: monotonic seconds. text: the proposed text whose beginning stands there.
+    reached: how many of its characters do. farthest: the most that ever did, so that undo and redo count once. last:
+    the last piece that was typed, and its keys. takes: how many pieces were taken. whole: one of them to the end.
+    announced: the client has said so, and the text is not there yet.
     """
 
     texts: Sequence[str]
@@ -126,7 +126,8 @@ class Tally:
             self._standing[snapshot.uri] = new
 
     def awaits(self, snapshot: Snapshot, changes: Sequence[Edit]) -> None:
-        """A next edit is proposed: made when the document says so, which is more than one message with some clients."""
+        """A next edit is proposed. It is made when the document says so; some clients need more than one message for
+        it."""
         from infill.edits import apply
 
         self._awaited[snapshot.uri] = changes, apply(snapshot.text, changes)

@@ -33,7 +33,7 @@ tr { border-top: 1px solid #8883; } td.n { text-align: right; font-variant-numer
 def page(snapshot: Snapshot, cursor: int, completion: Completion, steps: Sequence[Step]) -> str:
     """HTML: the code with the suggestion in it, the figures, then every step with its slots and probabilities.
 
-    The code is left out where nothing was asked: it may be a file that is none of our business.
+    The code is left out where nothing was asked, because the file may be one to be left alone.
     """
     report = completion.report
     figures = {

@@ -1,4 +1,4 @@
-"""What runs for a connection: requests that a newer one or new settings may end, and work that nobody waits for."""
+"""What runs for a connection: requests, which a newer one or new settings may cancel, and background work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["inline", "menu", "fix", "next"]
 
 
 class Work:
-    """failed: is told of the error of a request that failed."""
+    """failed: called with the error of each request that fails."""
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
         self._failed = failed
@@ -33,8 +33,8 @@ class Work:
         allowed: Callable[[], bool],
         part: object = None,
     ) -> T:
-        """Run `work` in place of what runs for this file, kind and part of the file; answers `otherwise` when its own
-        turn comes, and when new settings no longer allow it."""
+        """Run `work`, and cancel what runs for the same file, kind and part of the file. Returns `otherwise` when a
+        newer request cancels this one, when new settings no longer allow it, and when it fails."""
         task, key = asyncio.ensure_future(work), (unquote(uri), kind, part)
         if (older := self._newest.get(key)) is not None:
             older.cancel()
@@ -49,7 +49,7 @@ class Work:
                 del self._newest[key]
 
     async def while_allowed(self, allowed: Callable[[], bool], work: Awaitable[T], otherwise: T) -> T:
-        """Run `work` until new settings no longer allow it; answers `otherwise` then, and where it is cancelled."""
+        """Run `work`. Returns `otherwise` when it is cancelled, as it is when new settings no longer allow it."""
         task = asyncio.ensure_future(work)
         self._allowed[task] = allowed
         try:
@@ -63,7 +63,7 @@ class Work:
             del self._allowed[task]
 
     def in_background(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Run to the end unless the connection closes; nobody waits for it."""
+        """Run until the end, or until the connection closes; nobody waits for it."""
 
         def done(task: asyncio.Task[Any]) -> None:
             self._background.discard(task)
@@ -75,11 +75,11 @@ class Work:
         task.add_done_callback(done)
 
     def outdate(self, uri: str) -> set[Kind]:
-        """End what was asked about a file's old text; answers what that was."""
+        """Cancel what was asked about a file's old text. Returns the kinds of what that was."""
         return {kind for (name, kind, _), task in self._newest.items() if name == unquote(uri) and task.cancel()}
 
     def recheck(self) -> None:
-        """End what new settings no longer allow."""
+        """Cancel what new settings no longer allow."""
         for task in [task for task, allowed in self._allowed.items() if not allowed()]:
             task.cancel()
 

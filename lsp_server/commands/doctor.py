@@ -79,8 +79,8 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
 
 
 def _quarrel() -> str:
-    """onnxruntime and onnxruntime-gpu are two distributions of one package: what was installed last lies over the
-    other, and taking one away breaks both."""
+    """What is wrong with the runtimes, if anything. onnxruntime and onnxruntime-gpu are two distributions of one
+    package: the one installed last overwrites the other, and removing either breaks both."""
     if "missing" in (_version("onnxruntime"), _version("onnxruntime-gpu")):
         return ""
     return (
@@ -120,7 +120,7 @@ async def _measure(filler: LocalFiller, mode: str) -> None:
 
 
 def _remote(choice: Choice) -> str:
-    """How the remote does, where there is one: it is asked about the same sample, and by itself."""
+    """How the remote does, if there is one: it is asked about the same sample, without the model here."""
     filler = open_remote(choice)
     if filler is None:
         return "none; no other machine is asked"

@@ -59,7 +59,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
 
 
 def _asked(place: str) -> tuple[SourceFile, tuple[int, int] | None]:
-    """A file, and the lines of it that were named; None where none were and some are broken."""
+    """A file, and its lines that were named; None where none were named and the file has syntax errors."""
     name, numbers = split_place(place, ":LINES")
     source = SourceFile.read(name)
     if reason := manners.denied(source.snapshot.uri, source.snapshot.text):
@@ -77,7 +77,7 @@ def _asked(place: str) -> tuple[SourceFile, tuple[int, int] | None]:
 
 
 def _must_be_broken(source: SourceFile) -> None:
-    """Raises UserError where nothing is broken, or where nobody can know."""
+    """Raises UserError for a file without syntax errors, or in a language without a grammar."""
     snapshot, instead = source.snapshot, f"name the lines, for example {source.path}:12."
     if snapshot.syntax(0) is None:
         raise UserError(f"{source.path} is in a language without a grammar here; {instead}")
@@ -86,8 +86,8 @@ def _must_be_broken(source: SourceFile) -> None:
 
 
 def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
-    """The lines that syntax errors touch, with the one above, and heads without a body with the line that may be
-    theirs; neighbouring lines as one region."""
+    """Regions of broken code: the lines that syntax errors touch, with the line above, and heads without a body, with
+    the line that may be theirs. Neighbouring lines are one region."""
     text, whole = snapshot.text, snapshot.whole
     if whole is None:
         return []
@@ -105,8 +105,9 @@ def _broken(snapshot: Snapshot) -> list[tuple[int, int]]:
 async def _repair(
     completer: Completer, snapshot: Snapshot, lines: tuple[int, int] | None, mode: str
 ) -> tuple[list[Repair], str]:
-    """What was found at each place, and the text with all of it. Each place is looked at in the text that the repairs
-    before it have left; what is broken, again for as long as less and less of it is."""
+    """What was found at each place, and the text after all repairs. Each place is looked at in the text that the
+    repairs before it have left. Without `lines`, broken code is looked at again for as long as less and less of it is
+    left."""
     preferences = replace(Preferences(), mode=mode, deadline=None)
     places, repairs = parts(snapshot, *lines) if lines else _broken(snapshot), list[Repair]()
     with terminal.bar(None, "places") as bar:

@@ -46,10 +46,10 @@ FILLS: Mapping[str, tuple[Dialect, ...]] = {
 }
 """Path -> its dialects: the first whose sign stands in the body, else the last."""
 PEOPLE = replace(openai.DIALECT, name="people")
-"""Who looks at /metrics, at the pages and at most paths that do not exist."""
+"""The dialect for /metrics, the pages and most paths that do not exist: people look at those."""
 TABBY_EVENTS = ("view", "select", "dismiss")
 GONE = 499
-"""A status that nobody is left to read."""
+"""The status of an answer that nobody is left to read."""
 
 
 @dataclass
@@ -90,7 +90,7 @@ class Door:
         return _json(dialect.write(answer, asked), headers=notes)
 
     async def _unless_gone(self, request: Request, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """What the work returns. Raises ClientDisconnect when the client goes first; the work is cancelled then."""
+        """What the work returns. When the client goes first, the work is cancelled and ClientDisconnect raised."""
         job, gone = asyncio.create_task(work), asyncio.create_task(_gone(request))
         self._jobs.add(job)
         try:
@@ -211,7 +211,7 @@ def _probe_routes(door: Door) -> Iterator[Route]:
 
 
 def _guarded(door: Door, dialect: Dialect, answer: Endpoint) -> Endpoint:
-    """The same, but refusals and bugs become answers in the dialect that is spoken, and all are counted."""
+    """The same endpoint, but refusals and bugs become answers in the client's dialect, and all answers are counted."""
 
     async def endpoint(request: Request) -> Response:
         request.state.dialect = dialect
@@ -233,7 +233,7 @@ def _guarded(door: Door, dialect: Dialect, answer: Endpoint) -> Endpoint:
 
 
 def _no_such(door: Door) -> Callable[[Request, Exception], Awaitable[Response]]:
-    """No such path, or not with this method."""
+    """Refuses paths that do not exist, and methods that a path does not have."""
 
     async def refuse(request: Request, problem: Exception) -> Response:
         assert isinstance(problem, HTTPException)

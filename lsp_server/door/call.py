@@ -53,8 +53,8 @@ class Call:
     cut: tuple[int, int] = (0, 0)
 
     def bounded(self) -> Call:
-        """The same with at most SIDE_MOST characters a side, cut at a line's start and end where one is near, and no
-        more tokens and no longer names than there may be."""
+        """The same within all limits: at most SIDE_MOST characters a side, cut at the start or end of a line where one
+        is near, and no more tokens, snippets and characters of names than allowed."""
         prefix, suffix = self.prefix[-SIDE_MOST:], self.suffix[:SIDE_MOST]
         if len(prefix) < len(self.prefix):
             prefix = prefix[prefix.find("\n", 0, _LINE_MOST) + 1 :]

@@ -1,4 +1,4 @@
-"""A dialect is a pure reader and pure writers around one `Struct`; nothing here knows HTTP but for the framing."""
+"""A dialect is a pure reader and pure writers around one `Struct`. Nothing here knows HTTP except for the framing."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ BODY_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """names: host names besides `localhost` under which clients reach the server. token: what they must bear, or
+    """names: host names besides `localhost` by which clients reach the server. token: what clients must send, or
     empty."""
 
     names: frozenset[str]

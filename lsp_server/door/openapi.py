@@ -82,7 +82,7 @@ def page(told: Json) -> str:
 
 
 def _fields(operation: Json, told: Json) -> str:
-    """The names of a body's fields; those that must be there stand out."""
+    """The names of a body's fields, required ones in bold."""
     schema = operation.get("requestBody", {}).get("content", {}).get(JSON, {}).get("schema", {})
     shown = []
     for each in schema.get("anyOf", [schema]):

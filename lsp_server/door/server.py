@@ -1,4 +1,4 @@
-"""The socket's side: uvicorn around the application, the model loaded behind a door that is open already."""
+"""The socket's side: uvicorn around the application. The door is open, and answers 503, while the model loads."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ READER_SECONDS = 10.0
 """How long a client may leave bytes that are sent to it unread."""
 SHUTDOWN_SECONDS = 2
 IDLE_SECONDS = LONGEST + 15
-"""How long an idle connection is kept: a client that is told to come back is known by it."""
+"""How long an idle connection is kept: a client that is told to come back later is recognized by its connection."""
 
 
 class Patient(H11Protocol):
-    """HTTP/1.1 that gives a reader READER_SECONDS for each time that it lets the connection fill up, then hangs up: an
-    answer that nobody reads must not stay in memory. And a client BODY_SECONDS for its first request, and for the rest
-    of each that it begins: who asks nothing must not keep a place."""
+    """HTTP/1.1 with limits for slow clients.
+
+    A reader that lets the connection fill up gets READER_SECONDS each time to make room: an answer that nobody reads
+    must not stay in memory. A client gets BODY_SECONDS for its first request, and for the rest of each request that it
+    begins: one that asks nothing must not keep a place.
+    """
 
     _stuck: asyncio.TimerHandle | None = None
     _silent: asyncio.TimerHandle | None = None
@@ -50,8 +53,8 @@ class Patient(H11Protocol):
             self._silent = self.loop.call_later(BODY_SECONDS, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
-        """To what cannot be read. uvicorn goes on with the handler that has begun to read it, and says so as well where
-        an answer is under way or out already; h11 has an exception for either."""
+        """Answer a request that cannot be read. uvicorn alone would go on with the handler that has begun to read it,
+        and would also answer when an answer is under way or sent already, for which h11 raises an exception."""
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
@@ -61,8 +64,8 @@ class Patient(H11Protocol):
             self.transport.close()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Java's clients offer to speak HTTP/2 with every request; to go on in HTTP/1.1 is an answer, no matter for the
-        log."""
+        """Nothing to log: Java's clients offer HTTP/2 with every request, and going on in HTTP/1.1 is a proper
+        answer."""
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -89,7 +92,7 @@ class Patient(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which waits for answers when it is told to stop; here nobody has to finish them."""
+    """uvicorn's server waits for answers when it is told to stop; this one cancels them."""
 
     def __init__(self, config: uvicorn.Config, leave: Callable[[], None]) -> None:
         super().__init__(config)
@@ -154,7 +157,8 @@ def run(door: Door, listener: socket.socket, load: Callable[[], Completer], read
 
 
 def _left_alone(load: Callable[[], Completer]) -> Future[Completer]:
-    """What `load` returns or raises. Its thread is a daemon: who leaves while the model loads waits for nothing."""
+    """A future of what `load` returns or raises. Its thread is a daemon, so that nobody who leaves meanwhile has to
+    wait for it."""
     loaded: Future[Completer] = Future()
     loaded.set_running_or_notify_cancel()
 
