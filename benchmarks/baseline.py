@@ -30,9 +30,9 @@ ROUNDS, CALLS = 3, 40
 
 @dataclass(slots=True)
 class Causal:
-    """Milliseconds left to right: each token but the first, and each whole line after its context was read.
+    """Milliseconds left to right: of each token but the first, and of each whole line once its context was read.
 
-    texts: the lines themselves, of llama.cpp.
+    texts: the lines themselves; llama.cpp's only.
     """
 
     per_token: list[float] = field(default_factory=list)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """rows: of the forward. cached: slots that it is shown. asked: rows with a head. hidden: slots that no row sees."""
+    """rows: of the forward. cached: cached slots. asked: rows with a head. hidden: slots that no row sees."""
 
     rows: int
     cached: int

@@ -33,10 +33,8 @@ def dense_mask(batch: Mapping[str, Tensor]) -> Tensor:
 
 
 def block_mask(batch: Mapping[str, Tensor], make: Any = create_block_mask, dense: Any = batches.dense) -> BlockMask:
-    """The same visibility as blocks for flex attention to skip or compute. make, dense: as they are, or compiled.
-
-    The rule is worked out once, a byte a pair: its five look-ups would be repeated in every layer's kernels.
-    """
+    """The same visibility as blocks that flex attention skips or computes. make, dense: compiled or not. The rule is
+    evaluated once, to a byte per pair of rows; otherwise every layer's kernels would repeat its five look-ups."""
     seen = dense(batch["group"], batch["order"], batch["limits"])
     n, t = batch["ids"].shape
     return make(lambda n, head, q, k: seen[n, q, k], B=n, H=None, Q_LEN=t, KV_LEN=t, device=str(batch["ids"].device))

@@ -25,7 +25,7 @@ from training.samples import Chunk, Hole
 ALL = 1 << 20
 """A limit no order reaches."""
 UNWARMED = 8
-"""First tokens of a stream, which nobody could predict."""
+"""The first tokens of a stream count nothing, because nobody could predict them."""
 
 
 class Term(IntEnum):
@@ -104,7 +104,7 @@ def _pair(hole: Hole, mix: Mix, control: ControlIds, vocabulary: int, rng: np.ra
 
 
 def _start(length: int, size: int, inside: float, rng: np.random.Generator) -> tuple[int, int]:
-    """Tokens before the canvas, and how many of its first slots hold what the canvas before it wrote."""
+    """How many tokens stand before the canvas, and how many of its first slots hold what the canvas before it wrote."""
     if length <= size or rng.random() >= inside:
         return 0, 0
     at, overlap = int(rng.integers(1, length + 1)), min(OVERLAP, size // 2)
@@ -125,8 +125,8 @@ def _draft(
 
 
 def _repair(hole: Hole, mix: Mix, control: ControlIds, rng: np.random.Generator) -> list[Plan]:
-    """The two starts of a repair: the draft itself, and the draft with its suspects masked; now and then the right
-    text, which must be left alone."""
+    """The two starts of a repair: the draft itself, and the draft with its suspects masked. Now and then the right text
+    stands in the draft's place, which must be left alone."""
     draft = list(hole.middle if rng.random() < mix.identity else hole.draft or ())
     size = min(CANVAS_MOST, len(draft) + OPEN_AFTER_DRAFT)
     plain = noise.target_slots(draft, size, control.eom)

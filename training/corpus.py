@@ -48,7 +48,8 @@ NEVER = re.compile(r"human.?eval|mbpp|quixbugs|evalplus|bigcode|code.?eval|safim
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file, and why it is left out; else what tells it from others (`filters.fingerprint`, `filters.sketch`)."""
+    """A file, and why it is left out; if it is not, what tells it from others (`filters.fingerprint`,
+    `filters.sketch`)."""
 
     source: Source
     reason: str = ""
@@ -108,7 +109,7 @@ def _licensed(release: Release, package: Package) -> Release:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A release to read from its archives, and the one before it; or an installed package."""
+    """Either a release to read from its archives, with the release before it, or an installed package."""
 
     release: Release
     archives: tuple[Path, ...] = ()
@@ -189,7 +190,7 @@ def _archives(downloads: Path, release: Release) -> tuple[Path, ...]:
 
 
 def order_of(name: str) -> str:
-    """Sorts packages in a way that has nothing to do with what they are."""
+    """A sort key that has nothing to do with what packages are."""
     return hashlib.sha256(canonical(name).encode()).hexdigest()
 
 

@@ -42,7 +42,7 @@ def redrafted(
 
 
 def _drafted(token: np.ndarray, p: np.ndarray, threshold: float, control: ControlIds) -> noise.Ids:
-    """The canvas after one step: no slot holds an answer that is no text, and a settled end ends it."""
+    """The canvas after one step. No slot holds a token that is no text, and a settled end ends it."""
     never = list(control.never_text - {control.eom})
     draft = np.where((p > threshold) & ~np.isin(token, never), token, control.mask).astype(np.int64)
     masks, ends = np.flatnonzero(draft == control.mask), np.flatnonzero(draft == control.eom)

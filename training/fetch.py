@@ -49,8 +49,8 @@ Command = Callable[[Sequence[Release], Sequence[str]], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """How an ecosystem is asked. commands: tried in order. found: the archives of a release in a folder and its
-    version; nothing when it did not come."""
+    """How packages of an ecosystem are downloaded. commands: tried in order. found: the archives of a release in a
+    folder, and its version; nothing when it was not downloaded."""
 
     commands: tuple[Command, ...]
     found: Callable[[Path, Release], tuple[list[Path], str]]
@@ -167,8 +167,8 @@ def fetch(downloads: Path, releases: Sequence[Release], options: Sequence[str] =
 
 
 def _asked(downloads: Path, releases: Sequence[Release], command: Command, options: Sequence[str]) -> list[Outcome]:
-    """What one command brings. Clients give up everything for one release that cannot be had: those that the client
-    named are left out of the next call; when it named none, each half is asked for by itself."""
+    """What one command downloads. Clients give up everything when one release cannot be had. Releases that the client
+    names are left out of the next call; if it names none, each half is asked for by itself."""
     if not releases:
         return []
     outcomes, errors = _call(downloads, releases, command, options)

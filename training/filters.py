@@ -132,7 +132,7 @@ def sketch(of: Hashes) -> NDArray[np.uint32]:
 
 
 class Duplicates:
-    """Exact and near duplicates of what came before: the same words, or shingles more alike than NEAR."""
+    """Finds exact and near duplicates of earlier files: the same words, or shingles more alike than NEAR."""
 
     def __init__(self) -> None:
         self._index = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)

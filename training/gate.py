@@ -174,7 +174,7 @@ def _plans(hole: Hole, control: ControlIds, rng: np.random.Generator) -> list[Pl
 
 
 def _turned(draft: np.ndarray, hole: Hole, control: ControlIds, turns: int) -> np.ndarray:
-    """The canvas some right answers later: what follows an INSERT or DELETE must be known too."""
+    """The canvas after some right answers: what follows an INSERT or DELETE must be known, too."""
     row = draft.copy()
     for _ in range(turns):
         labels = noise.edit_labels(row, hole.middle, control)

@@ -1,10 +1,8 @@
-"""The objective: cross-entropy of every asked row; clean text, middles and canvases are a weighted mean each.
+"""The objective: cross-entropy of every asked row. Clean text, middles and canvases each count as a weighted mean.
 
-Slots that fill and slots that edit are one mean: what a slot weighs beside another one does not depend on how many of
-each kind there are.
-
-The head's logits are 49,160 wide, so they exist only for one slice of rows at a time: forward computes the gradients
-as it goes and backward only scales them.
+Slots that fill and slots that edit share one mean, so the weight of a slot beside another one does not depend on how
+many of each kind there are. The head's logits are 49,160 wide, so they exist only for one slice of rows at a time: the
+forward pass computes the gradients as it goes, and backward only scales them.
 """
 
 from __future__ import annotations
@@ -25,9 +23,12 @@ SLICE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """What each term counts: clean text and middles as a whole, canvases by the slot, one to fill and one to edit
-    (`Mix.keep`: or to leave). sharpen: how much the entropy of canvas slots that are right already is pressed down
-    (confidence-aware training, LLaDA2.0 report section 5); it makes decoding bolder and probabilities less honest."""
+    """What each term counts. clean, middle: clean text and middles, as a whole. fill, edit: a slot to fill, and one to
+    edit or to leave (`Mix.keep`).
+
+    sharpen: how strongly the entropy of canvas slots that are right already is pressed down (confidence-aware training,
+    LLaDA2.0 report section 5). That makes decoding bolder and probabilities less honest.
+    """
 
     clean: float = 0.5
     middle: float = 0.5

@@ -234,10 +234,10 @@ def _step(path: Path) -> int:
 
 
 def set_apart(model: CompactModel) -> None:
-    """[EOM] starts where the base ends a line, with a row of its own, unless it has been trained.
+    """Give [EOM] an embedding of its own, starting where the base ends a line, unless it has been trained.
 
-    Conversion leaves it at the mean of the embedding, like the rows that are never right, and so does what is restored
-    from an export: a head that is frozen cannot part them, one that is not loses time over it.
+    Conversion leaves it at the mean of the embedding, like the rows that are never right; so does restoring from an
+    export. A frozen head could not tell these rows apart, and one that learns would lose time over it.
     """
     eom, embed = model.config.control.eom, model.embed.detach()
     mean = embed.mean(0)

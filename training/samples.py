@@ -47,14 +47,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Shares of the kinds of holes. sites: places in a chunk, of one suffix each; cuts: cursors before each.
+    """How holes are drawn. What is not a count or a length is a share, 0 to 1.
 
-    chunk: characters of a chunk at most. below: characters of a site's suffix at most, drawn between two. lines: sites
-    whose hole is a line or the rest of one. heals: middles begin by writing the prefix's last word again, as weights
-    without a trained canvas are asked to. by_character: the rest stand at syntax nodes and line ends. unconnected:
-    sites whose suffix begins 1-20 lines after the middle. unended: sites without any suffix. buggy: sites whose hole
-    holds a mistake to repair. released: those of them, where the document has any, whose mistake is what an earlier
-    release had there. snippets: chunks beside which the sibling files are open.
+    sites: places in a chunk, each with one suffix. cuts: cursors before each place. chunk: the most characters of a
+    chunk. below: bounds between which the most characters of a suffix are drawn. lines: sites whose hole is a line or
+    the rest of one. heals: whether middles begin by writing the prefix's last word again, as weights without a trained
+    canvas are asked to. by_character: holes that begin and end anywhere; the others do so at syntax nodes and line
+    ends. unconnected: sites whose suffix begins 1-20 lines after the middle. unended: sites without any suffix. buggy:
+    sites whose hole holds a mistake to repair. released: of these, where the document has any, those whose mistake is
+    what an earlier release had there. snippets: chunks beside which the sibling files are open.
     """
 
     sites: int = 6
@@ -73,10 +74,10 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """One hole. prefix, suffix, text: its sides and what belongs in it. context: what the prompt makes of the sides.
+    """One hole. prefix, suffix, text: its sides and what belongs in it. context: the prompt made of the sides.
 
-    middle: the text's tokens. draft: tokens of a wrong text that stands there now, or None. suspects: the draft's
-    tokens that the mistake touches. kind: `complete`, or the kind of the mistake.
+    middle: the text's tokens. kind: `complete`, or the kind of the mistake. draft: tokens of a wrong text that stands
+    there now, or None. suspects: the draft's tokens that the mistake touches.
     """
 
     prefix: str
@@ -245,7 +246,7 @@ class _Place:
         return self.document.text[self.begin + offset :]
 
     def beside(self, start: int, suffix: str) -> list[Snippet]:
-        """What serving shows of the other files when the cursor stands at `start`; none was edited."""
+        """What serving would show of the other files with the cursor at `start`, none of them having been edited."""
         if not self.others:
             return []
         at, document = self.begin + start, self.document
@@ -301,7 +302,8 @@ class _Place:
         return [replace(e, start=e.start - self.begin, end=e.end - self.begin) for e in inside]
 
     def bug(self, rng: np.random.Generator, released: float) -> tuple[bugs.Bug, int, int] | None:
-        """A mistake and the lines it is in. Indentation alone can go wrong in any text, prose too: seldom taken."""
+        """A mistake, and the lines it is in. Wrong indentation is possible in any text, even prose, so it is seldom
+        taken."""
         if self.edits and rng.random() < released:
             edit = self.edits[int(rng.integers(len(self.edits)))]
             end = self.text.find("\n", edit.end)

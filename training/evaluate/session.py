@@ -66,7 +66,7 @@ class Failure:
 
 
 class Heard:
-    """A filler that passes everything on and remembers what was asked and said last: the text before any trimming."""
+    """A filler that passes everything on and remembers the last request and its answer before any trimming."""
 
     def __init__(self, filler: Filler) -> None:
         self._filler, self.last = filler, FillResult(())
@@ -93,10 +93,11 @@ class Heard:
 class Session:
     """A served model and what it is asked about.
 
-    limit: at most so many holes a row, 0 for all. sets, only: HumanEval sets and the mode, none for those of the card;
-    oracle: at oracle length only. data: shards of held-out files, none for the repository's. base: the base weights for
-    llama.cpp, or None. threads: cores of each model. kept: held-out lines answered before; backwards: from the
-    last one on, to meet another run that keeps them in the same file. failures: every wrong answer, to be read by eye.
+    limit: the most holes of a row, 0 for all. sets, only: HumanEval sets and the one mode that are asked for; empty for
+    those of the card. oracle: whether the middle's length is told. data: shards of held-out files; empty for the
+    repository's. base: the base weights for llama.cpp, or None. threads: cores of each model. kept: held-out lines that
+    were answered before. backwards: whether held-out lines are asked from the last one on, to meet another run that
+    keeps its answers in the same file. failures: every wrong answer, to be read by eye.
     """
 
     served: Served
@@ -132,7 +133,7 @@ class Session:
         return self._places
 
     def most(self, wanted: int) -> int:
-        """How many of so many held-out places are asked about: the same share of all when there is a limit."""
+        """How many of so many held-out places are asked about: with a limit, the same share of all kinds."""
         return min(wanted, max(1, self.limit * wanted // PYTHON_PLACES)) if self.limit else wanted
 
     async def lines(self) -> list[Answer]:
@@ -176,7 +177,7 @@ class Session:
         return self._answer(result.texts, texts, added, result.report, began)
 
     def judge(self, where: str, hole: Hole, answer: Answer, right: bool) -> bool:
-        """Remember a wrong answer; hands back whether it was right."""
+        """Remember the answer if it is wrong; returns whether it was right."""
         if not right:
             sides = hole.prefix[-200:], hole.truth, answer.raw, answer.text, hole.suffix[:200]
             self.failures.append(Failure(where, *sides))
@@ -203,7 +204,7 @@ class Session:
 
 
 def speed(found: Sequence[Answer]) -> dict[str, float]:
-    """Tokens a forward: kept tokens of all answers by denoising forwards of all; the forwards a hole; its time."""
+    """Over all answers: kept tokens per denoising forward, forwards per hole, and milliseconds."""
     kept, forwards = sum(one.kept for one in found), sum(one.forwards for one in found)
     return {
         "tokens_per_forward": round(kept / max(1, forwards), 2),

@@ -19,8 +19,9 @@ PATIENT = replace(DEFAULTS, deadline=None)
 
 
 async def shown(session: Session) -> dict[str, Any]:
-    """The share of places where something is shown; of these the share where the missing rest of the line begins so,
-    and the error of the probability that came with it; how many of all missing characters right proposals bring."""
+    """The share of places where something is shown; of these, the share where the missing rest of the line begins with
+    it, and the error of the probability that came with it; and the share of all missing characters that right proposals
+    bring."""
     completer = Completer(session.served.filler)
     right, confidences, brought = list[bool](), list[float](), 0
     for place in tqdm(session.places, desc="shown", disable=None):

@@ -1,5 +1,5 @@
-"""Lines of held-out files, alone and with others open, and words within lines, written again, key by key, as an editor
-asks: what somebody who types would see."""
+"""Lines of held-out files, and words within lines, typed again key by key: what somebody who types would see in an
+editor."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Seen:
-    """keys: how many were pressed. saved: of them, those that a right proposal, taken at once, would have saved. ghost:
-    keys after which a proposal stood there. right: for each new proposal whether all of it was written then. flickered:
-    proposals that changed or went although what was typed is what they said. asked_ms: where the model was asked, of
-    which it remembers nothing here."""
+    """What happened while pieces were typed. keys: how many were pressed. saved: how many of them right proposals would
+    have saved, each taken at once. ghost: keys after which a proposal stood there. right: for each new proposal,
+    whether all of it was then typed. flickered: proposals that changed or went although the user was typing them.
+    asked_ms: milliseconds of answers for which the model was asked (it remembers nothing here)."""
 
     keys: int = 0
     saved: int = 0
@@ -114,7 +114,7 @@ async def _written(
 
 
 def pieces(sources: list[Source]) -> Iterator[Piece]:
-    """One of each file that has one: lines of code, among which no comment, text or docstring begins."""
+    """One piece of each file that has one: lines of code in which no comment, text or docstring begins."""
     rng = np.random.default_rng(0)
     for source in sources:
         lines, starts, snapshot = _read(source)
@@ -136,7 +136,7 @@ def _read(source: Source) -> tuple[list[str], list[int], Snapshot]:
 
 
 def words(sources: list[Source]) -> Iterator[Piece]:
-    """One of each file that has one: words of a line of code that stand between others."""
+    """One piece of each file that has one: words of a line of code, with others before and behind them."""
     rng = np.random.default_rng(0)
     for source in sources:
         lines, starts, snapshot = _read(source)
@@ -149,7 +149,8 @@ def words(sources: list[Source]) -> Iterator[Piece]:
 
 
 def _between_others(line: str) -> Iterator[tuple[int, int]]:
-    """Where up to five words, marks and blanks of a line begin and end that hold a word and stand between others."""
+    """Where words begin and end that may be left out of a line: up to five words, marks and blanks, with a word among
+    them, and others before and behind them."""
     tokens = list(_TOKEN.finditer(line))
     for first, last in ((i, j) for i in range(1, len(tokens)) for j in range(i, min(i + MOST_TOKENS, len(tokens)))):
         start, end = tokens[first].start(), tokens[last].end()
