@@ -178,6 +178,11 @@ class FillReport:
     note: str = ""
     by: str = ""
 
+    @property
+    def asked(self) -> bool:
+        """Whether a model was asked at all."""
+        return bool(self.forwards or self.by)
+
     def __add__(self, other: FillReport) -> FillReport:
         """The cost of two requests one after the other; mode, note and filler of the first that has them."""
         sums = (self.tokens + other.tokens, self.forwards + other.forwards)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import psutil
@@ -15,6 +15,7 @@ from pygls.lsp.server import LanguageServer
 from lsp_server import notebooks, process, progress, settings, transport, version
 from lsp_server.capabilities import Capabilities
 from lsp_server.converter import converter
+from lsp_server.documents import Sent
 from lsp_server.features import code_action, completion, fill, inline_completion, inline_edit, last_trace
 from lsp_server.model import Load
 from lsp_server.protocol import Protocol
@@ -170,19 +171,11 @@ async def _pull(session: Session) -> None:
 
 
 def _did_open(session: Session, params: types.DidOpenTextDocumentParams) -> None:
-    session.forget(params.text_document.uri)  # where it is opened anew without having been closed
-    session.documents.open(params.text_document)
+    _open(session, params.text_document)
 
 
 def _did_change(session: Session, params: types.DidChangeTextDocumentParams) -> None:
-    document = params.text_document
-    try:
-        changes = session.documents.change(document.uri, document.version, params.content_changes, session.encoding)
-    except Exception:
-        log.exception("a change to %s could not be followed", document.uri)
-        session.lose(document.uri)
-        changes = []
-    session.changed(document.uri, changes)
+    _change(session, params.text_document, params.content_changes)
 
 
 def _did_close(session: Session, params: types.DidCloseTextDocumentParams) -> None:
@@ -192,25 +185,40 @@ def _did_close(session: Session, params: types.DidCloseTextDocumentParams) -> No
 def _did_open_notebook(session: Session, params: types.DidOpenNotebookDocumentParams) -> None:
     session.documents.notebooks.open(params.notebook_document.uri, params.notebook_document.cells)
     for item in params.cell_text_documents:
-        _did_open(session, types.DidOpenTextDocumentParams(item))
+        _open(session, item)
 
 
 def _did_change_notebook(session: Session, params: types.DidChangeNotebookDocumentParams) -> None:
     cells = params.change.cells or types.NotebookDocumentCellChanges()
     if structure := cells.structure:
         for closed in structure.did_close or ():
-            _did_close(session, types.DidCloseTextDocumentParams(closed))
+            session.forget(closed.uri)
         for opened in structure.did_open or ():
-            _did_open(session, types.DidOpenTextDocumentParams(opened))
+            _open(session, opened)
         session.documents.notebooks.change(params.notebook_document.uri, structure.array)
     for changed in cells.text_content or ():
-        _did_change(session, types.DidChangeTextDocumentParams(changed.document, changed.changes))
+        _change(session, changed.document, changed.changes)
 
 
 def _did_close_notebook(session: Session, params: types.DidCloseNotebookDocumentParams) -> None:
     session.documents.notebooks.close(params.notebook_document.uri)
     for closed in params.cell_text_documents:
-        _did_close(session, types.DidCloseTextDocumentParams(closed))
+        session.forget(closed.uri)
+
+
+def _open(session: Session, item: types.TextDocumentItem) -> None:
+    session.forget(item.uri)  # where it is opened anew without having been closed
+    session.documents.open(item)
+
+
+def _change(session: Session, document: types.VersionedTextDocumentIdentifier, sent: Sequence[Sent]) -> None:
+    try:
+        changes = session.documents.change(document.uri, document.version, sent, session.encoding)
+    except Exception:
+        log.exception("a change to %s could not be followed", document.uri)
+        session.lose(document.uri)
+        changes = []
+    session.changed(document.uri, changes)
 
 
 def _shutdown(session: Session, params: None) -> None:

@@ -245,7 +245,7 @@ class Session:
         report = completion.report
         self.count(f"{what} {asked.place}", asked.since, report, completion.reason)
         self.tally.answered(asked.snapshot, (time.monotonic() - asked.since) * 1000)
-        if report.forwards or report.by:
+        if report.asked:
             self.status.took(report.ms)
         if steps or report.by:
             self.rhythm.outran(typist=False)
@@ -258,7 +258,7 @@ class Session:
 
         since: monotonic seconds at which it was asked. report: what it cost, None where that is not counted.
         """
-        if report and (report.forwards or report.by):
+        if report and report.asked:
             self.status.answered(report.by)
         if self.settings.trace:
             ms = (time.monotonic() - since) * 1000
@@ -367,7 +367,7 @@ def _later(seconds: float, call: Callable[[], None]) -> None:
 
 
 def _cost(report: FillReport) -> str:
-    if not (report.forwards or report.by):
+    if not report.asked:
         return " (no model call)"
     by = f"{report.by}; " if report.by else ""
     read = f"{report.mode}: {report.forwards} forwards, {report.context_tokens} tokens read, "

@@ -193,6 +193,10 @@ class Settings:
         )
 
 
+BY_NAME: Mapping[str, Field[Any]] = {one.metadata["name"]: one for one in fields(Settings)}
+"""Every setting, by its name on the wire."""
+
+
 def section(sent: Any) -> dict[str, Any] | None:
     """Our part of a client's configuration, by wire name: `{"redraft": {…}}` or the bare object, nested or dotted.
 
@@ -210,12 +214,12 @@ def section(sent: Any) -> dict[str, Any] | None:
 
 def default(name: str) -> Any:
     """What a setting is if nobody says otherwise."""
-    return _by_name()[name].default
+    return BY_NAME[name].default
 
 
 def only_window(values: Mapping[str, Any]) -> dict[str, Any]:
     """Without what only the machine's owner may choose (see the module's text)."""
-    machine = {name for name, one in _by_name().items() if one.metadata["scope"] == "machine"}
+    machine = {name for name, one in BY_NAME.items() if one.metadata["scope"] == "machine"}
     return {name: value for name, value in values.items() if name not in machine}
 
 
@@ -227,9 +231,10 @@ def read(
     folders: absolute paths of the opened folders; no model is loaded from inside them. pinned: what the command line
     says, which outweighs `values`; raises ValueError when it is not valid.
     """
-    known, good, complaints = _by_name(), {}, []
+    good: dict[str, Any] = {}
+    complaints: list[str] = []
     for name, value in values.items():
-        if name not in known:
+        if name not in BY_NAME:
             meant = _meant(name)
             complaints.append(
                 f"`{SECTION}.{name}` is no setting; did you mean `{SECTION}.{meant}`?"
@@ -237,17 +242,19 @@ def read(
                 else f"`{SECTION}.{name}` must be an object of settings; using their defaults."
             )
             continue
-        one = known[name]
+        one = BY_NAME[name]
+        kind: kinds.Kind = one.metadata["kind"]
         try:
-            good[one.name] = one.metadata["kind"].read(value)
+            good[one.name] = kind.read(value)
         except ValueError:
-            kind, default = one.metadata["kind"], json.dumps(one.default)
+            default = json.dumps(one.default)
             shown = "" if kind.secret else f", not {json.dumps(value, default=str, ensure_ascii=False)[:40]}"
             complaints.append(f"`{SECTION}.{name}` must be {kind.words}{shown}; using {default}.")
     if (objection := _objection(good.get("model", ""), folders)) is not None:
         complaints.append(f"`{SECTION}.model` {objection}; using the model that comes with redraft.")
         del good["model"]
-    good |= {known[name].name: known[name].metadata["kind"].read(value) for name, value in (pinned or {}).items()}
+    for name, value in (pinned or {}).items():
+        good[BY_NAME[name].name] = BY_NAME[name].metadata["kind"].read(value)
     return Settings(**good), complaints
 
 
@@ -280,7 +287,7 @@ def _flat(sent: Mapping[str, Any], prefix: str = "", *, misspelt: bool = False) 
         name = f"{prefix}{key}"
         if value is None:
             continue
-        if isinstance(value, dict) and name not in _by_name():
+        if isinstance(value, dict) and name not in BY_NAME:
             found |= _flat(value, name + ".", misspelt=misspelt)
         elif _is_ours(name) or (misspelt and _meant(name)):
             found[name] = value
@@ -289,26 +296,22 @@ def _flat(sent: Mapping[str, Any], prefix: str = "", *, misspelt: bool = False) 
 
 def _is_ours(name: str) -> bool:
     """Whether it is a setting, or a group of them."""
-    return any(known == name or known.startswith(name + ".") for known in _by_name())
+    return any(known == name or known.startswith(name + ".") for known in BY_NAME)
 
 
 def _meant(name: str) -> str:
     """The setting that an unknown name must mean (misspelt, capitalized otherwise, or without its group), else an empty
     text."""
-    if _is_ours(name) or len(name) > 2 * max(map(len, _by_name())):
+    if _is_ours(name) or len(name) > 2 * max(map(len, BY_NAME)):
         return ""
 
     def plain(text: str) -> str:
         return re.sub(r"[^a-z.]", "", text.lower())
 
-    by_end = {plain(known.rpartition(".")[2]): known for known in _by_name()}
-    every = by_end | {plain(known): known for known in _by_name()}
+    by_end = {plain(known.rpartition(".")[2]): known for known in BY_NAME}
+    every = by_end | {plain(known): known for known in BY_NAME}
     near = difflib.get_close_matches(plain(name), every, n=1, cutoff=0.8)
     return every[near[0]] if near else ""
-
-
-def _by_name() -> dict[str, Field[Any]]:
-    return {one.metadata["name"]: one for one in fields(Settings)}
 
 
 # ---- documentation
@@ -317,7 +320,7 @@ def _by_name() -> dict[str, Field[Any]]:
 def markdown() -> str:
     """The settings as a Markdown table."""
     rows = ["| setting | default | may be | what it does |", "|---|---|---|---|"]
-    for name, one in _by_name().items():
+    for name, one in BY_NAME.items():
         meaning = one.metadata["description"] + (" *Machine.*" if one.metadata["scope"] == "machine" else "")
         kind = one.metadata["kind"].words.replace("|", "\\|")
         rows.append(f"| `{SECTION}.{name}` | `{json.dumps(_default(one))}` | {kind} | {meaning} |")
@@ -333,7 +336,7 @@ def schema() -> dict[str, Any]:
             "scope": one.metadata["scope"],
             "markdownDescription": one.metadata["description"],
         }
-        for name, one in _by_name().items()
+        for name, one in BY_NAME.items()
     }
     return {"title": SECTION, "type": "object", "properties": properties}
 

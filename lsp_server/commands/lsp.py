@@ -13,10 +13,7 @@ from lsp_server import compose, process
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError, refusal
 from lsp_server.hosts import is_loopback
-
-REMOTE = ("remote.url", "remote.kind", "remote.model", "remote.proxy")
-PINNED = ("model", "backend", "device", "dtype", "threads", "mode", *REMOTE)
-"""Settings that the command line has arguments for, by their name on the wire."""
+from lsp_server.settings import BY_NAME
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +53,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
 
 def _pinned(given: argparse.Namespace) -> dict[str, object]:
     """Settings that the command line fixes, by their name on the wire."""
-    return {name: value for name in PINNED if (value := getattr(given, name))}
+    return {name: value for name, value in vars(given).items() if value and name in BY_NAME}
 
 
 def _address(text: str, any_host: bool) -> tuple[str, int]:
