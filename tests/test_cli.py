@@ -23,7 +23,7 @@ from infill.edits import Edit
 from infill.filler import Slot, Step
 from infill.repair import Repair
 from lsp_server import cli, trace
-from lsp_server.commands import fix
+from lsp_server.commands import fix, lsp
 from lsp_server.files import SourceFile
 from tests.conftest import REDRAFT, ROOT
 
@@ -732,6 +732,17 @@ def test_a_runtime_that_cannot_be_loaded_is_one_sentence(sums: Path, tmp_path: P
     program = f"{found}; sys.exit(cli.run(sys.argv[1:]))"
     arguments = [sys.executable, "-c", program, "complete", f"{sums}:2:12"]
     assert said in one_sentence(subprocess.run(arguments, capture_output=True, text=True, timeout=300, check=False))
+
+
+def test_what_the_command_line_says_of_the_model_is_pinned_for_the_language_server() -> None:
+    said = {
+        "model": "here", "backend": "onnx", "device": "cpu", "dtype": "int8", "threads": 2, "mode": "causal",
+        "remote.url": "http://localhost", "remote.kind": "fim", "remote.model": "there", "remote.proxy": "http://proxy",
+    }  # fmt: skip
+    flags = {f"--{name.removesuffix('.url').replace('.', '-')}": str(value) for name, value in said.items()}
+    words = ["lsp", "--stdio", *(word for pair in flags.items() for word in pair)]
+    assert lsp.pinned(cli.parser(words).parse_args(words)) == said
+    assert lsp.pinned(cli.parser(["lsp"]).parse_args(["lsp"])) == {}
 
 
 def test_a_device_that_is_not_there_is_one_sentence(redraft: Run) -> None:

@@ -36,7 +36,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
 
     gc.freeze()
     gc.enable()
-    server = build(compose.load_completer, pinned=_pinned(given), record=Record.usual())
+    server = build(compose.load_completer, pinned=pinned(given), record=Record.usual())
     process.step_back()
     process.give_memory_back()
     if address is None:
@@ -51,7 +51,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     return server.exit_code
 
 
-def _pinned(given: argparse.Namespace) -> dict[str, object]:
+def pinned(given: argparse.Namespace) -> dict[str, object]:
     """Settings that the command line fixes, by their name on the wire."""
     return {name: value for name, value in vars(given).items() if value and name in BY_NAME}
 
