@@ -19,7 +19,7 @@ from typing import Any
 
 from benchmarks import baseline, context, lookup, plot, server, silence
 from benchmarks import forward as forward_times
-from benchmarks.model import add_model_arguments, completer_over
+from benchmarks.model import add_model_arguments, completer_over, server_arguments
 from engine import backends
 from engine.checkpoint import Checkpoint
 
@@ -56,7 +56,7 @@ async def measure(given: argparse.Namespace) -> dict[str, Any]:
                 bare = forward_times.bare_session(checkpoint, given.threads)
                 _, one_token = forward_times.calls(forward, bare, forward_times.Case(rows=1, cached=512, asked=1))
                 found |= await baseline.side_by_side(plain, one_token, baseline.base_weights(), given.threads)
-    arguments = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
+    arguments = server_arguments(given)
     if "server" in parts:
         found |= await server.startup(arguments)
         found |= await server.keystrokes(arguments)

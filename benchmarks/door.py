@@ -25,7 +25,7 @@ from typing import Any
 import httpx2
 import psutil
 
-from benchmarks.model import add_model_arguments
+from benchmarks.model import add_model_arguments, server_arguments
 from benchmarks.sample import sample
 
 PATIENCE = 120
@@ -136,8 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=60)
     add_model_arguments(parser)
     given = parser.parse_args(arguments)
-    options = ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
-    found = asyncio.run(measure(given.clients, given.seconds, options))
+    found = asyncio.run(measure(given.clients, given.seconds, server_arguments(given)))
     for name, value in found.items():
         print(f"{name:<30} {value}")
     print(json.dumps(found))

@@ -14,9 +14,12 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+T = TypeVar("T")
 SETS = {"SingleLine": 1, "MultiLine": 0, "RandomSpanLight": 0, "RandomSpan": 0}
 """The sets, and how many lines each asks for (0: the length is left free)."""
 TASKS = Path(__file__).parent / "data" / "humaneval-infilling"
@@ -46,9 +49,12 @@ def read_tasks(name: str, limit: int = 0) -> list[Task]:
     """The tasks of one set; a limit takes them evenly from all of it, the same ones every time."""
     with gzip.open(TASKS / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
         tasks = [Task(**{key: json.loads(line)[key] for key in Task.__slots__}) for line in lines]
-    if not 0 < limit < len(tasks):
-        return tasks
-    return [tasks[i * len(tasks) // limit] for i in range(limit)]
+    return thinned(tasks, limit)
+
+
+def thinned(found: Sequence[T], most: int) -> list[T]:
+    """At most so many of these, evenly from all of them; all when `most` is 0."""
+    return [found[i * len(found) // most] for i in range(most)] if 0 < most < len(found) else list(found)
 
 
 def run(program: str) -> int:

@@ -19,6 +19,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2, help="cores (default: 2)")
 
 
+def server_arguments(given: argparse.Namespace) -> list[str]:
+    """The same arguments for a server in a process of its own."""
+    return ["--threads", str(given.threads), "--model", given.model, "--backend", given.backend]
+
+
 def open_completer(given: argparse.Namespace) -> Completer:
     """Load it. Raises CheckpointError."""
     checkpoint = Checkpoint.open(given.model)

@@ -6,8 +6,9 @@ from typing import Any
 
 from tqdm import tqdm
 
+from benchmarks.humaneval import thinned
 from infill.document import Snapshot
-from training.evaluate.places import Place, thinned
+from training.evaluate.places import Place
 from training.evaluate.session import Session, says_again
 from training.evaluate.share import Share
 

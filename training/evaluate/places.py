@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from infill import site
 from infill.document import Snapshot
 from training.shards import Source, read_sources, write_shards
 
-T = TypeVar("T")
 HELD_OUT = Path(__file__).parent.parent.parent / "benchmarks" / "data" / "held-out"
 PYTHON_PLACES, OTHER_PLACES = 2000, 300
 KINDS = ("other", "other", "word", "indentation", "newline")
@@ -87,11 +85,6 @@ def places(sources: Sequence[Source], python: int, other: int) -> list[Place]:
                 drawn.append(place)
         found += sorted(drawn, key=lambda place: (place.source.package, place.path, place.at))
     return found
-
-
-def thinned(found: Sequence[T], most: int) -> list[T]:
-    """At most so many of these, evenly from all of them."""
-    return [found[i * len(found) // most] for i in range(most)] if 0 < most < len(found) else list(found)
 
 
 def _place(source: Source, kind: str, rng: np.random.Generator) -> Place | None:

@@ -12,11 +12,12 @@ from itertools import accumulate
 import numpy as np
 from tqdm import tqdm
 
+from benchmarks.humaneval import thinned
 from infill import site
 from infill.complete import DEFAULTS, Completer, Suggestion
 from infill.document import Snapshot
 from infill.edits import Edit
-from training.evaluate.places import held_out, thinned
+from training.evaluate.places import held_out
 from training.evaluate.session import Session, median
 from training.evaluate.share import Share
 from training.shards import Source
