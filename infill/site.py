@@ -14,7 +14,8 @@ from infill.languages import Language, language
 from infill.lines import indent, left_open, opens_block, width
 from infill.syntax import Syntax
 
-Kind = Literal["comment", "docstring", "string", "prose", "member", "call", "expression", "statement", "block", "empty"]
+Kind = Literal["comment", "docstring", "string", "prose", "code", "block", "empty"]
+"""What is written at a place: words, code, all of a block, or a line of which nothing stands yet."""
 WORDS: frozenset[Kind] = frozenset(("comment", "docstring", "string", "prose"))
 """Kinds of place that hold words rather than code."""
 DISABLED: frozenset[str] = frozenset(("comment", "prose"))
@@ -30,15 +31,8 @@ _ENDING = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_TAIL}(?:(?://|#|--|/\*).*)?$")
 _OPERAND_AHEAD = re.compile(r".(?:[\w\"'`$@~]|!(?!=))|[^\w.:>)\]][(\[{]", re.DOTALL)
 """The characters left and right of a cursor where an operand stands right of it: who writes there puts something in
 front of that, as `len(` or `not`, and what it is cannot be known from here."""
-_MEMBER = re.compile(r"[\w)\]}\"'?!](?:\??\.|->|::)\w*$")
-_CALLEE = re.compile(r"([^\W\d]\w*|[)\]>!])\s*$")
-_NO_CALLEE = frozenset(
-    ("if", "while", "for", "switch", "catch", "return", "and", "or", "not", "in", "elif", "match", "with", "assert")
-)
 _FORMATTED = re.compile(r"fr?\Z", re.IGNORECASE)
 """What stands before the quote of an f-string."""
-_OPERAND = re.compile(r"[=(,\[{+\-*/%<>&|!?:]\s*\w*$|\b(?:return|in|and|or|not|yield|await)\s+\w*$")
-_DEFINITION = re.compile(r"\b(?:def|func|fn|function|class)\s+[\w<>, ]*\($")
 _ENDED = re.compile(r";\s*$|}$|^\s*(?:pass|break|continue)\s*$")
 """How a whole statement ends. A blank typed behind `}` says that more is to come, as in `} else`."""
 _GOES_ON = re.compile(
@@ -316,24 +310,11 @@ def _opened_above(place: _Place, syntax: Syntax) -> Kind | None:
 
 def _code(place: _Place) -> Kind:
     """What kind of code is to be written."""
-    if not place.before.strip():
-        if place.rest.strip():
-            return "statement"
-        return "block" if _empty_block(place) else "empty"
-    before = place.before[-_NEAR:]
-    if not place.rest.strip() and opens_block(place.row, before):
-        return "block"
-    if _MEMBER.search(before):
-        return "member"
-    opened = balance(before, place.row.id).open
-    if opened:
-        at, bracket = opened[-1]
-        callee = _CALLEE.search(before[:at])
-        is_call = bracket == "(" and callee is not None and callee[1] not in _NO_CALLEE
-        return "call" if is_call and not _DEFINITION.search(before[: at + 1]) else "expression"
-    if _in_arguments(place):
-        return "call"
-    return "expression" if _OPERAND.search(before) else "statement"
+    if place.rest.strip():
+        return "code"
+    if place.before.strip():
+        return "block" if opens_block(place.row, place.before[-_NEAR:]) else "code"
+    return "block" if _empty_block(place) else "empty"
 
 
 def _closed(place: _Place, kind: Kind) -> str:
@@ -342,19 +323,9 @@ def _closed(place: _Place, kind: Kind) -> str:
     left = balance(place.before, place.row.id)
     quote = left.quote[1] if left.quote else ""
     brackets = place.rest.removeprefix(quote)
-    code = kind in ("member", "call", "expression", "statement")
-    if (kind == "string" if quote else code) and place.rest == quote + brackets and set(brackets) <= set(")]}"):
+    if kind == ("string" if quote else "code") and place.rest == quote + brackets and set(brackets) <= set(")]}"):
         return place.rest if left.closing.startswith(brackets) else ""
     return ""
-
-
-def _in_arguments(place: _Place) -> bool:
-    """Whether the cursor stands between the brackets of a call that begins on a line above."""
-    syntax = place.snapshot.syntax(place.offset)
-    if syntax is None:
-        return False
-    ranges = [syntax.range_of(node) for name, node in syntax.captures_at(place.offset) if name == "arguments"]
-    return any(start < place.offset < end for start, end in ranges)
 
 
 def _empty_block(place: _Place) -> bool:

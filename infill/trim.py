@@ -61,7 +61,7 @@ def over(text: str, around: Around, closed: str) -> str | None:
     string = text[: string_end(text, closed[0]) or len(text)] if closed[0] in QUOTES else ""
     if string:
         chosen, line = around.chosen + string, around.prefix_line + string
-        beyond = replace(beyond, kind="expression", chosen=chosen, prefix_line=line)
+        beyond = replace(beyond, kind="code", chosen=chosen, prefix_line=line)
     code = trim(text[len(string) :], beyond)
     return string + code if code is not None and behind(string + code, closed, around.language) else None
 

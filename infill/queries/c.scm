@@ -3,7 +3,6 @@
 (string_literal) @string
 (char_literal) @string
 (system_lib_string) @string
-(argument_list) @arguments
 
 ; What a file shows to others.
 (function_definition) @signature

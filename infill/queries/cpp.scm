@@ -4,7 +4,6 @@
 (raw_string_literal) @string
 (char_literal) @string
 (system_lib_string) @string
-(argument_list) @arguments
 
 ; What a file shows to others.
 (function_definition) @signature

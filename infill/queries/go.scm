@@ -3,7 +3,6 @@
 (interpreted_string_literal) @string
 (raw_string_literal) @string
 (rune_literal) @string
-(argument_list) @arguments
 
 ; What a file shows to others.
 (function_declaration) @signature

@@ -4,7 +4,6 @@
 (string_literal) @string
 (character_literal) @string
 (string_interpolation) @code
-(argument_list) @arguments
 
 ; What a file shows to others.
 (class_declaration) @container

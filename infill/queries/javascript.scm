@@ -6,7 +6,6 @@
 (regex) @string
 (template_substitution) @code
 (jsx_expression) @code
-(arguments) @arguments
 
 ; What a file shows to others.
 (function_declaration) @signature

@@ -2,7 +2,6 @@
 (comment) @comment
 (string) @string
 (interpolation) @code
-(argument_list) @arguments
 (expression_statement . (string) @docstring .)
 
 ; What a file shows to others.

@@ -4,7 +4,6 @@
 (string_literal) @string
 (raw_string_literal) @string
 (char_literal) @string
-(arguments) @arguments
 
 ; What a file shows to others.
 (function_item) @signature

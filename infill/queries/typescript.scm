@@ -6,7 +6,6 @@
 (template_literal_type) @string
 (regex) @string
 (template_substitution) @code
-(arguments) @arguments
 
 ; What a file shows to others.
 (function_declaration) @signature

@@ -20,14 +20,14 @@ def written(*tokens: str, p: float = 0.9, finished: bool = True) -> Filled:
     return Filled("".join(tokens), -1.0, 0.1, finished, beginnings=beginnings)
 
 
-def place(before: str = "", language: str = "python", kind: Kind = "statement", rest: str = "") -> Around:
+def place(before: str = "", language: str = "python", kind: Kind = "code", rest: str = "") -> Around:
     """A cursor of this kind between the two parts of its line."""
     snapshot, at = Snapshot.open("untitled:a", 0, language, before + rest), len(before)
     return replace(Around.at(snapshot, at, at, "", look(snapshot, at, invoked=True), 8), kind=kind)
 
 
 def shown(
-    one: Filled, least: float, before: str = "", language: str = "python", kind: Kind = "statement", rest: str = ""
+    one: Filled, least: float, before: str = "", language: str = "python", kind: Kind = "code", rest: str = ""
 ) -> str | None:
     found = probable(one, least, place(before, language, kind, rest))
     return None if found is None else found.text
@@ -127,7 +127,7 @@ def test_knows_what_a_quote_is(language: str) -> None:
         (("the", " file (", "if", " any", ")"), "It is ", "docstring", "the file"),
         (("Hello", " ${", "user", ".name", "}"), "say(`", "string", "Hello"),
         (("Hello", " ${", "name}", " and", " bye"), "say(`", "string", "Hello ${name}"),
-        (("[name", "]", ":", " ", "{x"), 'f"{row', "expression", "[name]:"),
+        (("[name", "]", ":", " ", "{x"), 'f"{row', "code", "[name]:"),
         (("all', ", "f(", "x", ")"), "say('", "string", "all', f"),
     ],
 )
@@ -166,7 +166,7 @@ def test_ends_before_a_body_that_the_brackets_of_the_rest_would_close(
     tokens: tuple[str, ...], before: str, rest: str, said: str
 ) -> None:
     """`=> {}` before a bracket that the editor closed would be an empty body, with the cursor behind it."""
-    found = shown(written(*tokens, p=0.97), 0.6, before, "typescript", "call", rest)
+    found = shown(written(*tokens, p=0.97), 0.6, before, "typescript", "code", rest)
     assert (found and found.rstrip()) == said
 
 
