@@ -11,7 +11,7 @@ SAYING = 3
 """Letters and digits a line must hold for its repetition to mean anything wherever it is indented."""
 _HEAD = re.compile(
     r"\s*(?:(?:async|catch|class|def|do|elif|else|enum|except|finally|fn|for|func|function|if|impl|interface|loop|match|"
-    r"struct|switch|trait|try|unless|until|while|with)\b|}\s*(?:else|catch|finally)\b)"
+    r"struct|switch|trait|try|unless|until|when|while|with)\b|}\s*(?:else|catch|finally)\b)"
 )
 _PYTHON_HEAD = re.compile(
     r"\s*(?:(?:async\s+)?(?:def|class|if|elif|else|for|while|try|except|finally|with|match|case)\b.*):$"

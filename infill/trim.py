@@ -7,9 +7,8 @@ Steps about what stands there already, about the rest of the line and about synt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import takewhile
 
 from infill.around import Around
 from infill.brackets import QUOTES, balance, behind, string_end
@@ -35,7 +34,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
 _GO_ON = (".", "?", ":", "+", "-", "*", "/", "&", "|", "=", "<", ">", ",", "{", "(", "[")
 """How a line begins that goes on with the statement above it."""
-_CASE = re.compile(r"\s*case[xz]?\b")
+_END = re.compile(r"\s*(?!esac|endcase)[a-z]")
+"""A word that closes a block; the arms of a `case` may stand as deep as the word that closes it alone."""
 _ENDLESS_CALL = re.compile(
     r"\b(?:def|fn|func|function)\s+(\w+)[(<](?!.*\b(?:self|cls)\b).*\n\s*(?:return\s+)?(?:await\s+)?\1\([^()\n]*\);?[\s}]*\Z"
 )
@@ -153,20 +153,12 @@ def in_the_block(text: str, around: Around) -> str | None:
 
 def closed_where_it_opened(text: str, around: Around) -> str | None:
     """No `end` on a blank line that is indented as deep as the one above it: that one opened nothing, and what it would
-    close stands farther left; unless that is a `case`, whose arms may stand as deep as itself."""
-    row, above, line = language(around.language), around.line_above, around.prefix_line + text.partition("\n")[0]
-    ends = row.block == "words" and line.strip()[:1].isalpha() and closes_block(row, line)
+    close stands farther left."""
+    above, line = around.line_above, around.prefix_line + text.partition("\n")[0]
+    ends = closes_block(language(around.language), line) and _END.match(line)
     if not ends or not width(line) or around.prefix_line.strip() or around.final:
         return text
-    deeper = width(above) > width(line) or opens_block(row, above) or begins_block(above)
-    return text if deeper or _in_case(row, around.above, width(line)) else None
-
-
-def _in_case(row: Language, above: Sequence[str], depth: int) -> bool:
-    """Whether what some lines end in, at a depth, is a `case` that is not closed."""
-    block = takewhile(lambda line: not line.strip() or width(line) >= depth, reversed(above))
-    heads = (line for line in block if width(line) == depth and (_CASE.match(line) or closes_block(row, line)))
-    return _CASE.match(next(heads, "")) is not None
+    return text if width(above) > width(line) or begins_block(above) else None
 
 
 def not_only_remarks(text: str, around: Around) -> str | None:
