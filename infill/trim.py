@@ -132,22 +132,17 @@ def evenly_indented(text: str, around: Around) -> str | None:
 
 
 def at_most_lines(text: str, around: Around) -> str | None:
-    """No more lines than wanted; a line end right after a block's head does not count."""
-    head = 1 if around.lines != 1 and text.startswith("\n") else 0
-    return "\n".join(text.split("\n")[: around.lines + head]) if around.lines else text
+    """No more lines than wanted."""
+    return "\n".join(text.split("\n")[: around.lines]) if around.lines else text
 
 
 def in_the_block(text: str, around: Around) -> str | None:
     """Ends where a line is indented less than the block; only what closes the block may follow."""
     lines = text.split("\n")
-    inner, edge = around.prefix_line.strip() == "", around.edge
+    behind_head = around.kind == "block" and around.prefix_line.strip() != ""
     for n, line in enumerate(lines[1:], start=1):
-        if not line.strip() or width(line) > edge or (inner and width(line) == edge):
-            continue
-        closes = closes_block(language(around.language), line)
-        if around.kind not in ("block", "empty") and width(line) == edge:
-            continue
-        return "\n".join(lines[: n + closes])
+        if line.strip() and width(line) < around.edge + behind_head:
+            return "\n".join(lines[: n + closes_block(language(around.language), line)])
     return text
 
 
