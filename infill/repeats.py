@@ -19,8 +19,6 @@ _STUTTERS = (
 )
 _LONG_RUN = 40
 """Characters of a run from which on it need not be one of words."""
-_VALUES = re.compile(r"(?:(?:[+-]?[\d.][\w.]*|[Tt]rue|[Ff]alse|None|null|nil)[ \t]*,[ \t]*)+")
-"""The beginning of a row of plain values."""
 _WORD = re.compile(r"\w+")
 _WITHIN_WORD = re.compile(r"\w\w")
 _NAMED = re.compile(r"=|\w[(<]")
@@ -34,13 +32,13 @@ _KEY = re.compile(r"""\s*(["']?)[\w.-]+\1\??:(?!\S)""")
 
 
 def not_the_prefix_again(text: str, around: Around) -> str | None:
-    """No repetition of the line's beginning; the values of a row may well repeat, so do the marks of a ruler and the
+    """No repetition of the line's beginning; numbers of a row may well repeat, so do the marks of a ruler and the
     letters of another word, as in `double doubleValue`."""
     written, said = around.prefix_line.strip(), text.lstrip()
-    if len(written) <= SAYING or not said.startswith(written) or not any(map(str.isalnum, written)):
+    if len(written) <= SAYING or not said.startswith(written) or not any(map(str.isalpha, written)):
         return text
     another = said != text and _WITHIN_WORD.match(said, len(written) - 1)
-    return text if another or _VALUES.fullmatch(written) else said[len(written) :]
+    return text if another else said[len(written) :]
 
 
 def up_to_the_suffix(text: str, around: Around) -> str | None:
