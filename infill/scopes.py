@@ -115,7 +115,7 @@ class Scopes:
         own = ids("own", "field", "method")
         return cls(
             syntax, scopes, brought, scope_of, spaces,
-            early=ids(*_BRINGS) - ids("definition"),
+            early=(ids(*_BRINGS) - ids("definition")) | ids("early"),
             heads=ids(*_HEADS),
             calls=ids("call"),
             members=ids("member") - own - ids("definition", "import", "variable"),
@@ -148,9 +148,9 @@ class Scopes:
             return False
         if scope.is_closed and any(is_within(node, annotation) for annotation in self.annotations):
             return False
-        # What is brought does not see itself, unless in a function that is called later.
+        # What is brought does not see itself, unless it is a type or a function, or in one that is called later.
         apart = _is_in_value(node, bringer) or (_is_part(node, bringer) and self.around(node) is self.around(bringer))
-        return self.sees(node, scope, name) and not apart
+        return self.sees(node, scope, name) and (bringer.id in self.heads or not apart)
 
     def _space(self, node: tree_sitter.Node) -> str:
         """What a name is the name of, where it stands."""

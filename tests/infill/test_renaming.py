@@ -503,6 +503,24 @@ APART = [
         "#define INC() (count++)\nstatic int @count;\nint f(void) { return count; }",
         "static int total;\nint f(void) { return count;",
     ),
+    (
+        "go",
+        "package p\ntype @File struct { next *File }\ntype A struct { f File; g fs.File }",
+        "type total struct { next *total }\ntype A struct { f total; g fs.File }",
+    ),
+    (
+        "go",
+        "package p\nfunc f() int { return count }\nfunc g() int { count := count; return count }\nvar @count = 1",
+        "f() int { return total }\nfunc g() int { count := total; return count }\nvar total",
+    ),
+    (
+        "go",
+        "package p\nfunc f() int { return B }\nconst (\n\tA = iota\n\t@B\n)\nfunc g() { g(C); const C = 1 }",
+        "{ return total }\nconst (\n\tA = iota\n\ttotal\n)",
+    ),
+    ("typescript", "type @Json = string | Json[];", "type total = string | total[];"),
+    ("javascript", "const f = () => count + g;\nconst @count = 1;\n{ g(count); let count; }", "total + g"),
+    ("javascript", "const @count = 1;\n{ g(count); let count; }", "total = 1;\n{ g(count); let count; }"),
     ("cpp", "void f(V count) { for (auto &@count : count) { g(count); } }", "for (auto &total : count) { g(total); }"),
     (
         "cpp",

@@ -32,6 +32,9 @@
 (import_specifier name: (identifier) @import !alias)
 (import_specifier alias: (identifier) @import)
 
+; In all of its block.
+(lexical_declaration (variable_declarator name: (identifier) @early))
+
 ; What an object has of its own: what brings it, and what uses it.
 (method_definition name: (property_identifier) @method)
 (assignment_expression left: (member_expression object: (this) property: (property_identifier) @field))

@@ -30,7 +30,13 @@
 (receive_statement left: (expression_list (identifier) @definition))
 (type_switch_statement alias: (expression_list (identifier) @definition))
 
+; In all of the package.
+(source_file (var_declaration (var_spec name: (identifier) @early)))
+(source_file (var_declaration (var_spec_list (var_spec name: (identifier) @early))))
+(source_file (const_declaration (const_spec name: (identifier) @early)))
+
 ; What is no variable.
+(qualified_type name: (type_identifier) @member)
 (keyed_element key: (literal_element (identifier) @member))
 
 ; The keys of a map and the places of a list are.
