@@ -273,6 +273,13 @@ def _in_open_comment(place: _Place) -> bool:
     return False
 
 
+def open_quote(row: Language, before: str) -> int | None:
+    """Where the string begins in which a line left of the cursor ends; None in code, that of an f-string too, and in a
+    comment."""
+    at, sign = left_open(row, before) or (0, "#")
+    return at if sign in QUOTES and not in_substitution(before, at) else None
+
+
 def in_substitution(before: str, quote: int) -> bool:
     """Whether the cursor is in the code of the f-string or template whose quote stands at `quote`: a brace of an
     f-string that is doubled and one of a template without a `$` are text."""

@@ -32,6 +32,9 @@ class Capabilities:
 
     Kate says nothing of `workspace.applyEdit` and applies the edits; one that does not answers with an error, which is
     shown. Only `false` counts as no.
+
+    JupyterLab knows no text edits in completions: what it takes, it puts in place of its editor's token at the cursor.
+    It says no name and, as it runs in a browser, no process; who honours text edits loses nothing by being taken for it.
     """
 
     inline_completion: bool = False
@@ -45,6 +48,7 @@ class Capabilities:
     action_resolve: bool = False
     llm_generated_tag: bool = False
     as_is_insert_mode: bool = False
+    replaces_tokens: bool = False
 
     @property
     def takes_fixes(self) -> bool:
@@ -52,11 +56,12 @@ class Capabilities:
         return self.apply_edit or (self.action_literals and self.action_resolve)
 
     @classmethod
-    def of(cls, client: types.ClientCapabilities, info: types.ClientInfo | None) -> Capabilities:
+    def of(cls, said: types.InitializeParams) -> Capabilities:
         """The booleans behind the client's capability tree, and what is known of it by its name."""
+        info = said.client_info
 
         def says(path: str) -> Any:
-            return get_capability(client, path)
+            return get_capability(said.capabilities, path)
 
         return cls(
             inline_completion=says("text_document.inline_completion") is not None,
@@ -73,6 +78,7 @@ class Capabilities:
             in _list(says("text_document.code_action.tag_support.value_set")),
             as_is_insert_mode=types.InsertTextMode.AsIs
             in _list(says("text_document.completion.completion_item.insert_text_mode_support.value_set")),
+            replaces_tokens=info is None and said.process_id is None,
         )
 
 

@@ -106,7 +106,7 @@ def build(load: Load, *, pinned: Mapping[str, Any] | None = None, record: Record
 
 
 def _initialize(session: Session, params: types.InitializeParams) -> None:
-    able = Capabilities.of(params.capabilities, params.client_info)
+    able = Capabilities.of(params)
     if not able.inline_completion:
         menu = functools.partial(completion.completion, session)
         session.client.feature(types.TEXT_DOCUMENT_COMPLETION, completion.OPTIONS)(menu)

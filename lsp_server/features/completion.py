@@ -53,11 +53,14 @@ async def _propose(session: Session, asked: Question, position: types.Position) 
 def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: int) -> types.CompletionItem:
     """Clients filter by the word left of the cursor, so an item starts with it."""
     line_start = snapshot.line_range(snapshot.line_of(suggestion.end))[0]
-    word = _WORD.search(snapshot.text[line_start : suggestion.end])
-    start = min(suggestion.start, line_start + word.start() if word else suggestion.start)
-    text = snapshot.text[start : suggestion.start] + suggestion.text
+    before = snapshot.text[line_start : suggestion.end]
+    start, text = _from(snapshot, suggestion, line_start + len(before) - len(_word_of(before)))
     first, *more = text.split("\n")
     called = next((line.strip() for line in (first, *more) if line.strip()), "")
+    insert = None
+    if session.capabilities.replaces_tokens:
+        token = _token(snapshot.language, before, suggestion.text)
+        _, insert = _from(snapshot, suggestion, suggestion.end - len(token))
     return types.CompletionItem(
         label=_short(called) + (" …" if more else ""),
         label_details=types.CompletionItemLabelDetails(description="redraft"),
@@ -66,10 +69,36 @@ def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: in
         sort_text=f"~~~redraft{rank}",
         preselect=False,
         filter_text=first,
+        insert_text=insert,
         insert_text_format=types.InsertTextFormat.PlainText,
         insert_text_mode=types.InsertTextMode.AsIs if session.capabilities.as_is_insert_mode else None,
         text_edit=types.TextEdit(positions.to_range(snapshot, start, suggestion.end, session.encoding), text),
     )
+
+
+def _from(snapshot: Snapshot, suggestion: Suggestion, at: int) -> tuple[int, str]:
+    """The suggestion as it begins at an offset, or before that where it does so by itself."""
+    start = min(suggestion.start, at)
+    return start, snapshot.text[start : suggestion.start] + suggestion.text
+
+
+def _word_of(before: str) -> str:
+    """The word in which a line left of the cursor ends."""
+    word = _WORD.search(before)
+    return word.group() if word else ""
+
+
+def _token(language_id: str, before: str, text: str) -> str:
+    """The end of a line left of the cursor that an editor takes as one token: a string with its quote, or a word. A
+    bracket is one, too, which counts where the text begins with another: that would be taken for it."""
+    from infill.languages import language
+    from infill.site import open_quote
+
+    quote = open_quote(language(language_id), before)
+    if quote is not None:
+        return _word_of(before[:quote]) + before[quote:]
+    mark = before[-1:].strip()
+    return _word_of(before) or (mark if text.startswith(mark) else "")
 
 
 def _short(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import uuid
@@ -94,15 +95,19 @@ class Editor:
         *,
         root: str | None = "file:///w",
         name: str = "",
+        process: bool = True,
         ready: bool = True,
     ) -> None:
+        self.client.capabilities = capabilities or ghost_text_client()
         params = types.InitializeParams(
-            capabilities=capabilities or ghost_text_client(),
+            capabilities=self.client.capabilities,
+            process_id=os.getpid() if process else None,
             client_info=types.ClientInfo(name) if name else None,
             root_uri=root,
             initialization_options=options,
         )
-        self.capabilities = (await self.client.initialize_session(params)).capabilities
+        self.capabilities = (await self.client.initialize_async(params)).capabilities
+        self.client.initialized(types.InitializedParams())
         if ready:
             await self.until(lambda: "ready" in self.statuses or "off" in self.statuses)
 

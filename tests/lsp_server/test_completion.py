@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lsp_server.features.completion import _WORD
+from lsp_server.features.completion import _WORD, _token
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,20 @@ def test_the_word_is_found_without_looking_back_from_each_letter() -> None:
     found = _WORD.search("a" * 1_000_000 + "-")
     assert found is not None
     assert found.group() == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "token"),
+    [
+        ("pri", "print(x)", "pri"),
+        ('df["na', 'name"]', '"na'),
+        ('print(f"na', 'name")', 'f"na'),
+        ('print(f"{na', 'name}")', "na"),
+        ("np.array([", "[1, 2]])", "["),
+        ("np.array([", "1, 2])", ""),
+        ("x = ", " 1", ""),
+        ("", "import os", ""),
+    ],
+)
+def test_a_token_is_a_word_a_string_or_a_bracket_that_another_follows(before: str, text: str, token: str) -> None:
+    assert _token("python", before, text) == token

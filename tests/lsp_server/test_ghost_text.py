@@ -439,7 +439,7 @@ class TestMenu:
 
     @pytest.fixture
     def script(self) -> dict[str, Any]:
-        return {"write": {**ADD["write"], "def a": ["dd():"], "if a:": ["\n    return 1\nx"]}}
+        return {"write": {**ADD["write"], "def a": ["dd():"], "if a:": ["\n    return 1\nx"], 'df["na': ['me"]']}}
 
     async def test_an_item_is_called_by_the_first_line_that_says_something(self, editor: Editor) -> None:
         await editor.initialize(menu_client())
@@ -452,6 +452,18 @@ class TestMenu:
         item = await only_item(editor, "def a")
         assert item.filter_text == "add():"
         assert item.text_edit == types.TextEdit(types.Range(types.Position(0, 4), types.Position(0, 5)), "add():")
+
+    async def test_a_client_in_a_browser_is_told_what_replaces_the_token_left_of_the_cursor(self, editor: Editor) -> None:
+        """JupyterLab takes it, and where there is none the label; it says neither a name nor a process."""
+        await editor.initialize(menu_client(), process=False)
+        item = await only_item(editor, 'df["na')
+        assert item.insert_text == '"name"]'
+        assert item.text_edit == types.TextEdit(types.Range(types.Position(0, 4), types.Position(0, 6)), 'name"]')
+
+    async def test_other_clients_are_not(self, editor: Editor) -> None:
+        """Some show it in place of the label."""
+        await editor.initialize(menu_client())
+        assert (await only_item(editor, "def a")).insert_text is None
 
     async def test_manual_leaves_out_what_typing_triggers(self, editor: Editor) -> None:
         await editor.initialize(menu_client(), {"trigger": "manual"})
