@@ -1,6 +1,6 @@
 """What holds for each family of large models, as a table; and how fast a shape runs, with random weights.
 
-    python -m benchmarks.families [--update docs/large-models.md]
+    python -m benchmarks.families [--update README.md]
     python -m benchmarks.families --time llada2.1-mini --device cuda [--dtype int8] [--bandwidth 4.3]
 
 The table is made from the tests: a cell says yes when every test behind it passed in this run. Times are of forwards
