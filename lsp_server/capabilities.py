@@ -34,7 +34,8 @@ class Capabilities:
     shown. Only `false` counts as no.
 
     JupyterLab knows no text edits in completions: what it takes, it puts in place of its editor's token at the cursor.
-    It says no name and, as it runs in a browser, no process; who honours text edits loses nothing by being taken for it.
+    It says no name and, as it runs in a browser, no process; who honours text edits loses nothing by being taken for
+    it.
     """
 
     inline_completion: bool = False

@@ -453,7 +453,7 @@ class TestMenu:
         assert item.filter_text == "add():"
         assert item.text_edit == types.TextEdit(types.Range(types.Position(0, 4), types.Position(0, 5)), "add():")
 
-    async def test_a_client_in_a_browser_is_told_what_replaces_the_token_left_of_the_cursor(self, editor: Editor) -> None:
+    async def test_a_client_in_a_browser_is_told_what_replaces_the_token_left_of_it(self, editor: Editor) -> None:
         """JupyterLab takes it, and where there is none the label; it says neither a name nor a process."""
         await editor.initialize(menu_client(), process=False)
         item = await only_item(editor, 'df["na')
