@@ -7,6 +7,7 @@ is cheap.
 from __future__ import annotations
 
 import os
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from lsp_server.remote import open_remote
 from lsp_server.scripted import open_scripted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from engine.checkpoint import Checkpoint
     from infill.complete import Completer
@@ -153,6 +154,19 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
         raise UserError(f"the model in {checkpoint.folder} cannot be loaded: {error}") from None
     on_loaded(runs_on)
     return LocalFiller.over(checkpoint.config, denoiser, tokenizer, may_idle=on_mains)
+
+
+@contextmanager
+def opened(choice: Choice) -> Iterator[Completer]:
+    """A completer for one command of the shell; a person at a terminal sees that the model is loading. Raises UserError
+    as `open_filler` does."""
+    from infill.complete import Completer
+    from lsp_server import terminal
+
+    with terminal.waiting("loading the model"):
+        completer = Completer(open_filler(choice))
+    with closing(completer):
+        yield completer
 
 
 def load_completer(settings: Settings) -> Completer:

@@ -15,7 +15,7 @@ from typing import Any
 
 from infill.complete import Completer, Completion, Preferences
 from infill.filler import Step
-from lsp_server import compose, picture, terminal, trace
+from lsp_server import compose, picture, trace
 from lsp_server.compose import Choice
 from lsp_server.errors import UserError
 from lsp_server.files import SourceFile, cursor_at, place_of, split_place
@@ -38,12 +38,8 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     """Print the best suggestion, or say on stderr why there is none."""
     source, cursor = _place(given.place)
     steps: list[Step] = []
-    with terminal.waiting("loading the model"):
-        completer = Completer(compose.open_filler(choice))
-    try:
+    with compose.opened(choice) as completer:
         completion = asyncio.run(_complete(completer, source, cursor, given.mode or "speedy", steps))
-    finally:
-        completer.close()
     if given.json:
         print(json.dumps(_as_json(source, completion, steps if given.steps else None), ensure_ascii=False))
     elif given.steps:

@@ -14,6 +14,7 @@ import shutil
 import statistics
 import sys
 import time
+from contextlib import closing
 from importlib.metadata import PackageNotFoundError, version
 
 from infill.complete import Completer, Completion, Preferences
@@ -64,10 +65,8 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
             filler = compose.open_local(choice, found.append)
         _say("loaded in", f"{time.perf_counter() - started:.1f} s")
         _say("runs on", ", ".join(found) or "a script")
-        try:
+        with closing(filler):
             asyncio.run(_measure(filler, given.mode or "speedy"))
-        finally:
-            filler.close()
         _say("remote", _remote(choice))
     except UserError as error:
         _say("PROBLEM", str(error))

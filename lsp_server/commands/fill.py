@@ -38,12 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Answer every line of stdin; exit status 1 when one of them was wrong."""
-    with terminal.waiting("loading the model"):
-        completer = Completer(compose.open_filler(choice))
-    try:
+    with compose.opened(choice) as completer:
         return _answer_all(completer, given.mode or "quality", given.fix)
-    finally:
-        completer.close()
 
 
 def _answer_all(completer: Completer, mode: str, fix: bool) -> int:

@@ -38,12 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace, choice: Choice) -> int:
     """Print or apply what was found, or say on stderr that nothing better was."""
     source, lines = _asked(given.place)
-    with terminal.waiting("loading the model"):
-        completer = Completer(compose.open_filler(choice))
-    try:
+    with compose.opened(choice) as completer:
         repairs, after = asyncio.run(_repair(completer, source.snapshot, lines, given.mode or "quality"))
-    finally:
-        completer.close()
     made = edits(source.snapshot.text, after)
     if given.apply and made:
         source.write(after)
