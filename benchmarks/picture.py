@@ -10,7 +10,6 @@ import asyncio
 import itertools
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -37,7 +36,7 @@ async def record(completer: Completer, mode: str) -> tuple[str, list[Step]]:
     line, column = place_after(text, PLACES[-1])
     snapshot = Snapshot.open(FILE.as_uri(), 0, "python", text)
     start = snapshot.line_range(line - 1)[0]
-    preferences = replace(Preferences(), mode=mode, deadline=None)
+    preferences = Preferences(mode=mode, deadline=None)
     steps: list[Step] = []
     for _ in ("the first time encodes the context", "the second is what typing is like"):
         steps.clear()

@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def _place(place: str) -> tuple[SourceFile, int]:
 
 
 async def _complete(completer: Completer, source: SourceFile, cursor: int, mode: str, steps: list[Step]) -> Completion:
-    preferences = replace(Preferences(), mode=mode, deadline=deadline(mode))
+    preferences = Preferences(mode=mode, deadline=deadline(mode))
     return await completer.complete(
         source.snapshot, cursor, preferences=preferences, invoked=True, on_step=steps.append
     )

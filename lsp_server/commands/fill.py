@@ -14,7 +14,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from infill import manners
@@ -108,7 +107,7 @@ async def _fix(completer: Completer, asked: Mapping[str, Any], mode: str) -> dic
     path = _field(asked, "path", str, "")
     text = jsontext.whole(_field(asked, "text", str))
     snapshot = Snapshot.open(path or "untitled:", 0, _field(asked, "language", str, language_of_path(path)), text)
-    preferences = replace(Preferences(), mode=mode, deadline=None)
+    preferences = Preferences(mode=mode, deadline=None)
     regions = apart(snapshot, _regions(snapshot, asked))
     repair = together([await completer.repair(snapshot, *region, preferences=preferences) for region in regions])
     edits, report = repair.edits, repair.report

@@ -12,7 +12,7 @@ import io
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from infill import manners
 from infill.complete import Completer, Preferences
@@ -104,7 +104,7 @@ async def _repair(
     """What was found at each place, and the text after all repairs. Each place is looked at in the text that the
     repairs before it have left. Without `lines`, broken code is looked at again for as long as less and less of it is
     left."""
-    preferences = replace(Preferences(), mode=mode, deadline=None)
+    preferences = Preferences(mode=mode, deadline=None)
     places, repairs = parts(snapshot, *lines) if lines else _broken(snapshot), list[Repair]()
     with terminal.bar(None, "places") as bar:
         while places:
