@@ -56,8 +56,8 @@ class Settings:
     )  # fmt: skip
     eagerness: float = _setting(
         "eagerness", kinds.number(0, 1), 0.4,
-        "How unsure a proposal may be: a line is proposed as far as it is right with a probability of 1 - eagerness, "
-        "the surer part first, the rest once that is taken; 1 shows whole lines, however doubtful, 0 next to nothing.",
+        "How unsure a proposal may be. A line is proposed as far as it is right with a probability of at least "
+        "1 - eagerness, the surest part first; 1 shows whole lines, however doubtful, 0 next to nothing.",
     )  # fmt: skip
     max_lines: int = _setting("maxLines", kinds.whole(1, 100), 8, "The most lines a proposal may have.")
     deadline_ms: int = _setting(
@@ -87,19 +87,22 @@ class Settings:
         "generated and minified files …).",
     )  # fmt: skip
     open_files: bool = _setting(
-        "context.openFiles", kinds.flag(), True, "Read what is much like the code at the cursor in other open files."
+        "context.openFiles",
+        kinds.flag(),
+        True,
+        "Read the lines of other open files that resemble the code at the cursor.",
     )
     imports: bool = _setting(
         "context.imports",
         kinds.flag(),
         True,
-        "Read the signatures of what is named near the cursor in imported files that are open.",
+        "Read the signatures of what is named near the cursor, from imported files that are open.",
     )
     recent_edits: bool = _setting(
         "context.recentEdits",
         kinds.flag(),
         True,
-        "Read the last edit of other files, where something of it is named near the cursor.",
+        "Read the last edit in other files, if something in it is named near the cursor.",
     )
     context_tokens: int = _setting(
         "context.tokens", kinds.whole(0, 4096), 512, "The most tokens of other files it reads."
@@ -113,8 +116,8 @@ class Settings:
     )
     next_edit: bool = _setting(
         "nextEdit.enable", kinds.flag(), True,
-        "Propose what follows from your edits: to change the uses of a name where you have renamed what brings it, and "
-        "the next use of one that you have changed elsewhere.",
+        "Propose what follows from your edits: to change the uses of a name that you have renamed where it is defined, "
+        "and the next use of a name that you have changed elsewhere.",
     )  # fmt: skip
     stats: bool = _setting(
         "stats", kinds.flag(), True,
@@ -132,7 +135,9 @@ class Settings:
         scope="machine",
     )  # fmt: skip
     backend: str = _setting("backend", kinds.choice(*BACKENDS), "auto", "What runs the model.", scope="machine")
-    device: str = _setting("device", kinds.text(), "auto", "What the backend runs on, as it names it.", scope="machine")
+    device: str = _setting(
+        "device", kinds.text(), "auto", "The device that the backend runs on, by its own name for it.", scope="machine"
+    )
     dtype: str = _setting(
         "dtype",
         kinds.choice(*DTYPES),
@@ -152,11 +157,11 @@ class Settings:
         scope="machine",
     )  # fmt: skip
     remote_kind: str = _setting(
-        "remote.kind", kinds.choice(*REMOTE_KINDS), "completions", "What it speaks.", scope="machine"
+        "remote.kind", kinds.choice(*REMOTE_KINDS), "completions", "What that server speaks.", scope="machine"
     )
-    remote_model: str = _setting("remote.model", kinds.text(), "", "The model's name there.", scope="machine")
+    remote_model: str = _setting("remote.model", kinds.text(), "", "The model's name on that server.", scope="machine")
     remote_proxy: str = _setting(
-        "remote.proxy", kinds.url(), "", "A proxy to reach it by; those of the environment are not used.",
+        "remote.proxy", kinds.url(), "", "A proxy to reach that server by; those of the environment are not used.",
         scope="machine",
     )  # fmt: skip
 
