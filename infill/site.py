@@ -37,10 +37,10 @@ _ENDED = re.compile(r";\s*$|}$|^\s*(?:pass|break|continue)\s*$")
 """How a whole statement ends. A blank typed behind `}` says that more is to come, as in `} else`."""
 _GOES_ON = re.compile(
     r"\s*(?:(?:import|export|const|let|var)\s+(?:type\s+)?(?:[\w$]+\s*,\s*)?{[^={}]*}|"
-    r"(?:}\s*else\s+)?if\b.*}|try\b.*}|(?:}\s*else\s+)?(?:if|for|switch)\s+[^\s({][^{]*;)\s*$"
+    r"(?:}\s*else\s+)?(?:if|for|switch)\s+[^\s({][^{]*;)\s*$"
 )
-"""What ends so and is no whole statement: names in braces, of an import or a `const`; `if` and `try`, which may have
-another part; the heads of Go, in which a semicolon stands between parts."""
+"""What ends so and is no whole statement: names in braces, of an import or a `const`; the heads of Go, in which a
+semicolon stands between parts."""
 _LEAVES = re.compile(r"\s*(?:return|raise|throw|break|continue|goto)\b(?!.*[-+*/%&|^=<>?:.,\\]$)")
 """A statement behind which nothing of its block is run."""
 _CLOSED = frozenset(
