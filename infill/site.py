@@ -31,6 +31,7 @@ _ENDING = re.compile(rf"(?:{_CLOSER}|\(\)|\?)*+{_TAIL}(?:(?://|#|--|/\*).*)?$")
 _OPERAND_AHEAD = re.compile(r".(?:[\w\"'`$@~]|!(?!=))|[^\w.:>)\]][(\[{]", re.DOTALL)
 """The characters left and right of a cursor where an operand stands right of it: who writes there puts something in
 front of that, as `len(` or `not`, and what it is cannot be known from here."""
+_LONG_STRING = re.compile(r"[ \t]*[rRuU]?(?:\"\"\"|''')")
 _FORMATTED = re.compile(r"fr?\Z", re.IGNORECASE)
 """What stands before the quote of an f-string."""
 _ENDED = re.compile(r";\s*$|}$|^\s*(?:pass|break|continue)\s*$")
@@ -242,8 +243,9 @@ def _by_tree(place: _Place, syntax: Syntax) -> Literal["code"] | Kind | None:
 
 def _begins_line(place: _Place, offset: int) -> bool:
     """Whether a long string of Python begins its line: where code is broken that is all that tells a docstring."""
-    line = place.snapshot.text[_Place.at(place.snapshot, offset).start : offset + 3]
-    return place.row.id == "python" and line.strip() in ('"""', "'''")
+    start, _ = place.snapshot.line_range(place.snapshot.line_of(offset))
+    found = _LONG_STRING.match(place.snapshot.text, start) if place.row.id == "python" else None
+    return found is not None and offset < found.end()
 
 
 def _by_characters(place: _Place) -> Kind | None:
@@ -254,7 +256,7 @@ def _by_characters(place: _Place) -> Kind | None:
         return "comment"
     if not sign or in_substitution(before, at) or _is_apostrophe(place, at):
         return None
-    return "docstring" if before.strip().startswith(('"""', "'''")) and row.id == "python" else "string"
+    return "docstring" if _begins_line(place, place.start + at) else "string"
 
 
 def _is_apostrophe(place: _Place, at: int) -> bool:
@@ -308,7 +310,7 @@ def _opened_above(place: _Place, syntax: Syntax) -> Kind | None:
         while (parent := node.parent) is not None and node.type not in whole:
             lost, node = lost or node.is_error or node.type == "regex", parent
         if node.parent is None and (lost or node.is_error):
-            return "string" if kind == "docstring" and _Place.at(place.snapshot, at).before.strip() else kind
+            return "string" if kind == "docstring" and not _begins_line(place, at) else kind
     return None
 
 

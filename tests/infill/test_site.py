@@ -47,6 +47,8 @@ def at(language_id: str, marked: str, invoked: bool = False) -> Site:
         ("python", 'x = """‸"""', "string", 8, 1),
         ("python", "'‸'", "docstring", 8, 1),
         ("python", 'class A\n    def f(self\n        """‸"""\n', "docstring", 8, 1),
+        ("python", 'def f(a):\n    r"""The\n    ‸', "docstring", 16, 1),
+        ("python", 'x = r"""The\n    ‸', "string", 16, 1),
         ("python", "def f(:\n    x = '‸'\n", "string", 8, 1),
         ("javascript", "function f() {\n  ‸\n}", "block", 32, 0),
         ("javascript", "if (x) {‸", "block", 32, 0),
