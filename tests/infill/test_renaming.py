@@ -518,6 +518,8 @@ APART = [
         "package p\nfunc f() int { return B }\nconst (\n\tA = iota\n\t@B\n)\nfunc g() { g(C); const C = 1 }",
         "{ return total }\nconst (\n\tA = iota\n\ttotal\n)",
     ),
+    ("javascript", "const @A = f();\nconst B = g(A);\nexport { B as A };", "const B = g(total);\nexport { B as A };"),
+    ("javascript", "const @A = f();\nexport { A as A };", "export { total as A };"),
     ("typescript", "type @Json = string | Json[];", "type total = string | total[];"),
     ("javascript", "const f = () => count + g;\nconst @count = 1;\n{ g(count); let count; }", "total + g"),
     ("javascript", "const @count = 1;\n{ g(count); let count; }", "total = 1;\n{ g(count); let count; }"),

@@ -42,4 +42,5 @@
 
 ; What is no variable.
 (import_specifier name: (identifier) @member alias: _)
+(export_specifier alias: (identifier) @member)
 (export_statement (export_clause (export_specifier name: (identifier) @member)) source: _)
