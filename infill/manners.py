@@ -72,6 +72,7 @@ _JUST_NOW = 8
 """Edits after which what the user deleted is no longer news."""
 _PARTLY = 3
 """Characters of what was deleted that are enough to put it back."""
+_LETTER = re.compile(r"\w")
 _BEGINNING = 100
 """Characters that tell most texts apart."""
 _DRIVE = re.compile(r"[A-Za-z]:[/\\]")
@@ -165,13 +166,16 @@ def puts_back(snapshot: Snapshot, start: int, end: int, text: str) -> bool:
     """Whether `text` in place of [start, end) would restore what the user has just deleted there, white space aside.
 
     What was typed since counts with the text: after deleting `foo(bar)` and typing `f`, `oo(bar)` puts it back. Three
-    characters of what was deleted are enough when the text holds nothing else.
+    characters of what was deleted are enough when the text holds nothing else; of a word whose end was deleted one
+    letter is enough, whatever follows: people delete up to where it becomes another one.
     """
     later: list[Edited] = []
     for edit in reversed(snapshot.history[-_JUST_NOW:]):
         if edit.removed:
             at = moved(edit.start, reversed(later))
             if at <= start and _restores(edit.removed, snapshot.text[at:start], text):
+                return True
+            if at == start and _goes_on_alike(snapshot.text[start - 1 : start], edit.removed[0], text[:1]):
                 return True
         later.append(edit)
     return False
@@ -188,6 +192,11 @@ def _restores(removed: str, typed: str, text: str) -> bool:
     if whole == gone or (len(gone) >= _PARTLY and whole.startswith(gone)):
         return True
     return len(new) >= _PARTLY and (gone.startswith(whole) or new in gone)
+
+
+def _goes_on_alike(left: str, gone: str, new: str) -> bool:
+    """Whether the letter that a word lost right of the cursor comes back; each one character or none."""
+    return gone == new and bool(_LETTER.match(left) and _LETTER.match(gone))
 
 
 def _written(text: str) -> str:

@@ -453,6 +453,27 @@ class TestPutsBack:
         assert puts_back(snapshot, 3, 3, ")")
         assert not puts_back(snapshot, 3, 3, ") + g(b)")
 
+    @pytest.mark.parametrize(
+        ("line", "start", "end", "text", "back"),
+        [
+            ("parts = arrays\n", 11, 14, "ay", True),
+            ("parts = arrays\n", 12, 14, "y", True),
+            ("self.connection.rack\n", 13, 15, "onPool", True),
+            ("value >>= 7\n", 3, 5, "ue =", True),
+            ("self.connection.rack\n", 13, 15, "vity", False),
+            ("f(arrays)\n", 2, 8, "array_of(x)", False),
+            ("x = -count\n", 4, 5, "-1", False),
+        ],
+    )
+    def test_a_word_cut_short_does_not_go_on_with_the_letter_it_lost(
+        self, line: str, start: int, end: int, text: str, back: bool
+    ) -> None:
+        assert puts_back(backspaced(line, start, end), start, start, text) is back
+
+    def test_the_letter_typed_again_it_may_go_on(self) -> None:
+        snapshot = backspaced("self.connection.rack\n", 13, 15).edit([Edit(13, 13, "o")], 20)
+        assert not puts_back(snapshot, 14, 14, "rPool")
+
     def test_long_ago_is_forgiven(self) -> None:
         snapshot = backspaced("x = foo(bar)\n" + "y\n" * 20, 4, 12)
         for n in range(9):
