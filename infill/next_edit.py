@@ -179,7 +179,11 @@ def _lately(history: Sequence[Edited]) -> list[Edited]:
 
 
 def _parts(edit: Edited) -> Iterator[Edited]:
-    """The word that an edit changes at its start, and the rest of it: who types on behind a name has renamed it."""
+    """The word that an edit changes at its start, and the rest of it: who types on behind a name has renamed it. Lines
+    put in the place of something are one part: who pastes them, or reads the file again, renames nothing."""
+    if edit.removed and "\n" in edit.inserted:
+        yield edit
+        return
     gone, come = (_word_end(text, 0) for text in (edit.removed, edit.inserted))
     if edit.removed[gone:]:
         yield Edited(edit.start + gone, edit.removed[gone:], "")

@@ -76,6 +76,8 @@ class TestRenamings:
             ([(AT, AT + 5, ""), (AT, AT, "count")], []),
             ([(AT, AT + 5, "total"), (AT, AT + 5, "count")], []),
             ([(len(TEXT), len(TEXT), "new")], []),
+            ([(AT, TEXT.index("        "), "total):\n    for row in total:\n")], []),
+            ([(AT, AT + 11, "total):\n    rows = total")], []),
         ],
     )
     def test_what_is_one(self, changes: list[tuple[int, int, str]], said: list[tuple[str, str]]) -> None:
