@@ -171,9 +171,9 @@ def no_endless_call(text: str, around: Around) -> str | None:
 
 
 def something(text: str, around: Around) -> str | None:
-    """Neither white space nor what stands right of the cursor already."""
-    text = text.rstrip()
-    return text if text.strip() and text.strip() != around.rest.strip() else None
+    """Neither white space nor what stands right of the cursor already, however that is spaced."""
+    written = "".join(text.split())
+    return text.rstrip() if written and written != "".join(around.rest.split()) else None
 
 
 STEPS: tuple[Callable[[str, Around], str | None], ...] = (
