@@ -83,6 +83,8 @@ def _following(snapshot: Snapshot) -> Following | None:
     if scopes is None:
         return None
     for n, one in changed:
+        if scopes.is_imported(one.at, one.new):
+            continue  # by another name it is another thing
         if scopes.is_outermost(one.at, one.new) and _is_elsewhere(snapshot, one):
             continue
         done = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]

@@ -71,9 +71,9 @@ class Scopes:
     scopes: in the order of the text, outer ones first. brought: (scope, name) to what brings it, in the order of the
     text. scope_of: a definition to its scope; space: to what it is the name of. early: definitions that are seen before
     they stand. heads: names of functions and types. calls: names that are called, where methods have names of their
-    own. members: names that are not looked up here. own: those that are looked up in the class around them. foreign:
-    names that are said to be of elsewhere. annotations: of fields, which do not mean one another. given: names by which
-    calls say which parameter something is for.
+    own. members: names that are not looked up here. own: those that are looked up in the class around them. imported:
+    those that are called so where they come from. foreign: names that are said to be of elsewhere. annotations: of
+    fields, which do not mean one another. given: names by which calls say which parameter something is for.
     """
 
     syntax: Syntax
@@ -86,6 +86,7 @@ class Scopes:
     calls: Set[int]
     members: Set[int]
     own: Set[int]
+    imported: Set[int]
     foreign: Set[str]
     annotations: Sequence[tree_sitter.Node]
     given: Sequence[tree_sitter.Node]
@@ -120,6 +121,7 @@ class Scopes:
             calls=ids("call"),
             members=ids("member") - own - ids("definition", "import", "variable"),
             own=own,
+            imported=ids("imported"),
             foreign=frozenset(map(syntax.text_of, captures.get("foreign", ()))),
             annotations=captures.get("annotation", ()),
             given=captures.get("given", ()),
@@ -129,6 +131,11 @@ class Scopes:
         """Whether a name that stands at an offset is brought there."""
         node = self.name_at(at, name)
         return node is not None and node.id in self.scope_of
+
+    def is_imported(self, at: int, name: str) -> bool:
+        """Whether a name that is brought at an offset is called so where it comes from."""
+        node = self.name_at(at, name)
+        return node is not None and node.id in self.imported
 
     def is_outermost(self, at: int, name: str) -> bool:
         """Whether a name that is brought at an offset is seen in all of the text."""

@@ -123,6 +123,25 @@ class TestFollowing:
         at = text.index("ins")
         assert following(edited(opened(text, "javascript"), (at, at + 3, "in"))) is None
 
+    @pytest.mark.parametrize(
+        ("language", "text", "follows"),
+        [
+            ("python", "from rows import count\nprint(count)\n", False),
+            ("python", "from rows import (\n    count,\n    load,\n)\nprint(count)\n", False),
+            ("python", "from rows import load as count\nprint(count)\n", True),
+            ("python", "import count\nprint(count.all())\n", True),
+            ("typescript", "import { count, load } from './rows';\nload(count);\n", False),
+            ("typescript", "import { load as count } from './rows';\nload(count);\n", True),
+            ("javascript", "import count from './rows';\nload(count);\n", True),
+            ("rust", "use rows::count;\nfn f() { count(); }\n", False),
+            ("rust", "use rows::{count, load};\nfn f() { count(); }\n", False),
+            ("rust", "use rows::load as count;\nfn f() { count(); }\n", True),
+        ],
+    )
+    def test_another_name_of_an_import_is_another_thing(self, language: str, text: str, follows: bool) -> None:
+        at = text.index("count")
+        assert (following(edited(opened(text, language), (at, at + 5, "total"))) is not None) is follows
+
     def test_done_by_hand_it_is_over(self) -> None:
         after = opened()
         while (at := after.text.find("count")) >= 0:

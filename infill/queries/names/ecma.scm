@@ -44,3 +44,6 @@
 (import_specifier name: (identifier) @member alias: _)
 (export_specifier alias: (identifier) @member)
 (export_statement (export_clause (export_specifier name: (identifier) @member)) source: _)
+
+; What is called so where it comes from.
+(import_specifier name: (identifier) @imported !alias)

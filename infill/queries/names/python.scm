@@ -48,6 +48,9 @@
 ; What calls say which parameter they give something to.
 (call arguments: (argument_list (keyword_argument name: (identifier) @given)))
 
+; What is called so where it comes from.
+(import_from_statement name: (dotted_name . (identifier) @imported .))
+
 ; What is of a scope farther out.
 (global_statement (identifier) @foreign)
 (nonlocal_statement (identifier) @foreign)

@@ -46,3 +46,7 @@
 (enum_variant name: (identifier) @member)
 (lifetime (identifier) @member)
 (label (identifier) @member)
+
+; What is called so where it comes from.
+(use_declaration argument: (scoped_identifier name: (identifier) @imported))
+(use_list (identifier) @imported)
