@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from infill.brackets import Balance, balance
 from infill.document import Snapshot
+from infill.indentation import level_near
 from infill.languages import language
 from infill.lines import opens_block, width
 from infill.site import WORDS, Kind, Site
@@ -21,10 +22,11 @@ class Around:
 
     The hole is [start, end) of the snapshot, on one line, of which `chosen` is written already; the text follows it.
     prefix_line: the line up to the text. rest: the line after the hole. above, suffix: the lines before and after this
-    one, the nearest only. indent: white space the line begins with. edge: columns of the line on which its statement
-    begins, the least that may follow. lines: the most lines of a text. remarks: whether comments are wanted. finished:
-    False for a text that was cut short. within_line: whether its last line is but the beginning of one. final: whether
-    both sides are final, so that nobody types there.
+    one, the nearest only. indent: white space the line begins with. level: by how much a block is indented here, empty
+    where nobody knows. edge: columns of the line on which its statement begins, the least that may follow. lines: the
+    most lines of a text. remarks: whether comments are wanted. finished: False for a text that was cut short.
+    within_line: whether its last line is but the beginning of one. final: whether both sides are final, so that nobody
+    types there.
     """
 
     snapshot: Snapshot
@@ -37,6 +39,7 @@ class Around:
     above: tuple[str, ...]
     suffix: tuple[str, ...]
     indent: str
+    level: str
     edge: int
     lines: int
     language: str
@@ -46,8 +49,10 @@ class Around:
     final: bool = False
 
     @classmethod
-    def at(cls, snapshot: Snapshot, start: int, end: int, chosen: str, here: Site, lines: int) -> Around:
-        """The surroundings of a hole at a site."""
+    def at(
+        cls, snapshot: Snapshot, start: int, end: int, chosen: str, here: Site, lines: int, usual: str = ""
+    ) -> Around:
+        """The surroundings of a hole at a site. usual: by how much a block is indented where the document has none."""
         line = snapshot.line_of(start)
         first, last = snapshot.line_range(line)
         prefix_line = snapshot.text[first:start] + chosen
@@ -59,6 +64,7 @@ class Around:
             above=above,
             suffix=suffix,
             indent=here.indent,
+            level=level_near(snapshot, line, prefix_line, language(here.language)) or usual,
             edge=_depth(above, prefix_line, here.language),
             lines=lines,
             language=here.language,

@@ -116,6 +116,7 @@ class Completer:
         invoked: bool = False,
         selected: tuple[int, str] | None = None,
         over_closers: bool = False,
+        level: str = "",
         on_step: Callable[[Step], None] | None = None,
     ) -> Completion:
         """Suggestions at `cursor`.
@@ -124,7 +125,7 @@ class Completer:
         asked for it by hand: up to three alternatives, and `disabled_in` and eagerness do not apply. selected: the
         popup's chosen item as (offset where its text starts, its text): suggestions then start there and extend that
         text. over_closers: a suggestion may replace the quote and brackets that the editor closed right of the cursor,
-        to go on behind them.
+        to go on behind them. level: by how much the editor indents a block, for where no file says it.
         """
         if reason := preferences.denies(snapshot):
             return Completion(reason=reason)
@@ -144,7 +145,8 @@ class Completer:
         if invoked:
             request = replace(request, alternatives=ALTERNATIVES, least=0.0)
         result = await self._filler.fill(replace(request, on_step=on_step))
-        around = Around.at(snapshot, start, cursor, chosen, here, request.limits.lines)
+        usual = context.usual_level(snapshot, others, preferences.root) or level
+        around = Around.at(snapshot, start, cursor, chosen, here, request.limits.lines, usual)
         ranked = _suggestions(result.texts, around, closed, request.least)
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))

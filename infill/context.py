@@ -16,8 +16,9 @@ from operator import itemgetter
 
 from infill.document import Snapshot
 from infill.filler import Snippet
+from infill.indentation import level_of
 from infill.languages import keywords, language
-from infill.manners import denied
+from infill.manners import denied, under
 from infill.outline import outline
 from infill.rank import identifiers
 
@@ -77,6 +78,14 @@ def gather(
         return []
     readable = [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
     return [snippet for source in sources for snippet in source(snapshot, hole, readable)]
+
+
+def usual_level(snapshot: Snapshot, others: Sequence[Snapshot], root: str | None) -> str:
+    """By how much a block is indented in the other files of the language that lie in the same opened folder, the most
+    recently edited first; empty where none has one."""
+    own = (one for one in others if _family(one.language) == _family(snapshot.language))
+    near = (one for one in own if (root is None or under(one.path, root) is not None) and not one.derived(_denied_text))
+    return next(filter(None, (one.derived(level_of) for one in near)), "")
 
 
 def in_cell(cell: Snapshot, above: Sequence[Snapshot], below: Sequence[Snapshot]) -> Snapshot:
@@ -172,9 +181,7 @@ def _denied_text(snapshot: Snapshot) -> str | None:
 
 
 def _family(language_id: str) -> str:
-    row = language(language_id)
-    script = ("javascript", "typescript")
-    return "script" if row.queries in script else "c" if row.queries in ("c", "cpp") else row.queries or row.id
+    return language(language_id).family
 
 
 # ---- imports

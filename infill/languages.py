@@ -34,6 +34,12 @@ class Language:
     extensions: tuple[str, ...] = ()
 
     @property
+    def family(self) -> str:
+        """What languages that are written alike have in common."""
+        script = ("javascript", "typescript")
+        return "script" if self.queries in script else "c" if self.queries in ("c", "cpp") else self.queries or self.id
+
+    @property
     def prose(self) -> bool:
         """Whether a file holds words for people rather than code."""
         return self.id.lower() in _WORDS

@@ -1,7 +1,7 @@
 """Post-processing: what a model wrote -> what may be shown. A list of functions, each text -> text or None.
 
-Steps about what stands there already, about the rest of the line and about syntax errors have files of their own:
-`repeats.py`, `rest.py`, `soundness.py`. STEPS is the order of all.
+Steps about what stands there already, about levels of indentation, about the rest of the line and about syntax errors
+have files of their own: `repeats.py`, `indentation.py`, `rest.py`, `soundness.py`. STEPS is the order of all.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from infill.around import Around
 from infill.brackets import QUOTES, balance, behind, string_end
+from infill.indentation import in_levels
 from infill.languages import Language, language
 from infill.lines import begins_block, closes_block, first_written, indent, lf, opens_block, width
 from infill.repeats import (
@@ -182,6 +183,7 @@ STEPS: tuple[Callable[[str, Around], str | None], ...] = (
     not_the_prefix_again,
     after_the_prefix,
     evenly_indented,
+    in_levels,
     at_most_lines,
     in_the_block,
     closed_where_it_opened,

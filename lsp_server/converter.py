@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from cattrs import Converter
 from lsprotocol import types
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
 
+from lsp_server.settings import whole
+
 Hook = Callable[[Any, Any], Any]
 
 _UINTEGER_MAX = 2**31 - 1
+_COLUMNS = whole(1, 16)
+"""Of a level."""
 _ENUMERATIONS: tuple[type[enum.Enum], ...] = (
     types.CodeActionTag,
     types.CodeActionTriggerKind,
@@ -46,6 +51,10 @@ def converter() -> Converter:
     _before(lenient, types.VersionedTextDocumentIdentifier, _with(version=0))
     _before(lenient, types.InlineCompletionContext, _InlineContext(lenient))
     _before(lenient, types.InlineCompletionParams, _with(context={}))
+    asked: Hook = lenient.get_structure_hook(types.InlineCompletionParams)
+    lenient.register_structure_hook(
+        types.InlineCompletionParams, lambda sent, cls: InlineCompletionParams.of(asked(sent, cls), sent)
+    )
     _before(lenient, types.DidChangeTextDocumentParams, _without_null_ranges)
     _before(lenient, types.Diagnostic, lambda sent: {**sent, "message": _plain(sent["message"])})
     _before(lenient, types.CodeActionContext, lambda sent: {**sent, "diagnostics": _readable(lenient, sent)})
@@ -125,6 +134,24 @@ def _readable(lenient: Converter, context: dict[str, Any]) -> list[Any]:
         return True
 
     return [diagnostic for diagnostic in context.get("diagnostics") or [] if readable(diagnostic)]
+
+
+class InlineCompletionParams(types.InlineCompletionParams):
+    """With the `formattingOptions` that clients of Copilot's server send, too, and ours.
+
+    level: what the editor indents a block by; empty where the client does not say.
+    """
+
+    level: str = ""
+
+    @classmethod
+    def of(cls, asked: types.InlineCompletionParams, sent: dict[str, Any]) -> InlineCompletionParams:
+        """What was asked, as it was sent."""
+        params = cls(asked.context, asked.text_document, asked.position, asked.work_done_token)
+        with suppress(AttributeError, KeyError, TypeError, ValueError):  # nothing that an answer needs
+            options = sent["formattingOptions"]
+            params.level = " " * _COLUMNS.read(options["tabSize"]) if options["insertSpaces"] else "\t"
+        return params
 
 
 class _InlineContext:

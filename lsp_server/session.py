@@ -228,6 +228,7 @@ class Session:
         invoked: bool = False,
         selected: tuple[int, str] | None = None,
         over_closers: bool = False,
+        level: str = "",
     ) -> Completion:
         """Ask the completer, count the answer, and keep its steps in case the user wants to see them."""
         self._reads_no_more()
@@ -240,6 +241,7 @@ class Session:
             invoked=invoked,
             selected=selected,
             over_closers=over_closers,
+            level=level,
             on_step=steps.append,
         )
         report = completion.report

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from lsp_server import positions
+from lsp_server.converter import InlineCompletionParams
 from lsp_server.session import Question, Session
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 ACCEPTED = "redraft.didAccept"
 
 
-async def inline_completion(session: Session, params: types.InlineCompletionParams) -> types.InlineCompletionList:
+async def inline_completion(session: Session, params: InlineCompletionParams) -> types.InlineCompletionList:
     """One item or none while the user types, up to three when invoked; an empty list wherever there is nothing to say.
 
     Never null: Neovim keeps showing the previous text then.
@@ -33,7 +34,7 @@ async def inline_completion(session: Session, params: types.InlineCompletionPara
 
 
 async def _propose(
-    session: Session, asked: Question, params: types.InlineCompletionParams, invoked: bool
+    session: Session, asked: Question, params: InlineCompletionParams, invoked: bool
 ) -> types.InlineCompletionList:
     snapshot = asked.snapshot
     cursor = positions.to_offset(snapshot, params.position, session.encoding)
@@ -47,6 +48,7 @@ async def _propose(
         invoked=invoked,
         selected=selected,
         over_closers=session.capabilities.inline_replacing,
+        level=params.level,
     )
     shown = completion.suggestions[: 3 if invoked else 1]
     ids = session.offer(asked, cursor, shown)

@@ -56,6 +56,8 @@ class ScriptedCompleter(Completer):
             before = snapshot.before(start) + chosen
             texts = next((texts for end, texts in self.script["write"].items() if before.endswith(end)), [])
             self.calls[f"others_{len(rest['others'])}"] += 1
+            if rest["level"]:
+                self.calls[f"level_{rest['level'].encode().hex()}"] += 1
             self.calls[f"version_{snapshot.version}"] += 1
             rest["on_step"](Step("token" if report.forwards else "remembered", report.ms))
             return Completion(tuple(Suggestion(start, cursor, chosen + text, 0.9) for text in texts), report=report)

@@ -73,6 +73,25 @@ async def test_columns_are_counted_in_the_negotiated_encoding(editor: Editor, en
     assert not (await editor.ghost(0, width[encoding] - 1)).items
 
 
+@pytest.mark.parametrize(
+    ("options", "level"),
+    [
+        ({"tabSize": 2, "insertSpaces": True}, "  "),
+        ({"tabSize": 8, "insertSpaces": False}, "\t"),
+        ({"tabSize": 2.0, "insertSpaces": True}, "  "),
+        *[(wrong, "") for wrong in (None, {}, [], "2", {"tabSize": 2}, {"tabSize": "2", "insertSpaces": True})],
+        ({"tabSize": 0, "insertSpaces": True}, ""),
+        ({"tabSize": 2**40, "insertSpaces": True}, ""),
+    ],
+)
+async def test_what_the_editor_indents_by_is_heard(ready: Editor, options: Any, level: str) -> None:
+    ready.open("def ")
+    answer = await ready.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, {**raw_params(2), "formattingOptions": options})
+    assert len(answer.items) == 1
+    heard = [bytes.fromhex(call[6:]).decode() for call in await ready.calls() if call.startswith("level_")]
+    assert heard == [level] * bool(level)
+
+
 async def test_edits_are_seen_before_the_request_that_follows_them(ready: Editor) -> None:
     ready.open("\x0c\u2028x = 1\n")
     ready.type(2, 1, 0, "def ")

@@ -437,12 +437,30 @@ def test_crlf_files_stay_crlf(editor: Editor) -> None:
 @pytest.mark.parametrize("blanks", [True, False], ids=["expandtab", "noexpandtab"])
 def test_no_indentation_is_added(editor: Editor, blanks: bool) -> None:
     """Neither by autoindent nor by the file type's own indentation: the text arrives as it was shown."""
-    editor.open(["x = 1", "", "y = 2"])
+    editor.open(["if x:", "    x = 1", "", "y = 2"])
     editor.lua("vim.bo.expandtab, vim.bo.autoindent, vim.bo.textwidth = ..., true, 20", blanks)
-    editor.type("2Gidef add(a, b):<CR><C-u>")
+    editor.type("3Gidef add(a, b):<CR><C-u>")
     eventually(lambda: editor.ghost() == "    total = a + b\n    return total")
     editor.type("<Tab>")
-    eventually(lambda: editor.lines[2:4] == ["    total = a + b", "    return total"])
+    eventually(lambda: editor.lines[3:5] == ["    total = a + b", "    return total"])
+
+
+@pytest.mark.parametrize(
+    ("options", "depth"),
+    [
+        ("expandtab = true, shiftwidth = 2", "  "),
+        ("expandtab = true, shiftwidth = 0, tabstop = 3", "   "),
+        ("expandtab = false, shiftwidth = 0, tabstop = 4", "\t"),
+        ("expandtab = false, shiftwidth = 4, tabstop = 8", "    "),
+    ],
+)
+def test_a_block_is_as_deep_as_the_buffer_indents(editor: Editor, options: str, depth: str) -> None:
+    editor.open(["def add(a, b):", "", "", "x = 1"])
+    editor.lua(f"for name, value in pairs({{ {options} }}) do vim.bo[name] = value end")
+    editor.type("2Gi")
+    eventually(editor.ghost)
+    editor.type("<Tab>")
+    eventually(lambda: editor.lines[1:3] == [f"{depth}total = a + b", f"{depth}return total"])
 
 
 def test_the_embedded_model_completes(start: Callable[..., Editor]) -> None:

@@ -35,6 +35,7 @@ RULES = [
     ("total /", " values.length;"),
     ("total / ", "values.length;"),
     ("import csv\n\nread = csv.", "reader(file)"),
+    ("func add() {", "\n    return total"),
 ]
 SUM = """def mean(values, start):
     total = start
@@ -183,6 +184,14 @@ class TestTyping:
         after = eventually(lambda: found if (found := code_server.counted).taken > before.taken else None)
         assert (after.shown - before.shown, after.taken - before.taken, after.partly - before.partly) == (2, 1, 1)
         assert after.saved - before.saved == len("(a, b):") - 1 + len("total = a + b\n") - 1
+
+    def test_a_block_is_as_deep_as_the_editor_indents(self, window: Window) -> None:
+        """VS Code indents Go with tabs, and nothing in the file says so yet."""
+        window.open("add.go", "func add() {")
+        window.press("Alt+\\")
+        eventually(window.ghost)
+        window.press("Tab")
+        window.saves("add.go", "func add() {\n\treturn total")
 
     def test_tab_indents_when_nothing_is_shown(self, window: Window) -> None:
         window.open("tab.py")

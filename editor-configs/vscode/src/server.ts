@@ -3,7 +3,16 @@
 import * as os from 'node:os';
 import { setTimeout as after } from 'node:timers/promises';
 import * as vscode from 'vscode';
-import { CloseAction, ErrorAction, LanguageClient, Middleware, State } from 'vscode-languageclient/node';
+import {
+  CloseAction,
+  ErrorAction,
+  InlineCompletionParams,
+  InlineCompletionRequest,
+  LanguageClient,
+  MessageSignature,
+  Middleware,
+  State,
+} from 'vscode-languageclient/node';
 import { find, Found } from './find';
 import * as python from './python';
 import * as settings from './settings';
@@ -164,6 +173,7 @@ export class Server {
         },
         middleware: {
           ...this.middleware,
+          sendRequest: (type, asked, token, next) => next(type, withIndentation(type, asked), token),
           workspace: {
             // What only the machine's owner may say travels at the start and never later.
             configuration: params => params.items.map(() => this.settingsOf('window')),
@@ -235,4 +245,18 @@ export class Server {
       await vscode.commands.executeCommand(command);
     }
   }
+}
+
+/**
+ * Ghost text is asked for with what the editor indents by: in a file that has no block yet nothing else says it. LSP has
+ * these options for formatting only.
+ */
+function withIndentation<P>(type: string | MessageSignature, asked: P | undefined): P | undefined {
+  if ((typeof type === 'string' ? type : type.method) !== InlineCompletionRequest.method) {
+    return asked;
+  }
+  const { uri } = (asked as InlineCompletionParams).textDocument;
+  const editor = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === uri);
+  const { tabSize, indentSize, insertSpaces } = editor?.options ?? {};
+  return { ...asked!, formattingOptions: { tabSize: indentSize, insertSpaces: insertSpaces || indentSize !== tabSize } };
 }

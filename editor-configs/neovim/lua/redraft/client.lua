@@ -149,6 +149,20 @@ local function take_turn(buffer)
   end
 end
 
+-- Ghost text is asked for with what the buffer is indented by, whoever asks, this plugin or the editor: in a file that has
+-- no block yet nothing else says it. LSP has these options for formatting only.
+local function say_indentation(client)
+  local request = client.rpc.request
+  client.rpc.request = function(method, params, ...)
+    if method == "textDocument/inlineCompletion" then
+      local its = vim.bo -- it is asked about the current buffer
+      local width = its.shiftwidth > 0 and its.shiftwidth or its.tabstop
+      params.formattingOptions = { tabSize = width, insertSpaces = its.expandtab or width < its.tabstop }
+    end
+    return request(method, params, ...)
+  end
+end
+
 local function reused(client, config)
   return client.name == config.name and not M.call(client, "is_stopped")
 end
@@ -194,6 +208,7 @@ local function start(buffer)
     init_options = { redraft = options.settings },
     on_init = function(client)
       last = client.id -- also where others started it again, as :lsp restart does
+      say_indentation(client)
     end,
     on_attach = join,
     on_exit = on_exit,

@@ -1,0 +1,94 @@
+"""How deep one level of indentation is at a cursor, and the step of trimming that writes a text so.
+
+What the file does counts, and first of all what it does near the cursor; where it has no block yet, what files like it
+do, and then what the editor says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice, pairwise
+from typing import TYPE_CHECKING
+
+from infill.languages import Language, language
+from infill.lines import first_written, indent, opens_block, width
+
+if TYPE_CHECKING:
+    from infill.around import Around
+    from infill.document import Snapshot
+
+_LEVEL = re.compile(r"\t| {2,8}")
+"""One blank is that of a label, or of the lines of a comment."""
+_LINES, _BLOCKS = 400, 20
+"""Lines in which blocks are looked for, and how many of them say what is usual."""
+
+
+def level_of(snapshot: Snapshot) -> str:
+    """By how much most blocks of a document are indented; empty where it has none."""
+    return _usual(_steps(_lines(snapshot, range(snapshot.line_count)), language(snapshot.language)))
+
+
+def level_near(snapshot: Snapshot, line: int, begun: str, row: Language) -> str:
+    """The same of the nearest blocks above a cursor, or else below it.
+
+    begun: what stands left of it on its line. If that is blank it counts all the same: the editor, or somebody, has put
+    the cursor there.
+    """
+    upwards = chain([f"{begun}."], _lines(snapshot, range(line - 1, -1, -1)), reversed(snapshot.above.split("\n")))
+    downwards = chain(_lines(snapshot, range(line + 1, snapshot.line_count)), snapshot.below.split("\n"))
+    return _usual(_steps(upwards, row, up=True)) or _usual(_steps(downwards, row))
+
+
+def _usual(steps: Iterator[str]) -> str:
+    """The commonest, of equals the first; empty without any."""
+    found = Counter(islice(steps, _BLOCKS)).most_common(1)
+    return found[0][0] if found else ""
+
+
+def in_levels(text: str, around: Around) -> str | None:
+    """A block is as deep as blocks are here, however deep the model wrote it; what is only aligned stays beside what it
+    is aligned with."""
+    written, row = (around.prefix_line + text).split("\n"), language(around.language)
+    indents = text[:1].isspace() and not around.prefix_line.strip()
+    above = around.line_above if indents else ""
+    own = next(_steps([above, *written], row), "")
+    within = indents and width(around.prefix_line) > width(above)  # of what else is begun there nobody knows how much
+    stands = indents and indent(first_written("\n".join(written))) == indent(around.line_below)
+    if not own or own == around.level or not around.level or within or stands:
+        return text
+    lines = "\n".join(islice(_releveled([above or written[0], *written], own, around.level), 1, None))
+    return lines[len(around.prefix_line) :] if lines.startswith(around.prefix_line) else text
+
+
+def _releveled(lines: Sequence[str], own: str, new: str) -> Iterator[str]:
+    """Lines in which a level is `new` instead of `own`; the first one stays where it is."""
+    depths = [(indent(lines[0]), indent(lines[0]))]  # as they are written, as they are to be
+    for line in lines:
+        if not line.strip():
+            yield line
+            continue
+        depth = indent(line)
+        while depths and not depth.startswith(depths[-1][0]):
+            depths.pop()
+        was, now = depths[-1] if depths else (depth, depth)
+        if more := depth[len(was) :]:
+            now += new if more == own else more
+            depths.append((depth, now))
+        yield now + line[len(depth) :]
+
+
+def _steps(lines: Iterable[str], row: Language, *, up: bool = False) -> Iterator[str]:
+    """How much deeper than its head each block begins. up: the lines come in backward order."""
+    for pair in pairwise(one for one in lines if one.strip()):
+        line, head = pair if up else pair[::-1]
+        before, depth = indent(head), indent(line)
+        step = depth.removeprefix(before) if depth.startswith(before) else ""
+        if _LEVEL.fullmatch(step) and opens_block(row, head):
+            yield step
+
+
+def _lines(snapshot: Snapshot, numbers: range) -> Iterator[str]:
+    """The texts of the first of these lines."""
+    return (snapshot.text[slice(*snapshot.line_range(number))] for number in numbers[:_LINES])
