@@ -56,6 +56,8 @@ def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: in
     before = snapshot.text[line_start : suggestion.end]
     start, text = _from(snapshot, suggestion, line_start + len(before) - len(_word_of(before)))
     first, *more = text.split("\n")
+    # Helix puts it in as it is.
+    ends = text.replace("\n", snapshot.newline)
     called = next((line.strip() for line in (first, *more) if line.strip()), "")
     insert = None
     if session.capabilities.replaces_tokens:
@@ -72,7 +74,7 @@ def _item(session: Session, snapshot: Snapshot, suggestion: Suggestion, rank: in
         insert_text=insert,
         insert_text_format=types.InsertTextFormat.PlainText,
         insert_text_mode=types.InsertTextMode.AsIs if session.capabilities.as_is_insert_mode else None,
-        text_edit=types.TextEdit(positions.to_range(snapshot, start, suggestion.end, session.encoding), text),
+        text_edit=types.TextEdit(positions.to_range(snapshot, start, suggestion.end, session.encoding), ends),
     )
 
 

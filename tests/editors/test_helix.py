@@ -76,6 +76,18 @@ def test_menu_fix_and_a_whole_session(helix: Callable[..., Terminal], tmp_path: 
     keep(tmp_path / "helix.jsonl")
 
 
+def test_lines_end_as_the_files_do(helix: Callable[..., Terminal], tmp_path: Path) -> None:
+    terminal = helix("def add(a, b):\r\n\r\nx = 1\r\n")
+    terminal.type("2gg", "i", "C-x")
+    eventually(lambda: any("total = a + b" in row for row in terminal.screen))
+    terminal.type("Tab", "Enter")
+    eventually(lambda: any("return total" in row for row in terminal.screen))
+    eventually(lambda: leaves_insert_mode(terminal))
+    terminal.type(":w", "Enter")
+    whole = b"def add(a, b):\r\n    total = a + b\r\n    return total\r\nx = 1\r\n"
+    eventually(lambda: (tmp_path / "demo.py").read_bytes() == whole)
+
+
 def test_the_uses_of_a_name_that_was_typed_over_follow(helix: Callable[..., Terminal], tmp_path: Path) -> None:
     terminal = helix("count = 1\nprint(count, count)\n")
     terminal.type("gg", "e", "c", "total")

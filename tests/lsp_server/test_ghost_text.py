@@ -466,6 +466,16 @@ class TestMenu:
         assert item.label == "return 1 …"
         assert item.documentation == "\n    return 1\nx"
 
+    @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+    async def test_its_lines_end_as_the_documents_do(self, editor: Editor, ending: str) -> None:
+        await editor.initialize(menu_client())
+        editor.open(f"def {ending}")
+        answer = await editor.client.text_document_completion_async(menu_params(4))
+        assert isinstance(answer, types.CompletionList)
+        edit = answer.items[0].text_edit
+        assert edit is not None
+        assert edit.new_text == f"add(a, b):{ending}    return a + b"
+
     async def test_an_item_starts_with_the_word_that_clients_filter_by(self, editor: Editor) -> None:
         await editor.initialize(menu_client())
         item = await only_item(editor, "def a")
