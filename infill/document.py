@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TypeVar, cast
 from urllib.parse import unquote
 
@@ -31,9 +32,9 @@ MAX_LINE = 20_000
 """Code points above which a line means that the file was not written by hand."""
 
 T = TypeVar("T")
-_HISTORY, _LONGEST_EDIT = 64, 2 * MAX_JUDGED
-"""Past edits that are kept, and code points of one above which it is not, nor what was before it: whatever reads them
-reads no longer texts, and a file that is read again from the disk, over and over, would be kept as often."""
+_HISTORY, _HISTORY_LENGTH = 64, 2 * MAX_JUDGED
+"""Past edits that are kept, and code points of all of them: whatever reads them reads no longer texts, and a file that
+is formatted or read again from the disk, over and over, would be kept as often."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -69,8 +70,8 @@ class Snapshot:
     """A document at one version. Never changes; `edit` makes the next one and leaves this one valid.
 
     uri, version, language: as the client sent them. text: exactly the client's text, every line ending as it is.
-    history: the last edits, oldest first, none up to a very long one. line_starts: int64 (lines,), offset of each
-    line's first code point.
+    history: the last edits, oldest first, as many as are not too long together. line_starts: int64 (lines,), offset of
+    each line's first code point.
     above, below: of a notebook's cell, the code of the cells before and after it, LF.
     """
 
@@ -281,10 +282,10 @@ def path_of(uri: str) -> str:
 def _remembered(history: tuple[Edited, ...], done: Edited) -> tuple[Edited, ...]:
     """A history with one more edit, the last of all."""
     merged = history[-1].then(done) if history else None
-    last = merged or done
-    if len(last.removed) + len(last.inserted) > _LONGEST_EDIT:
-        return ()
-    return (*history[:-1], merged) if merged else (*history, done)[-_HISTORY:]
+    edits = (*history[:-1], merged) if merged else (*history, done)[-_HISTORY:]
+    together = accumulate(len(edit.removed) + len(edit.inserted) for edit in reversed(edits))
+    kept = sum(length <= _HISTORY_LENGTH for length in together)
+    return edits[len(edits) - kept :]
 
 
 def _shifted(history: Iterable[Edited], by: int) -> tuple[Edited, ...]:

@@ -162,6 +162,13 @@ class TestHistory:
         assert snapshot.history == (Edited(5, "", "y"),)
         assert snapshot.edit([Edit(6, 6, "x" * 200_000)], 4).history == ()
 
+    def test_nor_many_that_are_long_together(self) -> None:
+        """As of a file that is formatted, over and over."""
+        snapshot = Snapshot.open("file:///a.py", 0, "python", "a" * 30_000)
+        for version in range(1, 65):
+            snapshot = snapshot.edit([Edit(0, 30_000, "ab"[version % 2] * 30_000)], version)
+        assert [edit.inserted[0] for edit in snapshot.history] == ["a", "b", "a"]
+
     def test_a_whole_text_that_changed_in_one_place_is_a_small_edit(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "one two three")
         snapshot = snapshot.edit([Edit(0, 13, "one 2 three")], 1)
