@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from operator import itemgetter
 
 from infill import slips
@@ -102,7 +103,11 @@ async def _best(
     alone = chain.from_iterable(singly(region.text, draft) for draft in drafts)
     near = chain(drafts, alone, slips.near(snapshot, region))
     # Hundreds of texts and dozens of trees: whoever types meanwhile must not wait for them.
-    likely = await asyncio.to_thread(_likeliest, snapshot, region, standing, near, most)
+    given_up = threading.Event()
+    try:
+        likely = await asyncio.to_thread(_likeliest, snapshot, region, standing, near, most, given_up)
+    finally:
+        given_up.set()  # a thread cannot be cancelled
     fit = (end - time.monotonic()) / max(now - began, 0.001)
     likely = likely[: int(max(1, min(fit, CANDIDATES)))]
     if not likely:
@@ -155,23 +160,25 @@ class _Candidate:
 
 
 def _likeliest(
-    snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int
+    snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int, given_up: threading.Event
 ) -> list[_Candidate]:
     """The texts that are worth a score, CANDIDATES at most: those that leave the fewest syntax errors first, and of
     these the ones that can win most, less what the slip costs.
 
     Each differs from the region's text by no more than `most` characters, is no more broken, leaves no further bracket
     alone, changes more than words, and keeps all comments. Where syntax is broken, which needs no margin to be mended,
-    it keeps numbers and what strings say, too; what changes more than mends it comes later, and needs the margin.
+    it keeps numbers and what strings say, too; what changes more than mends it comes later, and needs the margin. Once
+    it is given up, no further text is looked at.
     """
+    wanted = functools.partial(takewhile, lambda _: not given_up.is_set())
     left = functools.cache(lambda text: damage(snapshot, region, text))
     broken, sound, alone = left(region.text), [], unpaired(snapshot, region)
     most_alone = alone(region.text)
-    paired = (one for one in _hopeful(region, standing, texts, most) if alone(one.text) <= most_alone)
+    paired = (one for one in _hopeful(region, standing, wanted(texts), most) if alone(one.text) <= most_alone)
     kept = remarks(snapshot, region)
     remarked = (one for one in paired if all(remark in one.text for remark in kept))
     fit = (one for one in remarked if not (broken and misstates(snapshot, region, one.text)))
-    for one in islice(fit, LOOKED_AT):
+    for one in wanted(islice(fit, LOOKED_AT)):
         singles = list(singly(region.text, one.text))
         if left(one.text) < broken:
             mends = len(singles) == 1 or all(left(single) > left(one.text) for single in singles)

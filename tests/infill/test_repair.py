@@ -219,6 +219,29 @@ async def test_an_error_in_broken_syntax_says_nothing_of_what_is_missing() -> No
     assert "self.total" not in apply(code, repair.edits)
 
 
+async def test_no_further_text_is_looked_at_once_it_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is broken all over would keep a core busy for half a minute."""
+    code, begun, goes_on, looked_at = "use(bad)\n", threading.Event(), threading.Event(), []
+
+    def near(*given: object) -> Iterator[str]:
+        yield "use(good)\n"
+        begun.set()
+        assert goes_on.wait(10)
+        for number in range(100):
+            yield f"use(bad, {number})\n"
+            looked_at.append(number)
+
+    monkeypatch.setattr(slips, "near", near)
+    repairing = Completer(Slow(0.0)).repair(Snapshot.open("file:///a.py", 1, "python", code), 0, 9)
+    asked = asyncio.ensure_future(repairing)
+    assert await asyncio.to_thread(begun.wait, 10)
+    asked.cancel()
+    await asyncio.wait([asked])
+    goes_on.set()
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert looked_at == []
+
+
 @pytest.mark.parametrize(("seconds", "reason"), [(0.0, ""), (0.2, ""), (5.0, TOO_LATE)])
 async def test_all_pieces_share_one_deadline(seconds: float, reason: str) -> None:
     code = "".join(f"use(bad, {line})\n" for line in range(120))
