@@ -153,6 +153,12 @@ class Protocol(LanguageServerProtocol):
             if isinstance(document, dict):
                 self.on_lost_change(str(document.get("uri")))
 
+    def _execute_handler(self, msg_id: str | int, *args: Any, **kwargs: Any) -> None:
+        """pygls forgets what ran for a request once that is answered, and never what ran for a notification."""
+        super()._execute_handler(msg_id, *args, **kwargs)
+        if (ran := self._request_futures.get(msg_id)) is not None:
+            ran.add_done_callback(lambda _: self._request_futures.pop(msg_id, None))
+
     def _handle_cancel_notification(self, msg_id: str | int) -> None:
         """Says nothing when the answer is under way already; pygls logs a warning each time."""
         if isinstance(msg_id, str | int) and msg_id in self._request_futures:

@@ -42,6 +42,18 @@ async def test_pushed_settings_are_live(editor: Editor, settings: Any) -> None:
     assert not editor.registrations
 
 
+async def test_nothing_is_kept_of_what_was_pushed(editor: Editor) -> None:
+    """A server may run for weeks."""
+    await editor.initialize(pushing_client())
+    for most in (2, 3, 4):
+        push(editor, {"redraft": {"maxLines": most}})
+        folder = types.WorkspaceFolder(f"file:///w/{most}", "w")
+        opened = types.DidChangeWorkspaceFoldersParams(types.WorkspaceFoldersChangeEvent([folder], []))
+        editor.client.workspace_did_change_workspace_folders(opened)
+    assert await lines(editor) == 4
+    assert editor.server.protocol._request_futures == {}
+
+
 async def test_a_push_goes_over_the_start_and_an_empty_one_back_to_it(editor: Editor) -> None:
     await editor.initialize(pushing_client(), {"redraft": {"maxLines": 2}})
     push(editor, {"redraft": {"maxLines": 5}})
