@@ -92,7 +92,8 @@ class _Proposal:
 class Tally:
     """The counts of one connection since they were last asked for. Belongs to the event loop.
 
-    counts: (language id, what: see `stats.Figures`) -> how many.
+    counts: (language id, what: see `stats.Figures`) -> how many. _asked: the open documents in which proposals are
+    wanted; one that is closed and opened again is another object.
     """
 
     documents: Documents
@@ -100,12 +101,11 @@ class Tally:
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _standing: dict[str, _Proposal] = field(default_factory=dict)
     _awaited: dict[str, tuple[Sequence[Edit], str]] = field(default_factory=dict)
-    _asked: set[str] = field(default_factory=set)
-    _closings: Counter[str] = field(default_factory=Counter)
+    _asked: dict[str, object] = field(default_factory=dict)
 
     def answered(self, snapshot: Snapshot, ms: float) -> None:
         """A request for proposals was answered, by whatever."""
-        self._asked.add(snapshot.uri)
+        self._asked.setdefault(snapshot.uri, object())
         self.counts[snapshot.language, time_class(ms)] += 1
 
     def offered(self, snapshot: Snapshot, texts: Mapping[str, Suggestion], now: float) -> None:
@@ -168,8 +168,7 @@ class Tally:
         """A document is closed."""
         self._end(snapshot, now)
         self._awaited.pop(snapshot.uri, None)
-        self._asked.discard(snapshot.uri)
-        self._closings[snapshot.uri] += 1
+        self._asked.pop(snapshot.uri, None)
 
     def finish(self, now: float) -> None:
         """The connection is over."""
@@ -211,11 +210,11 @@ class Tally:
         self.counts[snapshot.language, "saved"] += _keys(piece) - 1
         before = proposal.text[: proposal.reached - len(piece)]
         start, end = (proposal.start + len(text.replace("\n", snapshot.newline)) for text in (before, before + piece))
-        uri, version, closings = snapshot.uri, snapshot.version, self._closings[snapshot.uri]
+        uri, version, opened = snapshot.uri, snapshot.version, self._asked.get(snapshot.uri)
         taken = snapshot.text[start:end]
 
         def judge() -> None:
-            if self._closings[uri] == closings and len(taken) > 1:
+            if self._asked.get(uri) is opened and len(taken) > 1:
                 self._judge(uri, version, start, end, taken)
 
         self.later(JUDGED_AFTER, judge)

@@ -300,6 +300,14 @@ def test_a_file_that_is_closed_sooner_says_nothing_of_that(buffer: Buffer) -> No
     assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 17}
 
 
+def test_nothing_is_kept_of_a_file_that_is_closed(buffer: Buffer) -> None:
+    """Thousands are, in a server that runs for weeks."""
+    buffer.propose("return sum(values)")
+    buffer.write("return sum(values)")
+    buffer.tally.closed(buffer.snapshot, buffer.now)
+    assert not [kept for kept in vars(buffer.tally).values() if isinstance(kept, dict | set) and URI in kept]
+
+
 @pytest.mark.parametrize("version", [1, 7])
 def test_nor_one_that_is_opened_again_meanwhile(buffer: Buffer, version: int) -> None:
     buffer.propose("return sum(values)")
@@ -308,6 +316,7 @@ def test_nor_one_that_is_opened_again_meanwhile(buffer: Buffer, version: int) ->
     text = buffer.snapshot.text
     buffer.documents.close(URI)
     buffer.documents.open(types.TextDocumentItem(URI, "python", version, text))
+    buffer.propose()
     buffer.wait(JUDGED_AFTER)
     assert buffer.counted() == {"shown": 1, "taken": 1, "pressed": 1, "saved": 17}
 
