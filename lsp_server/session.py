@@ -341,10 +341,14 @@ class Session:
     def _reads_no_more(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
+            self._reading = None
 
     def _prepare(self, asked: Question, cursor: int, shown: Sequence[Suggestion]) -> None:
         """Nobody has asked again for a moment. If something is shown, it is being read: look for what follows it. Else
         the cursor rests."""
+        self._reading = None  # it holds dozens of documents
+        if self.documents.get(asked.snapshot.uri) is None:
+            return
         if shown:
             asked.completer.foresee(asked.snapshot, shown[0], others=asked.others, preferences=asked.preferences)
         else:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -552,6 +554,27 @@ class TestReading:
         await ready.ghost(0, 4)
         off = types.DidChangeConfigurationParams({"redraft": {"enable": False}})
         ready.client.workspace_did_change_configuration(off)
+        await asyncio.sleep(1)
+        assert "foresee" not in await ready.calls()
+
+    async def test_what_was_read_is_let_go(self, ready: Editor) -> None:
+        """The other files may be large, and nobody may ask again before tomorrow."""
+        other = "file:///w/other.py"
+        ready.open("x = 1\n", other)
+        ready.open("def \n")
+        await ready.ghost(0, 4)
+        held = weakref.ref(ready.server.session.documents._open[other])
+        await ready.asked("foresee")
+        ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(other)))
+        await ready.calls()
+        gc.collect()
+        assert held() is None
+
+    async def test_nothing_follows_in_a_file_that_is_closed(self, ready: Editor) -> None:
+        ready.open("def \n")
+        await ready.ghost(0, 4)
+        ready.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(URI)))
+        ready.open("class \n", "file:///w/other.py")
         await asyncio.sleep(1)
         assert "foresee" not in await ready.calls()
 
