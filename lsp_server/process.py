@@ -12,7 +12,7 @@ import psutil
 M_MMAP_THRESHOLD = -3
 """mallopt(3)."""
 _LOOKED_FOR = 3.0
-"""Seconds between two looks for a process that may end."""
+"""Seconds between two looks for a process that may end, where nobody tells."""
 
 
 def ancestor(pid: int) -> psutil.Process | None:
@@ -27,7 +27,23 @@ async def end_of(other: psutil.Process) -> None:
     """Wait until a process is gone."""
     with contextlib.suppress(psutil.Error):
         while other.is_running() and other.status() != psutil.STATUS_ZOMBIE:
-            await asyncio.sleep(_LOOKED_FOR)
+            await _told_or_later(other.pid)
+
+
+async def _told_or_later(pid: int) -> None:
+    """Wait until a process ends, which Linux says by itself; elsewhere for a while."""
+    try:
+        handle = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        await asyncio.sleep(_LOOKED_FOR)
+        return
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(handle, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
 
 
 def step_back() -> None:

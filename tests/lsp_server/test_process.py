@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from lsprotocol import types
 from pytest_lsp.client import make_test_lsp_client
 
+from lsp_server import process
 from tests.conftest import REDRAFT
 from tests.lsp_server.conftest import URI, Editor, ghost_text_client
 
@@ -73,6 +75,17 @@ def test_a_server_leaves_with_its_editor_even_if_the_pipe_is_held(known: bool) -
         assert bool(gone) is known
         editor.stdin.close()
         assert psutil.wait_procs([server], timeout=20)[1] == []
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="only Linux tells")
+async def test_the_end_of_an_editor_is_told_and_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers of editors that nobody touches must let the processor sleep."""
+    monkeypatch.setattr(process, "_LOOKED_FOR", 1e9)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as editor:
+        waiting = asyncio.ensure_future(process.end_of(psutil.Process(editor.pid)))
+        await asyncio.sleep(0)
+        editor.kill()
+        await asyncio.wait_for(waiting, 20)
 
 
 async def test_ghost_text_over_stdio_although_the_process_prints() -> None:
