@@ -86,6 +86,7 @@ class Session:
         self._pinned, self._record = pinned, record
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
+        self._refused = ""
         self._warmed = ("", 0, 0)
         self._reading: asyncio.TimerHandle | None = None
 
@@ -133,7 +134,7 @@ class Session:
         while True:
             await asyncio.sleep(_KEPT_EVERY)
             counts = self.tally.drained()
-            if not await asyncio.to_thread(self._keep, counts):
+            if counts and not await asyncio.to_thread(self._keep, counts):
                 self.tally.counts.update(counts)  # and once more in a minute
 
     def _keep(self, counts: Counts) -> bool:
@@ -143,7 +144,9 @@ class Session:
         try:
             self._record.add(counts, date.today())
         except UserError as error:
-            log.warning("%s", error)
+            if str(error) != self._refused:  # not once a minute for days
+                log.warning("%s", error)
+            self._refused = str(error)
             return False
         return True
 

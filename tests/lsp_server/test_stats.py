@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from lsprotocol import types
 
+from lsp_server import session
 from lsp_server.errors import UserError
-from lsp_server.stats import COUNTED, Figures, Record, Row, time_class
+from lsp_server.stats import COUNTED, Counts, Figures, Record, Row, time_class
 from tests.conftest import REDRAFT
 from tests.lsp_server.conftest import Editor
 
@@ -211,3 +212,23 @@ async def test_nor_anything_where_that_is_off(tmp_path: Path, usual: Record) -> 
 async def test_a_server_goes_on_where_counts_cannot_be_kept(tmp_path: Path, usual: Record) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     await counted(tmp_path)
+
+
+async def test_that_counts_cannot_be_kept_is_said_once(
+    editor: Editor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is tried every minute, for as long as an editor is open."""
+    (tmp_path / "file").touch()
+    tried = []
+
+    class Refusing(Record):
+        def add(self, counts: Counts, day: date) -> None:
+            tried.append(counts)
+            super().add(counts, day)
+
+    monkeypatch.setattr(session, "_KEPT_EVERY", 0.01)
+    editor.server.session._record = Refusing(tmp_path / "file" / "stats.db")
+    await editor.initialize()
+    editor.server.session.tally.counts["python", "shown"] += 1
+    await editor.until(lambda: len(tried) > 2)
+    assert [one.message for one in caplog.records if "cannot be kept" in one.message] == [caplog.records[0].message]
