@@ -15,12 +15,12 @@ from cattrs import Converter
 from lsprotocol import types
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
 
-from lsp_server.settings import whole
+from lsp_server import kinds
 
 Hook = Callable[[Any, Any], Any]
 
 _UINTEGER_MAX = 2**31 - 1
-_COLUMNS = whole(1, 16)
+_COLUMNS = kinds.whole(1, 16)
 """Of a level."""
 _ENUMERATIONS: tuple[type[enum.Enum], ...] = (
     types.CodeActionTag,
