@@ -33,9 +33,8 @@ class Capabilities:
     Kate says nothing of `workspace.applyEdit` and applies the edits; one that does not answers with an error, which is
     shown. Only `false` counts as no.
 
-    JupyterLab knows no text edits in completions: what it takes, it puts in place of its editor's token at the cursor.
-    It says no name and, as it runs in a browser, no process; who honours text edits loses nothing by being taken for
-    it.
+    JupyterLab knows no text edits in completions: what is taken it puts in place of its editor's token at the cursor.
+    It says no name and, running in a browser, no process. Who honours text edits loses nothing by being taken for it.
     """
 
     inline_completion: bool = False

@@ -24,7 +24,7 @@ from infill.filler import FillResult, Step
 from lsp_server.door import body, openapi
 from lsp_server.door.call import Answer, Call, Refused, Text
 from lsp_server.door.dialect import Dialect, encoded
-from lsp_server.door.dialects import llama_cpp, mistral, ollama, openai, tabby
+from lsp_server.door.dialects import chat, llama_cpp, mistral, ollama, openai, tabby
 from lsp_server.door.facts import PROBES, Facts, Probe
 from lsp_server.door.guard import Guard, body_of
 from lsp_server.door.line import Line
@@ -40,6 +40,7 @@ FILLS: Mapping[str, tuple[Dialect, ...]] = {
     "/completions": (llama_cpp.INFILL, openai.DIALECT),
     "/v1/completions": (tabby.DIALECT, openai.DIALECT),
     "/beta/completions": (openai.DIALECT,),
+    "/v1/chat/completions": (chat.DIALECT,),
     "/v1/fim/completions": (mistral.DIALECT,),
     "/fim/completions": (mistral.DIALECT,),
     "/api/generate": (ollama.DIALECT,),

@@ -48,11 +48,12 @@ def told(prompt: str, suffix: str | None) -> Call:
     """What a prompt says. With a suffix of its own, or without anybody's tokens, it is the text before the hole."""
     if suffix in _EMPTY:
         suffix = ""
-    if not suffix:
-        for marks in FAMILIES:
-            if found := _between(prompt, marks):
-                return found
-    return _with_files(prompt, suffix or "")
+    return (None if suffix else hole(prompt)) or _with_files(prompt, suffix or "")
+
+
+def hole(prompt: str) -> Call | None:
+    """What a prompt says in the tokens of a family; None where it has none."""
+    return next((found for marks in FAMILIES if (found := _between(prompt, marks))), None)
 
 
 def _between(prompt: str, marks: Marks) -> Call | None:

@@ -28,6 +28,7 @@ TEXT_OF = {
     "/v1/completions": lambda body: body["choices"][0]["text"],
     "/beta/completions": lambda body: body["choices"][0]["text"],
     "/completions": lambda body: body["choices"][0]["text"],
+    "/v1/chat/completions": lambda body: body["choices"][0]["message"]["content"],
     "/v1/fim/completions": lambda body: body["choices"][0]["message"]["content"],
     "/fim/completions": lambda body: body["choices"][0]["text"],
     "/api/generate": lambda body: body["response"],
@@ -70,6 +71,27 @@ def test_while_somebody_types_a_text_has_the_lines_of_its_place(door: Served, be
     assert answer.json()["choices"] == [{"index": 0, "text": text}]
     typed = {"input_prefix": "", "prompt": before, "input_suffix": "\n", "t_max_predict_ms": 60_000}
     assert post(door, "/infill", typed).json()["content"] == text
+    said = post(door, "/v1/chat/completions", marimo(before)).json()["choices"][0]["message"]
+    assert (said["role"], said["content"]) == ("assistant", text)
+
+
+def marimo(before: str, after: str = "") -> dict[str, Any]:
+    """What marimo 0.25 sends by pydantic-ai 2, which keeps the tokens of a text apart."""
+    instructions = "You are a python code completion assistant. Only output the code after the <|fim_suffix|> part."
+    hole = f"<\u200d|fim_prefix|>{before}<\u200d|fim_suffix|>{after}<\u200d|fim_middle|>"
+    messages = [{"role": "system", "content": instructions}, {"role": "user", "content": hole}]
+    return {"model": "redraft", "stream": False, "messages": messages, "max_completion_tokens": 1024}
+
+
+def test_a_chat_is_answered_where_it_has_a_hole_alone(door: Served) -> None:
+    parts = [{"type": "text", "text": QWEN["prompt"]}]
+    body = {"messages": [{"role": "user", "content": parts}], "stream": True}
+    *chunks, done = events(post(door, "/v1/chat/completions", body))
+    assert "".join(json.loads(chunk)["choices"][0]["delta"]["content"] for chunk in chunks) == "a, b):"
+    assert done == "[DONE]"
+    for messages in ([], [{"role": "user", "content": "hello"}], [{"role": "assistant", "content": None}]):
+        answer = post(door, "/v1/chat/completions", {"messages": messages})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (404, "messages")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +308,7 @@ def test_half_a_character_is_survived(door: Served) -> None:
 
 
 def test_a_path_that_is_not_there_says_where_to_look(door: Served) -> None:
-    answer = post(door, "/v1/chat/completions", {"messages": []})
+    answer = post(door, "/v1/embeddings", {"input": []})
     assert answer.status_code == 404
     assert "/docs" in answer.json()["error"]["message"]
     answer = door.http.get("/infill")
