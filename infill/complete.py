@@ -41,7 +41,7 @@ ALTERNATIVES = 3
 class Preferences:
     """What the user decided, in the program's own terms (the wire names stand in `lsp_server/settings.py`).
 
-    root: path of the opened folder that the file lies in, or None; what is vendored, generated or ignored is so there.
+    looked_at: whether the file's name and folder are known to allow it, so that no key waits for a disk.
     """
 
     mode: str = "speedy"
@@ -55,7 +55,7 @@ class Preferences:
     recent_edits: bool = True
     context_tokens: int = 512
     max_distance: int = 64
-    root: str | None = None
+    looked_at: bool = False
 
     @property
     def least(self) -> float:
@@ -64,7 +64,9 @@ class Preferences:
 
     def denies(self, snapshot: Snapshot) -> str | None:
         """Why the model is asked nothing about a document, None where it may be."""
-        return manners.denied(snapshot.uri, snapshot.text, self.exclude, self.root)
+        if self.looked_at:
+            return manners.denied("untitled:", snapshot.text)
+        return manners.denied(snapshot.uri, snapshot.text, self.exclude)
 
 
 DEFAULTS = Preferences()

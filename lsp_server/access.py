@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +13,20 @@ if TYPE_CHECKING:
 
 _BELIEVED = 10.0
 """Seconds that a verdict holds: asking costs a millisecond, a keystroke has dozens of files."""
+_WAITED = 0.5
+"""Seconds that one is waited for: a disk on the network may be gone, and all other files would wait with its own."""
+
+
+@dataclass(slots=True)
+class _Verdict:
+    """denied: also while nothing is known. until: monotonic seconds that it holds. look: what finds it out."""
+
+    denied: bool = True
+    until: float = 0.0
+    look: threading.Thread | None = None
+
+    def pending(self) -> bool:
+        return self.look is not None and self.look.is_alive()
 
 
 class Access:
@@ -18,7 +34,7 @@ class Access:
 
     def __init__(self, folders: Callable[[], Sequence[str]]) -> None:
         self._folders = folders
-        self._verdicts: dict[tuple[str, tuple[str, ...]], tuple[float, bool]] = {}
+        self._verdicts: dict[tuple[str, tuple[str, ...]], _Verdict] = {}
 
     def denied(self, snapshot: Snapshot, exclude: Sequence[str]) -> bool:
         """Whether a document may not be read, judged by its name alone. What its text reveals is checked where it is
@@ -26,14 +42,13 @@ class Access:
 
         exclude: the user's patterns; call `reconsider` when they change.
         """
-        from infill.manners import denied
-
-        now, key = time.monotonic(), (snapshot.uri, tuple(self._folders()))
-        until, verdict = self._verdicts.get(key, (0.0, False))
-        if now > until:
-            verdict = denied(snapshot.uri, None, exclude, self.root_of(snapshot.uri)) is not None
-            self._verdicts[key] = (now + _BELIEVED, verdict)
-        return verdict
+        verdict = self._verdicts.setdefault((snapshot.uri, tuple(self._folders())), _Verdict())
+        if time.monotonic() > verdict.until and not verdict.pending():
+            given = verdict, snapshot.uri, exclude, self.root_of(snapshot.uri)
+            verdict.look = threading.Thread(target=_look, args=given, name="access", daemon=True)
+            verdict.look.start()
+            verdict.look.join(_WAITED)
+        return verdict.denied
 
     def root_of(self, uri: str) -> str | None:
         """Path of the opened folder that a document, by its URI or path, lies in; the innermost one of several."""
@@ -50,3 +65,10 @@ class Access:
     def forget(self, uri: str) -> None:
         """The document is closed."""
         self._verdicts = {key: verdict for key, verdict in self._verdicts.items() if key[0] != uri}
+
+
+def _look(verdict: _Verdict, uri: str, exclude: Sequence[str], root: str | None) -> None:
+    from infill.manners import denied
+
+    verdict.denied = denied(uri, None, exclude, root) is not None
+    verdict.until = time.monotonic() + _BELIEVED

@@ -13,6 +13,7 @@ import pytest
 from pathspec import GitIgnoreSpec
 
 from infill import manners
+from infill.complete import Preferences
 from infill.document import Snapshot
 from infill.edits import Edit
 from infill.manners import denied, puts_back
@@ -534,3 +535,11 @@ def test_a_folder_called_shadow_is_no_secret() -> None:
 def test_a_name_longer_than_any_is_looked_through_once() -> None:
     """From each of its dots on would take hours."""
     assert denied("file:///w/" + "." * 400_000 + "x") is None
+
+
+def test_a_name_that_was_looked_at_already_is_not_looked_at_again() -> None:
+    texts = ("x = 1", "-----BEGIN RSA PRIVATE KEY-----")
+    vendored, key = (Snapshot.open("file:///w/vendor/a.py", 1, "python", text) for text in texts)
+    assert Preferences().denies(vendored) == "vendored file"
+    assert Preferences(looked_at=True).denies(vendored) is None
+    assert Preferences(looked_at=True).denies(key) == "keys and secrets are never read"

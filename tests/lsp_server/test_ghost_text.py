@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -234,6 +236,27 @@ async def test_nothing_is_remembered_of_a_document_that_is_closed(editor: Editor
     editor.open("def ", uri=uri)
     assert not (await editor.ghost(0, 4, uri=uri)).items
     assert not session.offers.typed_through(typed, 6)
+
+
+async def test_a_disk_that_does_not_answer_keeps_no_other_file_waiting(
+    ready: Editor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One on a network that was left with the lid closed. What lies there is not read meanwhile."""
+    back, isdir = threading.Event(), os.path.isdir
+
+    def late(path: str) -> bool:
+        assert not path.startswith("/gone") or back.wait(10)
+        return isdir(path)
+
+    monkeypatch.setattr(os.path, "isdir", late)
+    ready.open("x = 1", uri="file:///gone/other.py")
+    ready.open("def ")
+    for _ in range(2):
+        assert (await ready.ghost(0, 4)).items
+    assert not back.is_set() and (await ready.calls())["others_0"] == 2
+    back.set()
+    while "others_1" not in await ready.calls():
+        await ready.ghost(0, 4)
 
 
 async def test_without_a_folder_the_files_own_gitignore_counts_and_no_other(
