@@ -41,7 +41,8 @@ ALTERNATIVES = 3
 class Preferences:
     """What the user decided, in the program's own terms (the wire names stand in `lsp_server/settings.py`).
 
-    looked_at: whether the file's name and folder are known to allow it, so that no key waits for a disk.
+    root: path of the opened folder that the file lies in, or None. looked_at: whether the file's name and folder are
+    known to allow it, so that no key waits for a disk.
     """
 
     mode: str = "speedy"
@@ -55,6 +56,7 @@ class Preferences:
     recent_edits: bool = True
     context_tokens: int = 512
     max_distance: int = 64
+    root: str | None = None
     looked_at: bool = False
 
     @property
@@ -66,7 +68,7 @@ class Preferences:
         """Why the model is asked nothing about a document, None where it may be."""
         if self.looked_at:
             return manners.denied("untitled:", snapshot.text)
-        return manners.denied(snapshot.uri, snapshot.text, self.exclude)
+        return manners.denied(snapshot.uri, snapshot.text, self.exclude, self.root)
 
 
 DEFAULTS = Preferences()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _BELIEVED = 10.0
 """Seconds that a verdict holds: asking costs a millisecond, a keystroke has dozens of files."""
 _WAITED = 0.5
-"""Seconds that one is waited for: a disk on the network may be gone, and all other files would wait with its own."""
+"""Seconds that one is waited for, less while another is: a disk on the network may be gone, with dozens of files."""
 
 
 @dataclass(slots=True)
@@ -44,10 +44,11 @@ class Access:
         """
         verdict = self._verdicts.setdefault((snapshot.uri, tuple(self._folders())), _Verdict())
         if time.monotonic() > verdict.until and not verdict.pending():
+            hangs = any(one.pending() for one in self._verdicts.values())
             given = verdict, snapshot.uri, exclude, self.root_of(snapshot.uri)
             verdict.look = threading.Thread(target=_look, args=given, name="access", daemon=True)
             verdict.look.start()
-            verdict.look.join(_WAITED)
+            verdict.look.join(_WAITED / 10 if hangs else _WAITED)
         return verdict.denied
 
     def root_of(self, uri: str) -> str | None:

@@ -203,7 +203,7 @@ class Session:
             return None
         known = self.documents.others(uri)
         others = (other for other in known if not self.access.denied(other, self.settings.exclude))
-        preferences = replace(self.settings.preferences, looked_at=True)
+        preferences = replace(self.settings.preferences, root=self.access.root_of(snapshot.uri), looked_at=True)
         return Question(completer, snapshot, tuple(islice(others, _OTHERS_MOST)), preferences, time.monotonic())
 
     def _folders(self) -> list[str]:
