@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ from engine.checkpoint import ModelConfig
 from engine.denoiser import LeaseT
 from engine.forward import Forward, Output, Rows
 from engine.run import CHUNK
+
+if TYPE_CHECKING:
+    from engine.backends.torch import TorchForward
+    from engine.models.compact import CompactModel
 
 MASK, EOM, INSERT, DELETE = 3, 4, 5, 6
 CONTROL = ControlIds(mask=MASK, eom=EOM, insert=INSERT, delete=DELETE, suffix=7, prefix=8, file=9, middle=10)
@@ -90,11 +94,10 @@ def tiny_config(vocab: int = SIZE) -> ModelConfig:
     )
 
 
-def tiny_forward(vocab: int = SIZE) -> Forward:
-    """The compact model on torch with random weights, large enough that every visible token shows in the answer."""
+def tiny_model(vocab: int = SIZE) -> CompactModel:
+    """The compact model with random weights, large enough that every visible token shows in the answer."""
     import torch
 
-    from engine.backends.torch import TorchForward
     from engine.models.compact import CompactModel
 
     torch.set_num_threads(1)
@@ -104,7 +107,14 @@ def tiny_forward(vocab: int = SIZE) -> Forward:
             if not name.endswith("norm"):
                 std = 0.5 if name in ("embed", "canvas") else 1.5 * weight.shape[-1] ** -0.5
                 weight.normal_(std=std, generator=dice)
-    return TorchForward(model)
+    return model
+
+
+def tiny_forward(vocab: int = SIZE) -> TorchForward:
+    """The same on torch."""
+    from engine.backends.torch import TorchForward
+
+    return TorchForward(tiny_model(vocab))
 
 
 class Counting:

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.backends.torch import TorchForward
 from engine.checkpoint import EMBEDDED, Checkpoint
 from engine.tokenizer import Tokenizer
-from tests.fakes import tiny_config, tiny_forward
+from tests.fakes import tiny_config, tiny_model
 from training.run import write_model
 
 
@@ -21,7 +20,5 @@ def tokens() -> Tokenizer:
 @pytest.fixture
 def tiny_checkpoint(tokens: Tokenizer, tmp_path: Path) -> Checkpoint:
     """Random weights in a folder of their own."""
-    forward = tiny_forward(tokens.size)
-    assert isinstance(forward, TorchForward) and forward._model is not None
-    write_model(tmp_path / "tiny", tiny_config(tokens.size), forward._model, EMBEDDED / "tokenizer.json")
+    write_model(tmp_path / "tiny", tiny_config(tokens.size), tiny_model(tokens.size), EMBEDDED / "tokenizer.json")
     return Checkpoint.open(tmp_path / "tiny")

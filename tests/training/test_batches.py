@@ -13,7 +13,7 @@ from engine.backends.torch import TorchForward
 from engine.models.compact import CompactModel
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
-from tests.fakes import CONTROL, scored, tiny_forward
+from tests.fakes import CONTROL, scored, tiny_model
 from tests.training.test_samples import documents
 from training import batches
 from training.samples import Chunk, Sampler, Sampling
@@ -22,10 +22,13 @@ SIZE, GROUPS = 2600, 96
 
 
 @pytest.fixture(scope="module")
-def forward(tokens: Tokenizer) -> TorchForward:
-    found = tiny_forward(tokens.size)
-    assert isinstance(found, TorchForward)
-    return found
+def model(tokens: Tokenizer) -> CompactModel:
+    return tiny_model(tokens.size)
+
+
+@pytest.fixture(scope="module")
+def forward(model: CompactModel) -> TorchForward:
+    return TorchForward(model)
 
 
 class Laid:
@@ -82,14 +85,10 @@ def run(model: CompactModel, arrays: dict[str, Any]) -> torch.Tensor:
         return model.hidden(one["ids"], one["positions"], one["canvas"], bias)[0][0]
 
 
-def model_of(forward: TorchForward) -> CompactModel:
-    assert forward._model is not None
-    return forward._model
-
-
-def test_a_training_sequence_predicts_what_serving_predicts(laid: Laid, forward: TorchForward) -> None:
+def test_a_training_sequence_predicts_what_serving_predicts(
+    laid: Laid, forward: TorchForward, model: CompactModel
+) -> None:
     """The same context and canvas through the serving path: streams, cache and working set, a few tokens at a time."""
-    model = model_of(forward)
     hidden = run(model, laid.arrays)
     denoiser = StreamDenoiser(forward, CONTROL)
     assert len(laid.canvases) > 12
@@ -107,8 +106,7 @@ def test_a_training_sequence_predicts_what_serving_predicts(laid: Laid, forward:
         assert (trained.argmax(1) == served.ids[:, 0])[sure].all()
 
 
-def test_the_middle_is_scored_as_serving_scores_it(laid: Laid, forward: TorchForward) -> None:
-    model = model_of(forward)
+def test_the_middle_is_scored_as_serving_scores_it(laid: Laid, forward: TorchForward, model: CompactModel) -> None:
     hidden = run(model, laid.arrays)
     denoiser = StreamDenoiser(forward, CONTROL)
     middle_rows = np.flatnonzero(laid.arrays["terms"] == batches.Term.MIDDLE)
@@ -132,10 +130,10 @@ def test_the_middle_is_scored_as_serving_scores_it(laid: Laid, forward: TorchFor
 
 
 def test_a_healed_middle_without_a_canvas_is_scored_as_serving_scores_it(
-    tokens: Tokenizer, forward: TorchForward
+    tokens: Tokenizer, forward: TorchForward, model: CompactModel
 ) -> None:
     """What weights without a trained canvas learn: the prefix's last token opens the middle, which writes it again."""
-    rng, model = np.random.default_rng(4), model_of(forward)
+    rng = np.random.default_rng(4)
     sampling = Sampling(sites=3, cuts=2, lines=0.7, heals=True, chunk=900, below=(200, 200), snippets=0)
     chunk = Sampler(tokens, CONTROL, sampling).chunk(documents()[0], rng)
     rows = batches.Layout(SIZE, GROUPS, CONTROL, sides=False)
@@ -178,9 +176,8 @@ def test_labels_stand_where_they_should(laid: Laid) -> None:
     assert not asked[len(laid.rows.ids) :].any()
 
 
-def test_changing_a_token_moves_exactly_the_slots_that_may_see_it(laid: Laid, forward: TorchForward) -> None:
+def test_changing_a_token_moves_exactly_the_slots_that_may_see_it(laid: Laid, model: CompactModel) -> None:
     """Who may see whom is told here from what the rows are, not from the mask under test."""
-    model = model_of(forward)
     before = run(model, laid.arrays)
     rng = np.random.default_rng(2)
     first, hole, plan = next(c for c in laid.canvases if c[2].committed > 1 and len(c[1].middle) > c[2].committed + 1)
@@ -204,10 +201,8 @@ def test_changing_a_token_moves_exactly_the_slots_that_may_see_it(laid: Laid, fo
         assert not _moved(model, laid, before, int(row), slots, rng), f"row {row} leaks"
 
 
-def test_slots_of_a_canvas_see_each_other_both_ways_and_streams_only_backwards(
-    laid: Laid, forward: TorchForward
-) -> None:
-    model, rng = model_of(forward), np.random.default_rng(4)
+def test_slots_of_a_canvas_see_each_other_both_ways_and_streams_only_backwards(laid: Laid, model: CompactModel) -> None:
+    rng = np.random.default_rng(4)
     before = run(model, laid.arrays)
     first, hole, plan = laid.canvases[0]
     last = first + len(plan.view.ids) - 1

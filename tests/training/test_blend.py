@@ -13,10 +13,9 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from engine.backends.torch import TorchForward
 from engine.checkpoint import EMBEDDED, Checkpoint, CheckpointError
 from engine.tokenizer import Tokenizer
-from tests.fakes import tiny_config, tiny_forward
+from tests.fakes import tiny_config, tiny_model
 from training.blend import Weights, blend, main
 from training.run import write_model
 
@@ -56,13 +55,12 @@ def test_models_of_different_shapes_are_one_sentence() -> None:
 def test_the_command_writes_a_model_folder(tmp_path: Path) -> None:
     tokens = EMBEDDED / "tokenizer.json"
     size = Tokenizer.load(tokens).size
-    forward = tiny_forward(size)
-    assert isinstance(forward, TorchForward) and forward._model is not None
+    model = tiny_model(size)
     for name, factor in (("start", 1.0), ("arrived", 5.0)):
         with torch.no_grad():
-            forward._model.norm.fill_(factor)
+            model.norm.fill_(factor)
         config = replace(tiny_config(size), canvas_trained=True, calibration={"a": 1.0, "b": 0.0, "c": 0.0})
-        write_model(tmp_path / name, config, forward._model, tokens)
+        write_model(tmp_path / name, config, model, tokens)
     command = [sys.executable, "-m", "training.blend", "start", "arrived", "--share", "0.25", "--out", "out"]
     command += ["--keep", "0-0", "--left-to-right"]
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
@@ -84,12 +82,11 @@ def test_the_command_knows_whose_control_tokens_were_trained(
 ) -> None:
     tokens = EMBEDDED / "tokenizer.json"
     size = Tokenizer.load(tokens).size
-    forward = tiny_forward(size)
-    assert isinstance(forward, TorchForward) and forward._model is not None
+    model = tiny_model(size)
     for name, value, trained in (("start", 1.0, before), ("arrived", 5.0, after)):
         with torch.no_grad():
-            forward._model.embed.fill_(value)
-        write_model(tmp_path / name, replace(tiny_config(size), middle_trained=trained), forward._model, tokens)
+            model.embed.fill_(value)
+        write_model(tmp_path / name, replace(tiny_config(size), middle_trained=trained), model, tokens)
     words = [str(tmp_path / "start"), str(tmp_path / "arrived"), "--share", "0.25", "--out", str(tmp_path / "out")]
     monkeypatch.setattr("sys.argv", ["blend", *words])
     main()

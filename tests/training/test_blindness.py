@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.backends.torch import TorchForward
 from engine.stream_denoiser import StreamDenoiser
 from engine.tokenizer import Tokenizer
 from tests.fakes import CONTROL, scored, tiny_forward
@@ -16,7 +15,6 @@ from training.samples import Sampler, Sampling
 
 def test_blind_streams_are_measured_as_serving_reads_them(tokens: Tokenizer) -> None:
     forward = tiny_forward(tokens.size)
-    assert isinstance(forward, TorchForward)
     sampling = Sampling(sites=2, cuts=1, lines=1, unconnected=0, heals=True, chunk=600)
     chunk = Sampler(tokens, CONTROL, sampling).chunk(documents()[0], np.random.default_rng(1))
     denoiser = StreamDenoiser(forward, CONTROL)

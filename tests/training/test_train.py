@@ -15,7 +15,7 @@ from engine.backends.torch import TorchForward
 from engine.checkpoint import EMBEDDED, Checkpoint
 from engine.models.compact import CompactModel
 from engine.tokenizer import Tokenizer
-from tests.fakes import CONTROL, tiny_config, tiny_forward
+from tests.fakes import CONTROL, tiny_config, tiny_model
 from training import attention
 from training.batches import Laid, Mix, Term
 from training.drafts import open_rows, redrafted
@@ -42,12 +42,10 @@ def short_files() -> list[Document]:
 
 
 def model(tokens: Tokenizer) -> CompactModel:
-    found = tiny_forward(tokens.size)
-    assert isinstance(found, TorchForward) and found._model is not None
-    found._model.train()
+    found = tiny_model(tokens.size).train()
     with torch.no_grad():
-        found._model.embed.mul_(0.1)
-    return found._model
+        found.embed.mul_(0.1)
+    return found
 
 
 def feed(tokens: Tokenizer, recipe: Recipe = TINY, first: int = 0) -> Feed:
