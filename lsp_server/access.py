@@ -14,12 +14,14 @@ if TYPE_CHECKING:
 _BELIEVED = 10.0
 """Seconds that a verdict holds: asking costs a millisecond, a keystroke has dozens of files."""
 _WAITED = 0.5
-"""Seconds that one is waited for, less while another is: a disk on the network may be gone, with dozens of files."""
+"""Seconds that a verdict is waited for, a tenth of that while another one is: a network disk may be gone, with dozens
+of files on it."""
 
 
 @dataclass(slots=True)
 class _Verdict:
-    """denied: also while nothing is known. until: monotonic seconds that it holds. look: what finds it out."""
+    """denied: True as long as nothing is known. until: monotonic seconds until which that holds. look: the thread that
+    finds it out."""
 
     denied: bool = True
     until: float = 0.0
@@ -37,8 +39,7 @@ class Access:
         self._verdicts: dict[tuple[str, tuple[str, ...]], _Verdict] = {}
 
     def denied(self, snapshot: Snapshot, exclude: Sequence[str]) -> bool:
-        """Whether a document may not be read, judged by its name alone. What its text reveals is checked where it is
-        read.
+        """Whether a document may not be read, by its name and by .gitignore. Its text is judged where it is read.
 
         exclude: the user's patterns; call `reconsider` when they change.
         """

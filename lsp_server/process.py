@@ -12,7 +12,7 @@ import psutil
 M_MMAP_THRESHOLD = -3
 """mallopt(3)."""
 _LOOKED_FOR = 3.0
-"""Seconds between two looks for a process that may end, where nobody tells."""
+"""Seconds between two looks for a process that may end, where the system does not tell."""
 
 
 def ancestor(pid: int) -> psutil.Process | None:
@@ -31,7 +31,7 @@ async def end_of(other: psutil.Process) -> None:
 
 
 async def _told_or_later(pid: int) -> None:
-    """Wait until a process ends, which Linux says by itself; elsewhere for a while."""
+    """Wait until the process ends where the system tells (Linux), elsewhere for _LOOKED_FOR seconds."""
     try:
         handle = os.pidfd_open(pid)
     except (AttributeError, OSError):

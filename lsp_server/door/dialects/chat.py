@@ -1,6 +1,6 @@
-"""OpenAI's chat, for a hole that the last message carries in some model's tokens: marimo's inline completion.
+"""OpenAI's chat, for one use: marimo's inline completion, whose last message carries a hole in some model's tokens.
 
-Nothing else is answered here. Who asks so stands at a cursor, and gets what an editor would show.
+Nothing else is answered here. The asker stands at a cursor, and gets what an editor would show.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from lsp_server.door.dialect import Dialect
 from lsp_server.door.dialects import mistral, openai
 
 _DEFUSED = "<\u200d|"
-"""How pydantic-ai, which marimo asks by, writes the beginning of a token, so that texts which hold one do no harm."""
+"""How pydantic-ai, through which marimo asks, breaks up the beginnings of tokens, so that texts which hold one do no
+harm."""
 _LANGUAGE = re.compile(r"You are an? (\w+) code completion assistant")
 
 
