@@ -75,6 +75,16 @@ def test_complete_json_has_figures(redraft: Run, script: Script, sums: Path) -> 
     assert any(step["slots"] for step in answer["steps"])
 
 
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_complete_json_has_lines_that_end_as_the_files_do(
+    redraft: Run, script: Script, tmp_path: Path, ending: str
+) -> None:
+    (tmp_path / "sums.py").write_bytes(f"def add(a, b):{ending}".encode())
+    model = script([("def add(a, b):\n", "    total = a + b\n    return total")])
+    answer = json.loads(redraft("complete", "sums.py:2:1", "--model", model, "--json").stdout)
+    assert answer["suggestions"][0]["text"] == f"    total = a + b{ending}    return total"
+
+
 def test_complete_says_why_it_is_silent(redraft: Run, script: Script, sums: Path) -> None:
     ran = redraft("complete", "sums.py:2:12", "--model", script([("nowhere", "x")]))
     assert ran.stdout == ""

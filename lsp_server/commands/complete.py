@@ -74,7 +74,7 @@ def _as_json(source: SourceFile, completion: Completion, steps: list[Step] | Non
             {
                 "start": place_of(source.snapshot, suggestion.start),
                 "end": place_of(source.snapshot, suggestion.end),
-                "text": suggestion.text,
+                "text": suggestion.text.replace("\n", source.snapshot.newline),
                 "confidence": suggestion.confidence,
             }
             for suggestion in completion.suggestions
