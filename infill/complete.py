@@ -29,7 +29,7 @@ from infill.filler import (
 )
 from infill.lines import lf
 from infill.memo import Memo
-from infill.region import Region, parts
+from infill.region import Region, Told, parts
 from infill.repair import TOO_LATE, Repair, better, together
 from infill.site import Site
 
@@ -167,10 +167,10 @@ class Completer:
         *,
         others: Sequence[Snapshot] = (),
         preferences: Preferences = DEFAULTS,
-        wrong: bool = False,
+        told: Told | None = None,
     ) -> Repair:
         """A better text for the code around [start, end), or none; in pieces, as many from the first on as there is
-        time for. wrong: whether a tool that knows the language says that an error begins at `start`."""
+        time for. told: what a diagnostic says of `start`."""
         if reason := preferences.denies(snapshot):
             return Repair(reason=reason)
         until = time.monotonic() + (preferences.deadline or math.inf)
@@ -179,9 +179,7 @@ class Completer:
             if (left := until - time.monotonic()) <= 0:
                 found.append(Repair(reason=TOO_LATE))
                 break
-            region = Region.around(snapshot, *piece)
-            if wrong and piece[0] == start and not snapshot.errors(region.start, region.end):
-                region = replace(region, wrong=True)
+            region = Region.around(snapshot, *piece, told if piece[0] == start else None)
             whole = _request(snapshot, region.start, region.end, others, preferences)
             whole = replace(whole, limits=Limits(deadline=None if math.isinf(left) else left), urgent=False)
             most = preferences.max_distance

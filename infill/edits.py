@@ -62,15 +62,27 @@ def joined(old: str, changes: Sequence[Edit]) -> Edit:
 
 def changed(old: str, new: str) -> tuple[int, int]:
     """How many words differ, marks and white space among them, and how many characters must go or come; white space
-    that only grows or shrinks, as a line's depth does, is one."""
+    that only grows or shrinks, as a line's depth does, is one, and so are end and depth of a line more or fewer."""
     words = letters = 0
     was, becomes = (_WORDS.findall(text) for text in _unlike(old, new))
     for a, b, c, d in _different(was, becomes):
-        words += max(b - a, d - c)
-        gone, come = "".join(was[a:b]), "".join(becomes[c:d])
-        spaces = (gone + come).isspace()
-        letters += 1 if spaces else sum(j - i + n - m for i, j, m, n in _different(gone, come))
+        gone, come = was[a:b], becomes[c:d]
+        if any(one.endswith("\n") for one in gone + come):
+            gone, come = _undented(gone), _undented(come)
+        words += max(len(gone), len(come))
+        spaces = all(map(str.isspace, gone + come))
+        letters += 1 if spaces else sum(j - i + n - m for i, j, m, n in _different("".join(gone), "".join(come)))
     return words, letters
+
+
+def _undented(words: list[str]) -> list[str]:
+    """Words of whole lines without the white space that these begin with."""
+    before = ["\n", *words]
+    return [
+        word
+        for above, word in zip(before, words, strict=False)
+        if word[-1] == "\n" or not (above[-1] == "\n" and word.isspace())
+    ]
 
 
 def singly(old: str, new: str) -> Iterator[str]:

@@ -27,6 +27,9 @@ DOUBT = -1.5
 """Tokens with a log-probability under this may be what is wrong."""
 _WORD = re.compile(r"\w+|[^\x00-\x7f]")
 """A smiley or a dash of a text is said, too."""
+_NAME = re.compile(r"\w+")
+_IMPORT = re.compile(r"import|include|use_declaration|package")
+"""What grammars call it; in those of JavaScript it has a source, as what is exported again has."""
 _STRING = re.compile(r"(['\"])[^'\"]*\1")
 _SPACE = re.compile(r"\s*")
 _LINES = re.compile(r"^.*\S.*", re.MULTILINE)
@@ -35,29 +38,50 @@ _REACH = 8_000
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a tool that knows the language says of a place. wrong: whether an error begins there. named: what its
+    message names (`slips.named`)."""
+
+    wrong: bool = False
+    named: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Region:
     """Whole lines [start, end) of a snapshot, without the last line end; `text` is theirs with LF.
 
-    focus: what the diagnostic or selection covers, code points of `text`. wrong: whether a tool that knows the language
-    says that an error begins there, though the syntax of the lines is right.
+    focus: what the diagnostic or selection covers, code points of `text`; of a place or a single character, the word
+    there. told: what a diagnostic says of it. broken: whether syntax is, where it says something.
     """
 
     start: int
     end: int
     text: str
     focus: tuple[int, int]
-    wrong: bool = False
+    told: Told | None = None
+    broken: bool = False
+
+    @property
+    def marked(self) -> bool:
+        """Whether a diagnostic tells of more than the syntax."""
+        return self.told is not None and not self.broken
+
+    @property
+    def wrong(self) -> bool:
+        """Whether a diagnostic says that an error begins at the focus, though the syntax is right."""
+        return self.told is not None and self.told.wrong and not self.broken
 
     @classmethod
-    def around(cls, snapshot: Snapshot, start: int, end: int) -> Region:
+    def around(cls, snapshot: Snapshot, start: int, end: int, told: Told | None = None) -> Region:
         """The lines that [start, end) touches, the first MOST_LINES of them at most."""
         first = snapshot.line_of(start)
         last = min(snapshot.line_of(max(start, end - 1)), first + MOST_LINES - 1)
         begin, stop = snapshot.line_range(first)[0], snapshot.line_range(last)[1]
-        if end <= start:  # a place between two characters: its line is meant
-            start, end = snapshot.line_range(snapshot.line_of(start))
+        if end - start <= 1 and (word := _NAME.match(snapshot.text, start)):  # some tools know only where one begins
+            end = max(end, word.end())
         focus = (len(snapshot.lf(begin, start)), len(snapshot.lf(begin, min(end, stop))))
-        return cls(begin, stop, snapshot.lf(begin, stop), focus)
+        broken = told is not None and snapshot.errors(begin, stop) > 0
+        return cls(begin, stop, snapshot.lf(begin, stop), focus, told, broken)
 
     def edits(self, snapshot: Snapshot, text: str) -> Iterator[Edit]:
         """What makes the region read `text` (LF). New lines end like the document; those that stay keep their end."""
@@ -190,7 +214,8 @@ def windows(region: Region, pieces: Sequence[tuple[str, float]]) -> Iterator[Win
     pieces: the region's tokens as (text, log-probability), a healed beginning and the end token among them.
     """
     tokens = placed(region, pieces)
-    inside = [t for t in tokens if t.start < region.focus[1] and region.focus[0] < t.end]
+    first, last = region.focus if region.focus[0] < region.focus[1] else _line(region.text, region.focus[0])
+    inside = [t for t in tokens if t.start < last and first < t.end]
     doubtful = sorted((t for t in tokens if t.log_p < DOUBT), key=lambda t: t.log_p)
     near = sorted(inside, key=lambda t: t.log_p)[:SUSPECTS]
     found = [_window(region, tokens, suspects) for suspects in (near, doubtful[:SUSPECTS]) if suspects]
@@ -230,9 +255,7 @@ def placed(region: Region, pieces: Sequence[tuple[str, float]]) -> list[Token]:
 def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) -> Window:
     """The worst suspect's line, as much of it as a canvas holds: from the line's start, or around the suspect."""
     worst = min(suspects, key=lambda t: t.log_p)
-    begin = region.text.rfind("\n", 0, max(worst.end - 1, 0)) + 1
-    stop = region.text.find("\n", max(worst.end - 1, 0))
-    stop = len(region.text) if stop < 0 else stop
+    begin, stop = _line(region.text, max(worst.end - 1, 0))
     line = [t for t in tokens if t.start < stop and begin < t.end]
     if len(line) > WINDOW_TOKENS:
         at = line.index(worst) if worst in line else 0
@@ -242,6 +265,12 @@ def _window(region: Region, tokens: Sequence[Token], suspects: Sequence[Token]) 
     # The end of the line is always one more suspect: a missing colon or bracket leaves no doubtful token behind.
     ranges = (*((max(0, a - begin), min(stop, b) - begin) for a, b in within), (stop - begin, stop - begin))
     return Window(begin, stop, len(line), 1 + region.text.count("\n", begin, stop), ranges)
+
+
+def _line(text: str, at: int) -> tuple[int, int]:
+    """The line around an offset, without its end."""
+    stop = text.find("\n", at)
+    return text.rfind("\n", 0, at) + 1, len(text) if stop < 0 else stop
 
 
 def damage(snapshot: Snapshot, region: Region, text: str) -> int:
@@ -295,8 +324,24 @@ def reworded(snapshot: Snapshot, region: Region, text: str) -> bool:
 
 def supplied(region: Region, text: str) -> str:
     """What `text` puts where an error begins, if it changes nothing else; empty otherwise."""
-    changes = edits(region.text, text) if region.wrong else ()
-    return "".join(one.text for one in changes if one.start == one.end == region.focus[0] and len(changes) == 1)
+    above, below, more = region.text[: region.focus[0]], region.text[region.focus[0] :], len(text) - len(region.text)
+    put = text[len(above) : len(above) + more] if text.startswith(above) and text.endswith(below) else ""
+    return put if region.wrong and put.strip() else ""
+
+
+def borrowed(snapshot: Snapshot, region: Region) -> bool:
+    """Whether the focus is within an import: what is named there is elsewhere, and the code around does not tell of
+    it."""
+    at = region.place(snapshot, region.focus[0])
+    if (syntax := snapshot.syntax(at)) is None:
+        return False
+    for node in syntax.nodes_around(at):
+        called = node.child_by_field_name("function")
+        if _IMPORT.search(node.type) or node.child_by_field_name("source"):
+            return True
+        if called and syntax.text_of(called) == "require":
+            return True
+    return False
 
 
 def misstates(snapshot: Snapshot, region: Region, text: str) -> bool:

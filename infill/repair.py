@@ -23,6 +23,7 @@ from infill.filler import TOKENS_PER_LINE, Filler, FillError, FillReport, FillRe
 from infill.region import (
     LONGEST_REGION,
     Region,
+    borrowed,
     damage,
     doubt,
     misstates,
@@ -113,9 +114,9 @@ async def _best(
     if not likely:
         return Repair(reason=NO_BETTER, report=report)
     scores = await filler.score(whole, [one.text for one in likely])
-    # What is broken, or an error, was not meant so: mending it needs no margin.
     gains = [
-        score.total - standing.total - one.cost + margin * one.mends for score, one in zip(scores, likely, strict=True)
+        score.total - standing.total - one.cost + margin * (1 - one.margins)
+        for score, one in zip(scores, likely, strict=True)
     ]
     gain, best = max(zip(gains, (one.text for one in likely), strict=True))
     if gain < margin:
@@ -151,12 +152,16 @@ def _left(until: float) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """What a region may have been meant to say. cost: nats of the slip. mends: whether fewer syntax errors are left, by
-    all of its changes and no one of them alone, or it only puts something where an error begins."""
+    """What a region may have been meant to say. cost: nats of the slip. margins: how many margins it must be better by.
+
+    What is broken, or an error, was not meant so: none, where fewer syntax errors are left, by all of its changes and
+    no one of them alone, or it only puts something where an error begins. Two, where a diagnostic tells of the lines
+    and a name is given up (`slips.renames`).
+    """
 
     text: str
     cost: float
-    mends: bool = False
+    margins: int = 1
 
 
 def _likeliest(
@@ -174,7 +179,7 @@ def _likeliest(
     left = functools.cache(lambda text: damage(snapshot, region, text))
     broken, sound, alone = left(region.text), [], unpaired(snapshot, region)
     most_alone = alone(region.text)
-    paired = (one for one in _hopeful(region, standing, wanted(texts), most) if alone(one.text) <= most_alone)
+    paired = (one for one in _hopeful(snapshot, region, standing, wanted(texts), most) if alone(one.text) <= most_alone)
     kept = remarks(snapshot, region)
     remarked = (one for one in paired if all(remark in one.text for remark in kept))
     fit = (one for one in remarked if not (broken and misstates(snapshot, region, one.text)))
@@ -182,22 +187,24 @@ def _likeliest(
         singles = list(singly(region.text, one.text))
         if left(one.text) < broken:
             mends = len(singles) == 1 or all(left(single) > left(one.text) for single in singles)
-            sound.append(replace(one, mends=mends))
+            sound.append(replace(one, margins=0 if mends else 1))
         elif left(one.text) == broken and not any(reworded(snapshot, region, single) for single in singles):
             sound.append(one)
         if not broken and len(sound) == CANDIDATES:
             break
-    return sorted(sound, key=lambda one: (left(one.text), not one.mends))[:CANDIDATES]
+    return sorted(sound, key=lambda one: (left(one.text), one.margins > 0))[:CANDIDATES]
 
 
-def _hopeful(region: Region, standing: Score, texts: Iterable[str], most: int) -> list[_Candidate]:
+def _hopeful(snapshot: Snapshot, region: Region, standing: Score, texts: Iterable[str], most: int) -> list[_Candidate]:
     """The texts that differ from the region's by no more than `most` characters, those first that can win most, less
-    what the slip costs."""
+    what the slip costs. Where a diagnostic tells of an import, they are one slip away."""
     tokens, hopes = placed(region, standing.pieces), []
+    dearest = slips.ONE if region.marked and borrowed(snapshot, region) else math.inf
     for text in set(texts) - {region.text}:
         words, letters = changed(region.text, text)
-        if letters <= most:
-            missing = supplied(region, text)
-            cost = slips.cost_missing(missing) if missing else slips.cost(words, letters)
-            hopes.append((doubt(region, tokens, text) - cost, text, _Candidate(text, cost, bool(missing))))
+        missing = supplied(region, text)
+        cost = slips.cost_missing(missing) if missing else slips.cost(words, letters)
+        if letters <= most and cost <= dearest:
+            margins = 0 if missing else 2 if slips.renames(region, text) else 1
+            hopes.append((doubt(region, tokens, text) - cost, text, _Candidate(text, cost, margins)))
     return [one for _, _, one in sorted(hopes, key=itemgetter(0, 1), reverse=True)]

@@ -11,6 +11,7 @@ from itertools import islice
 
 from infill.brackets import CLOSERS, balance
 from infill.document import Snapshot
+from infill.edits import edits
 from infill.languages import keywords, language
 from infill.lines import indent
 from infill.region import Region, broken
@@ -32,6 +33,8 @@ SCOPE = 20_000
 MARKS = (":", ";", ",", *CLOSERS.values())
 """What is left out at the end of a line."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
+_QUOTED = re.compile(r"""`([^`\n]+)`|"([^"\n]+)"|(?<!\w)'([^'\n]+)'|[‘“]([^’”\n]+)[’”]""")
+_WORDS = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _OWNER = r"(?:[^\W\d]\w*(?:\.|->|::)){1,4}"
 _MEMBER = re.compile(r"(?:\.|->|::)\s*\Z")
@@ -47,24 +50,46 @@ def cost(words: int, letters: int) -> float:
     return WORD * words + LETTER * letters
 
 
+ONE = cost(1, 2)
+"""What a slip costs at most that is one movement of the hand: two letters that changed places."""
+
+
 def cost_missing(text: str) -> float:
     """Nats that must bring what is put where an error begins. That something is wrong there is known, so words count,
     and not how long they are."""
     return WORD * max(1, len(re.findall(r"\w+", text)))
 
 
+def renames(region: Region, text: str) -> bool:
+    """Whether a text gives up a name that stands where a diagnostic tells of, for none that is spelt like it. What the
+    name is of may be missing elsewhere: in the file, in the search path, in what another name is of."""
+    changes = edits(region.text, text) if region.marked else ()
+    return any(_gives_up(region.text[one.start : one.end], one.text) for one in changes)
+
+
+def _gives_up(old: str, new: str) -> bool:
+    names = _WORDS.findall(new)
+    return not all(difflib.get_close_matches(name, names, n=1, cutoff=ALIKE) for name in _WORDS.findall(old))
+
+
+def named(message: str) -> list[str]:
+    """What a tool's message names: what stands between quotes in it."""
+    return [next(filter(None, match.groups())) for match in _QUOTED.finditer(message)]
+
+
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:
     """The region's text with one line of the focus at another depth, a name that stands nowhere else spelt like one
-    that does or like a word of the language, a small word more or less, a doubled mark written once, or, where syntax
-    is broken, a mark more at the end of a line or where it is missed, a line more that closes a bracket, or the `in` of
-    a loop, and where a name is an error what precedes it elsewhere: what a model that writes on from a doubtful token
-    does not come back to.
+    that does, that a diagnostic names or that is a word of the language, a small word more or less, a doubled mark
+    written once, or, where syntax is broken, a mark more at the end of a line or where it is missed, a line more that
+    closes a bracket, or the `in` of a loop, and where a diagnostic tells of a place what it names or, of a name that is
+    an error, what precedes it elsewhere: what a model that writes on from a doubtful token does not come back to.
     """
     above, below = snapshot.before(region.start)[-SCOPE:], snapshot.after(region.end)[:SCOPE]
     yield from _reindented(region, above, below)
     yield from _respelt(region, above, below, keywords(language(snapshot.language)))
     yield from _forgotten(region, above, below, FORGOTTEN)
     yield from _preceded(region, above, below)
+    yield from _named(region)
     for match in _DOUBLED.finditer(region.text):
         yield region.text[: match.start()] + region.text[match.start() + 1 :]
     if wrong := broken(snapshot, region):
@@ -138,11 +163,12 @@ def _depths(lines: list[str]) -> list[str]:
 
 def _respelt(region: Region, above: str, below: str, words: frozenset[str]) -> Iterator[str]:
     uses = Counter(_NAME.findall(above + region.text + below))
-    known = words.union(name for name, times in uses.items() if times > 1 or name not in region.text)
+    told = _NAME.findall(" ".join(region.told.named)) if region.told else ()
+    known = words.union(told, (name for name, times in uses.items() if times > 1 or name not in region.text))
     once = (match for match in _NAME.finditer(region.text) if uses[match.group()] == 1)
     strange = (match for match in once if match.group() not in words)
     for match in islice(strange, STRANGE):
-        for name in difflib.get_close_matches(match.group(), known, n=2, cutoff=ALIKE):
+        for name in difflib.get_close_matches(match.group(), known - {match.group()}, n=2, cutoff=ALIKE):
             yield region.text[: match.start()] + name + region.text[match.end() :]
 
 
@@ -165,3 +191,16 @@ def _preceded(region: Region, above: str, below: str) -> Iterator[str]:
         before = re.compile(rf"(?<![\w.])({_OWNER}|new ){name.group()}(?!\w)")
         for owner, _ in Counter(before.findall(above + region.text + below)).most_common(OWNERS):
             yield region.text[:at] + owner + region.text[at:]
+
+
+def _named(region: Region) -> Iterator[str]:
+    """With one thing that the message names in place of what it marks, or of another that it names within that."""
+    first, last = region.focus
+    places = {(first, last)} if "\n" not in region.text[first:last] else set()
+    names = region.told.named if region.told else ()
+    for name in names:
+        found = re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", region.text[:last])
+        places.update(match.span() for match in found if match.end() > first)
+    for name in names:
+        for start, end in sorted(places):
+            yield region.text[:start] + name + region.text[end:]

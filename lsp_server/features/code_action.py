@@ -35,6 +35,8 @@ _OFF = "redraft is off here or has no model yet; try again in a moment."
 _OVERTAKEN = "redraft: this fix was asked for once more, and the newer click is answered."
 _TITLE_MOST = 60
 _DIAGNOSTICS_MOST = 8
+_NAMED_MOST = 8
+"""Titles of a range, and names of messages that are tried in a fix."""
 _REWRITE_MOST = 120
 """Lines of a selection that one click looks at, a dozen after the other until DEADLINE."""
 
@@ -45,7 +47,7 @@ Offer = types.CodeAction | types.Command
 
 
 async def code_action(session: Session, params: types.CodeActionParams) -> list[Offer]:
-    """One title per diagnostic in the range, whichever server found it, and one for a selection.
+    """One title per place that diagnostics in the range tell of, whichever servers found it, and one for a selection.
 
     Editors ask at every cursor stop: a bare cursor tells where to warm the cache.
     """
@@ -64,15 +66,16 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
         offers += await _following(session, snapshot, start, end)
-        for span, one in _overlapping(session, snapshot, params.context.diagnostics, start, end):
-            title = f"redraft: fix “{_short(one.message)}”"
-            span = _first(snapshot, reported(snapshot, *span), MOST_LINES)
-            offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, span, one))
+        for told in _overlapping(session, snapshot, params.context.diagnostics, start, end):
+            title = f"redraft: fix “{_short(told[0].message)}”"
+            place = positions.to_span(snapshot, told[0].range, session.encoding)
+            span = _first(snapshot, reported(snapshot, *place), MOST_LINES)
+            offers.append(_offer(session, snapshot, title, types.CodeActionKind.QuickFix, span, told))
     if start < end and _wanted(types.CodeActionKind.RefactorRewrite, params.context.only):
         span = _first(snapshot, (start, end), _REWRITE_MOST)
         what = "the selection" if span[1] == end else f"the first {_REWRITE_MOST} lines of the selection"
         title = f"redraft: rewrite {what}"
-        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, span, None))
+        offers.append(_offer(session, snapshot, title, types.CodeActionKind.RefactorRewrite, span, []))
     return offers
 
 
@@ -107,18 +110,27 @@ def _wanted(kind: types.CodeActionKind, only: Sequence[types.CodeActionKind | st
 
 def _overlapping(
     session: Session, snapshot: Snapshot, diagnostics: Sequence[types.Diagnostic], start: int, end: int
-) -> list[tuple[tuple[int, int], types.Diagnostic]]:
-    """What touches [start, end], with its span, each message of a line once: a fix looks at whole lines. A hint with a
-    tag only has code drawn in another way."""
-    found: dict[tuple[int, int, str], tuple[tuple[int, int], types.Diagnostic]] = {}
-    for one in diagnostics:
-        if one.tags and one.severity == types.DiagnosticSeverity.Hint:
-            continue
+) -> list[list[types.Diagnostic]]:
+    """What touches [start, end], the worst first; what tells of the same lines and of the same characters or in the
+    same words together, because a fix looks at whole lines. A hint with a tag only has code drawn in another way."""
+    found: list[list[types.Diagnostic]] = []
+    for one in sorted(diagnostics, key=lambda one: one.severity or types.DiagnosticSeverity.Error):
         first, last = positions.to_span(snapshot, one.range, session.encoding)
-        if first <= end and start <= last:
-            lines = snapshot.line_of(first), snapshot.line_of(last)
-            found.setdefault((*lines, one.message), ((first, last), one))
-    return list(found.values())[:_DIAGNOSTICS_MOST]
+        tagged = one.tags and one.severity == types.DiagnosticSeverity.Hint
+        if first <= end and start <= last and not tagged:
+            told = next((told for told in found if _same(told[0], one)), None)
+            if told is None:
+                found.append([one])
+            else:
+                told.append(one)
+    return found[:_DIAGNOSTICS_MOST]
+
+
+def _same(one: types.Diagnostic, other: types.Diagnostic) -> bool:
+    """Whether both tell of the same lines, and of the same characters or in the same words."""
+    a, b = one.range, other.range
+    lines = (a.start.line, a.end.line) == (b.start.line, b.end.line)
+    return lines and (one.message == other.message or a.start == b.start or (a.start < b.end and b.start < a.end))
 
 
 def _short(message: str) -> str:
@@ -132,18 +144,21 @@ def _offer(
     title: str,
     kind: types.CodeActionKind,
     span: tuple[int, int],
-    diagnostic: types.Diagnostic | None,
+    told: Sequence[types.Diagnostic],
 ) -> Offer:
-    """A literal to be resolved where the client can; else with a command that asks the client to apply the edit."""
-    wrong = diagnostic is not None and _is_error(session, snapshot, diagnostic, span)
-    data = asdict(Target(snapshot.uri, snapshot.version, *span, _checksum(snapshot.text[slice(*span)]), wrong))
+    """A literal to be resolved where the client can; else with a command that asks the client to apply the edit.
+
+    told: what diagnostics say of the place, the worst of them first.
+    """
+    wrong, named = bool(told) and _is_error(session, snapshot, told[0], span), _named(told) if told else None
+    data = asdict(Target(snapshot.uri, snapshot.version, *span, _checksum(snapshot.text[slice(*span)]), wrong, named))
     able = session.capabilities
     if not able.action_literals:
         return types.Command(title=title, command=FIX, arguments=[data])
     return types.CodeAction(
         title=title,
         kind=kind,
-        diagnostics=[diagnostic] if diagnostic else None,
+        diagnostics=list(told) or None,
         tags=[types.CodeActionTag.LlmGenerated] if able.llm_generated_tag else None,
         data=data if able.action_resolve else None,
         command=None if able.action_resolve else types.Command(title=title, command=FIX, arguments=[data]),
@@ -156,6 +171,15 @@ def _is_error(session: Session, snapshot: Snapshot, one: types.Diagnostic, span:
     return one.severity == types.DiagnosticSeverity.Error and begins == span[0]
 
 
+def _named(told: Sequence[types.Diagnostic]) -> tuple[str, ...]:
+    """What the messages name."""
+    from infill.slips import named
+
+    related = ((more.message for more in one.related_information or ()) for one in told)
+    messages = (said for one, more in zip(told, related, strict=True) for said in (one.message, *more))
+    return tuple(dict.fromkeys(name for message in messages for name in named(message)))[:_NAMED_MOST]
+
+
 # ---- resolve
 
 
@@ -164,7 +188,7 @@ class Target:
     """What an offered action is about: code points [start, end) of one version of a document, and what stood there.
 
     The checksum tells a document that was closed and came back with the same version and another text. wrong: whether a
-    tool says that an error begins at `start`.
+    tool says that an error begins at `start`. named: what messages name; None for a selection.
     """
 
     uri: str
@@ -173,13 +197,15 @@ class Target:
     end: int
     checksum: int
     wrong: bool
+    named: tuple[str, ...] | None
 
     @classmethod
     def of(cls, data: Any) -> Target | None:
         """The target in an action's data or a command's argument, or None when the data is not ours."""
         try:
             version, start, end, checksum = (int(data[name]) for name in ("version", "start", "end", "checksum"))
-            return cls(str(data["uri"]), version, start, end, checksum, data.get("wrong") is True)
+            named = tuple(map(str, data["named"])) if data.get("named") is not None else None
+            return cls(str(data["uri"]), version, start, end, checksum, data.get("wrong") is True, named)
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -227,7 +253,7 @@ async def _edit(session: Session, target: Target) -> types.WorkspaceEdit | None:
         session.show(_why_not(session, target.uri))
         return None
     allowed, overtaken = (lambda: not _why_not(session, target.uri)), Repair(reason=_OVERTAKEN)
-    found = _repair(session, asked, span, target.wrong)
+    found = _repair(session, asked, span, target)
     repair = await session.work.newest(target.uri, "fix", found, overtaken, allowed, span)
     if session.documents.get(target.uri) is not now:
         _refuse(session)
@@ -248,15 +274,17 @@ def _why_not(session: Session, uri: str) -> str:
     return _OFF if session.question(uri) is None else ""
 
 
-async def _repair(session: Session, asked: Question, span: tuple[int, int], wrong: bool) -> Repair:
+async def _repair(session: Session, asked: Question, span: tuple[int, int], target: Target) -> Repair:
+    from infill.region import Told
     from infill.repair import Repair
 
+    told = None if target.named is None else Told(target.wrong, target.named)
     deadline = min(asked.preferences.deadline or DEADLINE, DEADLINE)
     preferences = replace(asked.preferences, mode="quality", deadline=deadline)  # `redraft.mode` is of completions
     try:
         with progress.shown(session, "redraft: looking for a better text", after=_PROGRESS_AFTER):
             repair = await asked.completer.repair(
-                asked.snapshot, *span, others=asked.others, preferences=preferences, wrong=wrong
+                asked.snapshot, *span, others=asked.others, preferences=preferences, told=told
             )
     except Exception as error:
         session.failed(error)

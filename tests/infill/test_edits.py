@@ -90,6 +90,8 @@ def test_blank_lines_and_brackets_do_not_hold_rewritten_code_apart() -> None:
         ("x = 1", "x = 2", 1, 2),
         ("f(a)", "self.f(a)", 2, 5),
         ("", "abc", 1, 3),
+        ("    f(\n        a,\n", "    f(\n        a,\n    )\n", 2, 2),  # however deep it stands
+        ("  g();", "  g();\n});", 4, 4),
     ],
 )
 def test_how_much_changed(old: str, new: str, words: int, letters: int) -> None:

@@ -12,13 +12,16 @@ from infill.region import (
     LONGEST_REGION,
     MOST_LINES,
     Region,
+    Told,
     apart,
+    borrowed,
     damage,
     misstates,
     parts,
     remarks,
     reported,
     reworded,
+    supplied,
     unpaired,
 )
 
@@ -232,6 +235,59 @@ def test_what_a_diagnostic_says_of_words_is_about_them(text: str, looked_at: str
     snapshot, at = Snapshot.open("file:///a.py", 1, "python", text), text.index(looked_at)
     region = Region.around(snapshot, at, at + len(looked_at))
     assert not reworded(snapshot, region, region.text.replace("sizee", "size"))
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "focus"),
+    [
+        (4, 4, "count"),  # of some tools one knows only where a word begins
+        (4, 5, "count"),
+        (4, 7, "cou"),
+        (9, 9, ""),
+        (2, 3, "="),
+    ],
+)
+def test_what_is_told_of_a_place_is_about_its_word(start: int, end: int, focus: str) -> None:
+    region = Region.around(Snapshot.open("file:///a.py", 1, "python", "x = count\n"), start, end)
+    assert region.text[slice(*region.focus)] == focus
+
+
+@pytest.mark.parametrize(
+    ("stands", "focus", "instead", "put"),
+    [
+        ("f = a and b = c", "=", "f = a and b == c", "="),  # before or behind the one that stands there
+        ("x = count", "count", "x = self.count", "self."),
+        ("x = count", "count", "x = counts", ""),
+        ("x = count", "x", "    x = count", ""),
+        ("x = count", "count", "y = self.count", ""),
+    ],
+)
+def test_what_is_put_where_an_error_begins(stands: str, focus: str, instead: str, put: str) -> None:
+    snapshot, at = Snapshot.open("file:///a", 1, "plaintext", stands), stands.rindex(focus)
+    region = Region.around(snapshot, at, at + len(focus), Told(wrong=True))
+    assert supplied(region, instead) == put
+    assert not supplied(Region.around(snapshot, at, at + len(focus), Told()), instead)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "at", "is_import"),
+    [
+        ("python", "from .a import (\n    first,\n    second,\n)\n", "second", True),
+        ("python", "x = first\n", "first", False),
+        ("typescript", 'import { a } from "./first"\n', "first", True),
+        ("typescript", 'export { a } from "./first"\n', "first", True),
+        ("javascript", 'const a = require("./first")\n', "first", True),
+        ("javascript", 'const a = get("./first")\n', "first", False),
+        ("rust", "use crate::first::Second;\n", "Second", True),
+        ("go", 'package main\n\nimport (\n\t"first"\n)\n', "first", True),
+        ("c", '#include "first.h"\n', "first", True),
+        ("java", "import first.Second;\n", "Second", True),
+        ("java", "class A { int first; }\n", "first", False),
+    ],
+)
+def test_what_is_named_in_an_import_is_elsewhere(language: str, text: str, at: str, is_import: bool) -> None:
+    snapshot, start = Snapshot.open("file:///a", 1, language, text), text.index(at)
+    assert borrowed(snapshot, Region.around(snapshot, start, start + len(at))) is is_import
 
 
 @pytest.mark.parametrize(

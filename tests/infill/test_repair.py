@@ -16,7 +16,7 @@ from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
 from infill.edits import apply
 from infill.filler import Filled, FillRequest, FillResult, Score
-from infill.region import LONGEST_REGION, MOST_LINES, Region, reported
+from infill.region import LONGEST_REGION, MOST_LINES, Region, Told, reported
 from infill.repair import NO_BETTER, TOO_LATE, TOO_LONG, Repair
 
 pytestmark = pytest.mark.slow
@@ -189,6 +189,15 @@ class Unforeseen(Slow):
         return [Score(self.nats * (self.word in text), ((text, -9.0),)) for text in texts]
 
 
+@dataclass
+class Respelling(Unforeseen):
+    """One that drafts the word in place of the last name of the line."""
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        text = re.sub(r"= \w+|import \w+", self.word, request.draft or "")
+        return FillResult((Filled(text, -1.0, 0.5, True),))
+
+
 @pytest.mark.parametrize(
     ("word", "nats", "wrong", "found"),
     [
@@ -206,16 +215,49 @@ async def test_what_is_missing_where_an_error_begins_needs_no_margin(
     code = "class A:\n    def f(self):\n        self.x = fmt(total())\n"
     snapshot, at = Snapshot.open("file:///a.py", 1, "python", code), code.index("total")
     repair = await Completer(Unforeseen(0.0, word=word, nats=nats)).repair(
-        snapshot, at, at + 5, preferences=PREFERENCES, wrong=wrong
+        snapshot, at, at + 5, preferences=PREFERENCES, told=Told(wrong)
     )
     assert (word in apply(code, repair.edits)) is found
+
+
+@pytest.mark.parametrize(
+    ("word", "nats", "told", "found"),
+    [
+        ("shelf", 16.0, Told(), False),  # nothing is spelt like it: a word and six letters, and the margin twice
+        ("shelf", 18.0, Told(), True),
+        ("shelf", 13.0, None, True),
+        ("count", 9.0, Told(), True),
+    ],
+)
+async def test_a_name_that_a_tool_tells_of_is_given_up_for_twice_the_margin(
+    word: str, nats: float, told: Told | None, found: bool
+) -> None:
+    code = f"{word} = cout\n"
+    snapshot = Snapshot.open("file:///a.py", 1, "python", code)
+    filler = Respelling(0.0, word=f"= {word}", nats=nats)
+    repair = await Completer(filler).repair(
+        snapshot, code.index("cout"), len(code) - 1, preferences=PREFERENCES, told=told
+    )
+    assert (apply(code, repair.edits) == f"{word} = {word}\n") is found
+
+
+@pytest.mark.parametrize(
+    ("word", "told", "found"),
+    [("requests", Told(), True), ("numpy", Told(), False), ("numpy", None, True)],
+)
+async def test_an_import_that_a_tool_does_not_find_is_one_slip_away(word: str, told: Told | None, found: bool) -> None:
+    code = f"import requets\n\n{word}.go()\n"
+    snapshot = Snapshot.open("file:///a.py", 1, "python", code)
+    filler = Respelling(0.0, word=f"import {word}", nats=40.0)
+    repair = await Completer(filler).repair(snapshot, 7, 14, preferences=PREFERENCES, told=told)
+    assert (f"import {word}\n" in apply(code, repair.edits)) is found
 
 
 async def test_an_error_in_broken_syntax_says_nothing_of_what_is_missing() -> None:
     code = "class A:\n    def f(self):\n        self.x = fmt(total()) ? ?\n"
     snapshot, at = Snapshot.open("file:///a.py", 1, "python", code), code.index("total")
     filler = Unforeseen(0.0, word="self.total", nats=3.0)
-    repair = await Completer(filler).repair(snapshot, at, at + 5, preferences=PREFERENCES, wrong=True)
+    repair = await Completer(filler).repair(snapshot, at, at + 5, preferences=PREFERENCES, told=Told(wrong=True))
     assert "self.total" not in apply(code, repair.edits)
 
 
@@ -304,7 +346,7 @@ async def test_what_is_missing_is_put_where_it_belongs(
 async def test_what_an_error_says_is_missing(completer: Completer) -> None:
     wrong = CODE.replace("if name in self.items", "if name in items")
     snapshot, at = Snapshot.open("file:///shop/inventory.py", 1, "python", wrong), wrong.index("in items:") + 3
-    found = await completer.repair(snapshot, at, at + 5, preferences=PREFERENCES, wrong=True)
+    found = await completer.repair(snapshot, at, at + 5, preferences=PREFERENCES, told=Told(wrong=True))
     assert apply(wrong, found.edits) == CODE
 
 

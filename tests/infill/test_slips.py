@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from infill.document import Snapshot
-from infill.region import Region
-from infill.slips import near
+from infill.region import Region, Told
+from infill.slips import named, near, renames
 
 CODE = """\
 class Shelf:
@@ -26,7 +24,7 @@ class Shelf:
 def texts(code: str, wrong: str, language: str = "python", *, error: bool = False) -> list[str]:
     at = code.rindex(wrong)
     snapshot = Snapshot.open("file:///shelf", 0, language, code)
-    return list(near(snapshot, replace(Region.around(snapshot, at, at + len(wrong)), wrong=error)))
+    return list(near(snapshot, Region.around(snapshot, at, at + len(wrong), Told(error))))
 
 
 @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ def test_no_mark_is_missing_where_syntax_is_right() -> None:
     ("language", "code", "right"),
     [
         ("c", "shop->count = 1;\nuse(count);", "use(shop->count);"),
-        ("rust", "Shop::count(1);\nuse(count);", "use(Shop::count);"),
+        ("rust", "const A: u8 = Shop::count;\nconst B: u8 = count;", "const B: u8 = Shop::count;"),
         ("go", "a := shop.main.count\nuse(count)", "use(shop.main.count)"),
         ("java", "x = new count();\nuse(count());", "use(new count());"),
     ],
@@ -117,6 +115,55 @@ def test_no_mark_is_missing_where_syntax_is_right() -> None:
 def test_what_stands_before_a_name_elsewhere(language: str, code: str, right: str) -> None:
     assert right in texts(code, "count", language, error=True)
     assert right not in texts(code, "count", language)
+
+
+@pytest.mark.parametrize(
+    ("message", "names"),
+    [
+        ("Cannot find name 'itms'. Did you mean 'items'?", ["itms", "items"]),
+        ('Name "itms" is not defined; did you mean "items"?', ["itms", "items"]),
+        ("expected `;`, found `cart`", [";", "cart"]),
+        ("Can't find ‘itms’, nor “it's”", ["itms", "it's"]),
+        ("undefined: itms", []),
+    ],
+)
+def test_what_a_message_names(message: str, names: list[str]) -> None:
+    assert named(message) == names
+
+
+@pytest.mark.parametrize(
+    ("line", "marks", "names", "right"),
+    [
+        ("x = a.itms(1)", "itms", ("itms", "item_list"), "x = a.item_list(1)"),
+        ("x = a.itms(1)", "a.itms(1)", ("itms", "item_list"), "x = a.item_list(1)"),
+        ("x = a.b", ".", ("->",), "x = a->b"),
+        ("x = 1", "", (";",), "x = 1;"),
+        ("x = itms", "itms", ("no 'items' in",), "x = items"),  # a word of it, spelt like this one
+    ],
+)
+def test_what_a_message_names_is_tried(line: str, marks: str, names: tuple[str, ...], right: str) -> None:
+    snapshot = Snapshot.open("file:///shelf", 0, "plaintext", line + "\n")
+    start = line.index(marks) if marks else len(line)
+    assert right in near(snapshot, Region.around(snapshot, start, start + len(marks), Told(named=names)))
+    assert right not in near(snapshot, Region.around(snapshot, start, start + len(marks)))
+
+
+@pytest.mark.parametrize(
+    ("text", "given_up"),
+    [
+        ("x = clamp(total)", True),
+        ("x = fmt(totals)", False),
+        ("x = fmt(self.total)", False),
+        ("x = (total)", True),
+        ("x = fmt(total, 1)", False),
+    ],
+)
+def test_a_name_that_a_diagnostic_tells_of_is_given_up(text: str, given_up: bool) -> None:
+    snapshot = Snapshot.open("file:///shelf", 0, "python", "x = fmt(total)\n")
+    assert renames(Region.around(snapshot, 4, 7, Told()), text) is given_up
+    assert not renames(Region.around(snapshot, 4, 7), text)
+    broken = Snapshot.open("file:///shelf", 0, "python", "x = fmt(total) ? ?\n")
+    assert not renames(Region.around(broken, 4, 7, Told()), f"{text} ? ?")
 
 
 def test_a_member_has_its_owner() -> None:

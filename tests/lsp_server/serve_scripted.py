@@ -64,7 +64,7 @@ class ScriptedCompleter(Completer):
 
     async def repair(self, snapshot: Snapshot, start: int, end: int, **rest: Any) -> Repair:
         async with self.called("repair") as report:
-            texts = self.script["repair"] | (self.script["errors"] if rest["wrong"] else {})
+            texts = self.script["repair"] | (self.script["errors"] if (told := rest["told"]) and told.wrong else {})
             if (new := texts.get(snapshot.text[start:end])) is None:
                 return Repair(reason="redraft found no better text here.", report=report)
             return Repair((Edit(start, end, new.replace("\n", snapshot.newline)),), gain=3.0, report=report)

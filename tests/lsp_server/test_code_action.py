@@ -45,21 +45,49 @@ async def resolved(editor: Editor, action: types.CodeAction) -> types.CodeAction
     return await editor.client.code_action_resolve_async(action)
 
 
+async def offered(editor: Editor, place: Range, *told: types.Diagnostic, only: str = "") -> Sequence[Any]:
+    """What is offered for diagnostics."""
+    context = types.CodeActionContext(list(told), [only] if only else None)
+    params = types.CodeActionParams(types.TextDocumentIdentifier(URI), place, context)
+    return await editor.client.text_document_code_action_async(params) or ()
+
+
 # ---- list
 
 
-async def test_listing_offers_a_title_per_diagnostic_and_runs_no_model(ready: Editor) -> None:
+async def test_listing_offers_a_title_per_place_and_runs_no_model(ready: Editor) -> None:
     ready.open(TEXT)
-    offers = await ready.actions(LINE, "Undefined name `prnt`", "something\nelse " + "very " * 30)
+    far = types.Diagnostic(Range(Position(1, 9), Position(1, 10)), "something\nelse " + "very " * 30)
+    told = [types.Diagnostic(WORD, "Undefined name `prnt`"), far]
+    offers = await offered(ready, LINE, *told)
     titles = [offer.title for offer in offers]
     assert titles[0] == "redraft: fix “Undefined name `prnt`”"
     assert len(titles[1]) < 90
     assert "\n" not in titles[1]
     assert titles[2:] == ["redraft: rewrite the selection"]
     assert [offer.kind for offer in offers] == ["quickfix", "quickfix", "refactor.rewrite"]
-    assert offers[0].diagnostics[0].message == "Undefined name `prnt`"
+    assert [offer.diagnostics for offer in offers[:2]] == [(one,) for one in told]
     assert all(offer.edit is None and offer.command is None for offer in offers)
     assert await ready.calls() == {}
+
+
+async def test_what_several_tools_tell_of_a_place_is_one_title(ready: Editor) -> None:
+    """The worst of it, with what all of them name. Others of the line have their own title, behind it."""
+    ready.open(TEXT)
+    told = [
+        types.Diagnostic(Range(Position(1, 9), Position(1, 10)), "magic number", types.DiagnosticSeverity.Warning),
+        types.Diagnostic(LINE, "consider `x: int`", types.DiagnosticSeverity.Hint),
+        types.Diagnostic(WORD, "no name “prnt”", types.DiagnosticSeverity.Error),
+        types.Diagnostic(Range(WORD.start, WORD.start), "it's 'prnt'; did you mean \"print\"?"),
+    ]
+    related = types.DiagnosticRelatedInformation(types.Location(URI, LINE), "a similar name exists: `pprint`")
+    told[2].related_information = (related,)
+    errors, warning = await offered(ready, Range(WORD.start, Position(1, 9)), *told, only="quickfix")
+    assert errors.title == "redraft: fix “no name “prnt””"
+    assert errors.diagnostics == (told[2], told[3], told[1])
+    assert errors.data["named"] == ["prnt", "pprint", "print", "x: int"]
+    assert (errors.data["start"], errors.data["wrong"]) == (13, True)
+    assert warning.diagnostics == (told[0],)
 
 
 async def test_a_long_selection_is_looked_at_in_part_and_the_title_says_so(ready: Editor) -> None:
@@ -99,10 +127,8 @@ async def test_code_that_is_only_drawn_in_another_way_is_not_wrong(ready: Editor
         for severity in (types.DiagnosticSeverity.Hint, types.DiagnosticSeverity.Error)
         for tags in ([types.DiagnosticTag.Unnecessary], [])
     ]
-    here = Range(Position(0, 0), Position(0, 0))
-    params = types.CodeActionParams(types.TextDocumentIdentifier(URI), here, types.CodeActionContext(told))
-    offers: Sequence[Any] = await ready.client.text_document_code_action_async(params) or ()
-    assert [offer.diagnostics[0].message for offer in offers] == [one.message for one in told[1:]]
+    (offer,) = await offered(ready, Range(Position(0, 0), Position(0, 0)), *told)
+    assert {one.message for one in offer.diagnostics} == {one.message for one in told[1:]}
 
 
 async def test_a_diagnostic_behind_a_slip_is_about_the_line_above(ready: Editor) -> None:
@@ -110,13 +136,6 @@ async def test_a_diagnostic_behind_a_slip_is_about_the_line_above(ready: Editor)
     word = Range(Position(1, 0), Position(1, 1))
     offer, _ = await ready.actions(word, "invalid syntax")
     assert (offer.data["start"], offer.data["end"]) == (7, 9)
-
-
-async def told(editor: Editor, place: Range, severity: types.DiagnosticSeverity | None) -> Sequence[Any]:
-    """What is offered for a diagnostic."""
-    context = types.CodeActionContext([types.Diagnostic(place, "wrong", severity=severity)])
-    params = types.CodeActionParams(types.TextDocumentIdentifier(URI), place, context)
-    return await editor.client.text_document_code_action_async(params) or ()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +150,10 @@ async def test_an_error_says_that_code_is_wrong_where_it_begins(
     ready: Editor, severity: types.DiagnosticSeverity | None, line: str
 ) -> None:
     ready.open(TEXT)
-    fix, rewrite = [(await resolved(ready, offer)).edit for offer in await told(ready, WORD, severity)]
+    fix, rewrite = [
+        (await resolved(ready, offer)).edit
+        for offer in await offered(ready, WORD, types.Diagnostic(WORD, "wrong", severity=severity))
+    ]
     assert fix is not None
     assert rewrite is not None
     assert applied(TEXT, fix).split("\r\n")[1] == line
@@ -140,7 +162,8 @@ async def test_an_error_says_that_code_is_wrong_where_it_begins(
 
 async def test_an_error_behind_a_slip_does_not_begin_at_it(ready: Editor) -> None:
     ready.open("x = f(1\ny = 2\n")
-    offer, _ = await told(ready, Range(Position(1, 0), Position(1, 1)), types.DiagnosticSeverity.Error)
+    place = Range(Position(1, 0), Position(1, 1))
+    offer, _ = await offered(ready, place, types.Diagnostic(place, "wrong", types.DiagnosticSeverity.Error))
     assert (offer.data["start"], offer.data["wrong"]) == (7, False)
 
 
