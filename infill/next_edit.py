@@ -117,9 +117,9 @@ class Again:
 
 def again(snapshot: Snapshot) -> Again | None:
     """The next place below that the last change of a name fits: where it is used in the same way, called or behind a
-    dot. None in remarks, and where that was a renaming: what follows from it is known."""
+    dot. None in remarks, in one of two tags, and where that was a renaming: what follows from it is known."""
     lately = list(renamings(snapshot)) if len(snapshot.text) <= MAX_JUDGED else []
-    if not lately or _is_remark(snapshot, lately[0].at):
+    if not lately or _is_apart(snapshot, lately[0].at, lately[0].new):
         return None
     places = {one.at for one in lately if (one.old, one.new) == (lately[0].old, lately[0].new)}
     scopes = Scopes.of(snapshot.whole) if snapshot.whole is not None else None
@@ -129,14 +129,17 @@ def again(snapshot: Snapshot) -> Again | None:
     end = snapshot.line_range(min(snapshot.line_of(last.at) + NEAR, snapshot.line_count - 1))[1]
     use = _use(snapshot.text, last.at, last.at + len(last.new))
     for match in re.compile(rf"\b{re.escape(last.old)}\b").finditer(snapshot.text, last.at + len(last.new), end):
-        if _use(snapshot.text, *match.span()) == use and not _is_remark(snapshot, match.start()):
+        if _use(snapshot.text, *match.span()) == use and not _is_apart(snapshot, match.start(), last.old):
             return Again(last, Edit(*match.span(), last.new), margin)
     return None
 
 
-def _is_remark(snapshot: Snapshot, at: int) -> bool:
-    """Whether a word stands in a remark."""
-    return snapshot.whole is not None and "comment" in snapshot.whole.node_of(at, at + 1).type
+def _is_apart(snapshot: Snapshot, at: int, word: str) -> bool:
+    """Whether a word stands in a remark, or in one of two tags, which change together."""
+    syntax = snapshot.whole
+    if syntax is None:
+        return False
+    return "comment" in syntax.node_of(at, at + 1).type or renaming.tags(syntax, at, word) is not None
 
 
 def _use(text: str, start: int, end: int) -> tuple[bool, str]:

@@ -1,4 +1,5 @@
-"""What a renaming leaves behind: the uses of the old name that nothing brings any more, as edits."""
+"""What a renaming leaves behind, as edits: the uses of the old name that nothing brings any more, an element's other
+tag."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ _OPAQUE = {"rust": r"\{%s[:}]", "c": r"^[ \t]*#.*\b%s\b", "cpp": r"^[ \t]*#.*\b%
 
 def left(scopes: Scopes, at: int, old: str, new: str, known: Collection[int] = ()) -> list[Edit]:
     """What is still called `old` after what brings it came to be called `new`, at an offset, as edits in the order of
-    the text; of a parameter, what its function's documentation says of it, too.
+    the text; of a parameter, what its function's documentation says of it, too. Of an element, its other tag.
 
     known: offsets where `new` was put in the place of `old`. No edits where `at` brings no name, something else brings
     `old` before it or `new` as well, a use would mean something else by its new name, or not all can be known.
@@ -41,8 +42,33 @@ def left(scopes: Scopes, at: int, old: str, new: str, known: Collection[int] = (
     bringer = scopes.name_at(at, new)
     scope = scopes.scope_of.get(bringer.id) if bringer is not None else None
     if bringer is None or scope is None:
-        return []
+        return _other_tag(scopes.syntax, at, old, new)
     return _Renaming(scopes, bringer, scope, old, new).left({at, *known})
+
+
+def tags(syntax: Syntax, at: int, word: str) -> tuple[tree_sitter.Node, tree_sitter.Node] | None:
+    """The name in a tag that a word at an offset is all or a part of, and the one in the other tag of its element."""
+    name = syntax.node_of(at, at + len(word))
+    while name.parent is not None and name.parent.type in ("member_expression", "jsx_namespace_name"):
+        name = name.parent
+    element = name.parent.parent if name.parent is not None else None
+    both = [element.child_by_field_name(one) for one in ("open_tag", "close_tag")] if element is not None else []
+    names = [tag.child_by_field_name("name") for tag in both if tag is not None]
+    opens, closes = names if len(names) == 2 else (None, None)
+    if opens is None or closes is None or name not in (opens, closes):
+        return None
+    return (opens, closes) if name == opens else (closes, opens)
+
+
+def _other_tag(syntax: Syntax, at: int, old: str, new: str) -> list[Edit]:
+    """The same change of the other tag of an element, if that is called as this one was."""
+    if (both := tags(syntax, at, new)) is None:
+        return []
+    name, other = both
+    inside = at - syntax.range_of(name)[0]
+    now, there = syntax.text_of(name), syntax.range_of(other)[0] + inside
+    was = now[:inside] + old + now[inside + len(new) :]
+    return [Edit(there, there + len(old), new)] if syntax.text_of(other) == was else []
 
 
 @dataclass(frozen=True, slots=True)

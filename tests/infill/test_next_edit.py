@@ -299,6 +299,15 @@ class TestAgain:
     def test_where_it_does_not(self, text: str, which: tuple[int, ...]) -> None:
         assert again(changed(text, "item", "part", *which)) is None
 
+    def test_an_element_has_two_tags_which_change_together(self) -> None:
+        text = "const x = <p><div /><div>{a}</div></p>;\nconst y = <div>{b}</div>;\n"
+        opened_anew = changed(text, "div", "span", 1, language="javascript")
+        found = following(opened_anew)
+        assert found is not None
+        assert apply(opened_anew.text, found.changes) == text.replace("<div>{a}</div>", "<span>{a}</span>")
+        assert again(opened_anew.edit(found.changes, 9)) is None
+        assert again(changed(text, "div", "span", 0, language="javascript")) is None
+
     def test_after_one_change_it_must_be_surer(self) -> None:
         found = again(changed("f(item)\ng(item)\nh(item)\n", "item", "part", 0))
         assert found is not None

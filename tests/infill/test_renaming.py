@@ -668,6 +668,25 @@ def test_nothing_follows(text: str, language: str) -> None:
     assert left(text, language) == text[:at] + "total" + text[at + 6 :]
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<@div a={div}><div>{div}</div></div>", "<total a={div}><div>{div}</div></total>"),
+        ("<div><div>{div}</div></@div>", "<total><div>{div}</div></total>"),
+        ("<A.@B.C>{A.B}</A.B.C>", "<A.total.C>{A.B}</A.total.C>"),
+        ("<B><@B /></B>", "<B><total /></B>"),
+        ("<B a={@b}></B>", "<B a={total}></B>"),
+        ("<@B><C></B></C>", "<total><C></B></C>"),
+        ("<@B></A.B>", "<total></A.B>"),
+    ],
+    ids=["opened", "closed", "in part", "alone", "beside it", "crossed", "another"],
+)
+def test_the_other_tag_of_an_element(before: str, after: str) -> None:
+    old = re.findall(r"@(\w+)", before)[0]
+    for language in ("javascript", "typescriptreact"):
+        assert left(f"const x = (\n  {before}\n);\n", language, old) == f"const x = (\n  {after}\n);\n"
+
+
 def places(source: str) -> Iterator[tuple[list[int], set[int]]]:
     """For each variable of each function in a Python text, as Python's parser knows them: where it stands, and where
     calls of something that is called like the function, or its class, name it."""
