@@ -303,6 +303,23 @@ def test_seen_and_left_it_does_not_come_back(renamed: Editor) -> None:
     eventually(lambda: seen(renamed)[-1] == "    return width * [height|length]", 20)
 
 
+def test_what_was_ignored_does_not_come_back_behind_another(renamed: Editor) -> None:
+    renamed.type("i<Esc>1G0f,wciwlength<Esc>")
+    shows(renamed, ["def area(breadth, length):", AREA[1], "    return width * [height|length]"])
+    answered = renamed.vim.vars["answered"]
+    renamed.type("<Tab>")
+    quiet(renamed)
+    assert renamed.vim.vars["answered"] > answered, "it is proposed again"
+    assert seen(renamed) == ["def area(breadth, length):", AREA[1], "    return width * length"]
+
+
+def test_what_is_renamed_to_and_fro_is_marked_each_time(renamed: Editor) -> None:
+    renamed.type("<Tab>1G0fbciwwidth<Esc>")
+    shows(renamed, [AREA[0], *(line.replace("[width|breadth]", "[breadth|width]") for line in MARKED[1:])])
+    renamed.type("<Tab>1G0fwciwbreadth<Esc>")
+    shows(renamed, MARKED)
+
+
 def test_ignored_by_a_key_that_changes_the_text_first(renamed: Editor) -> None:
     """`O` makes its line before Insert mode begins."""
     renamed.type("1GO# area<Esc>")

@@ -193,13 +193,16 @@ function M.dismiss()
   if not shown then
     return
   end
-  local buffer, its = shown.buffer, {}
-  vim.api.nvim_buf_clear_namespace(buffer, unwanted, 0, -1)
+  local buffer, its = shown.buffer, ignored[shown.buffer] or {}
   for number, change in ipairs(shown.changes) do
     -- The text may have changed already, as by `o`: the mark has moved along.
-    local row, column = unpack(vim.api.nvim_buf_get_extmark_by_id(buffer, namespace, shown.marks[number], {}))
-    if row then
-      its[vim.api.nvim_buf_set_extmark(buffer, unwanted, row, column, {})] = change.newText
+    local at = vim.api.nvim_buf_get_extmark_by_id(buffer, namespace, shown.marks[number], {})
+    if at[1] then
+      for _, before in ipairs(vim.api.nvim_buf_get_extmarks(buffer, unwanted, at, at, {})) do
+        vim.api.nvim_buf_del_extmark(buffer, unwanted, before[1])
+        its[before[1]] = nil
+      end
+      its[vim.api.nvim_buf_set_extmark(buffer, unwanted, at[1], at[2], {})] = change.newText
     end
   end
   ignored[buffer] = its
