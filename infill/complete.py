@@ -149,8 +149,8 @@ class Completer:
         if invoked:
             request = replace(request, alternatives=ALTERNATIVES, least=0.0)
         result = await self._filler.fill(replace(request, on_step=on_step))
-        usual = context.usual_level(snapshot, others, preferences.root) or level
-        around = Around.at(snapshot, start, cursor, chosen, here, request.limits.lines, usual)
+        near = context.usual_level(snapshot, others, preferences.root) if preferences.open_files else ""
+        around = Around.at(snapshot, start, cursor, chosen, here, request.limits.lines, near or level)
         ranked = _suggestions(result.texts, around, closed, request.least)
         welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))

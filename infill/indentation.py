@@ -50,16 +50,18 @@ def _usual(steps: Iterator[str]) -> str:
 def in_levels(text: str, around: Around) -> str | None:
     """A block is as deep as blocks are here, however deep the model wrote it; what is only aligned stays beside what it
     is aligned with."""
-    written, row = (around.prefix_line + text).split("\n"), language(around.language)
-    indents = text[:1].isspace() and not around.prefix_line.strip()
-    above = around.line_above if indents else ""
-    own = next(_steps([above, *written], row), "")
-    within = indents and width(around.prefix_line) > width(above)  # of what else is begun there nobody knows how much
-    stands = indents and indent(first_written("\n".join(written))) == indent(around.line_below)
-    if not own or own == around.level or not around.level or within or stands:
+    if not (around.level and around.in_code):
         return text
-    lines = "\n".join(islice(_releveled([above or written[0], *written], own, around.level), 1, None))
-    return lines[len(around.prefix_line) :] if lines.startswith(around.prefix_line) else text
+    begun, whole, row = around.prefix_line, around.prefix_line + text, language(around.language)
+    indents = text[:1].isspace() and not begun.strip()
+    head, body = (around.line_above, whole) if indents else (whole.partition("\n")[0], whole.partition("\n")[2])
+    own = next(_steps([head, *body.split("\n")], row), "")
+    within = indents and width(begun) > width(head)  # of what else is begun there nobody knows how much
+    goes_on = indent(head) != indent(first_written(body)) == indent(around.line_below)
+    if own in ("", around.level) or within or goes_on:
+        return text
+    written = "\n".join(_releveled([head, *whole.split("\n")], own, around.level)).partition("\n")[2]
+    return written[len(begun) :] if written.startswith(begun) else text
 
 
 def _releveled(lines: Sequence[str], own: str, new: str) -> Iterator[str]:

@@ -32,11 +32,18 @@ class Knowing:
 
 
 async def shown(
-    language: str, before: str, text: str, below: str = "", *, others: Sequence[Snapshot] = (), level: str = ""
+    language: str,
+    before: str,
+    text: str,
+    below: str = "",
+    *,
+    others: Sequence[Snapshot] = (),
+    level: str = "",
+    open_files: bool = True,
 ) -> str | None:
     """What is shown between two texts where the model writes this one."""
     snapshot = Snapshot.open("file:///w/a", 1, language, before + below)
-    preferences = replace(DEFAULTS, root="/w")
+    preferences = replace(DEFAULTS, root="/w", open_files=open_files)
     completion = await Completer(Knowing(text)).complete(
         snapshot, len(before), others=others, preferences=preferences, level=level
     )
@@ -78,6 +85,7 @@ async def test_where_the_file_has_no_block_files_like_it_count_then_the_editor()
     asked = ("typescript", "function f() {", "\n    c();\n}")
     assert await shown(*asked, others=(made, foreign, python, other), level="\t") == "\n   c();\n}"
     assert await shown(*asked, others=(made, foreign, python), level="\t") == "\n\tc();\n}"
+    assert await shown(*asked, others=(other,), level="\t", open_files=False) == "\n\tc();\n}"
     assert await shown(*asked) == "\n    c();\n}"
 
 
@@ -94,9 +102,15 @@ async def test_levels_change_and_what_is_aligned_moves_along(text: str, expected
     assert await shown("python", "def f():", text, level="  ") == expected
 
 
-async def test_a_block_that_stands_below_goes_on_as_it_is() -> None:
+@pytest.mark.parametrize(("before", "text"), [("def f():\n", "    a()"), ("def f():", "\n    a()")])
+async def test_a_block_that_stands_below_goes_on_as_it_is(before: str, text: str) -> None:
     """Where the model writes its first line as deep as the next one, that one says how deep it is."""
-    assert await shown("python", "def f():\n", "    a()", "\n    b()\n", level="  ") == "    a()"
+    assert await shown("python", before, text, "\n    b()\n", level="  ") == text
+
+
+async def test_a_block_further_down_in_a_text_is_a_level_deep_too() -> None:
+    text, below = "@cached\ndef f():\n    a()", "\n\n\nx = 1\n"
+    assert await shown("python", "# what a says\n", text, below, level="  ") == text.replace("    a", "  a")
 
 
 async def test_what_is_begun_within_a_block_stays() -> None:
