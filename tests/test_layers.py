@@ -140,6 +140,15 @@ def test_importing_the_package_costs_nothing() -> None:
     assert ran.stdout.split() == []
 
 
+def test_a_language_server_is_there_before_what_only_requests_need() -> None:
+    """`initialize` is answered meanwhile, and what starts threads starts them once the process has stepped back."""
+    program = (
+        "import sys, lsp_server.server\nprint(*sorted({'numpy', 'tree_sitter', 'tokenizers'} & sys.modules.keys()))"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
+
+
 def test_the_command_line_answers_version_without_a_model() -> None:
     program = (
         "import sys\nfrom lsp_server import cli\n"

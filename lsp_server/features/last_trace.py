@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from lsp_server import picture, trace
 from lsp_server.session import Session
 
 METHOD = "redraft/lastTrace"
@@ -16,6 +15,8 @@ METHOD = "redraft/lastTrace"
 
 async def last_trace(session: Session, params: Any) -> dict[str, str]:
     """The steps of the last decoded proposal, drawn when somebody looks and not before."""
+    from lsp_server import picture, trace  # which read proposals, and so know numpy: `initialize` does not wait for it
+
     told = session.last_told
     if told is None:
         return {"html": "", "text": ""}
