@@ -30,6 +30,8 @@ STRANGE = 8
 """Unknown names of a region that are looked up: one takes some ten milliseconds in a long list of words."""
 SCOPE = 20_000
 """Characters above and below in which names are looked for."""
+LONGEST = 64
+"""Characters that what a message names may have."""
 MARKS = (":", ";", ",", *CLOSERS.values())
 """What is left out at the end of a line."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
@@ -73,8 +75,9 @@ def _gives_up(old: str, new: str) -> bool:
 
 
 def named(message: str) -> list[str]:
-    """What a tool's message names: what stands between quotes in it."""
-    return [next(filter(None, match.groups())) for match in _QUOTED.finditer(message)]
+    """What a tool's message names: what stands between quotes in it, but for whole descriptions of types."""
+    quoted = (next(filter(None, match.groups())) for match in _QUOTED.finditer(message))
+    return [name for name in quoted if len(name) <= LONGEST]
 
 
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:

@@ -125,6 +125,7 @@ def test_what_stands_before_a_name_elsewhere(language: str, code: str, right: st
         ("expected `;`, found `cart`", [";", "cart"]),
         ("Can't find ‘itms’, nor “it's”", ["itms", "it's"]),
         ("undefined: itms", []),
+        (f"'{'A | ' * 20}B' is no 'A'", ["A"]),
     ],
 )
 def test_what_a_message_names(message: str, names: list[str]) -> None:
