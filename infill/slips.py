@@ -166,7 +166,7 @@ def _depths(lines: list[str]) -> list[str]:
 
 def _respelt(region: Region, above: str, below: str, words: frozenset[str]) -> Iterator[str]:
     uses = Counter(_NAME.findall(above + region.text + below))
-    told = _NAME.findall(" ".join(region.told.named)) if region.told else ()
+    told = _NAME.findall(" ".join(_suggested(region)))
     known = words.union(told, (name for name, times in uses.items() if times > 1 or name not in region.text))
     once = (match for match in _NAME.finditer(region.text) if uses[match.group()] == 1)
     strange = (match for match in once if match.group() not in words)
@@ -197,13 +197,21 @@ def _preceded(region: Region, above: str, below: str) -> Iterator[str]:
 
 
 def _named(region: Region) -> Iterator[str]:
-    """With one thing that the message names in place of what it marks, or of another that it names within that."""
+    """With what the message suggests in place of what it marks, or of what else it names within that."""
     first, last = region.focus
     places = {(first, last)} if "\n" not in region.text[first:last] else set()
-    names = region.told.named if region.told else ()
-    for name in names:
-        found = re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", region.text[:last])
-        places.update(match.span() for match in found if match.end() > first)
-    for name in names:
+    for name in region.told.named if region.told else ():
+        places.update(match.span() for match in _whole(name).finditer(region.text, 0, last) if match.end() > first)
+    for name in _suggested(region):
         for start, end in sorted(places):
             yield region.text[:start] + name + region.text[end:]
+
+
+def _suggested(region: Region) -> list[str]:
+    """Marks that a diagnostic names, and words that do not stand in the lines: the others are quoted from these."""
+    told = region.told.named if region.told else ()
+    return [name for name in told if not (re.search(r"\w", name) and _whole(name).search(region.text))]
+
+
+def _whole(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<!\w){re.escape(name)}(?!\w)")

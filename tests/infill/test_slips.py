@@ -149,6 +149,14 @@ def test_what_a_message_names_is_tried(line: str, marks: str, names: tuple[str, 
     assert right not in near(snapshot, Region.around(snapshot, start, start + len(marks)))
 
 
+def test_what_a_message_quotes_from_the_code_is_no_suggestion() -> None:
+    snapshot = Snapshot.open("file:///shelf", 0, "plaintext", '#include "event2/config"\n')
+    region = Region.around(snapshot, 9, 24, Told(named=("event2/config", "event")))
+    assert '#include "event/config"' in near(snapshot, region)
+    quoted = Region.around(snapshot, 9, 24, Told(named=("event2/config",)))
+    assert not any("event/" in text or "config2" in text for text in near(snapshot, quoted))
+
+
 @pytest.mark.parametrize(
     ("text", "given_up"),
     [
