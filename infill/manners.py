@@ -259,7 +259,7 @@ def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
     """The patterns of some lines; a line that is none is left out."""
     sound = list[Any]()
     for line in lines:
-        with suppress(ValueError):
+        with suppress(ValueError, re.error):  # the second for a range as in `[z-a]`
             sound.extend(GitIgnoreSpec.from_lines([line]).patterns)
     for pattern in sound:
         if pattern.regex:

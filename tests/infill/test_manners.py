@@ -171,7 +171,7 @@ class TestDenied:
         (tmp_path / ".gitignore").write_text("")
         assert not ignored("a.log.py")
 
-    @pytest.mark.parametrize("none", ["!", "\\", "a\\"])
+    @pytest.mark.parametrize("none", ["!", "\\", "a\\", "[z-a].py"])
     def test_a_line_that_is_no_pattern_costs_the_others_nothing(self, tmp_path: Path, none: str) -> None:
         (tmp_path / ".gitignore").write_text(f"*.log.py\n{none}\nout/\n")
         for path in ("a.log.py", "out/a.py"):
