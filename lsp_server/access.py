@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from infill.document import Snapshot
+
+log = logging.getLogger(__name__)
 
 _BELIEVED = 10.0
 """Seconds that a verdict holds: asking costs a millisecond, a keystroke has dozens of files."""
@@ -72,5 +75,9 @@ class Access:
 def _look(verdict: _Verdict, uri: str, exclude: Sequence[str], root: str | None) -> None:
     from infill.manners import denied
 
-    verdict.denied = denied(uri, None, exclude, root) is not None
-    verdict.until = time.monotonic() + _BELIEVED
+    found = True
+    try:
+        found = denied(uri, None, exclude, root) is not None
+    except Exception:
+        log.exception("it is not known whether %s may be read", uri)
+    verdict.denied, verdict.until = found, time.monotonic() + _BELIEVED
