@@ -326,6 +326,11 @@ class TestNextEdit:
         others = ["        ~total~+summed+ += value", "    return ~total~+summed+ / len(values)"]
         eventually(lambda: window.marked() == others)
         assert window.watched_marked() == {"\n".join(others)}
+        window.watch_marked()
+        self.until_answered(said, lambda: window.press("Tab"))
+        window.press("End")
+        self.until_answered(said, lambda: window.type(" "))
+        assert not [look for look in window.watched_marked() if "~values~" in look], "nor behind the other"
 
     def test_the_uses_of_a_renamed_parameter_are_marked_and_tab_changes_them(self, window: Window) -> None:
         self.rename(window, "parameter.py")

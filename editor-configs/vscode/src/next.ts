@@ -30,7 +30,7 @@ export class NextEdit implements vscode.Disposable {
   private readonly hint = vscode.window.createTextEditorDecorationType({});
   private readonly parts: vscode.Disposable[];
   /** What nobody wanted, by document. */
-  private readonly refused = new WeakMap<vscode.TextDocument, string>();
+  private readonly refused = new WeakMap<vscode.TextDocument, Set<string>>();
   private proposal: Proposal | undefined;
   /** What was last done to the text. */
   private applied: Proposal | undefined;
@@ -152,10 +152,9 @@ export class NextEdit implements vscode.Disposable {
       return;
     }
     const renaming = renamingOf(document, changes[0]);
-    if (this.refused.get(document) === renaming) {
+    if (this.refused.get(document)?.has(renaming)) {
       return;
     }
-    this.refused.delete(document); // another one has taken its place
     this.proposal = { editor, changes, first: changes[0].range, home: selection.active.line, renaming };
     this.draw(this.proposal);
     void vscode.commands.executeCommand('setContext', SHOWN, true);
@@ -183,7 +182,9 @@ export class NextEdit implements vscode.Disposable {
 
   private refuse(proposal: Proposal | undefined): void {
     if (proposal) {
-      this.refused.set(proposal.editor.document, proposal.renaming);
+      const { editor, renaming } = proposal;
+      const before = this.refused.get(editor.document) ?? [];
+      this.refused.set(editor.document, new Set([...before, renaming]));
     }
   }
 }
