@@ -191,7 +191,7 @@ def _restores(removed: str, typed: str, text: str) -> bool:
     whole = typed + new
     if whole == gone or (len(gone) >= _PARTLY and whole.startswith(gone)):
         return True
-    return len(new) >= _PARTLY and (gone.startswith(whole) or new in gone)
+    return len(new) >= _PARTLY and new in gone[len(typed) :]
 
 
 def _goes_on_alike(left: str, gone: str, new: str) -> bool:

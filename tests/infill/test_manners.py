@@ -430,6 +430,13 @@ class TestPutsBack:
         other = backspaced("x = foo(bar)\n", 4, 12).edit([Edit(4, 4, "b")], 20)
         assert not puts_back(other, 5, 5, "oo(bar)")
 
+    def test_another_word_that_begins_and_ends_like_it(self) -> None:
+        text = "if mispelled_files:\n"
+        snapshot = Snapshot.open("file:///a.py", 0, "python", text).edit([Edit(3, 18, "")], 1)
+        for typed in range(len("misspell")):
+            assert not puts_back(snapshot, 3 + typed, 3 + typed, "misspelled_files"[typed:])
+            snapshot = snapshot.edit([Edit(3 + typed, 3 + typed, "misspelled_files"[typed])], 2 + typed)
+
     def test_all_of_it_typed_again(self) -> None:
         snapshot = Snapshot.open("file:///a.py", 0, "python", "def add(\n")
         snapshot = snapshot.edit([Edit(0, 8, "")], 1).edit([Edit(0, 0, "def add(")], 2)
