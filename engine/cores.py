@@ -22,7 +22,7 @@ def _granted(groups: Path, own: Path) -> Iterator[int]:
     """Cores' worth of time that a process and what it is part of are given, where that is limited. More threads would
     use it up together in a part of each period, and then stand still."""
     try:
-        lines = own.read_text().splitlines()
+        lines = os.fsdecode(own.read_bytes()).splitlines()
     except OSError:
         return
     for path in (line.removeprefix("0::/") for line in lines if line.startswith("0::/")):

@@ -42,5 +42,12 @@ def test_no_more_than_a_containers_share(tmp_path: Path, limits: dict[str, str],
 
 
 @pytest.mark.usefixtures("eight")
+def test_a_group_may_have_any_name(tmp_path: Path) -> None:
+    (tmp_path / "own").write_bytes(b"0::/caf\xe9\n")
+    (tmp_path / "cpu.max").write_text("200000 100000\n")
+    assert cores.usable_cores(tmp_path, tmp_path / "own") == 2
+
+
+@pytest.mark.usefixtures("eight")
 def test_where_nothing_is_told_all_there_are(tmp_path: Path) -> None:
     assert cores.usable_cores(tmp_path, tmp_path / "none") == 8
