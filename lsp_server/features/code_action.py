@@ -51,11 +51,10 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
 
     Editors ask at every cursor stop: a bare cursor tells where to warm the cache.
     """
-    from infill import manners
     from infill.region import MOST_LINES, reported
 
     asked = session.question(params.text_document.uri)
-    if asked is None or not session.settings.fix or manners.denied("untitled:", asked.snapshot.text):
+    if asked is None or not session.settings.fix or asked.preferences.denies(asked.snapshot):
         return []
     snapshot = asked.snapshot
     start, end = positions.to_span(snapshot, params.range, session.encoding)
