@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -25,7 +26,12 @@ README = (ROOT / "editor-configs" / "README.md").read_text(encoding="utf-8")
 SNIPPET = next(
     block for block in re.findall(r"```json\n(.*?)```", README, re.DOTALL) if "LanguageServerManager" in block
 )
-RULES = [("pri", "nt(total)"), ('frame["na', 'me"].sum()'), ("np.array([", "[1, 2], [3, 4]])")]
+RULES = [
+    ("if total:", "\n    return total\nx"),
+    ("pri", "nt(total)"),
+    ('frame["na', 'me"].sum()'),
+    ("np.array([", "[1, 2], [3, 4]])"),
+]
 CELLS = ["import numpy as np", "%matplotlib inline", ""]
 CHROMIUM = ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # nothing but this machine
 LINES = "cells => cells.map(cell => [...cell.querySelectorAll('.cm-line')].map(line => line.textContent).join('\\n'))"
@@ -39,24 +45,22 @@ class Notebook:
         page.goto(f"{address}/lab/tree/demo.ipynb", wait_until="domcontentloaded")
         page.wait_for_selector(".jp-Notebook .cm-content", timeout=90_000)
 
-    def type(self, text: str) -> None:
-        """Write this in place of what the last cell says."""
-        self._page.locator(".jp-CodeCell .cm-content").last.click()
-        self._page.keyboard.press("Control+a")
-        self._page.keyboard.type(text, delay=20)
+    def completed(self, typed: str, label: str) -> str:
+        """Write this in place of what the last cell says, and take from the menu what is called so; returns the cell.
 
-    def takes(self, label: str) -> str:
-        """Take from the menu what is called so, and say what is in the last cell then."""
+        JupyterLab shows what the kernel says without the rest when that does not come within a second.
+        """
         item = self._page.locator(".jp-Completer:not(.lm-mod-hidden) .jp-Completer-item", has_text=label)
 
         def shown() -> bool:
+            self._page.keyboard.press("Escape")
+            self._page.locator(".jp-CodeCell .cm-content").last.click()
+            self._page.keyboard.press("Control+a")
+            self._page.keyboard.type(typed, delay=20)
             self._page.keyboard.press("Tab")
-            try:
+            with contextlib.suppress(playwright.TimeoutError):
                 item.wait_for(timeout=5_000)
-            except playwright.TimeoutError:
-                self._page.keyboard.press("Escape")  # JupyterLab shows what others say in time without the rest
-                return False
-            return True
+            return bool(item.is_visible())
 
         eventually(shown)
         item.click()
@@ -115,12 +119,10 @@ def _listens(port: int) -> bool:
 def test_what_the_menu_takes(notebook: Notebook, tmp_path: Path) -> None:
     recording = tmp_path / "jupyterlab.jsonl"
     eventually(lambda: "ready" in states(recording))
-    notebook.type("pri")
-    assert notebook.takes("print(total)") == "print(total)"
-    notebook.type('frame["na')
-    assert notebook.takes('name"].sum()') == 'frame["name"].sum()'
-    notebook.type("np.array([")
-    assert notebook.takes("[1, 2], [3, 4]])") == "np.array([[1, 2], [3, 4]])"
+    assert notebook.completed("pri", "print(total)") == "print(total)"
+    assert notebook.completed('frame["na', 'name"].sum()') == 'frame["name"].sum()'
+    assert notebook.completed("np.array([", "[1, 2], [3, 4]])") == "np.array([[1, 2], [3, 4]])"
+    assert notebook.completed("if total:", "return total") == "if total:\n    return total"
     opened = [
         one["params"]["textDocument"] for _, one in entries(recording) if one.get("method", "").endswith("didOpen")
     ]
