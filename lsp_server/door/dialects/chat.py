@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 from msgspec import Struct
 
 from lsp_server.door import marks
 from lsp_server.door.body import Several, Stop, Stream, Tokens, bounds
-from lsp_server.door.call import Call, Refused
+from lsp_server.door.call import Answer, Call, Json, Refused
 from lsp_server.door.dialect import Dialect
 from lsp_server.door.dialects import mistral, openai
 
@@ -20,6 +21,9 @@ _DEFUSED = "<\u200d|"
 """How pydantic-ai, through which marimo asks, breaks up the beginnings of tokens, so that texts which hold one do no
 harm."""
 _LANGUAGE = re.compile(r"You are an? (\w+) code completion assistant")
+"""How marimo's instructions begin."""
+_NOTHING = "<|file_separator|>"
+"""What marimo leaves out of every answer. To an empty one pydantic-ai asks again, and then marimo reports an error."""
 
 
 class Part(Struct):
@@ -59,4 +63,12 @@ def read(body: Chat) -> Call:
     return replace(hole, **limits, language=language, typing=True, user=body.user or "")
 
 
-DIALECT = Dialect("openai chat", Chat, read, mistral.write, openai.error, mistral.events)
+def write(answer: Answer, body: Any) -> Json:
+    """As Mistral's endpoint answers, but for marimo no text is empty."""
+    if answer.call.language:
+        texts = (text if text.text else replace(text, text=_NOTHING) for text in answer.texts)
+        answer = replace(answer, texts=tuple(texts))
+    return mistral.write(answer, body)
+
+
+DIALECT = Dialect("openai chat", Chat, read, write, openai.error, mistral.events)

@@ -83,6 +83,14 @@ def marimo(before: str, after: str = "") -> dict[str, Any]:
     return {"model": "redraft", "stream": False, "messages": messages, "max_completion_tokens": 1024}
 
 
+def test_where_there_is_nothing_to_say_marimo_gets_what_it_leaves_out(door: Served) -> None:
+    """pydantic-ai does not take an empty text for an answer."""
+    asked = marimo("nobody knows ")
+    for messages, text in ((asked["messages"], "<|file_separator|>"), (asked["messages"][1:], "")):
+        answer = post(door, "/v1/chat/completions", {**asked, "messages": messages})
+        assert answer.json()["choices"][0]["message"]["content"] == text
+
+
 def test_a_chat_is_answered_where_it_has_a_hole_alone(door: Served) -> None:
     parts = [{"type": "text", "text": QWEN["prompt"]}]
     body = {"messages": [{"role": "user", "content": parts}], "stream": True}
