@@ -231,4 +231,4 @@ async def test_that_counts_cannot_be_kept_is_said_once(
     await editor.initialize()
     editor.server.session.tally.counts["python", "shown"] += 1
     await editor.until(lambda: len(tried) > 2)
-    assert [one.message for one in caplog.records if "cannot be kept" in one.message] == [caplog.records[0].message]
+    assert ["cannot be kept" in one.message for one in caplog.records].count(True) == 1
