@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _LEVEL = re.compile(r"\t| {2,8}")
 """One blank is that of a label, or of the lines of a comment."""
+_ITEM = re.compile(r"(?:- +)+(?=\S)")
+"""The mark of an item of a list: what belongs to the item stands as deep as what follows the mark."""
+_TABS = frozenset(("make", "makefile", "makefile-gmake"))
+"""Languages in which a tab says more than a depth."""
 _LINES, _BLOCKS = 400, 20
 """Lines in which blocks are looked for, and how many of them say what is usual."""
 
@@ -50,7 +54,7 @@ def _usual(steps: Iterator[str]) -> str:
 def in_levels(text: str, around: Around) -> str | None:
     """A block is as deep as blocks are here, however deep the model wrote it; what is only aligned stays beside what it
     is aligned with."""
-    if not (around.level and around.in_code):
+    if not (around.level and around.in_code) or around.language in _TABS:
         return text
     begun, whole, row = around.prefix_line, around.prefix_line + text, language(around.language)
     indents = text[:1].isspace() and not begun.strip()
@@ -78,6 +82,8 @@ def _releveled(lines: Sequence[str], own: str, new: str) -> Iterator[str]:
         if more := depth[len(was) :]:
             now += new if more == own else more
             depths.append((depth, now))
+        if more := _said_at(line)[len(depth) :]:
+            depths.append((depth + more, now + more))
         yield now + line[len(depth) :]
 
 
@@ -85,10 +91,17 @@ def _steps(lines: Iterable[str], row: Language, *, up: bool = False) -> Iterator
     """How much deeper than its head each block begins. up: the lines come in backward order."""
     for pair in pairwise(one for one in lines if one.strip()):
         line, head = pair if up else pair[::-1]
-        before, depth = indent(head), indent(line)
+        before, depth = _said_at(head), indent(line)
         step = depth.removeprefix(before) if depth.startswith(before) else ""
         if _LEVEL.fullmatch(step) and opens_block(row, head):
             yield step
+
+
+def _said_at(line: str) -> str:
+    """The white space of a line, blanks for the marks of items among it."""
+    depth = indent(line)
+    mark = _ITEM.match(line, len(depth))
+    return depth + " " * len(mark.group()) if mark else depth
 
 
 def _lines(snapshot: Snapshot, numbers: range) -> Iterator[str]:

@@ -102,6 +102,29 @@ async def test_levels_change_and_what_is_aligned_moves_along(text: str, expected
     assert await shown("python", "def f():", text, level="  ") == expected
 
 
+@pytest.mark.parametrize(
+    ("before", "text", "expected"),
+    [
+        ("a:", "\n  - b: 1\n    c:\n      d: 2\n  - b: 3", "\n    - b: 1\n      c:\n          d: 2\n    - b: 3"),
+        ("a:", "\n  - - b: 1\n      c: 2", "\n    - - b: 1\n        c: 2"),
+        ("a:\n- b:", "\n    c: 1\n  d: 2", "\n      c: 1\n  d: 2"),
+    ],
+    ids=["below", "lists of lists", "behind"],
+)
+async def test_what_belongs_to_an_item_stands_beside_its_mark(before: str, text: str, expected: str) -> None:
+    assert await shown("yaml", before, text, level="    ") == expected
+
+
+async def test_what_an_item_has_is_a_level_deeper_than_what_the_item_begins_with() -> None:
+    before, text = "a:\n  b:\n    c: 1\nd:\n  - e:", "\n      f: 1"
+    assert await shown("yaml", before, text) == text
+
+
+@pytest.mark.parametrize("language", ["makefile", "make"])
+async def test_the_tabs_of_a_makefile_stay(language: str) -> None:
+    assert await shown(language, "all:", "\n\tcc a.c", level="    ") == "\n\tcc a.c"
+
+
 @pytest.mark.parametrize(("before", "text"), [("def f():\n", "    a()"), ("def f():", "\n    a()")])
 async def test_a_block_that_stands_below_goes_on_as_it_is(before: str, text: str) -> None:
     """Where the model writes its first line as deep as the next one, that one says how deep it is."""
