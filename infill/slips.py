@@ -35,7 +35,7 @@ LONGEST = 64
 MARKS = (":", ";", ",", *CLOSERS.values())
 """What is left out at the end of a line."""
 _DOUBLED = re.compile(r"([)\]},.:;=])(?=\1)")
-_QUOTED = re.compile(r"""`([^`\n]+)`|"([^"\n]+)"|(?<!\w)'([^'\n]+)'|[‘“]([^’”\n]+)[’”]""")
+_QUOTED = re.compile(r"""`([^`\n]+)`|"([^"\n]+)"|(?<!\w)'([^'\n]+)'|[‘“]([^‘“’”\n]+)[’”]""")
 _WORDS = re.compile(r"[^\W\d]\w*")
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _OWNER = r"(?:[^\W\d]\w*(?:\.|->|::)){1,4}"
@@ -75,9 +75,10 @@ def _gives_up(old: str, new: str) -> bool:
 
 
 def named(message: str) -> list[str]:
-    """What a tool's message names: what stands between quotes in it, but for whole descriptions of types."""
+    """What a tool's message names: what stands between quotes in it, but for whole descriptions of types and what
+    cannot be seen, as marks that turn the order of what follows."""
     quoted = (next(filter(None, match.groups())) for match in _QUOTED.finditer(message))
-    return [name for name in quoted if len(name) <= LONGEST]
+    return [name for name in quoted if len(name) <= LONGEST and name.isprintable()]
 
 
 def near(snapshot: Snapshot, region: Region) -> Iterator[str]:

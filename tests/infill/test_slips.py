@@ -125,6 +125,8 @@ def test_what_stands_before_a_name_elsewhere(language: str, code: str, right: st
         ("expected `;`, found `cart`", [";", "cart"]),
         ("Can't find ‘itms’, nor “it's”", ["itms", "it's"]),
         ("undefined: itms", []),
+        ("no ‘itms’ in ‘Shop<‘A’", ["itms", "A"]),
+        ("did you mean '\u202eitems', `it\rms` or 'items'?", ["items"]),
         (f"'{'A | ' * 20}B' is no 'A'", ["A"]),
     ],
 )
