@@ -113,16 +113,21 @@ def _overlapping(
     """What touches [start, end], the worst first; what tells of the same lines and of the same characters or in the
     same words together, because a fix looks at whole lines. A hint with a tag only has code drawn in another way."""
     found: list[list[types.Diagnostic]] = []
-    for one in sorted(diagnostics, key=lambda one: one.severity or types.DiagnosticSeverity.Error):
+    for one in sorted(diagnostics, key=_severity):
         first, last = positions.to_span(snapshot, one.range, session.encoding)
         tagged = one.tags and one.severity == types.DiagnosticSeverity.Hint
         if first <= end and start <= last and not tagged:
             told = next((told for told in found if _same(told[0], one)), None)
-            if told is None:
-                found.append([one])
-            else:
+            if told is not None:
                 told.append(one)
-    return found[:_DIAGNOSTICS_MOST]
+            elif len(found) < _DIAGNOSTICS_MOST:
+                found.append([one])
+    return found
+
+
+def _severity(one: types.Diagnostic) -> int:
+    """1 for the worst, also where nobody says it in numbers."""
+    return one.severity if isinstance(one.severity, int) and one.severity else types.DiagnosticSeverity.Error
 
 
 def _same(one: types.Diagnostic, other: types.Diagnostic) -> bool:

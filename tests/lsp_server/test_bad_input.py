@@ -445,6 +445,13 @@ def test_an_odd_diagnostic_does_not_hide_the_others(wire: Wire) -> None:
     assert len(titles) == 2
 
 
+def test_a_severity_in_words_is_no_worse_than_none(wire: Wire) -> None:
+    at = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 3}}
+    told = [{"range": at, "message": said, "severity": of} for said, of in (("a hint", 4), ("in words", "error"))]
+    params = {"textDocument": {"uri": URI}, "range": at, "context": {"diagnostics": told}}
+    assert wire.ask("textDocument/codeAction", params)["result"][0]["title"].endswith("fix “in words”")
+
+
 def test_ten_megabytes_on_one_line(wire: Wire) -> None:
     wide = "é" * 5 + "x" * 10_000_000
     started = time.monotonic()

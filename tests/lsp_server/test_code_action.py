@@ -106,6 +106,16 @@ async def test_a_diagnostic_of_many_lines_is_about_the_first_dozen(ready: Editor
     assert (offer.data["start"], offer.data["end"]) == (3 * 9, 15 * 9 - 1)
 
 
+async def test_of_many_places_the_worst_have_a_title_with_all_that_is_said_of_them(ready: Editor) -> None:
+    ready.open("x = nmae\n" * 40)
+    lines = [Range(Position(line, 4), Position(line, 8)) for line in range(40)]
+    told = [types.Diagnostic(one, f"{said} {one.start.line}") for said in ("undefined", "no type") for one in lines]
+    offers = await offered(ready, Range(Position(0, 0), Position(40, 0)), *told, only="quickfix")
+    assert [[one.message for one in offer.diagnostics] for offer in offers] == [
+        [f"undefined {line}", f"no type {line}"] for line in range(8)
+    ]
+
+
 async def test_what_a_line_is_told_twice_is_one_title(ready: Editor) -> None:
     ready.open("x = nmae + nmae\ny = nmae\n")
     places = [Range(Position(line, at), Position(line, at + 4)) for line, at in ((0, 4), (0, 11), (1, 4))]
