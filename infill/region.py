@@ -28,7 +28,7 @@ DOUBT = -1.5
 _WORD = re.compile(r"\w+|[^\x00-\x7f]")
 """A smiley or a dash of a text is said, too."""
 _NAME = re.compile(r"\w+")
-_IMPORT = re.compile(r"import|include|use_declaration|package")
+_IMPORT = re.compile(r"import|include|use_declaration|package_(?:clause|declaration)")
 """What grammars call it; in those of JavaScript it has a source, as what is exported again has."""
 _STRING = re.compile(r"(['\"])[^'\"]*\1")
 _SPACE = re.compile(r"\s*")
@@ -339,7 +339,7 @@ def borrowed(snapshot: Snapshot, region: Region) -> bool:
         called = node.child_by_field_name("function")
         if _IMPORT.search(node.type) or node.child_by_field_name("source"):
             return True
-        if called and syntax.text_of(called) == "require":
+        if called and syntax.text_of(called) in ("require", "import"):
             return True
     return False
 
