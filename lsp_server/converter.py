@@ -150,7 +150,8 @@ class InlineCompletionParams(types.InlineCompletionParams):
         params = cls(asked.context, asked.text_document, asked.position, asked.work_done_token)
         with suppress(AttributeError, KeyError, TypeError, ValueError):  # nothing that an answer needs
             options = sent["formattingOptions"]
-            params.level = " " * _COLUMNS.read(options["tabSize"]) if options["insertSpaces"] else "\t"
+            columns = _COLUMNS.read(options["tabSize"])
+            params.level = " " * columns if options["insertSpaces"] else "\t"
         return params
 
 

@@ -84,6 +84,7 @@ async def test_columns_are_counted_in_the_negotiated_encoding(editor: Editor, en
         ({"tabSize": 8, "insertSpaces": False}, "\t"),
         ({"tabSize": 2.0, "insertSpaces": True}, "  "),
         *[(wrong, "") for wrong in (None, {}, [], "2", {"tabSize": 2}, {"tabSize": "2", "insertSpaces": True})],
+        ({"insertSpaces": False}, ""),  # of what is in no editor that can be asked
         ({"tabSize": 0, "insertSpaces": True}, ""),
         ({"tabSize": 2**40, "insertSpaces": True}, ""),
     ],

@@ -257,6 +257,9 @@ function withIndentation<P>(type: string | MessageSignature, asked: P | undefine
   }
   const { uri } = (asked as InlineCompletionParams).textDocument;
   const editor = vscode.window.visibleTextEditors.find(({ document }) => document.uri.toString() === uri);
-  const { tabSize, indentSize, insertSpaces } = editor?.options ?? {};
+  if (!editor) {
+    return asked; // as in a peeked file
+  }
+  const { tabSize, indentSize, insertSpaces } = editor.options;
   return { ...asked!, formattingOptions: { tabSize: indentSize, insertSpaces: insertSpaces || indentSize !== tabSize } };
 }
