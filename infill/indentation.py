@@ -13,7 +13,7 @@ from itertools import chain, islice, pairwise
 from typing import TYPE_CHECKING
 
 from infill.languages import Language, language
-from infill.lines import first_written, indent, opens_block, width
+from infill.lines import indent, opens_block, width
 
 if TYPE_CHECKING:
     from infill.around import Around
@@ -61,11 +61,11 @@ def in_levels(text: str, around: Around) -> str | None:
     head, body = (around.line_above, whole) if indents else (whole.partition("\n")[0], whole.partition("\n")[2])
     own = next(_steps([head, *body.split("\n")], row), "")
     within = indents and width(begun) > width(head)  # of what else is begun there nobody knows how much
-    goes_on = indent(head) != indent(first_written(body)) == indent(around.line_below)
-    if own in ("", around.level) or within or goes_on:
+    if own in ("", around.level) or within:
         return text
-    written = "\n".join(_releveled([head, *whole.split("\n")], own, around.level)).partition("\n")[2]
-    return written[len(begun) :] if written.startswith(begun) else text
+    _, *lines, below = _releveled([head, *whole.split("\n"), around.line_below], own, around.level)
+    written, goes_on = "\n".join(lines), below != around.line_below  # a block that stands there has its depth
+    return written[len(begun) :] if written.startswith(begun) and not goes_on else text
 
 
 def _releveled(lines: Sequence[str], own: str, new: str) -> Iterator[str]:

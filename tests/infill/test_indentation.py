@@ -125,10 +125,23 @@ async def test_the_tabs_of_a_makefile_stay(language: str) -> None:
     assert await shown(language, "all:", "\n\tcc a.c", level="    ") == "\n\tcc a.c"
 
 
-@pytest.mark.parametrize(("before", "text"), [("def f():\n", "    a()"), ("def f():", "\n    a()")])
-async def test_a_block_that_stands_below_goes_on_as_it_is(before: str, text: str) -> None:
-    """Where the model writes its first line as deep as the next one, that one says how deep it is."""
-    assert await shown("python", before, text, "\n    b()\n", level="  ") == text
+@pytest.mark.parametrize(
+    ("before", "text", "below"),
+    [
+        ("def f():\n", "    a()", "    b()"),
+        ("def f():", "\n    a()", "    b()"),
+        ("def f():\n", "    with a:", "        b()"),
+        ("def f():\n", "  with a:", "    b()"),
+    ],
+)
+@pytest.mark.parametrize("level", ["    ", "  ", "\t"])
+async def test_a_block_that_stands_below_goes_on_as_it_is(before: str, text: str, below: str, level: str) -> None:
+    """What stands deeper below says how deep the block is, also where a line of the text opens it."""
+    assert await shown("python", before, text, f"\n{below}\n", level=level) == text
+
+
+async def test_a_block_that_stands_below_a_level_deep_goes_on_so() -> None:
+    assert await shown("python", "def f():\n", "    a()", "\n  b()\n", level="  ") == "  a()"
 
 
 async def test_a_block_further_down_in_a_text_is_a_level_deep_too() -> None:
