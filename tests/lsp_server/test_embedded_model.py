@@ -32,7 +32,7 @@ def volume(radius, height):
 async def whole() -> AsyncIterator[Editor]:
     editor = Editor()
     await editor.client.start_io(str(REDRAFT), "lsp")
-    await editor.initialize(ghost_text_client(), {"trace": True}, ready=False)
+    await editor.initialize(ghost_text_client(), {"trace": True, "deadlineMs": 0}, ready=False)
     await editor.until(lambda: editor.statuses[-1:] == ["ready"], seconds=60)
     yield editor
     await editor.client.shutdown_session()
