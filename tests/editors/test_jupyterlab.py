@@ -80,7 +80,7 @@ def notebook(tmp_path: Path, recorded: Callable[..., list[str]]) -> Iterator[Not
     assert told["argv"] == ["redraft", "lsp"]
     told["argv"] = [str(server)]
     (tmp_path / "jupyter_server_config.json").write_text(json.dumps(settings))
-    folder = tmp_path / "work"
+    folder = tmp_path / "notes"
     folder.mkdir()
     cells = [
         {"cell_type": "code", "id": f"cell-{number}", "metadata": {}, "source": source, "outputs": []}
@@ -126,4 +126,4 @@ def test_what_the_menu_takes(notebook: Notebook, tmp_path: Path) -> None:
     opened = [
         one["params"]["textDocument"] for _, one in entries(recording) if one.get("method", "").endswith("didOpen")
     ]
-    assert opened[0]["uri"] == "file:///w/work/demo.ipynb", "its folder, not one of files that are not there"
+    assert opened[0]["uri"] == "file:///w/notes/demo.ipynb", "its folder, not one of files that are not there"
