@@ -67,7 +67,7 @@ class Preferences:
     def denies(self, snapshot: Snapshot) -> str | None:
         """Why the model is asked nothing about a document, None where it may be."""
         if self.looked_at:
-            return manners.denied("untitled:", snapshot.text)
+            return manners.denied_text(snapshot.text)
         return manners.denied(snapshot.uri, snapshot.text, self.exclude, self.root)
 
 

@@ -18,7 +18,7 @@ from infill.document import Snapshot
 from infill.filler import Snippet
 from infill.indentation import level_of
 from infill.languages import keywords, language
-from infill.manners import denied, under
+from infill.manners import denied_text, under
 from infill.outline import outline
 from infill.rank import identifiers
 
@@ -177,7 +177,7 @@ class _Windows:
 
 
 def _denied_text(snapshot: Snapshot) -> str | None:
-    return denied("untitled:", snapshot.text)
+    return denied_text(snapshot.text)
 
 
 def _family(language_id: str) -> str:

@@ -106,7 +106,7 @@ def denied(
     for place, folder in places.items():
         if reason := _denied_place(place, folder, tuple(exclude)):
             return reason
-    return None if text is None else _denied_text(text)
+    return None if text is None else denied_text(text)
 
 
 def _denied_place(path: str, root: str | Path | None, exclude: tuple[str, ...]) -> str | None:
@@ -203,7 +203,8 @@ def _written(text: str) -> str:
     return "".join(text.split())
 
 
-def _denied_text(text: str) -> str | None:
+def denied_text(text: str) -> str | None:
+    """Why a text is none of our business, whatever its file is called, or None."""
     if len(text) > MAX_PARSED:
         return "the file is too large"
     if _has_long_line(text):
