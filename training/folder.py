@@ -39,5 +39,8 @@ def write_folder(
 def replacing(path: Path, write: Callable[[Path], Any]) -> None:
     """Have a file written so that it is there whole or not at all."""
     part = path.with_suffix(path.suffix + ".part")
-    write(part)
-    part.rename(path)
+    try:
+        write(part)
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)

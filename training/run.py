@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -186,7 +187,7 @@ class Run:
 @dataclass
 class Saver:
     """Writes checkpoints: a model folder in full precision, and what resuming needs beside it, or that the run has
-    ended."""
+    ended. One on the way that cannot be written, as on a full disk, costs no run; the last one must be."""
 
     start: Checkpoint
     out: Path
@@ -198,6 +199,14 @@ class Saver:
         if not final and spent - self.last < self.every:
             return
         self.last = spent
+        try:
+            self._write(run, final)
+        except (OSError, SafetensorError) as error:
+            if final:
+                raise
+            print(f"No checkpoint at step {run.step}: {error}", file=sys.stderr)
+
+    def _write(self, run: Run, final: bool) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
         write_model(self.out, self._config(run.recipe), run.model, self.start.path("tokenizer.json"), run.step)
         if not final:

@@ -236,6 +236,22 @@ def test_the_end_leaves_a_model_folder_that_the_engine_opens(
     assert {"clean", "middle", "fill", "positions_s", "slots_s"} <= set(lines[0])
 
 
+def test_a_checkpoint_that_does_not_fit_on_the_disk_costs_no_run(
+    tokens: Tokenizer, start: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resource = pytest.importorskip("resource")
+    run, soft, hard = Run.begin(model(tokens), TINY, tmp_path), *resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8_000_000, hard))  # weights: 6.4 MB, the optimizer: 12.7
+    try:
+        go(run, tokens, Saver(start, tmp_path, every=0.0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert run.step == TINY.steps and ended(tmp_path)
+    assert capsys.readouterr().err.count("No checkpoint at step") == TINY.steps
+    assert not list(tmp_path.glob("*.part")) and not list(tmp_path.glob("state*"))
+    assert Checkpoint.open(tmp_path).config.canvas_trained
+
+
 def test_a_run_that_has_ended_is_left_as_it_is(
     start: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
