@@ -5,8 +5,8 @@ shard is a row of xz streams, each of some packages, so that several processes c
 
     python -m training.shards SHARD... --out FOLDER --of 9 --take 1 2 3
 
-writes every ninth file from the first, second and third on: a cross-section of all packages for a machine that only so
-much can be sent to.
+writes every ninth file from number 1, 2 and 3 on, counted from 0: a cross-section of all packages for a machine that
+only so much can be sent to.
 """
 
 from __future__ import annotations
@@ -130,6 +130,8 @@ def main() -> None:
     parser.add_argument("--of", type=int, default=9, help="shares that the files are dealt to, in turns (default: 9)")
     parser.add_argument("--take", type=int, nargs="+", required=True, help="the shares to write, from 0 on")
     options = parser.parse_args()
+    if not set(options.take) <= set(range(options.of)):
+        parser.error(f"--take names shares from 0 to {options.of - 1}")
     taken = (one for i, one in enumerate(read_sources(options.shards)) if i % options.of in options.take)
     for path in write_shards(options.out, "train", taken):
         print(f"{path}: {path.stat().st_size:,} bytes")

@@ -256,6 +256,24 @@ def test_documents_know_their_package_and_their_edits(installed: Corpus, tmp_pat
     assert cattrs.path not in {s.path for s in cattrs.siblings}
 
 
+def test_shares_of_the_files_are_dealt_in_turns_and_counted_from_nought(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sources = [shards.Source("p", f"{i}.py", "python", CODE) for i in range(7)]
+    whole = shards.write_shards(tmp_path / "whole", "train", sources)
+
+    def deal(*take: str) -> list[str]:
+        out = tmp_path / "-".join(take)
+        monkeypatch.setattr("sys.argv", ["", *map(str, whole), "--out", str(out), "--of", "3", "--take", *take])
+        shards.main()
+        return [source.path for source in shards.read_sources(out.iterdir())]
+
+    assert deal("0", "2") == ["0.py", "2.py", "3.py", "5.py", "6.py"]
+    with pytest.raises(SystemExit):
+        deal("1", "3")
+    assert "--take names shares from 0 to 2" in capsys.readouterr().err
+
+
 def test_a_file_that_is_no_shard_is_named(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl.xz").write_bytes(b"no")
     with pytest.raises(ValueError, match=r"x\.jsonl\.xz is no corpus shard"):

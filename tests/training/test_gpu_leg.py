@@ -26,11 +26,11 @@ ROOT = Path(__file__).parent.parent.parent
 class Machine:
     """Where the script runs: a folder for its work, and a processor in place of a GPU."""
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, **settings: str) -> None:
         self.work = work
         self._env = os.environ | {
-            "WORK": str(work), "PYTHON": sys.executable, "RECIPE": "trial",
-            "DEVICE": "cpu", "WORKERS": "0", "MICRO": "1", "RESERVE": "8", "SAVE_EVERY": "1",
+            "WORK": str(work), "PYTHON": sys.executable, "RECIPE": "trial", "SEED": "1",
+            "DEVICE": "cpu", "WORKERS": "0", "MICRO": "1", "RESERVE": "8", "SAVE_EVERY": "1", **settings,
         }  # fmt: skip
 
     def __call__(self, *words: object) -> subprocess.CompletedProcess[str]:
@@ -137,6 +137,24 @@ def test_where_another_run_was_no_leg_begins_and_none_of_its_parts_are_fetched(
     if command == "leg":
         fetched = machine("part", 0, "INTO", tmp_path / "home")
         assert fetched.returncode == 1 and "There are no parts" in fetched.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "settings", "sentence"),
+    [
+        ("compile", {"RECIPE": ""}, "RECIPE is to be release, further or middles, not ''"),
+        ("leg", {"RECIPE": "middle"}, "RECIPE is to be release, further or middles, not 'middle'"),
+        ("leg", {"SEED": ""}, "SEED is to be a whole number that no leg had, not ''"),
+        ("leg", {"SEED": "-1"}, "SEED is to be a whole number that no leg had, not '-1'"),
+    ],
+)
+def test_a_leg_is_told_what_to_learn_before_its_time_runs(
+    tmp_path: Path, command: str, settings: dict[str, str], sentence: str
+) -> None:
+    machine = Machine(tmp_path / "work", **settings)
+    refused = machine(command, 40, tmp_path / "parts", tmp_path / "shard")
+    assert refused.returncode == 1 and sentence in refused.stderr
+    assert not list(machine.work.glob("*.pid"))
 
 
 def test_a_leg_under_way_is_not_begun_twice(machine: Machine, tmp_path: Path) -> None:

@@ -12,14 +12,22 @@
 #     training/runs/gpu_leg.sh status                  the last lines of the log
 #     training/runs/gpu_leg.sh stop                    end early, averaged and saved
 #     training/runs/gpu_leg.sh pack                    the newest checkpoint as parts in $WORK/parts
-# WORK: a folder outside the tree, another one for another run (default /tmp/leg). RECIPE: release; further, on from a trained canvas; middles, on from
-# weights that write left to right. SEED: another one for another leg, or it learns from the same chunks of the same files.
+# RECIPE and SEED have no default. RECIPE: release; further, on from a trained canvas; middles, on from weights that write
+# left to right. SEED: a whole number that no leg had, or it learns from the same chunks of the same files (`progress.json`
+# of the fetched parts says which it had). WORK: a folder outside the tree, another one for another run, on a disk with
+# 6 GB left (default /tmp/leg).
 # DEVICE, WORKERS, MICRO, STEPS, ATTENTION: for a trial without a GPU. RESERVE: seconds that saving and packing take.
+# Before and after, elsewhere (START, LEG, MIXED, NEW: model folders; what follows them in brackets is for `middles`):
+#     START=START training/runs/tiny_cpu.sh OUT        what ships, in full precision, into START; and the first gate
+#     python -m training.parts pack START PARTS; python -m training.shards .base/corpus/shards/train-* --out … --take …
+#     python -m training.parts unpack FOLDER LEG; python -m training.blend START LEG --share … --out MIXED [--left-to-right]
+#     python -m training.heldout START LEG MIXED… --data .base/corpus/shards/heldout-*  # chooses the share
+#     python -m training.export --weights MIXED --out NEW; python -m training.evaluate QUESTION… --model NEW
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-python3}
 work=${WORK:-/tmp/leg}
-recipe=${RECIPE:-release}
+recipe=${RECIPE:-}
 device=${DEVICE:-cuda}
 workers=${WORKERS:-14}
 mkdir -p "$work"
@@ -51,6 +59,7 @@ alive() { # NAME; a process that ended and that nobody has buried is not
 
 ready() { # for a run of this recipe, or to go on with one; ends with a sentence where $work is not
     local name progress=$work/out/progress.json
+    [[ ${SEED:-} =~ ^[0-9]+$ ]] || refuse "SEED is to be a whole number that no leg had, not '${SEED:-}'."
     for name in leg train; do
         ! alive "$name" || refuse "A run is under way in $work (process $(cat "$work/$name.pid")); stop it first."
     done
@@ -65,6 +74,15 @@ refuse() { # SENTENCE
     echo "$1" >&2
     exit 1
 }
+
+case ${1:-} in
+compile | check | leg | start) # said before the machine's time is spent on another
+    case $recipe in
+    release | further | middles | trial) ;;
+    *) refuse "RECIPE is to be release, further or middles, not '$recipe'." ;;
+    esac
+    ;;
+esac
 
 case ${1:-} in
 compile)
@@ -147,7 +165,7 @@ part)
     for number in "${numbers[@]}"; do cp "$work/parts/part-$(printf %03d "$number")" "$2/"; done
     ;;
 *)
-    sed -n '2,17p' "$0"
+    sed -n '2,26p' "$0"
     exit 2
     ;;
 esac
