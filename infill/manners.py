@@ -7,6 +7,7 @@ begin with a slash or a drive against the whole path, too.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from pathspec import GitIgnoreSpec
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 
 from infill.document import MAX_LINE, MAX_PARSED, Edited, Snapshot, moved, path_of
 
@@ -84,6 +86,10 @@ _LONGEST = 1_000
 """Characters of a pattern, and of a name: one that is longer is none."""
 _RULES_MOST = 100_000
 """Bytes of a .gitignore: one that is longer ignores everything, as it would take seconds to read."""
+_ABSENT = {
+    errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL
+}  # fmt: skip
+"""What a disk answers that has no such file."""
 _STARS = re.compile(r"(\[\^/\]\*|\(\?:/\.\+\)\?|\^\(\?:\.\+/\)\?)")
 _DEEP = {"(?:/.+)?": "(?:/.+?)??", "^(?:.+/)?": "^(?:.+?/)??"}
 """What pathspec writes for `**`, and the same with the first place that fits tried first."""
@@ -98,15 +104,20 @@ def denied(
     workspace folder, which patterns are read relative to. The .gitignore files of a repository count, and a link is
     what it leads to as well, in the workspace folder and wherever else the path's own folder is one of this machine.
     """
-    path = path_of(uri)
+    try:
+        reason = _denied_path(path_of(uri), root, tuple(exclude))
+    except OSError as error:  # it may be ignored
+        reason = f"the disk fails ({error.strerror})"
+    return reason or (None if text is None else denied_text(text))
+
+
+def _denied_path(path: str, root: str | Path | None, exclude: tuple[str, ...]) -> str | None:
     base, below = _place(path, root)
     places = {path: root}
     if base is not None:
         places.setdefault(_led_to(os.path.join(base, below)), _led_to(str(root)) if root is not None else None)
-    for place, folder in places.items():
-        if reason := _denied_place(place, folder, tuple(exclude)):
-            return reason
-    return None if text is None else denied_text(text)
+    reasons = (_denied_place(place, folder, exclude) for place, folder in places.items())
+    return next(filter(None, reasons), None)
 
 
 def _denied_place(path: str, root: str | Path | None, exclude: tuple[str, ...]) -> str | None:
@@ -127,7 +138,7 @@ def _own_folder(path: str) -> tuple[str | None, str]:
     """The folder that a path lies in, and the name there; None instead of a folder that does not exist here: clients
     send relative paths, made up ones and those of other machines. A place on the network is not asked for."""
     folder, _, name = path.rpartition("/")
-    here = os.path.isabs(path) and not path.startswith("//") and os.path.isdir(folder + "/")
+    here = os.path.isabs(path) and not path.startswith("//") and _about(folder + "/") is not None
     return (folder + "/" if here else None), name
 
 
@@ -256,16 +267,21 @@ def _below_any(pattern: str) -> str:
     return pattern if not path.strip() or pattern.startswith("#") else f"{sign}**/{path}"
 
 
+class _Pattern(GitIgnoreSpecPattern):
+    @classmethod
+    def pattern_to_regex(cls, pattern: Any) -> tuple[Any, bool | None]:
+        expression, include = super().pattern_to_regex(pattern)
+        # A name may hold a line end.
+        return (None if expression is None else f"(?s:{_settled(expression)})"), include
+
+
 def _compiled(lines: Iterable[str]) -> GitIgnoreSpec:
     """The patterns of some lines; a line that is none is left out."""
-    sound = list[Any]()
+    sound = list[_Pattern]()
     for line in lines:
         with suppress(ValueError, re.error):  # the second for a range as in `[z-a]`
-            sound.extend(GitIgnoreSpec.from_lines([line]).patterns)
-    for pattern in sound:
-        if pattern.regex:
-            pattern.regex = re.compile(_settled(pattern.regex.pattern), re.DOTALL)  # a name may hold a line end
-    return GitIgnoreSpec(sound)
+            sound.append(_Pattern(line))
+    return GitIgnoreSpec(sound, backend="simple")  # others, used where they are installed, know no atomic groups
 
 
 def _settled(expression: str) -> str:
@@ -307,11 +323,22 @@ def _git_ignored(root: Path, inside: str) -> bool:
     places += [(depth, top.joinpath(*parts[:depth], ".gitignore")) for depth in range(len(parts))]
     rules = []
     for depth, place in places:
-        with suppress(OSError, ValueError):  # no path holds NUL or half a surrogate pair
-            about = place.stat()
-            if stat.S_ISREG(about.st_mode):
-                rules.append((depth, str(place), about.st_mtime_ns, about.st_size))
+        about = _about(place)
+        if about is not None and stat.S_ISREG(about.st_mode):
+            rules.append((depth, str(place), about.st_mtime_ns, about.st_size))
     return bool(rules) and _ignored(parts, tuple(rules))
+
+
+def _about(path: str | Path) -> os.stat_result | None:
+    """What stands at a path; None where nothing does that may be seen. Raises OSError where the disk fails."""
+    try:
+        return os.stat(path)
+    except ValueError:  # no path holds NUL or half a surrogate pair
+        return None
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
 
 
 @lru_cache(maxsize=512)
@@ -347,10 +374,10 @@ def _opinion(spec: GitIgnoreSpec, path: str, folder: bool) -> bool | None:
 
 @lru_cache(maxsize=64)
 def _git_spec(file: str, _changed: int, _size: int) -> GitIgnoreSpec:
-    """A file's patterns; none of one that cannot be read."""
+    """A file's patterns; none of one that may not be read. Raises OSError where the disk fails."""
     try:
         with Path(file).open("rb") as stream:
             raw = stream.read(_RULES_MOST + 1)  # whatever size it was said to have: a link may lead into /proc
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return _compiled([])
     return _compiled(raw.decode("utf-8", "replace").splitlines() if len(raw) <= _RULES_MOST else ["*"])

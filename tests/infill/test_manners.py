@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import re
@@ -342,6 +343,30 @@ class TestDenied:
         assert denied(str(tmp_path / "sub" / "a.py"), "", (), tmp_path) is None
         assert denied(str(tmp_path / "sub" / "a.log.py"), "", (), tmp_path) == "ignored by .gitignore"
 
+    @pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="needs a file that cannot be read")
+    def test_where_the_disk_fails_everything_is_left_alone(self, tmp_path: Path) -> None:
+        rules = tmp_path / ".gitignore"
+        rules.symlink_to("/proc/self/mem")  # EIO
+        assert denied(str(tmp_path / "a.py"), "", (), tmp_path) == "the disk fails (Input/output error)"
+        rules.unlink()
+        assert denied(str(tmp_path / "a.py"), "", (), tmp_path) is None
+
+    @pytest.mark.parametrize("root", [True, False])
+    def test_where_the_disk_is_gone_nobody_knows(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: bool
+    ) -> None:
+        look = os.stat
+
+        def gone(path: Any, *how: Any, **further: Any) -> os.stat_result:
+            if str(path).startswith(str(tmp_path)):
+                raise OSError(errno.ESTALE, "Stale file handle")
+            return look(path, *how, **further)
+
+        monkeypatch.setattr(os, "stat", gone)
+        reason = denied(str(tmp_path / "a.py"), "", (), tmp_path if root else None)
+        monkeypatch.undo()
+        assert reason == "the disk fails (Stale file handle)"
+
     @pytest.mark.parametrize("name", ["x%00y/a.py", "x\ud800y/a.py"])
     def test_what_no_path_can_hold_is_ignored_by_none(self, tmp_path: Path, name: str) -> None:
         assert denied(f"{tmp_path.as_uri()}/{name}", "", (), tmp_path) is None
@@ -351,6 +376,12 @@ class TestDenied:
         assert denied("/w/a\nb/x.map", root="/w") == "generated file"
         assert denied("/w/a\nb/etc/shadow", root="/w") == "keys and secrets are never read"
         assert denied(str(tmp_path / "a\nb" / "mine.py"), "", (), tmp_path) == "ignored by .gitignore"
+
+    @pytest.mark.parametrize("other", ["re2", "hyperscan"])
+    def test_what_else_is_installed_changes_nothing(self, monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+        """pathspec would take the first of these that is there, and neither knows atomic groups."""
+        monkeypatch.setattr("pathspec._backends.agg._BEST_BACKEND", other)
+        assert denied("/w/a.sql", "", ["*.s*l"], "/w") == "excluded by the settings"
 
     def test_a_path_of_many_folders_is_matched_once_by_each_list(self, monkeypatch: pytest.MonkeyPatch) -> None:
         looks = list[str]()

@@ -21,5 +21,5 @@ def test_a_file_that_cannot_be_judged_any_more_is_not_read(monkeypatch: pytest.M
     def broken(path: str) -> NoReturn:
         raise RuntimeError(path)
 
-    monkeypatch.setattr(os.path, "isdir", broken)
+    monkeypatch.setattr(os.path, "isabs", broken)
     assert verdicts.denied(snapshot, ())
