@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -45,7 +46,7 @@ def serve_tcp(protocol: Protocol, host: str, port: int) -> None:
 
 
 async def _pump(protocol: Protocol, source: BinaryIO) -> None:
-    """Handle messages in order until the client says `exit` or its end of the pipe closes."""
+    """Handle messages in order until the client says `exit`, its end of the pipe closes, or the system says SIGTERM."""
     loop = asyncio.get_running_loop()
     bodies: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -63,6 +64,8 @@ async def _pump(protocol: Protocol, source: BinaryIO) -> None:
             hand_over(None)
 
     protocol.hang_up = lambda: bodies.put_nowait(None)
+    with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows has no signals, other threads get none
+        loop.add_signal_handler(signal.SIGTERM, protocol.hang_up)
     # A daemon: a read that blocks forever must not keep a finished server alive.
     threading.Thread(target=read, name="lsp-reader", daemon=True).start()
     while protocol.exit_code is None and (body := await bodies.get()) is not None:
@@ -72,8 +75,9 @@ async def _pump(protocol: Protocol, source: BinaryIO) -> None:
 
 
 def _read_message(source: BinaryIO) -> bytes | None:
-    """The next message's body, or None at the end. Raises ValueError for a length that no message has."""
+    """The next message's body, or None at the end. Raises ValueError for a length that no message has, or none."""
     length: int | None = None
+    name = b""
     while header := source.readline():
         if header.strip():
             name, _, value = header.partition(b":")
@@ -84,6 +88,8 @@ def _read_message(source: BinaryIO) -> bytes | None:
         elif length is not None:
             body = source.read(length)
             return body if len(body) == length else None
+        elif name:
+            raise ValueError("no message goes without its Content-Length")
     return None
 
 

@@ -158,9 +158,9 @@ def test_the_page(redraft: Run, usual: Record) -> None:
     assert not usual.path.exists()
 
 
-async def counted(folder: Path, *, interrupted: bool = False, **options: object) -> None:
-    """A proposal is taken in a real server of its own. interrupted: by Ctrl-C, in place of an end as the protocol has
-    it."""
+async def counted(folder: Path, *, ended: tuple[signal.Signals, int] | None = None, **options: object) -> None:
+    """A proposal is taken in a real server of its own. ended: by a signal and with this status, in place of an end as
+    the protocol has it."""
     model = folder / "model.json"
     model.write_text(json.dumps({"rules": [{"after": "return ", "write": "a + b * secret_name"}]}))
     editor = Editor()
@@ -173,12 +173,12 @@ async def counted(folder: Path, *, interrupted: bool = False, **options: object)
     editor.client.text_document_did_change(
         types.DidChangeTextDocumentParams(types.VersionedTextDocumentIdentifier(2, "file:///w/demo.py"), [change])
     )
-    if interrupted:
+    if ended:
         assert await editor.ask("redraft/lastTrace", {})  # the change has arrived
         server = editor.client._server
         assert server is not None
-        server.send_signal(signal.SIGINT)
-        assert await server.wait() == 130
+        server.send_signal(ended[0])
+        assert await server.wait() == ended[1]
     else:
         await editor.client.shutdown_session()
     await editor.client.stop()
@@ -198,8 +198,11 @@ async def test_a_server_counts_what_its_user_takes_and_nothing_of_the_text(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends no such signal to one process")
-async def test_a_server_that_is_interrupted_keeps_what_it_has_counted(tmp_path: Path, usual: Record) -> None:
-    await counted(tmp_path, interrupted=True)
+@pytest.mark.parametrize("ended", [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+async def test_a_server_that_is_interrupted_keeps_what_it_has_counted(
+    tmp_path: Path, usual: Record, ended: tuple[signal.Signals, int]
+) -> None:
+    await counted(tmp_path, ended=ended)
     assert Figures.of(usual.rows()).taken == 1
 
 
