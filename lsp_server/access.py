@@ -1,4 +1,4 @@
-"""Which documents are redraft's business, by their names and by .gitignore, and the opened folder that each lies in."""
+"""Which files are redraft's business, by their names and by .gitignore, and the opened folder that each lies in."""
 
 from __future__ import annotations
 
@@ -7,10 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from infill.document import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -19,14 +15,17 @@ _BELIEVED = 10.0
 _WAITED = 0.5
 """Seconds that a verdict is waited for, a tenth of that while another one is: a network disk may be gone, with dozens
 of files on it."""
+_KEPT = 512
+"""Verdicts that are kept: tools ask about files that nobody closes."""
+_UNKNOWN = "it is not known whether it may be read"
 
 
 @dataclass(slots=True)
 class _Verdict:
-    """denied: True as long as nothing is known. until: monotonic seconds until which that holds. look: the thread that
-    finds it out."""
+    """denied: why a file may not be read, empty where it may. until: monotonic seconds until which that holds. look: the
+    thread that finds it out."""
 
-    denied: bool = True
+    denied: str = _UNKNOWN
     until: float = 0.0
     look: threading.Thread | None = None
 
@@ -35,28 +34,31 @@ class _Verdict:
 
 
 class Access:
-    """The verdict on each document, kept for a while. folders: URIs of the folders that are open now."""
+    """The verdict on each file, kept for a while. folders: URIs of the folders that are open now."""
 
     def __init__(self, folders: Callable[[], Sequence[str]]) -> None:
         self._folders = folders
         self._verdicts: dict[tuple[str, tuple[str, ...]], _Verdict] = {}
 
-    def denied(self, snapshot: Snapshot, exclude: Sequence[str]) -> bool:
-        """Whether a document may not be read, by its name and by .gitignore. Its text is judged where it is read.
+    def denied(self, uri: str, exclude: Sequence[str]) -> str:
+        """Why a file, by its URI or path, may not be read, by its name and by .gitignore; nothing when it may. Its text
+        is judged where it is read.
 
         exclude: the user's patterns; call `reconsider` when they change.
         """
-        verdict = self._verdicts.setdefault((snapshot.uri, tuple(self._folders())), _Verdict())
+        verdict = self._verdicts.setdefault((uri, tuple(self._folders())), _Verdict())
+        if len(self._verdicts) > _KEPT:
+            del self._verdicts[next(iter(self._verdicts))]
         if time.monotonic() > verdict.until and not verdict.pending():
             hangs = any(one.pending() for one in self._verdicts.values())
-            given = verdict, snapshot.uri, exclude, self.root_of(snapshot.uri)
+            given = verdict, uri, exclude, self.root_of(uri)
             verdict.look = threading.Thread(target=_look, args=given, name="access", daemon=True)
             verdict.look.start()
             verdict.look.join(_WAITED / 10 if hangs else _WAITED)
         return verdict.denied
 
     def root_of(self, uri: str) -> str | None:
-        """Path of the opened folder that a document, by its URI or path, lies in; the innermost one of several."""
+        """Path of the opened folder that a file, by its URI or path, lies in; the innermost one of several."""
         from infill.document import path_of
         from infill.manners import under
 
@@ -75,9 +77,9 @@ class Access:
 def _look(verdict: _Verdict, uri: str, exclude: Sequence[str], root: str | None) -> None:
     from infill.manners import denied
 
-    found = True
+    found = _UNKNOWN
     try:
-        found = denied(uri, None, exclude, root) is not None
+        found = denied(uri, None, exclude, root) or ""
     except Exception:
         log.exception("it is not known whether %s may be read", uri)
     verdict.denied, verdict.until = found, time.monotonic() + _BELIEVED

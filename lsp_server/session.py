@@ -199,10 +199,10 @@ class Session:
             return None
         snapshot = self.documents.get(uri)
         completer = self.completer_for(snapshot.language) if snapshot is not None else None
-        if snapshot is None or completer is None or self.access.denied(snapshot, self.settings.exclude):
+        if snapshot is None or completer is None or self.access.denied(snapshot.uri, self.settings.exclude):
             return None
         known = self.documents.others(uri)
-        others = (other for other in known if not self.access.denied(other, self.settings.exclude))
+        others = (other for other in known if not self.access.denied(other.uri, self.settings.exclude))
         preferences = replace(self.settings.preferences, root=self.access.root_of(snapshot.uri), looked_at=True)
         return Question(completer, snapshot, tuple(islice(others, _OTHERS_MOST)), preferences, time.monotonic())
 

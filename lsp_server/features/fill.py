@@ -41,10 +41,10 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
 
 def _why_not(session: Session, asked: Mapping[str, Any]) -> str:
     """Why the model may not be asked now, in a few words; nothing when it may."""
-    from infill import manners
+    from infill.manners import denied_text
 
-    path, text, exclude = asked["path"], asked["prefix"] + asked["suffix"], session.settings.exclude
-    return session.why_not(asked["language"]) or manners.denied(path, text, exclude, session.access.root_of(path)) or ""
+    named = session.why_not(asked["language"]) or session.access.denied(asked["path"], session.settings.exclude)
+    return named or denied_text(asked["prefix"] + asked["suffix"]) or ""
 
 
 def _answer(since: float, **values: Any) -> dict[str, Any]:

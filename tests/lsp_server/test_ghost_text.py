@@ -243,18 +243,20 @@ async def test_a_disk_that_does_not_answer_keeps_no_other_file_waiting(
     ready: Editor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One on a network that was left with the lid closed. What lies there is not read meanwhile."""
-    back, isdir = threading.Event(), os.path.isdir
+    back, look = threading.Event(), os.stat
 
-    def late(path: str) -> bool:
-        assert not path.startswith("/gone") or back.wait(10)
-        return isdir(path)
+    def late(path: Any, *how: Any, **further: Any) -> os.stat_result:
+        assert not str(path).startswith("/gone") or back.wait(10)
+        return look(path, *how, **further)
 
-    monkeypatch.setattr(os.path, "isdir", late)
+    monkeypatch.setattr(os, "stat", late)
     ready.open("x = 1", uri="file:///gone/other.py")
     ready.open("def ")
     for _ in range(2):
         assert (await ready.ghost(0, 4)).items
     assert not back.is_set() and (await ready.calls())["others_0"] == 2
+    filled = plain(await ready.ask("redraft/fill", {"prefix": "x", "suffix": "", "path": "/gone/third.py"}))
+    assert filled["reason"] == "it is not known whether it may be read"
     back.set()
     while "others_1" not in await ready.calls():
         await ready.ghost(0, 4)
