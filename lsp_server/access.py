@@ -22,8 +22,8 @@ _UNKNOWN = "it is not known whether it may be read"
 
 @dataclass(slots=True)
 class _Verdict:
-    """denied: why a file may not be read, empty where it may. until: monotonic seconds until which that holds. look: the
-    thread that finds it out."""
+    """denied: why a file may not be read, empty where it may. until: monotonic seconds until which that holds. look:
+    the thread that finds it out."""
 
     denied: str = _UNKNOWN
     until: float = 0.0
