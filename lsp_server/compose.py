@@ -85,6 +85,11 @@ class Choice:
             raise UserError(f"{error}") from None
 
     @property
+    def on(self) -> str:
+        """The device, in the backend's words."""
+        return "cpu" if self.device in ("", "auto") else self.device
+
+    @property
     def cores(self) -> int:
         """Cores the model may use: as asked, else one fewer than there are, 1 at least and 4 at most."""
         return self.threads or max(1, min(4, physical_cores() - 1))
@@ -92,9 +97,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What clients are told of a model. bytes: of its files; context: the tokens it reads at most."""
+    """What clients are told of a model. device: what it runs on; bytes: of its files; context: the tokens it reads at
+    most."""
 
     name: str
+    device: str = "cpu"
     bytes: int = 0
     quantization: str = ""
     context: int = 0
@@ -106,7 +113,7 @@ def described(choice: Choice) -> Description:
         return Description(Path(choice.model.removeprefix(SCRIPTED)).stem)
     config = choice.checkpoint().config
     size = sum(file.bytes for file in config.files.values())
-    return Description(config.name, size, config.quantization, config.context)
+    return Description(config.name, choice.on, size, config.quantization, config.context)
 
 
 def open_filler(choice: Choice) -> Filler:
@@ -134,12 +141,11 @@ def open_local(choice: Choice, on_loaded: Callable[[str], None] = lambda runs_on
 
     checkpoint = choice.checkpoint()
     backend = backends.usual(checkpoint) if choice.backend in ("", "auto") else choice.backend
-    device = "cpu" if choice.device in ("", "auto") else choice.device
     try:
         control = checkpoint.config.control
         tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json", "vocab.json"), control.never_text)
         tokenizer.check(control, checkpoint.config.vocab)
-        denoiser, runs_on = backends.open_denoiser(checkpoint, backend, choice.cores, device, choice.dtype or "auto")
+        denoiser, runs_on = backends.open_denoiser(checkpoint, backend, choice.cores, choice.on, choice.dtype or "auto")
     except ModuleNotFoundError as error:
         what = "'redraft[torch]'" if backend == "torch" else error.name
         raise UserError(f"the {backend} backend needs {error.name}; install it with pip install {what}.") from None

@@ -51,8 +51,7 @@ def run(given: argparse.Namespace, choice: Choice) -> int:
     from lsp_server.door.facts import Facts
     from lsp_server.door.guard import Guard
 
-    model = compose.described(choice)
-    facts = Facts(model.name, model.bytes, model.quantization, model.context, version(), int(time.time()))
+    facts = Facts(compose.described(choice), version(), int(time.time()))
     guard = Guard.of(given.host, given.allow_host, token)
     door = Door(facts, guard, given.mode or "speedy", given.waiting)
     listener = server.listen(given.host, given.port)

@@ -126,7 +126,7 @@ class Door:
             call,
             tuple(texts),
             result.report,
-            self.facts.model,
+            self.facts.model.name,
             uuid.uuid4().hex,
             int(time.time()),
             seen.prompt_ms,

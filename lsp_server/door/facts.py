@@ -9,18 +9,15 @@ from typing import Any
 
 import psutil
 
+from lsp_server.compose import Description
 from lsp_server.door.call import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """model: its name; bytes: of its files; quantization: as the checkpoint says; context: tokens the model reads at
-    most; version: redraft's; started: seconds since the epoch."""
+    """version: redraft's; started: seconds since the epoch."""
 
-    model: str
-    bytes: int
-    quantization: str
-    context: int
+    model: Description
     version: str
     started: int
 
@@ -31,10 +28,10 @@ def health(facts: Facts) -> Json:
 
 def props(facts: Facts) -> Json:
     return {
-        "default_generation_settings": {"n_ctx": facts.context, "params": {}},
+        "default_generation_settings": {"n_ctx": facts.model.context, "params": {}},
         "total_slots": 1,
-        "model_path": facts.model,
-        "model_alias": facts.model,
+        "model_path": facts.model.name,
+        "model_alias": facts.model.name,
         "chat_template": "",
         "modalities": {"vision": False, "audio": False},
         "build_info": f"redraft {facts.version}",
@@ -42,7 +39,7 @@ def props(facts: Facts) -> Json:
 
 
 def model(facts: Facts) -> Json:
-    return {"id": facts.model, "object": "model", "created": facts.started, "owned_by": "redraft"}
+    return {"id": facts.model.name, "object": "model", "created": facts.started, "owned_by": "redraft"}
 
 
 def models(facts: Facts) -> Json:
@@ -51,8 +48,8 @@ def models(facts: Facts) -> Json:
 
 def tabby_health(facts: Facts) -> Json:
     return {
-        "model": facts.model,
-        "device": "cpu",
+        "model": facts.model.name,
+        "device": facts.model.device,
         "arch": "",
         "cpu_info": "",
         "cpu_count": psutil.cpu_count() or 1,
@@ -66,9 +63,9 @@ def tabby_setting(facts: Facts) -> Json:
 
 
 def ollama_tags(facts: Facts) -> Json:
-    name = f"{facts.model}:latest"
+    name = f"{facts.model.name}:latest"
     digest = hashlib.sha256(name.encode()).hexdigest()
-    model = {"name": name, "model": name, "modified_at": "2025-01-01T00:00:00Z", "size": facts.bytes}
+    model = {"name": name, "model": name, "modified_at": "2025-01-01T00:00:00Z", "size": facts.model.bytes}
     return {"models": [model | {"digest": digest, "details": _details(facts)}]}
 
 
@@ -79,7 +76,7 @@ def ollama_show(facts: Facts) -> Json:
         "parameters": "",
         "template": "{{ .Prompt }}{{ .Suffix }}",
         "details": _details(facts),
-        "model_info": {"general.architecture": "redraft", "redraft.context_length": facts.context},
+        "model_info": {"general.architecture": "redraft", "redraft.context_length": facts.model.context},
         "capabilities": ["completion", "insert"],
     }
 
@@ -104,7 +101,7 @@ def _details(facts: Facts) -> Json:
         "family": "redraft",
         "families": ["redraft"],
         "parameter_size": "",
-        "quantization_level": facts.quantization,
+        "quantization_level": facts.model.quantization,
     }
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from infill.complete import Completer
 from infill.filler import Filled, Filler, FillReport, FillRequest, FillResult
+from lsp_server.compose import Choice, Description, described
 from lsp_server.door.app import Door, application
-from lsp_server.door.facts import Facts
+from lsp_server.door.facts import Facts, tabby_health
 from lsp_server.door.guard import Guard
 from tests.lsp_server.door.conftest import Served
 
@@ -154,7 +155,7 @@ async def test_the_limit_is_one_of_each_text(finished: bool, reason: str) -> Non
             texts = tuple(Filled("y = 2000" + end, -1.0, None, finished) for end in ("", " ", "\n"))
             return FillResult(texts, FillReport(tokens=6))
 
-    door = Door(Facts("unfit", 0, "", 0, "0", 0), Guard.of("127.0.0.1"), completer=Completer(cast(Filler, Unfit())))
+    door = Door(Facts(Description("unfit"), "0", 0), Guard.of("127.0.0.1"), completer=Completer(cast(Filler, Unfit())))
     asked = {"prompt": "x = 1\n", "suffix": "y = 2000\n", "n": 3, "max_tokens": 4}
     transport = httpx2.ASGITransport(application(door, contextlib.nullcontext))
     async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as http:
@@ -399,6 +400,11 @@ def test_probes_say_what_their_clients_look_for(door: Served) -> None:
     assert ".Suffix" in shown["template"]
     assert "insert" in shown["capabilities"]
     assert door.http.get("/").text.startswith("Ollama is running")
+
+
+@pytest.mark.parametrize(("asked", "told"), [("", "cpu"), ("auto", "cpu"), ("cuda:0", "cuda:0")])
+def test_tabbys_clients_hear_what_the_model_runs_on(asked: str, told: str) -> None:
+    assert tabby_health(Facts(described(Choice(device=asked)), "0", 0))["device"] == told
 
 
 def test_events_of_tabby_are_counted_by_kind_alone(door: Served) -> None:

@@ -20,6 +20,7 @@ import pytest
 import uvicorn
 
 from infill.complete import Completer
+from lsp_server.compose import Description
 from lsp_server.door import server
 from lsp_server.door.app import Door
 from lsp_server.door.facts import Facts
@@ -165,7 +166,7 @@ def test_what_goes_wrong_while_the_model_loads_ends_the_server_whatever_kind_it_
     def load() -> Completer:
         raise Panic("the model is broken")
 
-    door = Door(Facts("broken", 0, "", 0, "0", 0), Guard.of("127.0.0.1"))
+    door = Door(Facts(Description("broken"), "0", 0), Guard.of("127.0.0.1"))
     with pytest.raises(RuntimeError, match="the model is broken"):
         server.run(door, server.listen("127.0.0.1", 0), load, lambda: None)
 
