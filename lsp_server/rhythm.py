@@ -4,12 +4,9 @@ from __future__ import annotations
 
 
 class Rhythm:
-    """The rhythm of one user's keystrokes, from didChange alone.
+    """The rhythm of one user's keystrokes, from didChange alone."""
 
-    READING: seconds without another question after which an answer counts as being read.
-    """
-
-    PAUSE, READING = 1.0, 0.2
+    PAUSE = 1.0
 
     def __init__(self) -> None:
         self._last = 0.0

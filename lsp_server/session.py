@@ -20,6 +20,7 @@ from pygls.uris import to_fs_path
 
 from lsp_server import settings
 from lsp_server.access import Access
+from lsp_server.ahead import Ahead
 from lsp_server.capabilities import Capabilities
 from lsp_server.documents import Documents
 from lsp_server.errors import UserError
@@ -78,6 +79,7 @@ class Session:
         self.rhythm = Rhythm()
         self.work = Work(self.failed)
         self.tally = Tally(self.documents, _later)
+        self.ahead = Ahead(self.documents)
         self.model = Model(load, self._loaded)
         self.access = Access(self._folders)
         self.offers = Offers()
@@ -87,8 +89,6 @@ class Session:
         self._at_start: dict[str, Any] = {}
         self._told: list[str] = []
         self._refused = ""
-        self._warmed = ("", 0, 0)
-        self._reading: asyncio.TimerHandle | None = None
 
     # ---- life
 
@@ -123,7 +123,7 @@ class Session:
 
     def close(self) -> None:
         """The connection is over."""
-        self._rest()
+        self.ahead.rest(self.model.completer)
         self.tally.finish(time.monotonic())
         self._keep(self.tally.drained())
         self.work.close()
@@ -171,7 +171,7 @@ class Session:
             self.access.reconsider()
             self.work.recheck()
             if self.settings != before:  # clients answer what they are asked at the start, too
-                self._rest()
+                self.ahead.rest(self.model.completer)
             self._load()
             self.say_state()
 
@@ -234,7 +234,7 @@ class Session:
         level: str = "",
     ) -> Completion:
         """Ask the completer, count the answer, and keep its steps in case the user wants to see them."""
-        self._reads_no_more()
+        self.ahead.asked()
         steps: list[Step] = []
         completion = await asked.completer.complete(
             asked.snapshot,
@@ -269,27 +269,6 @@ class Session:
             ms = (time.monotonic() - since) * 1000
             line = f"{what}: {reason or 'answered'}, {ms:.0f} ms{_cost(report) if report else ''}"
             self.client.window_log_message(types.LogMessageParams(type=types.MessageType.Log, message=line))
-
-    def warm(self, asked: Question, cursor: int) -> None:
-        """The cursor rests here: encode what surrounds it, once per place, after the answer under way has been sent."""
-        place = (asked.snapshot.uri, asked.snapshot.version, cursor)
-        if place == self._warmed:
-            return
-        self._warmed = place
-
-        def warm() -> None:
-            if self._warmed == place:
-                asked.completer.warm(asked.snapshot, cursor, others=asked.others, preferences=asked.preferences)
-
-        asyncio.get_running_loop().call_soon(warm)
-
-    def _rest(self) -> None:
-        """End what is done ahead of time, which new settings may forbid. If they do not, the next cursor stop begins it
-        anew."""
-        self._warmed = ("", 0, 0)
-        self._reads_no_more()
-        if self.model.completer is not None:
-            self.model.completer.rest()
 
     def changed(self, uri: str, changes: Sequence[Edit]) -> None:
         """The document has changed."""
@@ -336,26 +315,8 @@ class Session:
         """Note what the editor may show now; the ids come back in `redraft.didAccept`."""
         offered = self.offers.make(asked.snapshot.uri, suggestions)
         self.tally.offered(asked.snapshot, offered, time.monotonic())
-        self._reads_no_more()
-        loop = asyncio.get_running_loop()
-        self._reading = loop.call_later(self.rhythm.READING, self._prepare, asked, cursor, suggestions)
+        self.ahead.answered(asked, cursor, suggestions)
         return list(offered)
-
-    def _reads_no_more(self) -> None:
-        if self._reading is not None:
-            self._reading.cancel()
-            self._reading = None
-
-    def _prepare(self, asked: Question, cursor: int, shown: Sequence[Suggestion]) -> None:
-        """Nobody has asked again for a moment. If something is shown, it is being read: look for what follows it. Else
-        the cursor rests."""
-        self._reading = None  # it holds dozens of documents
-        if self.documents.get(asked.snapshot.uri) is None:
-            return
-        if shown:
-            asked.completer.foresee(asked.snapshot, shown[0], others=asked.others, preferences=asked.preferences)
-        else:
-            self.warm(asked, cursor)
 
     def accepted(self, offer: str) -> None:
         """The user took an offer."""

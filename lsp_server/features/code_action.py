@@ -59,7 +59,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     snapshot = asked.snapshot
     start, end = positions.to_span(snapshot, params.range, session.encoding)
     if start == end:
-        session.warm(asked, start)
+        session.ahead.warm(asked, start)
     if not session.capabilities.takes_fixes:
         return []
     offers: list[Offer] = []

@@ -104,7 +104,7 @@ def scripted(given: dict[str, Any]) -> RedraftServer:
         return made[0]
 
     server = build(load, pinned=script.get("pinned"))
-    server.session.rhythm.READING = script.get("reading", 3600.0)
+    server.session.ahead.READING = script.get("reading", 3600.0)
 
     @server.feature("test/calls")
     def calls(params: Any) -> dict[str, int]:

@@ -158,7 +158,7 @@ async def test_an_answer_is_a_new_servers_or_none(tmp_path: Path, fresh: LocalFi
     editor = Editor()
     await editor.connect(build(load))
     session = editor.server.session
-    session.rhythm.READING = dice.choice([0.0, 0.01])
+    session.ahead.READING = dice.choice([0.0, 0.01])
     able = ghost_text_client()
     assert able.workspace is not None
     able.workspace.configuration = False
