@@ -1,9 +1,10 @@
-"""Ghost text and menu items, through a real client over stdio."""
+"""Ghost text and menu items, through a real client."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import os
 import threading
 import weakref
@@ -14,7 +15,10 @@ import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from infill.complete import Completer
 from infill.document import Snapshot
+from lsp_server.scripted import open_scripted
+from lsp_server.server import build
 from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client, plain
 
 ADD = {"write": {"def ": ["add(a, b):\n    return a + b", "sub(a, b):", "mul(a, b):", "div(a, b):"]}}
@@ -609,3 +613,29 @@ class TestReading:
         assert not (await ready.ghost(0, 6)).items
         await ready.asked("warm")
         assert "foresee" not in await ready.calls()
+
+
+@pytest.mark.parametrize(
+    ("client", "text", "end"),
+    [
+        ("Visual Studio Code", "a, b):", 9),
+        ("code-server", "a, b):", 9),
+        ("Neovim", "a, b):", 9),
+        ("emacs", "a, b):", 9),
+        ("IntelliJ IDEA", "a, b", 8),
+        ("coc.nvim", "a, b", 8),
+        ("", "a, b", 8),
+    ],
+)
+async def test_ghost_text_replaces_a_closed_bracket_where_the_client_is_known_to_draw_that(
+    client: str, text: str, end: int, tmp_path: Path
+) -> None:
+    model = tmp_path / "model.json"
+    model.write_text(json.dumps({"rules": [{"after": "def add(", "write": "a, b):"}]}))
+    editor = Editor()
+    await editor.connect(build(lambda _: Completer(open_scripted(str(model)))))
+    await editor.initialize(name=client)
+    editor.open("def add()\n")
+    (item,) = (await editor.ghost(0, 8)).items
+    assert (item.insert_text, item.range) == (text, types.Range(types.Position(0, 8), types.Position(0, end)))
+    await editor.stop()

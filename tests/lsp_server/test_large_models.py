@@ -26,6 +26,7 @@ from engine.checkpoint import Checkpoint
 from engine.released.config import ReleasedConfig
 from engine.tokenizer import Tokenizer
 from infill import prompt
+from lsp_server import cli
 from tests.engine import tiny
 from tests.lsp_server.conftest import Editor, ghost_text_client
 
@@ -105,12 +106,14 @@ ASKED: dict[str, tuple[str, dict[str, Any] | None]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize(("family", "ours"), ASKED.values(), ids=ASKED)
 def test_complete_with_a_released_folder(
-    redraft: Run, sums: Path, tmp_path: Path, family: str, ours: dict[str, Any] | None
+    capsys: pytest.CaptureFixture[str], sums: Path, tmp_path: Path, family: str, ours: dict[str, Any] | None
 ) -> None:
+    """Through the command line's own entry; one process for all, since torch takes seconds to import."""
     model = taught(tmp_path / "model", family, sums, ours)
-    ran = redraft("complete", "sums.py:2:12", "--model", str(model), "--json", "--steps")
-    assert ran.stderr == ""
-    answer = json.loads(ran.stdout)
+    assert cli.run(["complete", f"{sums}:2:12", "--model", str(model), "--json", "--steps"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    answer = json.loads(captured.out)
     assert [one["text"] for one in answer["suggestions"]] == [WRITES]
     # Drafted at once, not left to right; what is filled in place is looked at in eight lengths first.
     quick = family.startswith(("llada2", "bd3lm", "sdar", "stable", "fast")) or family == "dreamon" or ours
@@ -147,8 +150,6 @@ def test_fixes_and_fills_run_on_the_same_folder(
     sums: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fix is the same loop with the user's code as the draft; random weights propose nothing that is worth it."""
-    from lsp_server import cli
-
     model = taught(tmp_path / "model", "llada2", sums)
     assert cli.run(["fix", f"{sums}:2", "--model", str(model)]) == 0
     assert sums.read_text() == BEFORE + AFTER
@@ -252,9 +253,6 @@ REFUSED: dict[str, tuple[Spoil, str]] = {
 def test_a_folder_that_cannot_be_used_is_one_sentence_and_a_status(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, sums: Path, case: str
 ) -> None:
-    """Through the command line's own entry; one process for all, since torch takes seconds to import."""
-    from lsp_server import cli
-
     folder = tiny.make(tmp_path / "model", tiny.LLADA2)
     spoil, told = REFUSED[case]
     spoil(folder)
@@ -285,8 +283,6 @@ def test_too_little_memory_names_the_number_and_the_ways_out(tmp_path: Path) -> 
 def test_options_that_do_not_fit(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, sums: Path, options: tuple[str, ...], told: str
 ) -> None:
-    from lsp_server import cli
-
     folder = tiny.make(tmp_path / "model", tiny.LLADA2)
     assert cli.run(["complete", f"{sums}:2:12", "--model", str(folder), *options]) == 1
     assert told in capsys.readouterr().err
