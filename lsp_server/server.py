@@ -125,7 +125,7 @@ async def _leave_with(session: Session, editor: psutil.Process) -> None:
         session.client.protocol.hang_up()
 
 
-async def _initialized(session: Session, params: types.InitializedParams) -> None:
+def _initialized(session: Session, params: types.InitializedParams) -> None:
     session.status.repeat()
     session.configure({})
     session.work.in_background(_show_loading(session))
@@ -147,7 +147,7 @@ async def _show_loading(session: Session) -> None:
             await session.model.ended.wait()
 
 
-async def _did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:
+def _did_change_configuration(session: Session, params: types.DidChangeConfigurationParams) -> None:
     pushed = settings.section(params.settings)
     if pushed is not None:
         session.pushed = True

@@ -177,10 +177,6 @@ class Session:
 
     # ---- requests
 
-    def completer_for(self, language: str) -> Completer | None:
-        """The completer, when it may be asked about this language now: not while it loads and not when off."""
-        return self.model.completer if self.settings.enabled(language) else None
-
     def why_not(self, language: str) -> str:
         """Why there is no completer for a language, in a word; nothing when there is one."""
         if not self.settings.enabled(language):
@@ -197,9 +193,10 @@ class Session:
         """
         if self.settings.trigger == "manual" and not invoked:
             return None
-        snapshot = self.documents.get(uri)
-        completer = self.completer_for(snapshot.language) if snapshot is not None else None
-        if snapshot is None or completer is None or self.access.denied(snapshot.uri, self.settings.exclude):
+        snapshot, completer = self.documents.get(uri), self.model.completer
+        if snapshot is None or completer is None or not self.settings.enabled(snapshot.language):
+            return None
+        if self.access.denied(snapshot.uri, self.settings.exclude):
             return None
         known = self.documents.others(uri)
         others = (other for other in known if not self.access.denied(other.uri, self.settings.exclude))

@@ -18,7 +18,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -328,7 +328,7 @@ def markdown() -> str:
     for name, one in BY_NAME.items():
         meaning = one.metadata["description"] + (" *Machine.*" if one.metadata["scope"] == "machine" else "")
         kind = one.metadata["kind"].words.replace("|", "\\|")
-        rows.append(f"| `{SECTION}.{name}` | `{json.dumps(_default(one))}` | {kind} | {meaning} |")
+        rows.append(f"| `{SECTION}.{name}` | `{json.dumps(one.default)}` | {kind} | {meaning} |")
     return "\n".join(rows)
 
 
@@ -337,7 +337,7 @@ def schema() -> dict[str, Any]:
     properties = {
         f"{SECTION}.{name}": {
             **one.metadata["kind"].schema,
-            "default": _default(one),
+            "default": one.default,
             "scope": one.metadata["scope"],
             "markdownDescription": one.metadata["description"],
         }
@@ -364,11 +364,6 @@ def contributed(manifest: str) -> str:
         name for name, one in described.items() if one["scope"] == "machine"
     )
     return json.dumps(extension, indent=2, ensure_ascii=False) + "\n"
-
-
-def _default(one: Field[Any]) -> Any:
-    assert one.default is not MISSING
-    return list(one.default) if isinstance(one.default, tuple) else one.default
 
 
 def main(arguments: list[str]) -> int:

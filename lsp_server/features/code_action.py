@@ -217,10 +217,9 @@ class Target:
 async def resolve(session: Session, action: types.CodeAction) -> types.CodeAction:
     """The action with its edit; without one, and with a message to the user, when there is no better text."""
     target = Target.of(action.data)
-    if target is None:
-        return action
-    edit = await _edit(session, target)
-    return action if edit is None else types.CodeAction(**{**_fields(action), "edit": edit})
+    if target is not None:
+        action.edit = await _edit(session, target)
+    return action
 
 
 async def fix(session: Session, arguments: Sequence[Any]) -> None:
@@ -314,7 +313,3 @@ def _workspace_edit(session: Session, snapshot: Snapshot, changes: Sequence[Edit
         return types.WorkspaceEdit(changes={snapshot.uri: edits})
     document = types.OptionalVersionedTextDocumentIdentifier(snapshot.uri, snapshot.version)
     return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(document, edits)])
-
-
-def _fields(action: types.CodeAction) -> dict[str, Any]:
-    return {name: getattr(action, name) for name in ("title", "kind", "diagnostics", "is_preferred", "tags", "data")}

@@ -26,7 +26,7 @@ async def fill(session: Session, params: Any) -> dict[str, Any]:
     from infill.prompt import short_path
 
     since, asked = time.monotonic(), _read(params)
-    completer, reason = session.completer_for(asked["language"]), _why_not(session, asked)
+    completer, reason = session.model.completer, _why_not(session, asked)
     if completer is None or reason:
         return _answer(since, reason=reason)
     result = await session.work.while_allowed(lambda: not _why_not(session, asked), completer.fill(**asked), None)
