@@ -15,6 +15,8 @@ from engine.cores import usable_cores
 from engine.forward import TOP_K, Output, Rows, check
 
 GRAPH = "model.onnx"
+MORE_MEMORY = "Give it more memory: close other programs, or raise the limit that it runs under."
+"""The remedy for a model that is whole."""
 
 
 class OnnxForward:
@@ -39,7 +41,8 @@ class OnnxForward:
             session = thread.submit(open_session, str(path), threads, providers, denormals=False).result()
         except Exception as error:  # onnxruntime's errors share no base class
             reason = str(error).splitlines()[0]
-            raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {REMEDY}") from error
+            remedy = MORE_MEMORY if "bad_alloc" in reason else REMEDY
+            raise CheckpointError(f"The model in {checkpoint.folder} cannot be loaded ({reason}). {remedy}") from error
         if session.get_providers()[0] != providers[0]:  # it falls back to the processor without an error
             raise CheckpointError(_without(providers[0]))
         c, made = checkpoint.config, next((one.shape for one in session.get_outputs() if one.name == "kv"), ())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from typing import Any
 import pytest
 
 from engine import backends
+from engine.backends.onnx import MORE_MEMORY
 from engine.checkpoint import EMBEDDED, REMEDY, Checkpoint, CheckpointError
 
 Change = Callable[[dict[str, Any]], object]
@@ -128,6 +131,27 @@ def test_a_graph_of_rubbish_is_one_sentence(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be loaded") as caught:
         backends.load(Checkpoint.open(folder))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a limit for the memory that is mapped, in a process of its own")
+def test_too_little_memory_is_no_damage() -> None:
+    code = """
+import resource
+from pathlib import Path
+from engine import backends
+from engine.backends.onnx import OnnxForward
+from engine.checkpoint import Checkpoint, CheckpointError
+checkpoint = Checkpoint.open()
+taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+most = taken + 2**26  # half of what the weights need
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+try:
+    OnnxForward.load(checkpoint, 1)
+except CheckpointError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "bad_alloc" in said and MORE_MEMORY in said
 
 
 @pytest.mark.parametrize("key", ["layers", "kv_heads", "head_dim"])
