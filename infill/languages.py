@@ -92,29 +92,37 @@ KNOWN = tuple(row.id for row in _ROWS)
 _ALIASES = {"tsx": "typescriptreact", "jsx": "javascriptreact", "c++": "cpp", "py": "python", "js": "javascript",
             "ts": "typescript", "golang": "go", "rs": "rust"}  # fmt: skip
 _SIGNS = {
-    "#": "ansible awk azure-pipelines bash cfg cmake codeowners coffeescript conf conf-toml conf-unix crystal "
+    "#": "ansible awk azure-pipelines bash cfg cmake codeowners coffeescript conf conf-toml conf-unix crystal csh "
     "docker-compose dockercompose dockerfile dotenv editorconfig elixir env fish gdscript git-attributes git-config "
-    "git-ignore gitattributes gitconfig github-actions-workflow gitignore graphql hcl helm ignore jproperties julia "
-    "just ksh make makefile makefile-gmake meson nginx nim nix opentofu perl perl6 po powershell properties ps1 puppet "
-    "r raku robotframework ruby sh shellscript snakemake sshconfig starlark tcl terraform terraform-vars toml yaml zsh",
-    "//": "astro bicep cs csharp cuda cuda-cpp d dart fsharp gleam glsl go.mod gomod groovy hlsl html json5 jsonc "
-    "jsonnet kdl kotlin less objc objcpp objective-c objective-cpp odin pascal php proto proto3 protobuf sass scala "
-    "scss shaderlab solidity stylus svelte swift systemverilog typst v verilog vue wgsl zig",
-    "--": "ada agda applescript elm haskell idris lua luau mysql pgsql plsql postgres purescript sql vhdl",
+    "git-ignore gitattributes gitconfig github-actions-workflow gitignore gnuplot graphql hcl helm i3config ignore "
+    "jproperties jq julia just ksh m4 make makefile makefile-gmake meson mojo nginx nim nix nsis nu nushell octave "
+    "opentofu perl perl6 po powershell properties ps1 puppet r raku rego robotframework ruby sh shellscript "
+    "snakemake sshconfig starlark tcl tcsh terraform terraform-vars tmux toml yaml zsh",
+    "//": "apex astro bicep chapel cs csharp cuda cuda-cpp d dart fsharp gleam glsl go.mod gomod groovy haxe hlsl "
+    "html jade json5 jsonc jsonnet kdl kotlin less objc objcpp objective-c objective-cpp odin openscad pascal php "
+    "prisma proto proto3 protobuf pug qml rescript sass scad scala scss shaderlab slint solidity stylus svelte swift "
+    "systemverilog thrift typespec typst v vala verilog vue wgsl zig",
+    "--": "ada agda applescript cabal eiffel elm haskell idris lean lean4 lua luau mysql pgsql plsql postgres "
+    "purescript sql teal vhdl",
     "%": "erlang matlab prolog",
-    ";": "asm autohotkey clojure commonlisp dosini emacs-lisp fennel ini lisp nasm racket scheme",
+    ";": "asm autohotkey clojure commonlisp dosini dune emacs-lisp fennel ini lisp nasm racket scheme wat",
+    "::": "bat dosbatch",
+    "!": "fortran fortran_fixed-form FortranFixedForm FortranFreeForm",
+    "'": "basic vb",
 }
 """The LSP language ids, of all editors, of languages without a row whose remarks begin with each sign."""
 _BLOCKS: dict[Block, str] = {
-    "braces": "awk bicep cs csharp css cuda cuda-cpp d dart gleam glsl graphql groovy hcl hlsl json json5 jsonc "
-    "jsonnet kdl kotlin less nginx nix objc objcpp objective-c objective-cpp odin opentofu perl perl6 php powershell "
-    "proto proto3 protobuf ps1 r raku scss shaderlab solidity swift tcl terraform terraform-vars v wgsl zig",
-    "words": "ada bash crystal elixir fish haskell julia ksh lua luau ocaml pascal ruby sh shellscript systemverilog "
-    "verilog vhdl zsh",
-    "none": "cfg clojure cmake codeowners commonlisp conf conf-toml conf-unix django-html dockerfile dosini dotenv "
-    "editorconfig emacs-lisp env erb eruby fennel git-attributes git-config git-ignore gitattributes gitconfig "
-    "gitignore go.mod gomod handlebars html htmldjango ignore ini jinja jinja-html jproperties lisp mysql pgsql plsql "
-    "po postgres properties racket robotframework sass scheme sql sshconfig stylus toml twig xml",
+    "braces": "apex awk bicep cs csharp css cuda cuda-cpp d dart gleam glsl graphql groovy haxe hcl hlsl json json5 "
+    "jsonc jsonnet kdl kotlin less nginx nix objc objcpp objective-c objective-cpp odin openscad opentofu perl perl6 "
+    "php powershell prisma proto proto3 protobuf ps1 qml r raku rescript scad scss shaderlab slint solidity swift "
+    "tcl terraform terraform-vars thrift typespec v vala wgsl zig",
+    "words": "ada bash crystal elixir fish fortran fortran_fixed-form FortranFixedForm FortranFreeForm haskell julia "
+    "ksh lua luau ocaml pascal ruby sh shellscript systemverilog verilog vhdl zsh",
+    "none": "bat cfg clojure cmake codeowners commonlisp conf conf-toml conf-unix django-html dockerfile dosbatch "
+    "dosini dotenv editorconfig emacs-lisp env erb eruby fennel git-attributes git-config git-ignore gitattributes "
+    "gitconfig gitignore go.mod gomod handlebars html htmldjango ignore ini jinja jinja-html jproperties jsonl lisp "
+    "mysql pgsql plsql po postgres properties racket razor robotframework sass scheme sql sshconfig stylus toml twig "
+    "wat xml xsl",
 }
 """The block style, likewise; of those that stand nowhere, `indent`, which knows the heads of the others as well."""
 _COMMENTS = {
@@ -134,12 +142,13 @@ _COMMENTS = {
 }
 """What opens and closes comments of several lines in languages without a row, besides `/*` and `<!--`."""
 _QUOTES = {
-    '"': "clojure commonlisp emacs-lisp fennel fsharp lisp ocaml racket scheme systemverilog verilog",
+    '"': "basic bat clojure commonlisp dosbatch emacs-lisp fennel fsharp lisp ocaml racket scheme systemverilog vb "
+    "verilog",
 }
 """The characters that texts stand between where `'` is another sign: before quoted code, a type, a number's base."""
 _PREFIXED = frozenset(("dart", "mysql", "pgsql", "plsql", "postgres", "sql"))
 """Languages in which a letter may stand before a text in single quotes: `N'…'`, `r'…'`."""
-_POSTFIX = frozenset(("ada", "julia", "matlab", "vhdl"))
+_POSTFIX = frozenset(("ada", "julia", "matlab", "octave", "vhdl"))
 """Languages in which a `'` may follow any operand, one in brackets, too: `f(x)'`, `a.'`."""
 _PROSE = (
     "asciidoc asciidoctor bib bibtex debchangelog gfm git-commit git-rebase gitcommit gitrebase help hgcommit "
@@ -148,17 +157,24 @@ _PROSE = (
 )
 """The LSP language ids, of all editors, of words for people."""
 _NAMES = {
-    "clojure": ".clj .cljs .edn", "cmake": "cmakelists.txt .cmake", "csharp": ".cs", "css": ".css", "dart": ".dart",
-    "dockerfile": "dockerfile containerfile .dockerfile", "elixir": ".ex .exs", "erlang": ".erl .hrl",
-    "fsharp": ".fs .fsx", "git-commit": "commit_editmsg merge_msg", "go.mod": "go.mod", "graphql": ".graphql .gql",
+    "ada": ".adb .ads", "asm": ".asm", "awk": ".awk", "bat": ".bat .cmd", "clojure": ".clj .cljs .edn",
+    "cmake": "cmakelists.txt .cmake", "commonlisp": ".lisp", "crystal": ".cr", "csharp": ".cs", "css": ".css",
+    "cuda-cpp": ".cu .cuh", "dart": ".dart", "dockerfile": "dockerfile containerfile .dockerfile", "elixir": ".ex .exs",
+    "elm": ".elm", "emacs-lisp": ".el", "erlang": ".erl .hrl", "fish": ".fish",
+    "fortran": ".f .f77 .f90 .f95 .f03 .f08 .for", "fsharp": ".fs .fsx", "git-commit": "commit_editmsg merge_msg",
+    "glsl": ".glsl .frag .vert", "go.mod": "go.mod", "graphql": ".graphql .gql",
     "groovy": ".groovy .gradle jenkinsfile", "haskell": ".hs", "html": ".html .htm", "ini": ".ini .cfg",
-    "json": ".json", "jsonc": ".jsonc", "julia": ".jl", "kotlin": ".kt .kts", "latex": ".tex", "less": ".less",
-    "lua": ".lua", "makefile": "makefile gnumakefile .mk", "markdown": ".md .markdown", "nix": ".nix",
-    "ocaml": ".ml .mli", "perl": ".pl .pm", "php": ".php", "plaintext": ".txt readme changelog license",
-    "powershell": ".ps1 .psm1", "properties": ".properties", "proto": ".proto", "r": ".r", "restructuredtext": ".rst",
-    "ruby": ".rb .rake gemfile rakefile", "scala": ".scala", "scss": ".scss", "shellscript": ".sh .bash .zsh .ksh",
-    "sql": ".sql", "svelte": ".svelte", "swift": ".swift", "terraform": ".tf .hcl", "toml": ".toml", "vue": ".vue",
-    "xml": ".xml .svg", "yaml": ".yaml .yml", "zig": ".zig",
+    "json": ".json", "jsonc": ".jsonc", "julia": ".jl", "just": "justfile", "kotlin": ".kt .kts", "latex": ".tex",
+    "less": ".less", "lua": ".lua", "makefile": "makefile gnumakefile .mk", "markdown": ".md .markdown",
+    "meson": "meson.build", "nim": ".nim .nims", "nix": ".nix", "ocaml": ".ml .mli", "openscad": ".scad",
+    "pascal": ".pas", "perl": ".pl .pm", "php": ".php", "plaintext": ".txt readme changelog license",
+    "powershell": ".ps1 .psm1", "properties": ".properties", "proto": ".proto", "puppet": ".pp", "qml": ".qml",
+    "r": ".r", "racket": ".rkt", "restructuredtext": ".rst", "robotframework": ".robot",
+    "ruby": ".rb .rake gemfile rakefile", "scala": ".scala", "scheme": ".scm", "scss": ".scss",
+    "shellscript": ".sh .bash .zsh .ksh", "solidity": ".sol", "sql": ".sql", "starlark": ".bzl build.bazel",
+    "svelte": ".svelte", "swift": ".swift", "systemverilog": ".sv .svh", "tcl": ".tcl", "terraform": ".tf .hcl",
+    "toml": ".toml", "vala": ".vala", "vb": ".vb", "vhdl": ".vhd .vhdl", "vue": ".vue", "xml": ".xml .svg",
+    "yaml": ".yaml .yml", "zig": ".zig",
 }  # fmt: skip
 """What files of languages without a row are called, in small letters: the name, or its end."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
@@ -181,7 +197,7 @@ def language(language_id: str) -> Language:
     """The row of an LSP language id; a row without grammar for every id that is not in the table. Of an id in parts,
     as `yaml.docker-compose`, the last part that is known counts."""
     whole = language_id.lower()
-    for part in (whole, *reversed(whole.split("."))):
+    for part in (language_id, whole, *reversed(whole.split("."))):
         key = _ALIASES.get(part, part)
         if key in _BY_ID:
             return _BY_ID[key]

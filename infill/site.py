@@ -7,7 +7,7 @@ from collections.abc import Set
 from dataclasses import dataclass
 from typing import Literal
 
-from infill.brackets import QUOTES, balance
+from infill.brackets import balance
 from infill.document import Snapshot
 from infill.fences import row_of
 from infill.languages import Language, language
@@ -252,7 +252,7 @@ def _by_characters(place: _Place) -> Kind | None:
     """The comment or string that is left open on the cursor's line."""
     row, before = place.row, place.before
     at, sign = left_open(row, before) or (0, "")
-    if sign and sign not in QUOTES:
+    if sign and sign not in row.quotes:
         return "comment"
     if not sign or in_substitution(before, at) or _is_apostrophe(place, at):
         return None
@@ -279,7 +279,7 @@ def open_quote(row: Language, before: str) -> int | None:
     """Where the string begins in which a line left of the cursor ends; None in code, that of an f-string too, and in a
     comment."""
     at, sign = left_open(row, before) or (0, "#")
-    return at if sign in QUOTES and not in_substitution(before, at) else None
+    return at if sign in row.quotes and not in_substitution(before, at) else None
 
 
 def in_substitution(before: str, quote: int) -> bool:
