@@ -202,7 +202,7 @@ class Completer:
         """
         if preferences.denies(snapshot):
             return ()
-        if found := await asyncio.to_thread(next_edit.following, snapshot):
+        if found := await asyncio.to_thread(next_edit.following, snapshot, others):
             return tuple(next_edit.first(snapshot, cursor, found.changes))
         again = await asyncio.to_thread(next_edit.again, snapshot) if guess else None
         if again is None:

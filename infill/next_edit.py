@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
-from infill import renaming
+from infill import across, manners, renaming
 from infill.document import MAX_JUDGED, Edited, Snapshot, moved
 from infill.edits import Edit
 from infill.languages import keywords, language
@@ -62,9 +62,12 @@ class Following:
         return [self.renamed.at, *(one.start for one in self.changes)]
 
 
-def following(snapshot: Snapshot) -> Following | None:
-    """What follows from the last renaming that leaves something to be done."""
-    return snapshot.derived(_following)
+def following(snapshot: Snapshot, others: Sequence[Snapshot] = ()) -> Following | None:
+    """What follows from the last renaming that leaves something to be done here, else from one in another document.
+
+    others: the other open documents that may be read, most recently edited first.
+    """
+    return snapshot.derived(_following) or _following_from(snapshot, others)
 
 
 def first(snapshot: Snapshot, cursor: int, changes: Sequence[Edit]) -> list[Edit]:
@@ -93,6 +96,33 @@ def _following(snapshot: Snapshot) -> Following | None:
         if wanted := tuple(change for change in changes if change.start not in put_back):
             return Following(one, wanted)
     return None
+
+
+def _following_from(snapshot: Snapshot, others: Sequence[Snapshot]) -> Following | None:
+    for there in others if len(snapshot.text) <= MAX_JUDGED else ():
+        for one in there.derived(_exported):
+            lately = list(_words(snapshot))
+            done = [since.at for since in lately if (since.old, since.new) == (one.old, one.new)]
+            changes = across.left(one, there, snapshot, others, done)
+            at = changes[0].start if changes else 0
+            renamed = Renamed(at, one.old, one.new)
+            put_back = any(since.puts_back(renamed) for since in lately)
+            if changes and not put_back and not _is_elsewhere(snapshot, renamed):
+                return Following(renamed, tuple(changes))
+    return None
+
+
+def _exported(there: Snapshot) -> list[across.Exported]:
+    """The last renamings that other documents may see, the last first."""
+    if not there.history or len(there.text) > MAX_JUDGED or manners.denied_text(there.text):
+        return []
+    lately = list(renamings(there))
+    found = []
+    for one in lately:
+        known = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
+        if one.new not in keywords(language(there.language)):
+            found.append(across.exported(there, one.at, one.old, one.new, known))
+    return [one for one in dict.fromkeys(found) if one is not None]
 
 
 def _is_elsewhere(snapshot: Snapshot, renamed: Renamed) -> bool:

@@ -101,7 +101,7 @@ class _Renaming:
         # Something between brings the new name: a use would come to mean that.
         if uses is None or not all(self.scopes.sees(node, self.scope, self.new) for node in uses):
             return []
-        edits = [*self._said(), *map(self._edit, (*uses, *self._given()))]
+        edits = [*self._said(), *(edit(self.syntax, node, self.old, self.new) for node in (*uses, *self._given()))]
         return sorted(edits, key=attrgetter("start"))
 
     def _is_clear(self) -> bool:
@@ -161,24 +161,11 @@ class _Renaming:
     def _given(self) -> list[tree_sitter.Node]:
         """Where calls name the parameter or field that is brought, if nothing else is called like what they call."""
         given = [node for node in self.scopes.given if self.syntax.text_of(node) == self.old]
-        head = self._called() if given else None
+        head = called(self.scopes, self.bringer, self.scope) if given else None
         around = self.scopes.scope_of.get(head.id) if head is not None else None
         if head is None or around is None or len(self.scopes.like(head, around, self.syntax.text_of(head))) > 1:
             return []
-        return [node for node in given if self._calls(_call(node), head, around)]
-
-    def _called(self) -> tree_sitter.Node | None:
-        """The name of what is called with a value for what is brought: a function for its parameters, a class for those
-        of its constructor, or for its fields where it has none of its own."""
-        bringer, scope = self.bringer, self.scope
-        if scope.is_class:
-            own = bringer.id in self.scopes.heads or any((scope, name) in self.scopes.brought for name in _CONSTRUCTORS)
-            return scope.node.child_by_field_name("name") if not own else None
-        any_name = bringer.parent is not None and bringer.parent.type.endswith("splat_pattern")
-        head = scope.node.child_by_field_name("name") if scope.is_head(bringer) and not any_name else None
-        if head is not None and self.syntax.text_of(head) in _CONSTRUCTORS:
-            return self.scopes.scope_of[head.id].node.child_by_field_name("name")
-        return head
+        return [node for node in given if self._calls(call_of(node), head, around)]
 
     def _calls(self, call: tree_sitter.Node, head: tree_sitter.Node, around: Scope) -> bool:
         """Whether what is called is what `head` brings."""
@@ -187,14 +174,29 @@ class _Renaming:
         called = self.scopes.name_at(end - len(name), name)
         return called is not None and self.scopes.means(called, head, around, name)
 
-    def _edit(self, node: tree_sitter.Node) -> Edit:
-        around = node.parent
-        kinds = (node.type, around.type if around is not None and around.child_by_field_name("alias") is None else "")
-        spelt = next((_SPELT[kind] for kind in kinds if kind in _SPELT), "{new}")
-        return Edit(*self.syntax.range_of(node), spelt.format(old=self.old, new=self.new))
+
+def edit(syntax: Syntax, node: tree_sitter.Node, old: str, new: str) -> Edit:
+    """What gives a use of a name the new one."""
+    around = node.parent
+    kinds = (node.type, around.type if around is not None and around.child_by_field_name("alias") is None else "")
+    spelt = next((_SPELT[kind] for kind in kinds if kind in _SPELT), "{new}")
+    return Edit(*syntax.range_of(node), spelt.format(old=old, new=new))
 
 
-def _call(given: tree_sitter.Node) -> tree_sitter.Node:
+def called(scopes: Scopes, bringer: tree_sitter.Node, scope: Scope) -> tree_sitter.Node | None:
+    """The name of what is called with a value for what is brought: a function for its parameters, a class for those of
+    its constructor, or for its fields where it has none of its own."""
+    if scope.is_class:
+        own = bringer.id in scopes.heads or any((scope, name) in scopes.brought for name in _CONSTRUCTORS)
+        return scope.node.child_by_field_name("name") if not own else None
+    any_name = bringer.parent is not None and bringer.parent.type.endswith("splat_pattern")
+    head = scope.node.child_by_field_name("name") if scope.is_head(bringer) and not any_name else None
+    if head is not None and scopes.syntax.text_of(head) in _CONSTRUCTORS:
+        return scopes.scope_of[head.id].node.child_by_field_name("name")
+    return head
+
+
+def call_of(given: tree_sitter.Node) -> tree_sitter.Node:
     """The call in which a parameter is named."""
     while given.type != "call" and given.parent is not None:
         given = given.parent

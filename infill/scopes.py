@@ -201,12 +201,27 @@ class Scopes:
         inner = self.around(node)
         if node.id in self.own:
             return _class(inner, node) is scope
-        indent = self.syntax.language.block == "indent"
+        found = next((one for one in self._looked_in(node) if one is scope or self._hides(one, name, node)), None)
+        return found is scope and not self._is_apart(node, scope, name)
+
+    def brought_at(self, node: tree_sitter.Node, name: str) -> Sequence[tree_sitter.Node]:
+        """What brings a name where a node stands, nothing where it comes from elsewhere."""
+        scope = self.scope_of.get(node.id)
+        if scope is None or (scope, name) not in self.brought:
+            scope = next((one for one in self._looked_in(node) if self._hides(one, name, node)), None)
+        return self.brought[scope, name] if scope is not None else ()
+
+    def is_looked_up(self, node: tree_sitter.Node) -> bool:
+        """Whether a node is a name that is looked up here, not as one that an object has of its own."""
+        known = self.name_at(self.syntax.range_of(node)[0], self.syntax.text_of(node))
+        return known is not None and node.id not in self.own
+
+    def _looked_in(self, node: tree_sitter.Node) -> Iterator[Scope]:
+        """The scopes in which a name is looked up, inner ones first."""
+        inner, indent = self.around(node), self.syntax.language.block == "indent"
         while indent and inner.around is not None and inner.is_head(node):
             inner = inner.around  # what a function's parameters are by default is looked up around it
-        seen = [one for one in inner.outwards if not one.is_closed or (indent and one is inner)]
-        found = next((one for one in seen if one is scope or self._hides(one, name, node)), None)
-        return found is scope and not self._is_apart(node, scope, name)
+        return (one for one in inner.outwards if not one.is_closed or (indent and one is inner))
 
     def _is_apart(self, node: tree_sitter.Node, scope: Scope, name: str) -> bool:
         """Whether a Rust function or module between them sees nothing of a scope, or its functions and types alone."""

@@ -64,7 +64,7 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
         return []
     offers: list[Offer] = []
     if _wanted(types.CodeActionKind.QuickFix, params.context.only):
-        offers += await _following(session, snapshot, start, end)
+        offers += await _following(session, asked, start, end)
         for told in _overlapping(session, snapshot, params.context.diagnostics, start, end):
             title = f"redraft: fix “{_short(told[0].message)}”"
             place = positions.to_span(snapshot, told[0].range, session.encoding)
@@ -78,13 +78,14 @@ async def code_action(session: Session, params: types.CodeActionParams) -> list[
     return offers
 
 
-async def _following(session: Session, snapshot: Snapshot, start: int, end: int) -> list[types.CodeAction]:
+async def _following(session: Session, asked: Question, start: int, end: int) -> list[types.CodeAction]:
     """What a name that was changed by hand leaves behind, all of it, on the lines that have the old name or the new."""
     from infill import next_edit
 
     if not (session.settings.next_edit and session.capabilities.action_literals):
         return []
-    found = await asyncio.to_thread(next_edit.following, snapshot)
+    snapshot = asked.snapshot
+    found = await asyncio.to_thread(next_edit.following, snapshot, asked.others)
     lines = range(snapshot.line_of(start), snapshot.line_of(end) + 1)
     if found is None or not any(snapshot.line_of(at) in lines for at in found.places):
         return []

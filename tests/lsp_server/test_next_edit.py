@@ -150,3 +150,59 @@ async def test_what_cannot_be_read_is_refused_in_one_sentence(ready: Editor, par
 
 async def test_a_document_that_is_not_open_has_none(ready: Editor) -> None:
     assert await edits(ready, 1, "file:///w/unknown.py") == []
+
+
+ROWS, REPORT = "file:///w/rows.py", "file:///w/report.py"
+TAKES = "from rows import count\n\n\ndef f(x):\n    return count(x)\n"
+BROUGHT = Range(Position(0, 4), Position(0, 9))
+
+
+def rename_there(editor: Editor, uri: str = ROWS) -> None:
+    editor.open("def count(rows):\n    return len(rows)\n", uri=uri)
+    editor.open(TAKES, uri=REPORT)
+    editor.change(2, types.TextDocumentContentChangePartial(BROUGHT, "total"), uri=uri)
+
+
+def close(editor: Editor, uri: str) -> None:
+    editor.client.text_document_did_close(types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(uri)))
+
+
+async def test_a_renaming_goes_on_in_another_open_document_that_imports_the_name(ready: Editor) -> None:
+    rename_there(ready)
+    (action,) = await ready.actions(Range(Position(4, 11), Position(4, 11)), uri=REPORT)
+    assert action.title == "redraft: rename 2 more count to total"
+    assert applied(TAKES, action.edit) == TAKES.replace("count", "total")
+    assert await ready.actions(Range(Position(3, 0), Position(3, 0)), uri=REPORT) == []
+    now = TAKES
+    for version in (1, 2):  # what is behind the cursor comes first, then what is above it
+        (one,) = await edits(ready, version, REPORT)
+        assert one["textDocument"] == {"uri": REPORT, "version": version}
+        now = apply(now, [edit(now, part["range"], part["newText"]) for part in one["changes"]])
+        ready.replace(version + 1, now, uri=REPORT)
+    assert now == TAKES.replace("count", "total")
+    assert await edits(ready, 3, REPORT) == []
+
+
+async def test_put_back_there_or_refused_here_nothing_follows(ready: Editor) -> None:
+    rename_there(ready)
+    places = [Range(Position(line, at), Position(line, at + 5)) for line, at in ((4, 11), (0, 17))]
+    for version, name in ((2, "total"), (3, "count")):
+        made = (types.TextDocumentContentChangePartial(place, name) for place in places)
+        assert len(await edits(ready, version - 1, REPORT)) == (version == 2)
+        ready.change(version, *made, uri=REPORT)
+    assert await edits(ready, 3, REPORT) == [], "undone here"
+    close(ready, REPORT)
+    ready.open(TAKES, uri=REPORT)
+    assert len(await edits(ready, 1, REPORT)) == 1
+    ready.change(3, types.TextDocumentContentChangePartial(BROUGHT, "count"), uri=ROWS)
+    assert await edits(ready, 1, REPORT) == [], "undone there"
+
+
+async def test_what_may_not_be_read_or_is_closed_is_not_looked_at(ready: Editor) -> None:
+    rename_there(ready, "file:///w/vendor/rows.py")
+    ready.replace(2, TAKES.replace("from rows", "from vendor.rows"), uri=REPORT)
+    assert await edits(ready, 2, REPORT) == []
+    close(ready, REPORT)
+    rename_there(ready)
+    close(ready, ROWS)
+    assert await edits(ready, 1, REPORT) == []

@@ -482,3 +482,22 @@ def test_its_colours(editor: Editor) -> None:
     for group, linked in (("RedraftOld", "@markup.strikethrough"), ("RedraftGhost", "Comment")):
         assert editor.lua("return vim.api.nvim_get_hl(0, { name = ... }).link", group) == linked
     assert editor.lua("return vim.api.nvim_get_hl(0, { name = '@markup.strikethrough' }).strikethrough")
+
+
+def test_a_renaming_goes_on_in_another_buffer_that_imports_the_name(editor: Editor) -> None:
+    report = editor.open(["from rows import count", "", "print(count([]))"], "report.py")
+    rows = report.with_name("rows.py")
+    rows.write_text("def count(rows):\n    return len(rows)\n")
+    editor.vim.command(f"silent edit {rows}")
+    quiet(editor)
+    editor.type("1G0fcciwtotal<Esc>")
+    quiet(editor)
+    editor.vim.command(f"silent buffer {report}")
+    shows(editor, ["from rows import [count|total]", "", "print([count|total]([]))"])
+    editor.type("<Tab>")
+    assert editor.lines == ["from rows import total", "", "print(total([]))"]
+    quiet(editor)
+    editor.vim.command("silent undo")
+    quiet(editor)
+    assert seen(editor) == ["from rows import count", "", "print(count([]))"], "undone it does not come back"
+    editor.vim.command("silent! bwipeout! %")

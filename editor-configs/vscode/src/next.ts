@@ -44,7 +44,7 @@ export class NextEdit implements vscode.Disposable {
       vscode.workspace.onDidChangeTextDocument(event => this.changed(event)),
       vscode.window.onDidChangeTextEditorSelection(event => this.moved(event.textEditor)),
       vscode.window.onDidChangeTextEditorVisibleRanges(event => this.scrolled(event.textEditor)),
-      vscode.window.onDidChangeActiveTextEditor(() => this.clear()),
+      vscode.window.onDidChangeActiveTextEditor(editor => this.entered(editor)),
       vscode.workspace.onDidChangeConfiguration(event => event.affectsConfiguration(settings.SECTION) && this.clear()),
     ];
   }
@@ -95,6 +95,14 @@ export class NextEdit implements vscode.Disposable {
     }
     if (reason === undefined && this.server.handles(document)) {
       this.applied = undefined;
+      this.pause = setTimeout(() => void this.ask(editor), QUIET);
+    }
+  }
+
+  /** What was renamed in another file meanwhile may go on here. */
+  private entered(editor: vscode.TextEditor | undefined): void {
+    this.clear();
+    if (editor && this.server.handles(editor.document)) {
       this.pause = setTimeout(() => void this.ask(editor), QUIET);
     }
   }

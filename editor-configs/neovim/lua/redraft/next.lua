@@ -1,4 +1,5 @@
--- Next edits: what a name that was changed by hand leaves behind, shown where it stands and changed by one key.
+-- Next edits: what a name that was changed by hand, here or in another buffer, leaves behind, shown where it stands and
+-- changed by one key.
 --
 -- Only in Normal mode: while the user types nothing may move. What is shown belongs to one state of the text; the first
 -- change of that takes it away, and then the server is asked again.
@@ -226,9 +227,8 @@ function M.setup(group)
   on({ "BufLeave", "RecordingEnter" }, leave)
   on("RecordingLeave", consider)
   on("BufEnter", function(event)
-    if settled[event.buf] then
-      consider()
-    end
+    settled[event.buf] = 0 -- what was renamed in another buffer meanwhile may go on here
+    consider()
   end)
   on({ "CursorMoved", "WinEnter", "WinScrolled" }, point)
 end
