@@ -172,6 +172,19 @@ def servers(editor: Editor) -> list[int]:
     return alive
 
 
+@contextlib.contextmanager
+def held(editor: Editor) -> Iterator[None]:
+    """Without an answer of the server."""
+    processes = [psutil.Process(pid) for pid in servers(editor)]
+    for process in processes:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.resume()
+
+
 def diagnose(editor: Editor) -> None:
     """A diagnostic as a linter would set it, on the name in BROKEN that does not exist."""
     editor.lua(

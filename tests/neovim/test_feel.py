@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import psutil
 import pytest
 
 from tests.conftest import REDRAFT, eventually
-from tests.neovim.conftest import INIT, Editor, Neovim, servers
+from tests.neovim.conftest import INIT, Editor, Neovim, held
 
 KNOWN = ("value = compute(first, second)", "other = compute(second, first)")
 TYPED = "value = compute(fir", "x = [3, 4]", "other = compute(second, firs", "# what a day", "value = 1", ""
@@ -131,15 +130,9 @@ def test_it_goes_when_the_cursor_leaves(start: Callable[..., Editor], script: Ca
     editor.open(["", "x"])
     editor.type("idef add(")
     eventually(editor.ghost)
-    held = [psutil.Process(pid) for pid in servers(editor)]
-    for server in held:
-        server.suspend()
-    try:
+    with held(editor):
         editor.type("<Down>")
         eventually(lambda: editor.ghost() == "", 10)
-    finally:
-        for server in held:
-            server.resume()
 
 
 def test_it_stays_behind_in_no_window(editor: Editor) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.conftest import REDRAFT, ROOT, eventually
-from tests.neovim.conftest import RULES, Editor, Neovim
+from tests.neovim.conftest import RULES, Editor, Neovim, held
 
 LATE = """
 local rpc = vim.lsp.get_clients({ name = "redraft" })[1].rpc
@@ -28,6 +28,32 @@ vim.api.nvim_create_autocmd("LspRequest", {
 })
 """
 """Whatever is cancelled is answered all the same, as when the answer was under way; answers are counted."""
+
+HELD = """
+local start = vim.lsp.rpc.start
+vim.g.held = 0
+vim.lsp.rpc.start = function(...)
+  local rpc = start(...)
+  local request = rpc.request
+  rpc.request = function(method, params, callback, replied)
+    if method ~= "textDocument/inlineCompletion" or vim.g.held > 0 then
+      return request(method, params, callback, replied)
+    end
+    local sent, id
+    sent, id = request(method, params, function(...)
+      local given = vim.F.pack_len(...)
+      function _G.deliver()
+        replied(id)
+        callback(vim.F.unpack_len(given))
+      end
+      vim.g.held = 1
+    end)
+    return sent, id
+  end
+  return rpc
+end
+"""
+"""The first answer comes when `deliver()` is called, as if it had been under way until then."""
 
 
 def test_it_appears_and_is_accepted(editor: Editor) -> None:
@@ -163,6 +189,54 @@ def test_a_bracket_closed_after_the_answer_is_not_doubled(editor: Editor) -> Non
     eventually(lambda: editor.ghost() == "total / len(values)")
     editor.type("total<Space>/<Space>len(<Tab>")
     eventually(lambda: editor.lines[1] == "    return total / len(values)")
+
+
+@pytest.mark.parametrize("typed", ["total<Space>/<Space>len(", "x"])
+def test_an_answer_to_what_was_there_before_the_last_keys(
+    neovim: Neovim, start: Callable[..., Editor], script: Callable[..., str], typed: str
+) -> None:
+    """Neovim 0.12 by itself shows it whatever they were."""
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.lua(HELD)
+    editor.open(["def add(a, b):", ""])
+    close_brackets(editor)
+    editor.type("2Gi    return<Space>")
+    eventually(lambda: editor.vim.vars["held"] == 1)
+    editor.type(typed)
+    editor.lua("deliver()")
+    if typed == "x":
+        assert editor.ghost() == ""
+        editor.type("<Tab>y")
+        assert editor.lines[1].split() == ["return", "x", "y"]
+    else:
+        eventually(editor.ghost)
+        editor.type("<Tab>")
+        assert editor.lines[1] == "    return total / len(values)"
+
+
+def test_what_is_left_of_it_needs_no_answer(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    """The server is held."""
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(lambda: editor.ghost() == "a, b):")
+    with held(editor):
+        for line, ghost in ("def add(a", ", b):"), ("def add(a,", " b):"), ("def add(a, b", "):"):
+            editor.type("<M-Right>")
+            assert (editor.lines, editor.ghost()) == ([line], ghost)
+        editor.type("<Tab>")
+        assert (editor.lines, editor.ghost()) == (["def add(a, b):"], "")
+
+
+def test_typed_to_its_end_it_takes_no_key(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    editor = start([REDRAFT, "lsp", "--model", script(RULES)])
+    editor.open([""])
+    editor.type("idef add(")
+    eventually(lambda: editor.ghost() == "a, b):")
+    with held(editor):
+        editor.type("a,<Space>b):")
+        editor.type("<Tab>x")
+    assert editor.lines[0].split() == ["def", "add(a,", "b):", "x"]
 
 
 def test_word_by_word_and_line_by_line(editor: Editor) -> None:

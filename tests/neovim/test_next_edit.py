@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 
-import psutil
 import pytest
 
 from tests.conftest import REDRAFT, eventually
-from tests.neovim.conftest import INIT, RULES, Editor, servers
+from tests.neovim.conftest import INIT, RULES, Editor, held
 
 AREA = ["def area(width, height):", "    print('😀é', width)", "    return width * height"]
 RENAME = "1G0fwciwbreadth<Esc>"
@@ -83,19 +81,6 @@ def quiet(editor: Editor) -> None:
     assert editor.lua(LATER)
     eventually(lambda: not editor.lua(PENDING), 20)
     editor.settle()
-
-
-@contextlib.contextmanager
-def held(editor: Editor) -> Iterator[None]:
-    """Without an answer of the server."""
-    processes = [psutil.Process(pid) for pid in servers(editor)]
-    for process in processes:
-        process.suspend()
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.resume()
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ local STEADY_MS, TRIES = 60000, 5 -- a server that lives this long has recovered
 -- The server refuses files of more characters, and to send it one takes the editor seconds.
 local MOST_BYTES = 4000000
 
-local options, group, ready
+local options, group, drawer
 local crashes, started = 0, 0
 local restarting = false -- a stop that was asked for
 local last -- the id of the client that was started last
@@ -59,7 +59,7 @@ local handlers = {
     local was = M.status.state
     say(status.state, status.message)
     if status.state == "ready" and was ~= "ready" then
-      ready()
+      drawer.refresh()
     end
   end,
 }
@@ -150,16 +150,17 @@ local function take_turn(buffer)
 end
 
 -- Ghost text is asked for with what the buffer is indented by, whoever asks, this plugin or the editor: in a file that has
--- no block yet nothing else says it. LSP has these options for formatting only.
-local function say_indentation(client)
+-- no block yet nothing else says it. LSP has these options for formatting only. Who draws may see the answer first.
+local function accompany(client)
   local request = client.rpc.request
-  client.rpc.request = function(method, params, ...)
+  client.rpc.request = function(method, params, answer, ...)
     if method == "textDocument/inlineCompletion" then
       local its = vim.bo -- it is asked about the current buffer
       local width = its.shiftwidth > 0 and its.shiftwidth or its.tabstop
       params.formattingOptions = { tabSize = width, insertSpaces = its.expandtab or width < its.tabstop }
+      answer = drawer.asking and drawer.asking(answer) or answer
     end
-    return request(method, params, ...)
+    return request(method, params, answer, ...)
   end
 end
 
@@ -208,7 +209,7 @@ local function start(buffer)
     init_options = { redraft = options.settings },
     on_init = function(client)
       last = client.id -- also where others started it again, as :lsp restart does
-      say_indentation(client)
+      accompany(client)
     end,
     on_attach = join,
     on_exit = on_exit,
@@ -228,9 +229,15 @@ local function start(buffer)
   end
 end
 
+-- By buffer what Neovim (0.12) draws ghost text with, whose `current` is shown; nil where it draws none. No public call
+-- says what is shown without taking it.
+function M.completors()
+  return vim.lsp.inline_completion and vim.tbl_get(vim.lsp, "_capability", "all", "inline_completion", "active")
+end
+
 -- Neovim forgets a client that it no longer draws for, or that ends, only where the whole buffer is enabled.
 local function forget(client, buffer)
-  local completor = vim.tbl_get(vim.lsp, "_capability", "all", "inline_completion", "active", buffer)
+  local completor = M.completors()[buffer]
   if completor and completor.client_state[client.id] then
     completor:on_detach(client.id)
     if not next(completor.client_state) then
@@ -242,7 +249,7 @@ end
 -- Whether Neovim (0.12) draws our ghost text itself. Of other servers that is the user's to say: Copilot sends what is
 -- typed away. So neither a buffer nor the whole editor is enabled, but our client by itself.
 function M.drawn_by_editor(on, augroup)
-  if not vim.lsp.inline_completion then
+  if not M.completors() then
     return
   end
   local function tell(client, buffer)
@@ -271,9 +278,9 @@ function M.drawn_by_editor(on, augroup)
   end
 end
 
--- `given`: the options of setup(). `on_ready`: called when the model can answer from now on.
-function M.setup(given, augroup, on_ready)
-  options, group, ready = given, augroup, on_ready
+-- `given`: the options of setup(). `who`: ghost.lua or native.lua; it asks anew when the model can answer from now on.
+function M.setup(given, augroup, who)
+  options, group, drawer = given, augroup, who
   -- BufNew: what `:write` says where it gives a buffer its first name.
   vim.api.nvim_create_autocmd({ "FileType", "BufFilePost", "BufNew" }, {
     group = group,

@@ -210,7 +210,7 @@ function M.setup(given)
   local group = vim.api.nvim_create_augroup("redraft", {})
   M.options = options
   local manual = options.settings.trigger == "manual" -- the editor knows no way to ask by hand
-  M.native = vim.lsp.inline_completion ~= nil and options.ghost_text ~= "plugin" and not manual
+  M.native = client.completors() ~= nil and options.ghost_text ~= "plugin" and not manual
   ghost = require(M.native and "redraft.native" or "redraft.ghost")
   vim.api.nvim_set_hl(0, "RedraftGhost", { link = "Comment", default = true })
   vim.api.nvim_set_hl(0, "RedraftOld", { link = "@markup.strikethrough", default = true })
@@ -220,7 +220,7 @@ function M.setup(given)
   edits.setup(group)
   require("redraft.keys").clear() -- those of a setup() before this one
   map(options.keys)
-  client.setup(options, group, ghost.refresh)
+  client.setup(options, group, ghost)
 end
 
 return M
