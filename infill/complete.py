@@ -27,6 +27,7 @@ from infill.filler import (
     Snippet,
     Step,
 )
+from infill.languages import language_of_path
 from infill.lines import lf
 from infill.memo import Memo
 from infill.region import Region, Told, parts
@@ -242,7 +243,8 @@ class Completer:
         is to be done.
 
         A request for lines between two whole lines is answered as on an empty line, and its text ends with a line end.
-        Its lines end as those of the two sides do.
+        Its lines end as those of the two sides do. Where these have no block, its blocks are as deep as those of the
+        snippets in its language.
         """
         whole_lines = prefix[-1:] in ("", "\n", "\r") and _BEGINS_LINE.match(suffix) is not None
         before, after = lf(prefix), "\n" * whole_lines + lf(suffix)
@@ -267,7 +269,9 @@ class Completer:
             self._filler.warm(request)
             return FillResult(())
         result = await self._filler.fill(request)
-        around = Around.at(snapshot, at, at, "", here, lines or max_tokens)
+        others = [Snapshot.open(one.path, 0, language_of_path(one.path), one.text) for one in snippets]
+        usual = context.usual_level(snapshot, others, None)
+        around = Around.at(snapshot, at, at, "", here, lines or max_tokens, usual)
         probable = _probable(result.texts, around, request.least) if typing else list(result.texts)
         texts = _fitting(around if typing else around.between(), probable, trim.trim if typing else trim.fit)
         end, newline = "\n" * whole_lines, line_ending(prefix + suffix)

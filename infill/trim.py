@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from infill.around import Around
 from infill.brackets import QUOTES, balance, behind, string_end
-from infill.indentation import in_levels
+from infill.indentation import in_levels, level_of
 from infill.languages import Language, language
 from infill.lines import begins_block, closes_block, first_written, indent, lf, opens_block, width
 from infill.repeats import (
@@ -77,7 +77,7 @@ def fit(text: str, around: Around) -> str | None:
     if not sound(text, around):
         return trim(text, around)
     left: str | None = text
-    for step in (clean, not_the_prefix_again, at_most_lines, not_the_suffix_again, without_stutter):
+    for step in (clean, not_the_prefix_again, as_others_indent, at_most_lines, not_the_suffix_again, without_stutter):
         if left is not None:
             left = step(left, around)
     return left or None
@@ -130,6 +130,11 @@ def evenly_indented(text: str, around: Around) -> str | None:
         return text
     lines = (base + line.removeprefix(deeper) if line.startswith(deeper) else line for line in others.split("\n"))
     return "\n".join([first, *lines])
+
+
+def as_others_indent(text: str, around: Around) -> str | None:
+    """In a file without a block, blocks are as deep as in files like it; those of its own the model has read."""
+    return text if around.snapshot.derived(level_of) else in_levels(text, around)
 
 
 def at_most_lines(text: str, around: Around) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 
 from infill.complete import DEFAULTS, Completer
 from infill.document import Snapshot
-from infill.filler import Filled, FillRequest, FillResult, Score
+from infill.filler import Filled, FillRequest, FillResult, Score, Snippet
 
 
 @dataclass
@@ -151,3 +151,17 @@ async def test_a_block_further_down_in_a_text_is_a_level_deep_too() -> None:
 
 async def test_what_is_begun_within_a_block_stays() -> None:
     assert await shown("python", "def f():\n  ", "if a:\n      b()", level="\t") == "if a:\n    b()"
+
+
+@pytest.mark.parametrize("max_lines", [0, None], ids=["a tool", "somebody types"])
+@pytest.mark.parametrize(
+    ("before", "level"), [("", "\t"), ("if a:\n    b()\n\n", "    ")], ids=["no block yet", "a block of its own"]
+)
+async def test_what_is_filled_is_as_deep_as_the_file_or_else_the_snippets(
+    before: str, level: str, max_lines: int | None
+) -> None:
+    snippets = (Snippet("w/b.js", "if (a) {\n  b();\n}\n"), Snippet("w/c.py", "if a:\n\tb()\n"))
+    told = await Completer(Knowing("\n    if a:\n        b()")).fill(
+        before + "def f():", "", language="python", snippets=snippets, max_lines=max_lines
+    )
+    assert told.texts[0].text == f"\n{level}if a:\n{level}{level}b()"
