@@ -21,7 +21,7 @@ test: $(VENV)/.redraft-dev ## set up, then pass every test
 test-quick: $(VENV)/.redraft-dev ## the tests that take few seconds each
 	@$(BIN)/python -m pytest -m "not slow"
 
-test-door: $(VENV)/.redraft-dev ## the HTTP door with clients from npm too (needs node; LLAMA_VIM= names a llama.vim)
+test-door: $(VENV)/.redraft-dev ## the HTTP door with clients from npm too (needs node)
 	npm ci --no-audit --no-fund --ignore-scripts --prefix tests/lsp_server/door/npm
 	@$(BIN)/python -m pytest tests/lsp_server/door
 

