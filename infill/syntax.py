@@ -26,7 +26,7 @@ MARGIN = 4_000
 """Code points between what is asked about and the window's end at least; a window begins within as many lines."""
 HEAP = 5_000
 """Parts of one syntax error above which a text is no code."""
-MANY = 500
+MANY = 64
 """Syntax errors above which nobody needs their number."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(r"[ \t]*(?=[^\s)}\]>#*/])")
