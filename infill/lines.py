@@ -62,6 +62,15 @@ def says(line: str) -> bool:
     return sum(map(str.isalnum, line)) >= SAYING
 
 
+def stands_below(line: str, below: str) -> bool:
+    """Whether a line is the next written one already: it says the same no deeper, for what stands deeper may say the
+    same, or it is the same bracket or short word, as `fi`, at the same place. The values of a table may well repeat."""
+    if says(line):
+        return line.strip() == below.strip() and width(line) <= width(below)
+    alike = line.rstrip() == below.rstrip() != ""
+    return alike and (line.strip().isalpha() or not any(map(str.isalnum, line)))
+
+
 def left_open(row: Language, line: str) -> tuple[int, str] | None:
     """The comment or string in which a line ends, as (offset, what opens it), or None. Without a grammar a backtick may
     be anything."""

@@ -16,7 +16,7 @@ from infill import prompt
 from infill.confidence import Beta
 from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, distinct, within
 from infill.line_by_line import line_by_line
-from infill.lines import first_written, says, width
+from infill.lines import first_written, stands_below
 from infill.reading import Calibration, Reading, ends, spelled
 from infill.steering import SURE, Guided, Healing
 
@@ -126,7 +126,9 @@ class LocalFiller:
         is missing in it for sure."""
         began = time.monotonic()
         found, cold = await self._generated(request)
-        found = replace(found, texts=tuple(one for one in found.texts if not _stands_below(one.text, request)))
+        below = first_written(request.suffix)
+        new = (one for one in found.texts if not stands_below(request.begun + one.text, below))
+        found = replace(found, texts=tuple(new))
         nothing = _sure(found.texts) and not found.texts[0].text and not found.texts[0].goes_on
         settled = cold or nothing or not found.texts
         return found if settled else await self._by_score(within(request, began), found)
@@ -292,12 +294,6 @@ class LocalFiller:
 def _sure(texts: Sequence[Filled]) -> bool:
     """Whether the first of the texts is good enough as it is."""
     return bool(texts) and texts[0].finished and texts[0].score is not None and texts[0].score >= SURE
-
-
-def _stands_below(text: str, request: FillRequest) -> bool:
-    """Whether a line is the next one of the document already; what stands deeper may say the same."""
-    line, below = request.begun + text, first_written(request.suffix)
-    return says(line) and line.strip() == below.strip() and width(line) <= width(below)
 
 
 def _following(suffix: str) -> str:

@@ -10,7 +10,7 @@ import re
 from infill.around import Around
 from infill.brackets import balance
 from infill.languages import keywords, language
-from infill.lines import SAYING, announces, opens_block, says, width
+from infill.lines import SAYING, announces, opens_block, says, stands_below, width
 
 # The values of a list may be alike, a few of them.
 _STUTTERS = (
@@ -49,13 +49,13 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
         return text
     first, *others = text.split("\n")
     line = around.prefix_line + first
-    if not around.rest.strip() and _same(line, below) and width(line) <= width(below):
+    if not around.rest.strip() and stands_below(line, below):
         return text if not others and _announces_another(below, around) else None
     if not (around.prefix_line + around.rest).strip() and _closes_again("", line, around):
         return None
     for n, line in enumerate(others, start=1):
         whole, kept = line + around.rest if n == len(others) else line, "\n".join([first, *others][:n])
-        if (_same(whole, below) and width(whole) <= width(below)) or _closes_again(kept, line, around):
+        if stands_below(whole, below) or _closes_again(kept, line, around):
             return kept
     return text
 
@@ -69,7 +69,7 @@ def not_the_suffix_again(text: str, around: Around) -> str | None:
     for count in range(len(below) if not around.rest.strip() else 0, 0, -1):
         pairs = list(zip(said[-count:], below[:count], strict=True))
         again = all(line.strip() == other.strip() and width(line) <= width(other) for line, other in pairs)
-        if again and any(_same(line, other) for line, other in pairs):
+        if again and any(stands_below(line, other) for line, other in pairs):
             kept = [n for n, line in enumerate(whole) if line.strip()][: len(said) - count]
             return not_the_suffix_again("\n".join(lines[: kept[-1] + 1]), around) if kept else None
     return text
@@ -142,13 +142,3 @@ def _names_another(below: str, begun: int, around: Around) -> bool:
     if name is None or _NAMED.search(below, 0, begun) or name[1] in keywords(row):
         return False
     return not around.suffix[0].strip() or (bool(around.prefix_line.strip()) and opens_block(row, below))
-
-
-def _same(line: str, other: str) -> bool:
-    """Whether a line stands there already: it says the same, or is the same bracket or short word, as `fi`, at the same
-    place. The values of a table may well repeat."""
-    if not other:
-        return False
-    if says(line):
-        return line.strip() == other.strip()
-    return line.rstrip() == other.rstrip() and (line.strip().isalpha() or not any(map(str.isalnum, line)))

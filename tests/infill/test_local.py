@@ -657,6 +657,9 @@ class TestADoubtfulDraft:
         deeper = replace(request, prefix="def f(a, b):\n    if a:\n        ")
         made = filler(saying(" total = 1\n"), LEFT_TO_RIGHT, heals=True)
         assert "total = 1" in texts(await made.fill(deeper))
+        closed = replace(request, prefix="x = f(\n    a,\n", suffix="\n)\n")
+        made = filler(saying("\n)\n"), LEFT_TO_RIGHT, heals=True)
+        assert ")" not in texts(await made.fill(closed))
 
     async def test_without_time_to_compare_the_likeliest_is_taken(self, filler: Make) -> None:
         denoiser = ScriptedDenoiser(CONTROL, self.script(0.3))
