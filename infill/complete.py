@@ -12,6 +12,7 @@ from itertools import islice
 
 from infill import beginning, context, manners, next_edit, rank, site, trim
 from infill.around import Around
+from infill.deleted import puts_back
 from infill.document import Snapshot, line_ending
 from infill.edits import Edit, apply
 from infill.filler import (
@@ -140,7 +141,7 @@ class Completer:
         # Where nothing new is asked for, what is being typed through still goes on: it would flicker.
         least = preferences.least if here.ask else None
         known = None if selected or invoked else self._memo.recall(snapshot, cursor, closed, least)
-        if known and not manners.puts_back(snapshot, cursor, *known):
+        if known and not puts_back(snapshot, cursor, *known):
             return Completion((Suggestion(cursor, *known),), reason="remembered")
         if not here.ask:
             return Completion(reason=here.reason)
@@ -153,7 +154,7 @@ class Completer:
         near = context.usual_level(snapshot, others, preferences.root) if preferences.open_files else ""
         around = Around.at(snapshot, start, cursor, chosen, here, request.limits.lines, near or level)
         ranked = _suggestions(result.texts, around, closed, request.least)
-        welcome = (one for one in ranked if not manners.puts_back(snapshot, one.start, one.end, one.text))
+        welcome = (one for one in ranked if not puts_back(snapshot, one.start, one.end, one.text))
         suggestions = tuple(islice(welcome, request.alternatives))
         # The best is the last that is remembered, and the first to come back.
         for one in reversed([each for best in suggestions for each in (best, *best.longer)]):

@@ -78,7 +78,8 @@ CASES = {
     "passed on in a script": (
         "/w/a.ts", TS, "/w/s/b.ts",
         "import { count } from '../a.js';\nexport { count } from '../a';\nexport const n = { count };\n",
-        "import { total } from '../a.js';\nexport { total as count } from '../a';\nexport const n = { count: total };\n",
+        "import { total } from '../a.js';\nexport { total as count } from '../a';\n"
+        "export const n = { count: total };\n",
     ),
     "all of a script": (
         "/w/a/index.ts", TS, "/w/b.tsx",
@@ -120,7 +121,9 @@ def test_each_way_to_take_a_name(case: str) -> None:
 
 def test_a_parameter_that_calls_name() -> None:
     there = renamed(opened("/w/p/a.py", COUNT), "start", "first")
-    here = opened("/w/p/b.py", "from . import a\nfrom .a import count as c\nc([], start=1), a.count(start=2), f(start=3)")
+    here = opened(
+        "/w/p/b.py", "from . import a\nfrom .a import count as c\nc([], start=1), a.count(start=2), f(start=3)"
+    )
     assert after(there, here) == here.text.replace("start=1", "first=1").replace("start=2", "first=2")
 
 
