@@ -251,7 +251,7 @@ class Completer:
         before, after = lf(prefix), "\n" * whole_lines + lf(suffix)
         snapshot, at = Snapshot.open("untitled:hole", 0, language, before + after), len(before)
         here, typing = site.look(snapshot, at, invoked=True), max_lines is None
-        canvas = here.canvas if typing else 32 if max_lines != 1 else 16
+        canvas = here.canvas if typing else site.LINE if max_lines == 1 else site.BLOCK
         lines = max_lines if max_lines is not None else here.lines or DEFAULTS.max_lines
         request = FillRequest(
             prefix=before,

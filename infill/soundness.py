@@ -39,7 +39,7 @@ def without_errors(text: str, around: Around) -> str | None:
     What the text leaves open counts as completed: a beginning that can go on is no error. Of half a line nobody knows.
     """
     text = text.rstrip()
-    if not around.in_code or around.snapshot.syntax(around.end) is None:
+    if not around.in_code:
         return text
     standing, belows = around.snapshot.derived(
         lambda _: _standing(around), (without_errors, around.start, around.end, around.chosen)
@@ -107,9 +107,14 @@ def _fewest(text: str, around: Around, below: int, enough: int = 0) -> int:
 
 
 def _errors_with(text: str, around: Around) -> int:
+    """The syntax errors of the document with exactly this text."""
     written = (around.chosen + text).replace("\n", around.snapshot.newline)
-    changed = around.snapshot.edit([Edit(around.start, around.end, written)], around.snapshot.version)
-    return _errors(changed, around.start + len(written))
+    hole = Edit(around.start, around.end, written)
+
+    def count(snapshot: Snapshot) -> int:
+        return _errors(snapshot.edit([hole], snapshot.version), hole.start + len(written))
+
+    return around.snapshot.derived(count, (_errors_with, hole))
 
 
 def _endings(text: str, around: Around, below: int) -> Iterator[str]:
