@@ -39,12 +39,19 @@ class Exported:
 
 @dataclass(frozen=True, slots=True)
 class _Import:
-    """module: as it is written. name: what is taken of it, None where that is all of it. local: how it is called here,
-    None where it is only passed on."""
+    """module: as it is written. name: what is taken of it, empty where that is all of it, and its node. called: what
+    that is here, empty where nothing says so, and its node."""
 
     module: str
-    name: tree_sitter.Node | None
+    name: str
+    taken: tree_sitter.Node | None
+    called: str
     local: tree_sitter.Node | None
+
+    @property
+    def whole(self) -> str:
+        """The module that all of is taken, if one is: in Python a name of a package may be one."""
+        return f"{self.module}{'' if self.module.endswith('.') else '.'}{self.name}" if self.name else self.module
 
 
 def exported(there: Snapshot, at: int, old: str, new: str, known: Collection[int]) -> Exported | None:
@@ -53,7 +60,7 @@ def exported(there: Snapshot, at: int, old: str, new: str, known: Collection[int
 
     known: offsets where `new` was put in the place of `old`.
     """
-    scopes = _scopes(there)
+    scopes = _scopes(there, old, new)
     node = scopes.name_at(at, new) if scopes is not None else None
     scope = scopes.scope_of.get(node.id) if scopes is not None and node is not None else None
     if scopes is None or node is None or scope is None or node.id in scopes.imported or (scope, old) in scopes.brought:
@@ -78,18 +85,21 @@ def left(
     others: all open documents but this one. known: offsets here where the new name was put in the place of the old one.
     No edits where something else brings one of the names, or a use would come to mean something else.
     """
-    if _family(here) != _family(there) or _family(here) not in _MEANS or renamed.old not in here.text:
+    said = re.search(rf"\b{re.escape(renamed.old)}\b", here.text)
+    if said is None or _family(here) != _family(there) or _family(here) not in _MEANS:
         return []
-    scopes = _scopes(here)
-    if scopes is None or not scopes.foreign.isdisjoint((renamed.old, renamed.new)):
-        return []
-    return _Uses.of(scopes, renamed, there, here, others).left(known)
+    uses = _Uses.of(renamed, there, here, others)
+    return uses.left(known) if uses is not None else []
 
 
-def _scopes(snapshot: Snapshot) -> Scopes | None:
-    """The scopes of a document in which nothing is broken."""
+def _scopes(snapshot: Snapshot, *names: str) -> Scopes | None:
+    """The scopes of a document, unless a statement that says one of these names is broken."""
     syntax = snapshot.whole
-    return Scopes.of(syntax) if syntax is not None and not syntax.errors(0, len(snapshot.text)) else None
+    if syntax is None or syntax.tree.root_node.is_error:
+        return None
+    said = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    broken = (node for node in syntax.tree.root_node.children if node.has_error)
+    return None if any(said.search(syntax.text_of(node)) for node in broken) else Scopes.of(syntax)
 
 
 def _is_seen(there: Snapshot, node: tree_sitter.Node) -> bool:
@@ -115,22 +125,23 @@ class _Uses:
     is_shared: bool
 
     @classmethod
-    def of(
-        cls, scopes: Scopes, renamed: Exported, there: Snapshot, here: Snapshot, others: Sequence[Snapshot]
-    ) -> _Uses:
-        names, modules, strange = list[_Import](), dict[str, Set[int]](), set[str]()
-        for one in _imports(scopes.syntax):
-            called = scopes.syntax.text_of(one.local) if one.local is not None else ""
-            if one.name is not None and _is_only(one.module, here, there, others):
+    def of(cls, renamed: Exported, there: Snapshot, here: Snapshot, others: Sequence[Snapshot]) -> _Uses | None:
+        """None where nothing is taken from there, and where not all can be known."""
+        syntax, wanted = here.whole, (renamed.owner, renamed.old, renamed.new)
+        names, modules, strange = list[_Import](), dict[str, set[int]](), set[str]()
+        for one in _imports(syntax) if syntax is not None else ():
+            if one.name in wanted and _is_only(one.module, here, there, others):
                 names.append(one)
-            elif _is_only(_whole(scopes.syntax, one), here, there, others):
-                is_plain = one.name is None and called == one.module.split(".")[0]  # `import pkg.a` brings `pkg`
-                whole = (one.module if is_plain else called) or _package(there)
-                ids = frozenset((one.local.id,) if one.local is not None else ()) & scopes.scope_of.keys()
-                modules[whole] = modules.get(whole, frozenset()) | ids
+            elif _is_only(one.whole, here, there, others):
+                is_plain = not one.name and one.called == one.module.split(".")[0]  # `import pkg.a` brings `pkg`
+                whole = (one.module if is_plain else one.called) or _package(there)
+                modules.setdefault(whole, set()).update({one.local.id} if one.local is not None else ())
             else:
-                strange.add(called)
+                strange.add(one.called)
         is_shared = _package(here) == _package(there) != "" and _folder(here) == _folder(there)
+        scopes = _scopes(here, renamed.old, renamed.new) if names or modules or is_shared else None
+        if scopes is None or not scopes.foreign.isdisjoint(wanted):
+            return None
         return cls(scopes, renamed, names, modules, strange, is_shared)
 
     def left(self, known: Collection[int]) -> list[Edit]:
@@ -140,7 +151,7 @@ class _Uses:
             given = sorted(self.scopes.given, key=lambda node: node.start_byte)
             uses = [node for node in given if syntax.text_of(node) == old and self._is_of_owner(node)]
         else:
-            nodes, taken = list(self._nodes(old)), {one.name.id for one in self.names if one.name is not None}
+            nodes, taken = list(self._nodes(old)), {one.taken.id for one in self.names if one.taken is not None}
             looked_up = [node for node in nodes if node.id in self._locals(old) or self._is_looked_up(node)]
             if looked_up and not self._is_clear(looked_up, known):
                 return []
@@ -176,7 +187,7 @@ class _Uses:
             return False
         start = syntax.range_of(owner)[0]
         first = syntax.node_of(start, start + 1)
-        brought = self._brought(first, syntax.text_of(first))
+        brought, wanted = self._brought(first, syntax.text_of(first)), wanted & self.scopes.scope_of.keys()
         return brought <= wanted and bool(brought) == bool(wanted)
 
     def _is_of_owner(self, given: tree_sitter.Node) -> bool:
@@ -190,8 +201,7 @@ class _Uses:
 
     def _locals(self, name: str) -> set[int]:
         """What the imports of a name from there bring here."""
-        pairs = ((one.name, one.local) for one in self.names)
-        return {local.id for taken, local in pairs if taken and local and self.scopes.syntax.text_of(taken) == name}
+        return {one.local.id for one in self.names if one.name == name and one.local is not None}
 
     def _brought(self, node: tree_sitter.Node, name: str) -> set[int]:
         return {one.id for one in self.scopes.brought_at(node, name)}
@@ -209,22 +219,18 @@ class _Uses:
 def _imports(syntax: Syntax) -> Iterator[_Import]:
     compiled = query(syntax.language, "imports")
     for _, found in tree_sitter.QueryCursor(compiled).matches(syntax.tree.root_node) if compiled else ():
-        name, local = (found[kind][0] if kind in found else None for kind in ("name", "local"))
-        yield _Import(syntax.text_of(found["module"][0]), name, local)
-
-
-def _whole(syntax: Syntax, one: _Import) -> str:
-    """The module that all of is taken, if one is: in Python a name of a package may be one."""
-    if one.name is None:
-        return one.module
-    return f"{one.module}{'' if one.module.endswith('.') else '.'}{syntax.text_of(one.name)}"
+        taken, local = (found[kind][0] if kind in found else None for kind in ("name", "local"))
+        name, called = (syntax.text_of(one) if one is not None else "" for one in (taken, local))
+        yield _Import(syntax.text_of(found["module"][0]), name, taken, called, local)
 
 
 def _is_only(module: str, here: Snapshot, there: Snapshot, others: Sequence[Snapshot]) -> bool:
     """Whether a module is what one document is, and no other open one may be it. In Go many are the same one."""
     means = _MEANS[_family(here)]
-    fit = {other.uri for other in others if _family(other) == _family(here) and means(module, here, other)}
-    return means(module, here, there) and (means is _go or fit <= {there.uri})
+    if not means(module, here, there):
+        return False
+    alike = (other for other in others if _family(other) == _family(here) and other.uri != there.uri)
+    return means is _go or not any(means(module, here, other) for other in alike)
 
 
 def _python(module: str, here: Snapshot, there: Snapshot) -> bool:
@@ -245,8 +251,9 @@ def _script(module: str, here: Snapshot, there: Snapshot) -> bool:
 
 
 def _go(module: str, here: Snapshot, there: Snapshot) -> bool:
-    """The path of an import ends with that of the package, from the innermost folder on that both documents lie in."""
-    folder = root = _folder(there)
+    """The path of an import ends with that of the package, from a folder around it on in which both documents lie."""
+    folder = _folder(there)
+    root = posixpath.dirname(folder).rstrip("/")
     while root and not here.path.startswith(root + "/"):
         root = posixpath.dirname(root).rstrip("/")
     inner = folder.removeprefix(posixpath.dirname(root).rstrip("/"))

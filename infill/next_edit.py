@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, islice
 
 from infill import across, manners, renaming
@@ -99,30 +100,40 @@ def _following(snapshot: Snapshot) -> Following | None:
 
 
 def _following_from(snapshot: Snapshot, others: Sequence[Snapshot]) -> Following | None:
-    for there in others if len(snapshot.text) <= MAX_JUDGED else ():
+    if len(snapshot.text) > MAX_JUDGED:
+        return None
+    known = frozenset(other.uri for other in others)
+    for there in others:
         for one in there.derived(_exported):
-            lately = list(_words(snapshot))
-            done = [since.at for since in lately if (since.old, since.new) == (one.old, one.new)]
-            changes = across.left(one, there, snapshot, others, done)
-            at = changes[0].start if changes else 0
-            renamed = Renamed(at, one.old, one.new)
-            put_back = any(since.puts_back(renamed) for since in lately)
-            if changes and not put_back and not _is_elsewhere(snapshot, renamed):
-                return Following(renamed, tuple(changes))
+            look = partial(_following_one, there=there, one=one, others=others)
+            if found := snapshot.derived(look, (one, there.uri, there.version, known)):
+                return found
     return None
+
+
+def _following_one(
+    snapshot: Snapshot, there: Snapshot, one: across.Exported, others: Sequence[Snapshot]
+) -> Following | None:
+    lately = list(_words(snapshot))
+    done = [since.at for since in lately if (since.old, since.new) == (one.old, one.new)]
+    changes = across.left(one, there, snapshot, others, done)
+    if not changes:
+        return None
+    renamed = Renamed(changes[0].start, one.old, one.new)
+    unwanted = any(since.puts_back(renamed) for since in lately) or _is_elsewhere(snapshot, renamed)
+    return None if unwanted else Following(renamed, tuple(changes))
 
 
 def _exported(there: Snapshot) -> list[across.Exported]:
     """The last renamings that other documents may see, the last first."""
     if not there.history or len(there.text) > MAX_JUDGED or manners.denied_text(there.text):
         return []
-    lately = list(renamings(there))
-    found = []
+    lately, reserved, found = list(renamings(there)), keywords(language(there.language)), list[across.Exported]()
     for one in lately:
         known = [other.at for other in lately if (other.old, other.new) == (one.old, one.new)]
-        if one.new not in keywords(language(there.language)):
-            found.append(across.exported(there, one.at, one.old, one.new, known))
-    return [one for one in dict.fromkeys(found) if one is not None]
+        seen = across.exported(there, one.at, one.old, one.new, known) if one.new not in reserved else None
+        found += [seen] if seen is not None and seen not in found else []
+    return found
 
 
 def _is_elsewhere(snapshot: Snapshot, renamed: Renamed) -> bool:

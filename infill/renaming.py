@@ -187,8 +187,9 @@ def called(scopes: Scopes, bringer: tree_sitter.Node, scope: Scope) -> tree_sitt
     """The name of what is called with a value for what is brought: a function for its parameters, a class for those of
     its constructor, or for its fields where it has none of its own."""
     if scope.is_class:
-        own = bringer.id in scopes.heads or any((scope, name) in scopes.brought for name in _CONSTRUCTORS)
-        return scope.node.child_by_field_name("name") if not own else None
+        is_field = bringer.id not in scopes.heads and scopes.around(bringer) is scope  # not what a method gives `self`
+        own = any((scope, name) in scopes.brought for name in _CONSTRUCTORS)
+        return scope.node.child_by_field_name("name") if is_field and not own else None
     any_name = bringer.parent is not None and bringer.parent.type.endswith("splat_pattern")
     head = scope.node.child_by_field_name("name") if scope.is_head(bringer) and not any_name else None
     if head is not None and scopes.syntax.text_of(head) in _CONSTRUCTORS:

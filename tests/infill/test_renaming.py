@@ -119,6 +119,23 @@ class A:
 A(total=4, name=B(count=5)).count
 """,
     ),
+    "a field that no call names": (
+        "python",
+        """class A(B):
+    def f(self):
+        self.@count = 1
+        return self.count
+
+A(count=4)
+""",
+        """class A(B):
+    def f(self):
+        self.total = 1
+        return self.total
+
+A(count=4)
+""",
+    ),
     "what is said of it": (
         "python",
         """def f(@count, rows):

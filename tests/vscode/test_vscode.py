@@ -351,6 +351,18 @@ class TestNextEdit:
         eventually(lambda: window.marked() == [])
         window.saves("both.ts", changed)
 
+    def test_a_renaming_goes_on_in_another_file_that_imports_the_name(self, window: Window) -> None:
+        text = "from amounts import count\n\nprint(count([]))\n"
+        window.open("report.py", text)
+        window.open("amounts.py", "def count(rows):\n    return len(rows)\n")
+        self.write_over(window, 0, 4, "count", "total")
+        window.press("Control+PageUp")
+        eventually(lambda: window.marked() == ["from amounts import ~count~+total+", "print(~count~+total+([]))"])
+        window.picture("next-edit-across")
+        window.press("Tab")
+        eventually(lambda: window.marked() == [])
+        window.saves("report.py", text.replace("count", "total"))
+
     def test_it_is_undone_in_one_step_and_does_not_come_back(self, window: Window, said: Callable[[str], int]) -> None:
         self.rename(window, "undone.py")
         self.until_answered(said, lambda: window.press("Tab"))
