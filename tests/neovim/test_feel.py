@@ -212,9 +212,8 @@ def test_a_macro_sees_no_ghost_text(editor: Editor) -> None:
     assert editor.marks() == []
 
 
-def test_a_recorded_macro_does_the_same_again(editor: Editor) -> None:
-    """Accepted text would be no part of it: the key that took it is recorded, and does something else when run."""
-    editor.open(["", ""])
+def type_unanswered(editor: Editor, keys: str) -> None:
+    """Nothing comes of it: the plugin does not ask, and what the editor asks for is not shown."""
     editor.lua(
         "vim.g.answered = false\n"
         "vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)\n"
@@ -223,13 +222,33 @@ def test_a_recorded_macro_does_the_same_again(editor: Editor) -> None:
         "  vim.g.answered = vim.g.answered or ours\n"
         "end })"
     )
-    editor.type("qqidef add(")
+    editor.type(keys)
     eventually(lambda: editor.running() == 0 and (editor.neovim.ghost_text == "plugin" or editor.vim.vars["answered"]))
     editor.settle()
     assert editor.ghost() == ""
+
+
+def test_a_recorded_macro_does_the_same_again(editor: Editor) -> None:
+    """Accepted text would be no part of it: the key that took it is recorded, and does something else when run."""
+    editor.open(["", ""])
+    type_unanswered(editor, "qqidef add(")
     editor.type("<Tab>x<Esc>qj@q")
     eventually(lambda: editor.lines[1].endswith("x"))
     assert editor.lines[0] == editor.lines[1]
+
+
+def test_while_no_mapping_works_nothing_is_shown(editor: Editor) -> None:
+    """With 'paste' a Tab is a Tab."""
+    editor.open([""])
+    editor.vim.command("set paste")
+    try:
+        type_unanswered(editor, "idef add(")
+        editor.type("<Tab><Esc>")
+    finally:
+        editor.vim.command("set nopaste")
+    assert editor.lines == ["def add(\t"]
+    editor.type("cc<C-u>def add(")
+    eventually(lambda: editor.ghost() == "a, b):")
 
 
 def test_thirty_keys_a_second_for_ten_seconds(start: Callable[..., Editor], script: Callable[..., str]) -> None:

@@ -19,9 +19,11 @@ local namespace = vim.api.nvim_create_namespace("redraft")
 local shown
 local asked -- { client, id }: the request under way
 
--- A macro neither sees ghost text nor is made with it: what would be recorded is the key, not what it takes.
+-- A macro neither sees ghost text nor is made with it: what would be recorded is the key, not what it takes. With 'paste'
+-- no key takes it.
 local function inserting()
-  return vim.fn.mode():sub(1, 1) == "i" and vim.fn.reg_executing() == "" and vim.fn.reg_recording() == ""
+  local macro = vim.fn.reg_executing() ~= "" or vim.fn.reg_recording() ~= ""
+  return vim.fn.mode():sub(1, 1) == "i" and not macro and not vim.o.paste
 end
 
 local function erase()

@@ -34,9 +34,9 @@ local function rest_of(item)
   return item.insert_text:sub(#typed + 1)
 end
 
--- Whether nothing may be shown. A macro would record the key, not what it takes.
+-- Whether nothing may be shown. A macro would record the key, not what it takes; with 'paste' no key takes it.
 local function covered()
-  return menu.open() or vim.fn.reg_recording() ~= ""
+  return menu.open() or vim.fn.reg_recording() ~= "" or vim.o.paste
 end
 
 local function erase()
