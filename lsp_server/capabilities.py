@@ -8,22 +8,21 @@ from typing import Any
 from lsprotocol import types
 from pygls.capabilities import get_capability
 
-REPLACING = frozenset(
+VSCODE = frozenset(
     {
         "Code - OSS",
         "Cursor",
-        "Neovim",
         "VSCodium",
         "Visual Studio Code",
         "Visual Studio Code - Insiders",
         "Windsurf",
         "code-server",
-        "emacs",
     }
 )
-"""Clients that are known to draw ghost text over what it replaces, by the names in their `clientInfo`: VS Code and what
-is made of it send the product's name, lsp-mode sends `emacs`. No capability says it, and LSP4IJ draws it wrongly
-(redhat-developer/lsp4ij#1518)."""
+"""VS Code and what is made of it, Monaco with its services too, by the product's name in their `clientInfo`."""
+REPLACING = VSCODE | {"Neovim", "emacs"}
+"""Clients that are known to draw ghost text over what it replaces; `emacs` is lsp-mode. No capability says it, and
+LSP4IJ draws it wrongly (redhat-developer/lsp4ij#1518)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,11 @@ from typing import Any
 
 from cattrs import Converter
 from lsprotocol import types
+from pygls.capabilities import get_capability
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
 
 from lsp_server import kinds
+from lsp_server.capabilities import VSCODE
 
 Hook = Callable[[Any, Any], Any]
 
@@ -49,7 +51,9 @@ def converter() -> Converter:
     opened = _with(languageId="plaintext", version=0)
     _before(lenient, types.TextDocumentItem, lambda sent: opened(_textual(sent)))
     _before(lenient, types.VersionedTextDocumentIdentifier, _with(version=0))
-    _before(lenient, types.InlineCompletionContext, _InlineContext(lenient))
+    inline = _InlineContext(lenient)
+    _before(lenient, types.InitializeParams, inline.introduced)
+    _before(lenient, types.InlineCompletionContext, inline)
     _before(lenient, types.InlineCompletionParams, _with(context={}))
     asked: Hook = lenient.get_structure_hook(types.InlineCompletionParams)
     lenient.register_structure_hook(
@@ -158,12 +162,20 @@ class InlineCompletionParams(types.InlineCompletionParams):
 class _InlineContext:
     """vscode-languageclient 9 counts trigger kinds from 0 (0 invoked, 1 automatic) and sends ranges as arrays.
 
-    Nothing else tells it apart, so the first 0 or array decides how 1 is read, until a 2 says otherwise.
+    Later ones say that edits may have metadata. Of other clients the first 0 or array decides how 1 is read. A 2 says
+    otherwise of any.
     """
 
     def __init__(self, lenient: Converter) -> None:
         self._lenient = lenient
         self._from_zero = False
+
+    def introduced(self, sent: dict[str, Any]) -> dict[str, Any]:
+        """Learn from `initialize`, which stays as it is."""
+        info, said = sent.get("clientInfo"), Said(sent.get("capabilities"))
+        vscode = isinstance(info, dict) and str(info.get("name")) in VSCODE
+        self._from_zero = vscode and get_capability(said, "workspace.workspace_edit.metadata_support") is None
+        return sent
 
     def __call__(self, sent: dict[str, Any]) -> dict[str, Any]:
         kind, selected = sent.get("triggerKind"), sent.get("selectedCompletionInfo")

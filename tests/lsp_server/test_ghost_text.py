@@ -135,6 +135,24 @@ async def test_a_client_that_counts_trigger_kinds_from_zero_is_understood_once_i
     assert found == [3, 3, 1, 1, 3]
 
 
+@pytest.mark.parametrize(
+    ("name", "metadata", "kinds", "items"),
+    [("Code - OSS", None, (1, 0), [1, 3]), ("Code - OSS", True, (1, 2), [3, 1]), ("Neovim", None, (1, 2), [3, 1])],
+    ids=["languageclient 9", "10", "another"],
+)
+async def test_a_vs_code_that_counts_trigger_kinds_from_zero_is_known_from_the_start(
+    editor: Editor, name: str, metadata: bool | None, kinds: tuple[int, ...], items: list[int]
+) -> None:
+    """Monaco's language client is such a one."""
+    capabilities = ghost_text_client()
+    edits = types.WorkspaceEditClientCapabilities(metadata_support=metadata)
+    capabilities.workspace = types.WorkspaceClientCapabilities(workspace_edit=edits)
+    await editor.initialize(capabilities, name=name)
+    editor.open("def ")
+    answers = [await editor.ask(types.TEXT_DOCUMENT_INLINE_COMPLETION, raw_params(kind)) for kind in kinds]
+    assert [len(answer.items) for answer in answers] == items
+
+
 async def test_a_missing_context_means_automatic(ready: Editor) -> None:
     ready.open("def ")
     params = raw_params(2)
