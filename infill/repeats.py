@@ -47,16 +47,13 @@ def up_to_the_suffix(text: str, around: Around) -> str | None:
     below = around.line_below
     if _OPENS_TOO.fullmatch(below) and not around.suffix[0].strip():
         return text
-    first, *others = text.split("\n")
-    line = around.prefix_line + first
-    if not around.rest.strip() and stands_below(line, below):
-        return text if not others and _announces_another(below, around) else None
-    if not (around.prefix_line + around.rest).strip() and _closes_again("", line, around):
-        return None
-    for n, line in enumerate(others, start=1):
-        whole, kept = line + around.rest if n == len(others) else line, "\n".join([first, *others][:n])
-        if stands_below(whole, below) or _closes_again(kept, line, around):
-            return kept
+    lines = text.split("\n")
+    whole = [around.prefix_line + lines[0], *lines[1:]]
+    whole[-1] += around.rest
+    for n, line in enumerate(whole):
+        kept = "\n".join(lines[:n])
+        if stands_below(line, below) or _closes_again(kept, line, around):
+            return text if not n and _announces_another(below, around) else kept or None
     return text
 
 
@@ -82,7 +79,7 @@ def not_the_next_line(text: str, around: Around) -> str | None:
     begun, below = begun.rstrip(), around.line_below
     again = around.within_line and below.startswith(begun) and len(_WORD.findall(begun)) > 1
     own = "\n" not in text and _KEY.match(around.prefix_line)  # a key that somebody wrote twice is theirs
-    keyed = around.in_code and not own and _KEY.match(below) and _stem(begun) == _stem(below)
+    keyed = not own and _KEY.match(below) and _stem(begun) == _stem(below)
     another = _announces_another(below, around) or _names_another(below, len(begun), around)
     return None if (again or keyed) and not another and not above.startswith(begun) else text
 
@@ -117,7 +114,7 @@ def _closes_again(text: str, line: str, around: Around) -> bool:
     where no more are open than are closed below: `) -> int:` above `)`."""
     closes, closed = _CLOSES.match(line), _CLOSES.match(around.line_below)
     alike = closes and closed and closes[1] == closed[1] and width(line) == width(around.line_below)
-    if not (around.in_code and alike):
+    if not alike:
         return False
     below = balance("\n".join(around.suffix), around.language)
     return len(around.brackets(text).open) <= len(below.strays)
