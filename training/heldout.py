@@ -63,7 +63,7 @@ def losses(checkpoint: Checkpoint, recipe: Recipe, laid: Sequence[Laid]) -> dict
             labels, weights, terms = (batch[name].flatten()[rows] for name in ("labels", "weights", "terms"))
             _, sums = objective(hidden[rows], forward.model.embed, labels, weights, terms, shares)
             each = torch.stack([torch.ones_like(sums.asked), sums.loss, sums.right])
-            totals[part] = totals.get(part, 0) + (sums.asked * each).sum(1).numpy()
+            totals[part] = totals.get(part, 0) + (sums.asked * each).sum(1).double().numpy()
     return {
         part: {"rows": int(asked), "nats": round(nats / asked, 4), "right": round(right / asked, 4)}
         for part, (asked, nats, right) in totals.items()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +17,10 @@ from tests.training.test_samples import documents
 from training.batches import Term
 from training.feed import Documents, Feed
 from training.forward import Forward, load_model
-from training.heldout import losses, parts
+from training.gate import functions
+from training.heldout import losses, main, parts
 from training.recipe import MIDDLES
+from training.shards import Source, write_shards
 
 
 def test_the_prefix_and_what_stands_beside_it_are_told_apart(tokens: Tokenizer, tiny_checkpoint: Checkpoint) -> None:
@@ -42,3 +46,15 @@ def test_the_prefix_and_what_stands_beside_it_are_told_apart(tokens: Tokenizer, 
     assert prefix and clean > prefix
     assert found["prefix"]["nats"] == pytest.approx(nats / prefix, abs=1e-3)
     assert np.isfinite(found["beside"]["nats"])
+
+
+def test_each_folder_has_a_line_of_json(
+    tiny_checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (shard,) = write_shards(tmp_path, "heldout", [Source("lib", path, "python", code) for path, code in functions()])
+    folder = str(tiny_checkpoint.folder)
+    monkeypatch.setattr("sys.argv", ["", folder, folder, "--data", str(shard), "--sequences", "1", "--rows", "600"])
+    main()
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == second and first["weights"] == folder
+    assert first["middle"]["rows"] and first["middle"]["nats"] > 0
