@@ -22,7 +22,7 @@ class Stream:
     """One strictly causal piece of context. It sees no other stream but those in `sees`.
 
     ids: its tokens. start: the position (RoPE) of the first one. sees: indices of earlier streams of the same context,
-    each of which every token of this one attends to in full. name: for traces only.
+    each of which every token of this one attends to in full. name: for who makes contexts; the engine reads none.
     """
 
     name: str

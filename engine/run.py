@@ -47,6 +47,7 @@ class Run:
         self.clock, self.submitted, self.cost = clock, submitted, Cost()
         self.context, self.cold = task.context, False
         control = denoiser.control
+        # What is reserved and not ours, such as the base's end of a file, ends a middle as EOM does.
         one_line = np.flatnonzero(vocabulary.line_breaks) if task.max_lines == 1 else ()
         ends = frozenset((control.eom, *(vocabulary.reserved - control.never_text), *map(int, one_line)))
         barred = control.never_text - {control.eom, control.insert, control.delete}

@@ -247,15 +247,15 @@ class OneForward:
     def __init__(self, working: WorkingSet, lease: StreamLease) -> None:
         self.lease = lease
         self._working = working
-        self.ids: list[int] = []
+        self._ids: list[int] = []
         self._positions: list[int] = []
         self._is_canvas: list[bool] = []
         self._slots: list[NDArray[np.int64]] = []
         self._rows: list[list[int]] = []
         self._heads: list[int] = []
         self._targets: list[Among] = []
-        self.context_slots = np.concatenate([np.empty(0, np.int64), *(region.slots for region in working.regions)])
-        self.context_rows: list[int] = []
+        self._context_slots = np.concatenate([np.empty(0, np.int64), *(region.slots for region in working.regions)])
+        self._context_rows: list[int] = []
         self.stream_rows: dict[int, range] = {}
         self.middle_rows: dict[tuple[int, ...], int] = {}
 
@@ -268,19 +268,19 @@ class OneForward:
             rows = [row for i in stream.sees for row in self.stream_rows[i]]
             start = stream.start + hold.length
             self.stream_rows[index] = self._causal(ids.tolist(), start, np.concatenate(seen), rows)
-            self.context_rows += self.stream_rows[index]
+            self._context_rows += self.stream_rows[index]
 
     def add_middle(self, middle: tuple[int, ...], *, known: int | None = None) -> list[int]:
         """Rows for the tokens of a middle that are not encoded yet, and for all behind its first `known`, because only
         a row gets a prediction; returns the rows that stand for them."""
         encoded = self._known(middle)
         known = encoded if known is None else min(encoded, known)
-        slots = np.concatenate((self.context_slots, self._middle_slots(middle[:known])))
+        slots = np.concatenate((self._context_slots, self._middle_slots(middle[:known])))
         rows: list[int] = []
         for n in range(known + 1, len(middle) + 1):
             if middle[:n] not in self.middle_rows:
                 position = self.lease.context.middle + n - 1
-                added = self._causal(middle[n - 1 : n], position, slots, [*self.context_rows, *rows])
+                added = self._causal(middle[n - 1 : n], position, slots, [*self._context_rows, *rows])
                 self.middle_rows[middle[:n]] = added.start
             rows.append(self.middle_rows[middle[:n]])
         return rows
@@ -288,9 +288,9 @@ class OneForward:
     def add_canvas(self, middle: tuple[int, ...], canvas: Canvas) -> None:
         """Slots that see the context, their middle and each other; predictions are asked for those not frozen."""
         rows = self.add_middle(middle)
-        slots = np.concatenate((self.context_slots, self._middle_slots(middle[: len(middle) - len(rows)])))
-        first, start = len(self.ids), self.lease.context.middle + len(middle)
-        seen = [*self.context_rows, *rows, *range(first, first + len(canvas))]
+        slots = np.concatenate((self._context_slots, self._middle_slots(middle[: len(middle) - len(rows)])))
+        first, start = len(self._ids), self.lease.context.middle + len(middle)
+        seen = [*self._context_rows, *rows, *range(first, first + len(canvas))]
         for i, token in enumerate(canvas.ids.tolist()):
             self._add(token, start + i, True, slots, seen)
             if not canvas.frozen[i]:
@@ -298,10 +298,10 @@ class OneForward:
 
     def _causal(self, ids: Sequence[int], start: int, slots: NDArray[np.int64], rows: Sequence[int]) -> range:
         """Tokens that see `slots`, `rows`, themselves and each other leftwards."""
-        first = len(self.ids)
+        first = len(self._ids)
         for i, token in enumerate(ids):
             self._add(token, start + i, False, slots, [*rows, *range(first, first + i + 1)])
-        return range(first, len(self.ids))
+        return range(first, len(self._ids))
 
     def ask(self, row: int, targets: Among = None) -> None:
         """A prediction is wanted for this row, and the log-probabilities of `targets`."""
@@ -313,7 +313,7 @@ class OneForward:
         context is encoded, a copy of the few slots that it sees: attention costs what it is shown, hidden or not."""
         kv = self._working.kv
         capacity = kv.shape[-2]
-        bias = np.full((len(self.ids), capacity + len(self.ids)), HIDDEN, dtype=np.float32)
+        bias = np.full((len(self._ids), capacity + len(self._ids)), HIDDEN, dtype=np.float32)
         for row, (slots, others) in enumerate(zip(self._slots, self._rows, strict=True)):
             bias[row, slots] = 0
             bias[row, capacity + np.asarray(others)] = 0
@@ -321,7 +321,7 @@ class OneForward:
             seen = np.flatnonzero((bias[:, :capacity] == 0).any(axis=0))
             kv, bias = self._working.copied(seen), np.concatenate((bias[:, seen], bias[:, capacity:]), axis=1)
         rows = Rows(
-            ids=np.asarray(self.ids, np.int64),
+            ids=np.asarray(self._ids, np.int64),
             positions=np.asarray(self._positions, np.int64),
             canvas=np.asarray(self._is_canvas, np.bool_),
             bias=bias,
@@ -338,7 +338,7 @@ class OneForward:
         return np.asarray([self._working.middles[middle[:n]] for n in range(1, len(middle) + 1)], np.int64)
 
     def _add(self, token: int, position: int, canvas: bool, slots: NDArray[np.int64], rows: list[int]) -> None:
-        self.ids.append(token)
+        self._ids.append(token)
         self._positions.append(position)
         self._is_canvas.append(canvas)
         self._slots.append(slots)

@@ -81,8 +81,9 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Step:
     """What one `next()` did. kind: prefill, denoise or token, each of which is one forward; or remembered, a token that
-    needed none. seconds: since the job was submitted. candidate: whose canvas it is; a token step shows the likeliest
-    middle so far. probs: of the committed tokens, 1 for those that were given."""
+    needed none. seconds: since the job was submitted. candidate: whose canvas it is. committed: what stands left of it;
+    of a token step, what is written of the likeliest middle so far, without the task's own committed tokens. probs: of
+    these, 1 for tokens that were given."""
 
     kind: str
     seconds: float

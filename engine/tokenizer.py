@@ -16,6 +16,7 @@ import tokenizers
 from numpy.typing import NDArray
 
 from engine.canvas import ABSENT, ControlIds
+from engine.task import Vocabulary
 
 QWEN2_WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -133,12 +134,10 @@ class Tokenizer:
         """Line breaks in each id's text: (V,)."""
         return np.array([piece.count(b"\n") for piece in self.token_bytes], dtype=np.int64)
 
-    def lines_and_reserved(self, rows: int) -> tuple[NDArray[np.int64], frozenset[int]]:
-        """What decoding has to know (`task.Vocabulary`) of weights with `rows` tokens: line breaks per id (rows,), and
-        the ids that are never text, including those beyond the tokenizer's."""
-        lines = np.zeros(rows, np.int64)
-        lines[: self.size] = self.newlines
-        return lines, self.reserved | frozenset(range(self.size, rows))
+    def vocabulary(self, rows: int) -> Vocabulary:
+        """What decoding has to know of weights with `rows` tokens; those beyond the tokenizer's are never text."""
+        lines = np.pad(self.newlines, (0, rows - self.size))
+        return Vocabulary(lines, self.reserved | frozenset(range(self.size, rows)))
 
     def healing(self, text: str, ids: Sequence[int]) -> NDArray[np.int64] | None:
         """What may follow ids that are the beginning of `text` (token healing): ids, ascending, whose bytes begin with

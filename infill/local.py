@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from engine import Canvas, Denoiser, Engine, Generation, Modes, Priority, Task, Vocabulary
+from engine import Canvas, Denoiser, Engine, Generation, Modes, Priority, Task
 from infill import prompt
 from infill.confidence import Beta
 from infill.filler import Filled, FillError, FillReport, FillRequest, FillResult, Score, distinct, within
@@ -84,7 +84,7 @@ class LocalFiller:
         )
         fitted = Beta(**config.calibration) if config.calibration else None
         return cls(
-            Engine(denoiser, modes, Vocabulary(*tokenizer.lines_and_reserved(config.vocab))),
+            Engine(denoiser, modes, tokenizer.vocabulary(config.vocab)),
             tokenizer,
             calibration=calibration or fitted,
             heals=not config.canvas_trained,

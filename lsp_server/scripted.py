@@ -54,7 +54,7 @@ class Script:
 
 def open_scripted(name: str) -> LocalFiller:
     """A filler over the script in a file. Raises UserError when that cannot be read."""
-    from engine import Engine, Modes, Vocabulary
+    from engine import Engine, Modes
     from engine.checkpoint import EMBEDDED, Checkpoint
     from engine.tokenizer import Tokenizer
     from infill.local import LocalFiller
@@ -62,8 +62,7 @@ def open_scripted(name: str) -> LocalFiller:
     script = Script.read(name)
     checkpoint = Checkpoint.open(EMBEDDED)
     tokenizer = Tokenizer.load(checkpoint.path("tokenizer.json"))
-    vocabulary = Vocabulary(*tokenizer.lines_and_reserved(tokenizer.size))
-    engine = Engine(_denoiser(script, tokenizer, checkpoint), Modes(), vocabulary)
+    engine = Engine(_denoiser(script, tokenizer, checkpoint), Modes(), tokenizer.vocabulary(tokenizer.size))
     return LocalFiller(engine, tokenizer)
 
 

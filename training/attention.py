@@ -71,5 +71,6 @@ def hidden(
     model: CompactModel, batch: Mapping[str, Tensor], mask: Tensor | BlockMask, flex: Any = flex_layer
 ) -> Tensor:
     """Last hidden states (N, T, hidden), normalized: what `CompactModel.hidden` computes, for whole sequences."""
-    x = through(list(model.layers), embedded(model, batch), rotary(batch["positions"], model.config), mask, flex)
-    return rms_norm(x, model.norm, model.config.norm_eps)
+    c = model.config
+    rotation = rotary(batch["positions"], c.head_dim, c.rope_theta)
+    return rms_norm(through(list(model.layers), embedded(model, batch), rotation, mask, flex), model.norm, c.norm_eps)

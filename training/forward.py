@@ -55,7 +55,7 @@ class Forward:
     def _upper(self, batch: Mapping[str, Tensor], mask: Any) -> Tensor:
         """The trained layers over what the frozen ones below make of the batch; that is kept where batches recur."""
         model, frozen = self.model, self.recipe.frozen
-        rotation = rotary(batch["positions"], model.config)
+        rotation = rotary(batch["positions"], model.config.head_dim, model.config.rope_theta)
         key = b"".join(batch[name].numpy().tobytes() for name in ("ids", "positions")) if self.recipe.recurring else b""
         x = self._known.get(key)
         if x is None:

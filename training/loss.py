@@ -72,10 +72,10 @@ def objective(
     scaled = weights / among[terms] * share[terms]
     sharpened = torch.where(terms >= Term.FILL, shares.sharpen * scaled, 0.0)
     sharpened = sharpened if shares.sharpen else None
-    loss, entropy, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or row_slice, learning)
+    loss, each, right = Head.apply(hidden, embed, labels, scaled, sharpened, slice_of or row_slice, learning)
     with torch.no_grad():
         asked = torch.zeros_like(totals).index_add_(0, terms, (weights > 0).float())
-        means = torch.zeros_like(totals).index_add_(0, terms, entropy * weights) / totals
+        means = torch.zeros_like(totals).index_add_(0, terms, each * weights) / totals
         hits = torch.zeros_like(totals).index_add_(0, terms, right * (weights > 0)) / asked.clamp_min(1)
     return loss, Sums(means, hits, asked)
 

@@ -34,7 +34,7 @@ class CompactModel(nn.Module):
         kv_heads, S, d).
         """
         x = functional.embedding(ids, self.embed) + canvas.unsqueeze(-1) * self.canvas
-        rotation = rotary(positions, self.config)
+        rotation = rotary(positions, self.config.head_dim, self.config.rope_theta)
         kv = []
         for index, layer in enumerate(self.layers):
             x, new = layer(x, rotation, bias.unsqueeze(1), None if past is None else past[:, index])
@@ -99,11 +99,12 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return functional.rms_norm(x, (x.shape[-1],), weight, eps)
 
 
-def rotary(positions: Tensor, config: ModelConfig) -> tuple[Tensor, Tensor]:
-    """Cosine and sine (N, 1, T, head_dim / 2) of the rotation of each pair at these positions (Su et al. 2021)."""
-    exponents = torch.arange(0, config.head_dim, 2, device=positions.device, dtype=torch.float64) / config.head_dim
-    angles = positions.to(torch.float64).unsqueeze(-1) / config.rope_theta**exponents
-    return angles.cos().float().unsqueeze(1), angles.sin().float().unsqueeze(1)
+def rotary(positions: Tensor, dims: int, theta: float) -> tuple[Tensor, Tensor]:
+    """Cosine and sine (..., 1, T, dims / 2), for all heads, of the rotation of each pair at positions (..., T) (Su et
+    al. 2021)."""
+    exponents = torch.arange(0, dims, 2, device=positions.device, dtype=torch.float64) / dims
+    angles = (positions.to(torch.float64).unsqueeze(-1) / theta**exponents).unsqueeze(-3)
+    return angles.cos().float(), angles.sin().float()
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.models.compact import rms_norm, rotate
+from engine.models.compact import rms_norm, rotary, rotate
 from engine.released.config import Experts, ReleasedConfig
 
 Source = tuple[str, int]
@@ -149,7 +149,8 @@ class Decoder(nn.Module, ABC):
         ids, positions, blocks: (T,). bias: (T, S + T), added to the scaled scores, or None when every row sees every
         slot. past: (layers, 2, kv_heads, S, d). canvas is for models that mark a draft.
         """
-        x, rotation = functional.embedding(ids, self.embed), self.rotation(positions)
+        x = functional.embedding(ids, self.embed)
+        rotation = rotary(positions, self.config.rotary, self.config.rope_theta)
         bias = None if bias is None else bias.to(x.dtype)
         kv = []
         for index, layer in enumerate(self.layers):
@@ -159,12 +160,6 @@ class Decoder(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         return functional.linear(hidden, self.embed) if self.head is None else self.head(hidden)
-
-    def rotation(self, positions: Tensor) -> tuple[Tensor, Tensor]:
-        """Cosine and sine (T, rotary / 2) of each pair's rotation at these positions (Su et al. 2021)."""
-        exponents = torch.arange(0, self.config.rotary, 2, device=positions.device, dtype=torch.float64)
-        angles = positions.to(torch.float64).unsqueeze(-1) / self.config.rope_theta ** (exponents / self.config.rotary)
-        return angles.cos().float(), angles.sin().float()
 
 
 class RoutedDecoder(Decoder):

@@ -20,8 +20,6 @@ class Llama(RoutedDecoder):
 
     def route(self, mlp: ExpertMlp, x: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
         wanted = functional.linear(x.float(), mlp.gate.float()).softmax(dim=-1)
-        if mlp.bias is not None:
-            wanted = wanted + mlp.bias.float()
         weights, chosen = wanted.topk(mlp.experts.per_token, dim=-1)
         return chosen, weights / weights.sum(dim=-1, keepdim=True) if mlp.experts.normalized else weights
 
@@ -35,7 +33,7 @@ class Llama(RoutedDecoder):
             found["head.weight"] = [(HEAD, c.vocab)]
         for index in range(c.layers):
             ours, theirs = f"layers.{index}.", f"model.layers.{index}."
-            found |= self._attention(ours, theirs + "self_attn.") | self._mlp(index, ours + "mlp.", theirs)
+            found |= self._attention(ours, theirs + "self_attn.") | self._mlp(index, ours + "mlp.", theirs + "mlp.")
             found[ours + "attn_norm"] = [(theirs + "input_layernorm.weight", c.hidden)]
             found[ours + "mlp_norm"] = [(theirs + "post_attention_layernorm.weight", c.hidden)]
         return found
@@ -49,14 +47,9 @@ class Llama(RoutedDecoder):
             found |= {f"{ours}{one}_norm": [(f"{theirs}{one}_norm.weight", c.head_dim)] for one in "qk"}
         return found
 
-    def _mlp(self, index: int, ours: str, layer: str) -> dict[str, list[Source]]:
-        c, experts, theirs = self.config, self.config.experts, layer + "mlp."
+    def _mlp(self, index: int, ours: str, theirs: str) -> dict[str, list[Source]]:
+        c, experts = self.config, self.config.experts
         if experts is None or index not in experts.layers:
             return gated(ours, theirs, c.mlp, c.hidden)
-        found = mixed(ours, theirs, experts, c.hidden)
-        found[ours + "gate"] = [(theirs + "gate.weight", experts.count)]
-        if experts.biased:
-            found[ours + "bias"] = [(theirs + "expert_bias", experts.count)]
-        if experts.shared:
-            found |= gated(ours + "shared.", layer + "shared_expert.", experts.shared, c.hidden)
-        return found
+        router: dict[str, list[Source]] = {ours + "gate": [(theirs + "gate.weight", experts.count)]}
+        return router | mixed(ours, theirs, experts, c.hidden)

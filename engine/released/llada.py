@@ -51,6 +51,7 @@ def llada_moe(given: Given) -> ReleasedConfig:
     given.must_be(
         attention_bias=False, clip_qkv=None, tie_word_embeddings=False,
         moe_router_score_function="softmax", routed_scaling_factor=1, norm_topk_prob=False,
+        moe_router_enable_expert_bias=False, shared_expert_intermediate_size=0,
     )  # fmt: skip
     base = decoder(given, mask=156895, end=156892, mlp=given.number("dense_intermediate_size", 0), eps=1e-5)
     sparse = given.raw.get("moe_layer_freq") or [1] * base.layers
@@ -61,8 +62,6 @@ def llada_moe(given: Given) -> ReleasedConfig:
         count=given.number("num_experts"),
         per_token=given.number("num_experts_per_tok"),
         hidden=given.number("expert_intermediate_size"),
-        shared=given.number("shared_expert_intermediate_size", 0),
-        biased=bool(given.raw.get("moe_router_enable_expert_bias")),
     )
     return replace(
         base,

@@ -127,9 +127,9 @@ def test_special_tokens_are_names_and_no_text_reaches_them(tmp_path: Path) -> No
     assert other.marked("<role>HUMAN</role>") == [260, *b"HUMAN", 261]
     assert other.pieces([257, 97, 299]) == ["<|mask|>", "a", ""]
     assert other.decode([257, 97, 299, -1]) == "a"
-    lines, reserved = other.lines_and_reserved(300)
-    assert lines.shape == (300,) and lines.sum() == 1
-    assert reserved == set(range(256, 300))
+    vocabulary = other.vocabulary(300)
+    assert vocabulary.line_breaks.shape == (300,) and vocabulary.line_breaks.sum() == 1
+    assert vocabulary.reserved == set(range(256, 300))
 
 
 def test_what_limits_the_length_of_its_makers_texts_changes_none(tmp_path: Path) -> None:
