@@ -53,8 +53,17 @@ def script(tmp_path: Path) -> Callable[..., str]:
     return write
 
 
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture
-def redraft(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def redraft(shell: Run) -> Run:
+    """The same."""
+    return shell
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Run:
     """Runs the installed command in an empty folder, as a shell would."""
 
     def run(*arguments: str, stdin: str | bytes = "", **environment: str) -> subprocess.CompletedProcess[str]:

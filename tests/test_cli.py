@@ -1,8 +1,10 @@
-"""The commands as a shell runs them: the installed `redraft`, in processes of their own."""
+"""The commands as a shell runs them: most by the command line's own entry, because an import of everything takes longer
+than most of them; where the process matters, the installed `redraft`."""
 
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import re
@@ -11,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from html.parser import HTMLParser
 from pathlib import Path, PureWindowsPath
 from typing import Any, cast
@@ -25,12 +28,31 @@ from infill.repair import Repair
 from lsp_server import cli, trace
 from lsp_server.commands import fix, lsp
 from lsp_server.files import SourceFile
-from tests.conftest import REDRAFT, ROOT
+from tests.conftest import REDRAFT, ROOT, Run
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 Script = Callable[..., str]
 
 SUMS = "def add(a, b):\n    return \n\n\ndef sub(a, b):\n    return a - b\n"
+
+
+@pytest.fixture
+def redraft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs the command in this process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
+        given = io.BytesIO(stdin if isinstance(stdin, bytes) else stdin.encode())
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n") for _ in range(2))
+        with monkeypatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+            patch.setattr(sys, "stdin", io.TextIOWrapper(given))
+            try:
+                status = cli.run(arguments)
+            except SystemExit as exit:
+                status = int(exit.code or 0)
+        told = (stream.detach().getvalue().decode() for stream in (out, err))  # type: ignore[attr-defined]
+        return subprocess.CompletedProcess(arguments, status, *told)
+
+    return run
 
 
 @pytest.fixture
@@ -53,8 +75,8 @@ def one_sentence(ran: subprocess.CompletedProcess[str]) -> str:
 # ---- complete
 
 
-def test_complete_prints_the_text_and_nothing_else(redraft: Run, script: Script, sums: Path) -> None:
-    ran = redraft("complete", "sums.py:2:12", "--model", script([("return ", "a + b")]))
+def test_complete_prints_the_text_and_nothing_else(shell: Run, script: Script, sums: Path) -> None:
+    ran = shell("complete", "sums.py:2:12", "--model", script([("return ", "a + b")]))
     assert (ran.stdout, ran.stderr, ran.returncode) == ("a + b\n", "", 0)
 
 
@@ -292,11 +314,11 @@ def test_wrong_usage_is_one_sentence(redraft: Run, sums: Path, arguments: list[s
     assert ran.returncode == 2
 
 
-def test_version_and_help(redraft: Run) -> None:
-    assert re.match(r"redraft \d+\.\d+\.\d+\n$", redraft("--version").stdout)
-    menu = redraft("--help").stdout
+def test_version_and_help(shell: Run) -> None:
+    assert re.match(r"redraft \d+\.\d+\.\d+\n$", shell("--version").stdout)
+    menu = shell("--help").stdout
     assert all(command in menu for command in ("lsp", "complete", "fix", "fill", "serve", "doctor", "stats"))
-    assert "FILE:LINE:COL" in redraft("complete", "--help").stdout
+    assert "FILE:LINE:COL" in shell("complete", "--help").stdout
 
 
 def test_a_reader_that_has_enough_is_no_error(script: Script, sums: Path, tmp_path: Path) -> None:
@@ -339,12 +361,12 @@ def test_fix_shows_a_diff_and_writes_nothing(redraft: Run, script: Script, tmp_p
     assert path.read_text() == BROKEN
 
 
-def test_fix_apply_keeps_everything_else_byte_for_byte(redraft: Run, script: Script, tmp_path: Path) -> None:
+def test_fix_apply_keeps_everything_else_byte_for_byte(shell: Run, script: Script, tmp_path: Path) -> None:
     path = tmp_path / "mean.py"
     raw = b"\xef\xbb\xbf" + BROKEN.replace("\n", "\r\n").rstrip().encode()
     path.write_bytes(raw)
     path.chmod(0o640)
-    ran = redraft("fix", "mean.py:3", "--apply", "--model", script(REPAIR))
+    ran = shell("fix", "mean.py:3", "--apply", "--model", script(REPAIR))
     assert ran.returncode == 0, ran.stderr
     assert path.read_bytes() == raw.replace(b"len(value)", b"len(values)")
     assert path.stat().st_mode & 0o777 == 0o640
@@ -525,7 +547,7 @@ def answers(ran: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(redraft: Run, script: Script) -> None:
+def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(shell: Run, script: Script) -> None:
     lines = [
         b'{"id": 1, "prefix": "def add(a, b):\\n    return ", "suffix": "\\n", "language": "python", "path": "a.py"}',
         b"not json",
@@ -542,7 +564,7 @@ def test_fill_answers_in_order_and_a_bad_line_costs_only_itself(redraft: Run, sc
         b'{"id": NaN, "prefix": "return "}',
         b'{"id": 1e400, "prefix": "return "}',
     ]
-    ran = redraft("fill", "--model", script([("return ", "a + b")]), stdin=b"\n".join(lines) + b"\n")
+    ran = shell("fill", "--model", script([("return ", "a + b")]), stdin=b"\n".join(lines) + b"\n")
     found = answers(ran)
     assert [answer["id"] for answer in found] == [1, None, "two", 3, None, None, None, None, 5, 6, 7, None, None]
     assert [index for index, answer in enumerate(found) if "completion" in answer] == [0, 10]
@@ -703,12 +725,12 @@ def test_lsp_in_a_terminal_says_what_it_waits_for() -> None:
 # ---- the embedded model
 
 
-def test_the_embedded_model_completes_code(redraft: Run, tmp_path: Path) -> None:
+def test_the_embedded_model_completes_code(shell: Run, tmp_path: Path) -> None:
     (tmp_path / "mean.py").write_text(
         'def mean(values):\n    """The arithmetic mean of a list of numbers."""\n    total = 0\n'
         "    for value in values:\n        total += \n    return total / len(values)\n"
     )
-    ran = redraft("complete", "mean.py:5:18", "--json", "--mode", "causal")
+    ran = shell("complete", "mean.py:5:18", "--json", "--mode", "causal")
     answer = json.loads(ran.stdout)
     assert answer["suggestions"][0]["text"].startswith("value"), answer
     assert answer["mode"] == "causal"
@@ -762,8 +784,8 @@ def test_a_device_that_is_not_there_is_one_sentence(redraft: Run) -> None:
         assert told in ran.stdout
 
 
-def test_doctor_measures_the_embedded_model(redraft: Run) -> None:
-    ran = redraft("doctor")
+def test_doctor_measures_the_embedded_model(shell: Run) -> None:
+    ran = shell("doctor")
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "redraft-135m" in ran.stdout
     assert re.search(r"runs on: +onnxruntime \S+, CPUExecutionProvider", ran.stdout)
