@@ -178,7 +178,9 @@ def opened(choice: Choice) -> Iterator[Completer]:
 def load_completer(settings: Settings) -> Completer:
     """What a language server's session starts with. Raises UserError, whose sentence the editor shows."""
     from infill.complete import Completer
+    from infill.manners import denied
 
+    denied("")  # compiles its patterns while nobody waits; the event loop would for those of the first file
     return Completer(open_filler(Choice.of(settings)))
 
 

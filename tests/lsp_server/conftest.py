@@ -27,6 +27,7 @@ from pygls.protocol import default_converter
 from pytest_lsp import LanguageClient, client_capabilities
 from pytest_lsp.client import register_lsp_features
 
+from lsp_server import access
 from lsp_server.server import RedraftServer
 from tests.lsp_server.serve_scripted import scripted
 
@@ -249,6 +250,12 @@ def ghost_text_client(**able: Any) -> types.ClientCapabilities:
     if "encodings" in able:
         capabilities.general.position_encodings = able["encodings"]
     return capabilities
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, it finds out what may be read before anything is answered."""
+    monkeypatch.setattr(access, "_WAITED", 60.0)
 
 
 @pytest.fixture

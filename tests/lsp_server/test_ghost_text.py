@@ -17,6 +17,7 @@ from pygls.exceptions import JsonRpcException
 
 from infill.complete import Completer
 from infill.document import Snapshot
+from lsp_server import access
 from lsp_server.scripted import open_scripted
 from lsp_server.server import build
 from tests.lsp_server.conftest import URI, Editor, ghost_text_client, menu_client, plain
@@ -271,6 +272,7 @@ async def test_a_disk_that_does_not_answer_keeps_no_other_file_waiting(
         assert not str(path).startswith("/gone") or back.wait(10)
         return look(path, *how, **further)
 
+    monkeypatch.setattr(access, "_WAITED", 0.5)
     monkeypatch.setattr(os, "stat", late)
     ready.open("x = 1", uri="file:///gone/other.py")
     ready.open("def ")
