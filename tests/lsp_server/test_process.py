@@ -118,7 +118,6 @@ async def test_ghost_text_over_stdio_although_the_process_prints() -> None:
     ("messages", "code"),
     [
         (INITIALIZE + message("shutdown", None, 2) + message("exit", None), 0),
-        (INITIALIZE + message("exit", None), 1),
         (message("exit", None), 1),
     ],
 )
