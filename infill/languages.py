@@ -56,6 +56,11 @@ class Language:
         """The characters that texts stand between."""
         return _QUOTES_OF.get(self.id.lower(), "\"'`")
 
+    def is_remark(self, line: str) -> bool:
+        """Whether a line is a remark as a whole, by how it begins."""
+        sign, whole = self.line_comment, _WHOLE_OF.get(self.id)
+        return bool(sign and line.lstrip().startswith(sign)) or (whole is not None and whole.match(line) is not None)
+
     def is_apostrophe(self, before: str) -> bool:
         """Whether a `'` behind this character is of the word or operand that ends there. Grammars know better."""
         if self.grammar or not self.id or self.id.lower() in _PREFIXED:
@@ -141,6 +146,12 @@ _COMMENTS = {
     ("#|", "|#"): "commonlisp lisp racket scheme",
 }
 """What opens and closes comments of several lines in languages without a row, besides `/*` and `<!--`."""
+_WHOLE = {
+    r'[ \t]*"': "vim viml",
+    r"[ \t]*@?rem\b": "bat dosbatch",
+    r"\*|c  ": "fortran fortran_fixed-form FortranFixedForm",
+}
+"""How lines begin, in small or capital letters, that are remarks as a whole; elsewhere the same is no sign."""
 _QUOTES = {
     '"': "basic bat clojure commonlisp dosbatch emacs-lisp fennel fsharp lisp ocaml racket scheme systemverilog vb "
     "verilog",
@@ -184,7 +195,8 @@ _COMMENTS_OF = {
     for key in " ".join(_COMMENTS.values()).split()
 }
 _QUOTES_OF = {key: quotes for quotes, keys in _QUOTES.items() for key in keys.split()}
-OTHERS = tuple(sorted(_SIGN_OF.keys() | _BLOCK_OF.keys()))
+_WHOLE_OF = {key: re.compile(begins, re.IGNORECASE) for begins, keys in _WHOLE.items() for key in keys.split()}
+OTHERS = tuple(sorted(_SIGN_OF.keys() | _BLOCK_OF.keys() | _WHOLE_OF.keys()))
 """The LSP language ids, of all editors, of code of which less is known: no grammar."""
 _WORDS = frozenset(_PROSE.split())
 _LESS_KNOWN = _WORDS.union(OTHERS)

@@ -139,10 +139,9 @@ class _Place:
 
     def neighbour(self, step: int) -> str | None:
         """The next line of code above (-1) or below (+1) that is not blank; comments are no code."""
-        remark = self.row.line_comment
         for line in range(self.line + step, self.line + _NEIGHBOURS * step, step):
             text = self.text_of(line)
-            if text.strip() and not (remark and text.strip().startswith(remark)):
+            if text.strip() and not self.row.is_remark(text):
                 return text
         return None
 
@@ -213,7 +212,8 @@ def _inside(place: _Place) -> Kind | None:
         return "prose"
     syntax = place.snapshot.syntax(place.offset)
     if syntax is None:
-        return "comment" if _in_open_comment(place) else _by_characters(place)
+        remark = place.row.is_remark(place.before) or _in_open_comment(place)
+        return "comment" if remark else _by_characters(place)
     kind = _by_tree(place, syntax)
     if kind is not None:
         return None if kind == "code" else kind
@@ -348,5 +348,4 @@ def _empty_block(place: _Place) -> bool:
 def _announced(place: _Place) -> bool:
     """Whether the line right above says in a comment what is to come, and it has not come yet."""
     above, below = place.text_of(place.line - 1), place.text_of(place.line + 1)
-    says = place.row.line_comment and above.strip().startswith(place.row.line_comment)
-    return bool(says) and (not below.strip() or width(below) < width(above))
+    return place.row.is_remark(above) and (not below.strip() or width(below) < width(above))

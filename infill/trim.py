@@ -167,7 +167,8 @@ def not_only_remarks(text: str, around: Around) -> str | None:
     if around.remarks or not around.in_code:
         return text
     row = language(around.language)
-    return text if all(_without_remarks(part, row).strip() for part in (text, around.prefix_line + text)) else None
+    lines = "\n".join(line for line in (around.prefix_line + text).split("\n") if not row.is_remark(line))
+    return text if all(_without_remarks(part, row).strip() for part in (text, lines)) else None
 
 
 def no_endless_call(text: str, around: Around) -> str | None:
