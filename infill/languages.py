@@ -146,6 +146,8 @@ _COMMENTS = {
     ("#|", "|#"): "commonlisp lisp racket scheme",
 }
 """What opens and closes comments of several lines in languages without a row, besides `/*` and `<!--`."""
+PRAGMA = "{-#"
+"""What begins like a comment and is for the compiler: `{-# LANGUAGE GADTs #-}`."""
 _WHOLE = {
     r'[ \t]*"': "vim viml",
     r"[ \t]*@?rem\b": "bat dosbatch",

@@ -13,7 +13,7 @@ from dataclasses import replace
 from infill.around import Around
 from infill.brackets import QUOTES, balance, behind, string_end
 from infill.indentation import in_levels, level_of
-from infill.languages import Language, language
+from infill.languages import PRAGMA, Language, language
 from infill.lines import begins_block, closes_block, first_written, indent, lf, opens_block, width
 from infill.repeats import (
     not_the_next_line,
@@ -237,7 +237,7 @@ def _without_remarks(text: str, row: Language) -> str:
     if row.line_comment:
         text = re.sub(rf"^[ \t]*{re.escape(row.line_comment)}.*$", "", text, flags=re.MULTILINE)
     for opens, closes in row.block_comments:
-        comment = rf"^[ \t]*\{{?{re.escape(opens)}.*?(?:{re.escape(closes)}\}}?|\Z)"
+        comment = rf"^[ \t]*(?!{PRAGMA})\{{?{re.escape(opens)}.*?(?:{re.escape(closes)}\}}?|\Z)"
         text = re.sub(comment, "", text, flags=re.MULTILINE | re.DOTALL)
     return text
 
