@@ -247,8 +247,8 @@ def keywords(row: Language) -> frozenset[str]:
 
 @cache
 def query(row: Language, about: str = "") -> tree_sitter.Query | None:
-    """The row's query, compiled once for its grammar, or None for plain text. about: the folder of another one's files:
-    `names`."""
+    """The row's query, compiled once for its grammar, or None for plain text. about: the folder of other ones' files:
+    `names`, `imports`."""
     loaded = grammar(row)
     if loaded is None:
         return None
