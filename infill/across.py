@@ -74,7 +74,7 @@ def exported(there: Snapshot, at: int, old: str, new: str, known: Collection[int
     name = scopes.syntax.text_of(owner)
     if owner is node:
         return Exported(old, old, new)
-    return Exported(name, old, new) if len(scopes.brought[root, name]) == 1 else None
+    return Exported(name, old, new) if name != old and len(scopes.brought[root, name]) == 1 else None
 
 
 def left(

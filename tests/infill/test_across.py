@@ -126,6 +126,12 @@ def test_a_parameter_that_calls_name() -> None:
     assert after(there, here) == here.text.replace("start=1", "first=1").replace("start=2", "first=2")
 
 
+def test_a_parameter_that_is_called_like_its_function_is_not_that() -> None:
+    there = opened("/w/p/a.py", "def count(count=0): ...\n").edit([Edit(10, 15, "total")], 2)
+    assert there.text.startswith("def count(total")
+    assert after(there, opened("/w/p/b.py", "from .a import count\ncount(count=1)\n")) is None
+
+
 def test_where_two_open_documents_fit_nothing_follows() -> None:
     there = renamed(opened("/w/p/a.py", COUNT), "count", "total")
     here = opened("/w/p/b.py", "from .a import count\n")
