@@ -39,7 +39,10 @@ def props(facts: Facts) -> Json:
 
 
 def model(facts: Facts) -> Json:
-    return {"id": facts.model.name, "object": "model", "created": facts.started, "owned_by": "redraft"}
+    """As OpenAI describes one, with what Mistral's clients insist on."""
+    chats = dict.fromkeys(("completion_chat", "function_calling", "fine_tuning", "vision"), False)
+    named = {"id": facts.model.name, "object": "model", "created": facts.started, "owned_by": "redraft"}
+    return {**named, "type": "base", "capabilities": {"completion_fim": True, **chats}}
 
 
 def models(facts: Facts) -> Json:

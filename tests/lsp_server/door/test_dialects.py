@@ -388,7 +388,9 @@ def test_probes_say_what_their_clients_look_for(door: Served) -> None:
 
     assert get("/health") == {"status": "ok"}
     assert get("/props")["total_slots"] == 1
-    assert get("/v1/models")["data"][0]["id"] == "script"
+    (listed,) = get("/v1/models")["data"]
+    assert listed["id"] == "script"
+    assert listed["type"] == "base" and listed["capabilities"]["completion_fim"], "as Mistral's clients want it"
     for name in ("anything", "Qwen/Qwen2.5-Coder-1.5B"):
         assert get(f"/v1/models/{name}")["id"] == "script"
     assert get("/openapi.json")["paths"]["/v1/models/{model}"]["get"]["parameters"][0]["name"] == "model"
