@@ -58,8 +58,10 @@ class Language:
 
     def is_remark(self, line: str) -> bool:
         """Whether a line is a remark as a whole, by how it begins."""
-        sign, whole = self.line_comment, _WHOLE_OF.get(self.id)
-        return bool(sign and line.lstrip().startswith(sign)) or (whole is not None and whole.match(line) is not None)
+        begun, sign, whole = line.lstrip(), self.line_comment, _WHOLE_OF.get(self.id)
+        if sign and begun.startswith(sign):
+            return not begun.startswith(PRAGMAS)
+        return whole is not None and whole.match(line) is not None
 
     def is_apostrophe(self, before: str) -> bool:
         """Whether a `'` behind this character is of the word or operand that ends there. Grammars know better."""
@@ -146,8 +148,8 @@ _COMMENTS = {
     ("#|", "|#"): "commonlisp lisp racket scheme",
 }
 """What opens and closes comments of several lines in languages without a row, besides `/*` and `<!--`."""
-PRAGMA = "{-#"
-"""What begins like a comment and is for the compiler: `{-# LANGUAGE GADTs #-}`."""
+PRAGMAS = ("{-#", "!$")
+"""What begins like a comment and is for the compiler: `{-# LANGUAGE GADTs #-}`, `!$omp parallel do`."""
 _WHOLE = {
     r'[ \t]*"': "vim viml",
     r"[ \t]*@?rem\b": "bat dosbatch",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from infill.brackets import balance, closing_quote, opens_quote
-from infill.languages import PRAGMA, Block, Language
+from infill.languages import PRAGMAS, Block, Language
 
 SAYING = 3
 """Letters and digits a line must hold for its repetition to mean anything wherever it is indented."""
@@ -77,9 +77,10 @@ def left_open(row: Language, line: str) -> tuple[int, str] | None:
     at, comments = 0, row.block_comments
     first = {opens[0] for opens, _ in comments}
     while at < len(line):
-        marked = line[at] in first and not line.startswith(PRAGMA, at)
-        comment = next((pair for pair in comments if line.startswith(pair[0], at)), None) if marked else None
-        if comment is not None:
+        comment = next((pair for pair in comments if line.startswith(pair[0], at)), None) if line[at] in first else None
+        if line.startswith(PRAGMAS, at):
+            at += 1  # over what begins like a comment
+        elif comment is not None:
             opens, closes = comment
             end = line.find(closes, at + 1)  # `(*)` is an operator and `<!-->` a whole comment
             if end < 0:

@@ -10,7 +10,7 @@ from typing import Literal
 from infill.brackets import balance
 from infill.document import Snapshot
 from infill.fences import row_of
-from infill.languages import PRAGMA, Language, language
+from infill.languages import PRAGMAS, Language, language
 from infill.lines import indent, left_open, opens_block, width
 from infill.syntax import Syntax
 
@@ -270,7 +270,7 @@ def _in_open_comment(place: _Place) -> bool:
     text = place.snapshot.text[max(0, place.offset - _REACH) : place.offset]
     for sign, end in place.row.block_comments:
         at = text.rfind(sign)
-        if at < 0 or text.startswith(PRAGMA, at):
+        if at < 0 or text.startswith(PRAGMAS, at):
             continue
         if not text[at - 1 : at].strip() and text.find(end, at) < 0:
             return True

@@ -13,7 +13,7 @@ from dataclasses import replace
 from infill.around import Around
 from infill.brackets import QUOTES, balance, behind, string_end
 from infill.indentation import in_levels, level_of
-from infill.languages import PRAGMA, Language, language
+from infill.languages import PRAGMAS, Language, language
 from infill.lines import begins_block, closes_block, first_written, indent, lf, opens_block, width
 from infill.repeats import (
     not_the_next_line,
@@ -32,6 +32,7 @@ from infill.rest import (
 from infill.soundness import sound, without_errors
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ufffc-\uffff]")
+_NO_PRAGMA = rf"(?!{'|'.join(map(re.escape, PRAGMAS))})"
 _BOUNDARY = re.compile(r"[)\]};,:]|[\"'`](?=\W|$)")
 _GO_ON = (".", "?", ":", "+", "-", "*", "/", "&", "|", "=", "<", ">", ",", "{", "(", "[")
 """How a line begins that goes on with the statement above it."""
@@ -235,9 +236,9 @@ def _opens(line: str, around: Around) -> bool:
 def _without_remarks(text: str, row: Language) -> str:
     """A text without the remarks that begin its lines."""
     if row.line_comment:
-        text = re.sub(rf"^[ \t]*{re.escape(row.line_comment)}.*$", "", text, flags=re.MULTILINE)
+        text = re.sub(rf"^[ \t]*{_NO_PRAGMA}{re.escape(row.line_comment)}.*$", "", text, flags=re.MULTILINE)
     for opens, closes in row.block_comments:
-        comment = rf"^[ \t]*(?!{PRAGMA})\{{?{re.escape(opens)}.*?(?:{re.escape(closes)}\}}?|\Z)"
+        comment = rf"^[ \t]*{_NO_PRAGMA}\{{?{re.escape(opens)}.*?(?:{re.escape(closes)}\}}?|\Z)"
         text = re.sub(comment, "", text, flags=re.MULTILINE | re.DOTALL)
     return text
 
