@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 
 from infill import site
@@ -288,14 +289,14 @@ def damage(snapshot: Snapshot, region: Region, text: str) -> int:
 def unpaired(snapshot: Snapshot, region: Region) -> Callable[[str], int]:
     """How many brackets around the region lack their other one if it reads a given text. Syntax errors do not tell: a
     body that went with its closing brace is one of them, and so was the slip in it."""
-    row = language(snapshot.language).id
-    above = balance(snapshot.lf(max(0, region.start - _REACH), region.start), row)
+    read = partial(balance, language=language(snapshot.language).id)
+    above = read(snapshot.lf(max(0, region.start - _REACH), region.start))
     below = snapshot.lf(region.end, min(region.end + _REACH, len(snapshot.text)))
     opened = "".join(bracket for _, bracket in above.open)
-    closed = "".join(below[at] for at in balance(below, row).strays)
+    closed = "".join(below[at] for at in read(below).strays)
 
     def count(text: str) -> int:
-        found = balance(f"{opened}{text}\n{closed}", row)
+        found = read(f"{opened}{text}\n{closed}")
         return len(found.open) + len(found.strays)
 
     return count
