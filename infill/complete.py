@@ -333,12 +333,14 @@ def _request(
         recent_edits=preferences.recent_edits,
         open_files=preferences.open_files,
     )
+    told = preferences.open_files and preferences.context_tokens > 0
     return FillRequest(
         prefix=prefix,
         suffix=snapshot.after(end),
         path=snapshot.short_path,
         language=snapshot.language,
         snippets=_ranked(found, prefix, preferences.context_tokens),
+        remark=context.begun(snapshot, (start, end), others) if told else "",
         mode=preferences.mode,
     )
 

@@ -1,5 +1,5 @@
-"""What other files have to say: signatures of what is imported, what was just edited, what looks alike; and what the
-other cells of a notebook do, which go before and after one as if they were one text.
+"""What other files have to say: signatures of what is imported, what was just edited, what looks alike, what is called
+as a name begins; and what the other cells of a notebook do, which go before and after one as if they were one text.
 
 Each source is a function (snapshot, hole, others) -> snippets. Whose name forbids it is not among the others: who
 hands them on knows the folders that they lie in. What a text itself gives away is looked at in `gather`.
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from infill.document import Snapshot
 from infill.filler import Snippet
 from infill.indentation import level_of
 from infill.languages import keywords, language
+from infill.lines import remark
 from infill.manners import denied_text, under
 from infill.outline import outline
 from infill.rank import identifiers
@@ -36,6 +38,14 @@ _ALIKE = 0.25
 """Jaccard similarity under which two regions have nothing to say to each other (training/LOG.md)."""
 _NEAR = 1_500
 """Code points above a line whose names are compared."""
+_BEGUN = re.compile(r"[^\W\d]\w{2,}\Z")
+"""A name that has begun, with as much of it as tells it from most others."""
+_FEW = 4
+"""Lines that define names which begin so, at most, for these to be worth reading."""
+_HEAD_OF = re.compile(r"(?:func \([^)]*\) )?([\w~$](?:\w|[ \t.*&~$-]|::|\[\])*)")
+"""What a line defines, with words that say what it is: up to the first other mark. No comment or decorator."""
+_WIDEST = 160
+"""Code points of a line that defines a name."""
 _OWN = frozenset(("self", "this", "cls"))
 """Names that mean something else everywhere."""
 _HEAD = 16_000
@@ -76,8 +86,38 @@ def gather(
     sources: list[Source] = [source for source, on in wanted if on]
     if not sources or not others:
         return []
-    readable = [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
+    readable = _readable(snapshot, others)
     return [snippet for source in sources for snippet in source(snapshot, hole, readable)]
+
+
+def begun(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot]) -> str:
+    """Where a name begins before a hole, remarks that say which it may be: the lines that define such names in files of
+    its language that are imported or lie in the same folder, or else in others.
+
+    Empty where more than a few do, and where a name in sight begins so.
+    """
+    row, line = language(snapshot.language), snapshot.line_range(snapshot.line_of(hole[0]))[0]
+    found = _BEGUN.search(snapshot.text, max(line, hole[0] - _NEAR), hole[0])
+    if found is None or row.prose:
+        return ""
+    sides = snapshot.before(found.start())[-_NEAR:], snapshot.after(hole[1])[:_NEAR]
+    if any(name.startswith(found[0]) for name in identifiers("\n".join(sides)) | keywords(row)):
+        return ""
+    near, far = list[Snapshot](), list[Snapshot]()
+    for other in _readable(snapshot, others):
+        if _family(other.language) == row.family:
+            beside = posixpath.dirname(other.path) == posixpath.dirname(snapshot.path)
+            (near if beside or _imports(snapshot, other) else far).append(other)
+    for files in (near, far[:_FILES]):
+        alike = (other.derived(_Defined).beginning(found[0]) for other in files)
+        lines = dict.fromkeys(text for one in alike for text in one.values())
+        if 0 < len(lines) <= _FEW:
+            return "\n".join(remark(row, text) for text in lines)
+    return ""
+
+
+def _readable(snapshot: Snapshot, others: Sequence[Snapshot]) -> list[Snapshot]:
+    return [other for other in others if other.uri != snapshot.uri and not other.derived(_denied_text)]
 
 
 def usual_level(snapshot: Snapshot, others: Sequence[Snapshot], root: str | None) -> str:
@@ -106,11 +146,9 @@ Source = Callable[[Snapshot, tuple[int, int], Sequence[Snapshot]], list[Snippet]
 
 def imported(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot]) -> list[Snippet]:
     """Of the other files that the file around a hole imports, the signatures of what is named on its lines."""
-    modules, names = snapshot.derived(_modules), _named(snapshot, hole)
-    found = []
+    names, found = _named(snapshot, hole), list[Snippet]()
     for other in others:
-        stem = _stem(other.path)
-        if any(_is_module(stem, module) for module in modules):
+        if _imports(snapshot, other):
             wanted = [one.text for one in other.derived(outline) if not names.isdisjoint(one.names)]
             if wanted:
                 found.append(Snippet(other.short_path, "\n".join(wanted), _IMPORTED))
@@ -146,6 +184,26 @@ def alike(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
         return []
     last = min(line + _WINDOW, other.line_count) - 1
     return [Snippet(other.short_path, other.lf(other.line_range(line)[0], other.line_range(last)[1]), score)]
+
+
+class _Defined:
+    """The names that a file defines, each with the first line of its outline that does; where there is no outline, of
+    all lines."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        outlined = "\n".join(one.text for one in snapshot.derived(outline))
+        text = outlined or snapshot.lf(0, snapshot.line_range(min(snapshot.line_count, _LINES) - 1)[1])
+        self._lines: dict[str, str] = {}
+        for line in map(str.strip, text.split("\n")):
+            head = _HEAD_OF.match(line)
+            names = identifiers(head[1]) if head else frozenset()
+            self._lines |= dict.fromkeys(names - self._lines.keys(), line[:_WIDEST])
+        self._names = sorted(self._lines)
+
+    def beginning(self, begun: str) -> dict[str, str]:
+        """The names that begin so, and their lines."""
+        first, last = (bisect_left(self._names, end) for end in (begun, begun + "\U0010ffff"))
+        return {name: self._lines[name] for name in self._names[first:last]}
 
 
 def _named(snapshot: Snapshot, hole: tuple[int, int]) -> frozenset[str]:
@@ -192,6 +250,11 @@ def _modules(snapshot: Snapshot) -> frozenset[str]:
     head, folder = snapshot.before(min(len(snapshot.text), _HEAD))[:_HEAD], posixpath.dirname(snapshot.path)
     find = _IMPORTS.get(_family(snapshot.language))
     return frozenset(find(head, folder)) if find else frozenset()
+
+
+def _imports(snapshot: Snapshot, other: Snapshot) -> bool:
+    stem = _stem(other.path)
+    return any(_is_module(stem, module) for module in snapshot.derived(_modules))
 
 
 def _python(head: str, folder: str) -> Iterator[str]:

@@ -50,6 +50,7 @@ class Limits:
 class FillRequest:
     """Text on both sides of a hole, LF line endings.
 
+    remark: comments that are read as if they stood above the cursor's line; a remote does without.
     draft: text that stands in the hole now (repair), or None (complete). suspects: ranges of the draft (code points)
     that are thought wrong.
     alternatives: how many distinct texts are wanted at most. least: probability that a text, or its beginning, must
@@ -61,6 +62,7 @@ class FillRequest:
     path: str
     language: str
     snippets: tuple[Snippet, ...] = ()
+    remark: str = ""
     draft: str | None = None
     suspects: tuple[tuple[int, int], ...] = ()
     limits: Limits = Limits()

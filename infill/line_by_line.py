@@ -66,6 +66,7 @@ def _behind(text: Filled, request: FillRequest, began: float) -> FillRequest:
     return replace(
         within(request, began),
         prefix=f"{request.prefix}{text.text}\n",
+        remark="",
         least=min(1.0, request.least / max(_probability(text), 1e-9)),
         on_step=told if tell is not None else None,
     )

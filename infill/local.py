@@ -229,7 +229,7 @@ class LocalFiller:
     def _prompt(self, request: FillRequest) -> prompt.Prompt:
         control = self.engine.control
         sides = (request.prefix, request.suffix, request.path, request.snippets)
-        return prompt.build(self._lines, control, *sides, heal=self._heals, form=self._form)
+        return prompt.build(self._lines, control, *sides, remark=request.remark, heal=self._heals, form=self._form)
 
     def _tasks(self, request: FillRequest, built: prompt.Prompt) -> list[Task]:
         limits, healed = request.limits, built.healed

@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from engine import Context, ControlIds, Stream
 from engine.released.config import CONTEXT_LEAST, ReleasedConfig
 from infill.filler import CHARS_PER_TOKEN, Snippet
+from infill.lines import indent
 
 if TYPE_CHECKING:
     from engine.checkpoint import ModelConfig
@@ -154,11 +155,13 @@ def build(
     path: str,
     snippets: Sequence[Snippet] = (),
     *,
+    remark: str = "",
     heal: bool = False,
     form: Form = STREAMS,
 ) -> Prompt:
     """The streams around the hole between `prefix` and `suffix` (LF line endings), in the form that a model reads.
 
+    remark: lines that are read as if they stood above the cursor's; plain forms do without.
     heal: for weights whose canvas is untrained: the prefix's last word is taken back and the middle writes it again
     (token healing), and the token before it opens the middle. The others were taught to start inside a token.
     """
@@ -167,8 +170,7 @@ def build(
             plain(tokens, form, prefix, suffix, path, snippets, (PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST)),
             plain(tokens, form, prefix, suffix, path, (), (NEARBY, PLAIN_NEARBY_SUFFIX)),
         )
-    boundary = safe_boundary(prefix)
-    body, tail = prefix[:boundary], prefix[boundary:]
+    body, tail = _parted(prefix, remark)
     healed = _last_tokens(tokens, last_word(tail)) if heal else ""
     end = tokens.encode(tail.removesuffix(healed))[-PREFIX_MOST // 2 :]
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
@@ -256,6 +258,19 @@ def safe_boundary(text: str) -> int:
     while word > floor and not text[word - 1].isspace():
         word -= 1
     return floor + len(text[floor:word].rstrip())
+
+
+def _parted(prefix: str, remark: str) -> tuple[str, str]:
+    """What comes before the tail, and the tail, at a safe boundary. A remark is of the tail: what stands above the
+    cursor's line is read as ever, and its window does not move."""
+    line = prefix.rfind("\n") + 1
+    boundary = safe_boundary(prefix[:line] if remark else prefix)
+    tail = prefix[boundary:]
+    if remark:
+        depth = indent(prefix[line:])
+        above = "".join(f"{depth}{one}\n" for one in remark.split("\n"))
+        tail = prefix[boundary:line] + above + prefix[line:]
+    return prefix[:boundary], tail
 
 
 def window(tokens: Tokens, body: str, room: int, hop: int = HOP, ahead: int = 0) -> list[int]:

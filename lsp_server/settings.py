@@ -90,7 +90,8 @@ class Settings:
         "context.openFiles",
         kinds.flag(),
         True,
-        "Read the lines of other open files that resemble the code at the cursor.",
+        "Read the lines of other open files that resemble the code at the cursor, and those that define a name which "
+        "begins as the one you write.",
     )
     imports: bool = _setting(
         "context.imports",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,10 @@ import pytest
 from infill import context, syntax
 from infill.around import Around
 from infill.complete import Completer, Preferences
-from infill.context import alike, gather, imported, in_cell, recently_edited
+from infill.context import alike, begun, gather, imported, in_cell, recently_edited
 from infill.document import Snapshot
 from infill.edits import Edit
+from infill.filler import FillRequest, FillResult, Score
 from infill.memo import Memo
 from infill.outline import outline as signatures
 from infill.region import Region
@@ -288,6 +291,105 @@ class TestAlike:
             main = opened("/w/main.py", self.BEGUN + typed[:end])
             (found,) = alike(main, (len(main.text), len(main.text)), [other, self.OTHER])
             assert "def invoice_total" in found.text
+
+
+class TestBegun:
+    CART = opened(
+        "/w/shop/cart.py",
+        "RATE = 0.19\n\n\nclass Cart:\n    # torn\n    def total_of(self, tomorrow): return 1\n\n\n@tools\n"
+        "def touch(path): ...\n",
+    )
+
+    def said(self, text: str, *others: Snapshot, path: str = "/w/app/main.py") -> str:
+        main = opened(path, text.replace("‸", ""))
+        return begun(main, (text.index("‸"), text.index("‸")), others)
+
+    def test_lines_that_define_names_which_begin_so(self) -> None:
+        assert self.said("from shop.cart import *\nx.tot‸\n", self.CART) == "# def total_of(self, tomorrow): ..."
+        assert self.said("from shop.cart import *\nRAT‸\n", self.CART) == "# RATE = 0.19"
+
+    @pytest.mark.parametrize("name", ["tom", "tor", "too", "To", "to", "total_off", "pat"])
+    def test_what_is_no_such_name(self, name: str) -> None:
+        """Parameters, comments, decorators, other letters, too few and too many of them."""
+        assert self.said(f"from shop.cart import *\nx.{name}‸\n", self.CART) == ""
+
+    @pytest.mark.parametrize("text", ["total = 1\nx.tot‸\n", "x.tot‸\nprint(total)\n", "x.cla‸\n"])
+    def test_where_a_name_in_sight_or_a_word_of_the_language_begins_so(self, text: str) -> None:
+        assert self.said("from shop.cart import *\n" + text, self.CART, opened("/w/app/b.py", "clasp = 1\n")) == ""
+
+    def test_more_than_a_few_say_nothing_until_more_is_written(self) -> None:
+        many = opened("/w/app/many.py", "".join(f"def load_{name}(): ...\n" for name in ("a", "b", "c", "d", "eel")))
+        assert self.said("loa‸", many) == ""
+        assert self.said("load_e‸", many) == "# def load_eel(): ..."
+
+    def test_files_that_are_imported_or_lie_beside_come_before_others(self) -> None:
+        beside, far = opened("/w/app/a.py", "def touched(): ...\n"), opened("/w/far/b.py", "def touching(): ...\n")
+        assert self.said("tou‸", far, beside) == "# def touched(): ..."
+        assert self.said("from far import b\ntou‸", far, beside) == "# def touching(): ...\n# def touched(): ..."
+        assert self.said("tou‸", far) == "# def touching(): ..."
+
+    def test_of_its_language_alone(self) -> None:
+        assert self.said("tou‸", opened("/w/app/main.go", "package a\n\nfunc touch() {}\n")) == ""
+        go = opened("/w/app/b.go", "package a\n\nfunc (s *Store) touchAll(n int) {}\n")
+        assert self.said("package a\n\nfunc b() {\n\ts.tou‸", go, path="/w/app/a.go") == (
+            "// func (s *Store) touchAll(n int);"
+        )
+
+    def test_what_was_written_a_moment_ago(self) -> None:
+        """In a buffer that nobody has saved; a name that is there no more is not shown."""
+        at = self.CART.text.index("touch")
+        renamed = self.CART.edit([Edit(at, at + 5, "touch_twice")], 2)
+        assert self.said("from shop.cart import *\ntou‸", renamed) == "# def touch_twice(path): ..."
+
+    def test_without_a_grammar_all_lines_tell(self) -> None:
+        others = Snapshot.open("file:///w/b.css", 1, "css", "a { x: y }\n--totally-red: #f00;\ntotal-width: 1px;\n")
+        main = Snapshot.open("file:///w/a.css", 1, "css", "b { tot")
+        assert begun(main, (7, 7), [others]) == "/* total-width: 1px; */"
+
+    def test_of_what_may_not_be_read_nothing(self) -> None:
+        assert self.said("tou‸", opened("/w/app/b.py", "# @generated\ndef touch(): ...\n")) == ""
+
+    def test_the_file_itself_and_words_for_people_say_nothing(self) -> None:
+        own = opened("/w/app/main.py", "def touch(): ...\n")
+        assert self.said("tou‸", own) == ""
+        assert self.said("tou‸", opened("/w/app/b.md", "touch this\n", "markdown"), path="/w/app/a.markdown") == ""
+
+
+@dataclass
+class Listening:
+    """A filler that says nothing; `asked` is what it was asked."""
+
+    asked: list[FillRequest] = field(default_factory=list)
+
+    async def fill(self, request: FillRequest) -> FillResult:
+        self.asked.append(request)
+        return FillResult(())
+
+    async def score(self, request: FillRequest, texts: Sequence[str]) -> list[Score]:
+        raise AssertionError
+
+    def warm(self, request: FillRequest, *, answer: bool = False) -> None: ...
+
+    def rest(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("preferences", "remark"),
+    [
+        (Preferences(), "# def touch(path): ..."),
+        (Preferences(open_files=False), ""),
+        (Preferences(context_tokens=0), ""),
+    ],
+    ids=["by default", "no open files", "no tokens"],
+)
+async def test_what_begins_so_is_handed_on_if_wanted(preferences: Preferences, remark: str) -> None:
+    filler, main = Listening(), opened("/w/app/main.py", "x = tou")
+    await Completer(filler).complete(main, 7, others=[TestBegun.CART], preferences=preferences)
+    (request,) = filler.asked
+    assert request.remark == remark
+    assert request.prefix == "x = tou"
 
 
 class TestGather:

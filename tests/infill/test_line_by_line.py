@@ -84,6 +84,12 @@ async def test_an_empty_line_is_a_line() -> None:
     assert (await found(lines)).texts[0].text == "\n    return 1"
 
 
+async def test_a_remark_stands_above_the_first_line_alone() -> None:
+    lines = Lines(NESTED)
+    await found(lines, replace(HOLE, remark="# def total_of(rows): ..."))
+    assert [bool(request.remark) for request in lines.asked] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("first", "limits"),
     [

@@ -35,8 +35,10 @@ odd = st.sampled_from([*NAMES, "\x00", "\x1c", "\x1f", "\x85", "\u2028", "\u200b
 code = st.lists(st.one_of(words, words, signs, spaces, spaces, odd), max_size=60).map("".join)
 
 
-def build(prefix: str, suffix: str = "", path: str = "pkg/mod.py", *snippets: Snippet, heal: bool = False) -> Prompt:
-    return prompt.build(TOKENS, CONTROL, prefix, suffix, path, snippets, heal=heal)
+def build(
+    prefix: str, suffix: str = "", path: str = "pkg/mod.py", *snippets: Snippet, heal: bool = False, remark: str = ""
+) -> Prompt:
+    return prompt.build(TOKENS, CONTROL, prefix, suffix, path, snippets, remark=remark, heal=heal)
 
 
 class TestPlainForms:
@@ -311,6 +313,33 @@ class TestPrefix:
     )
     def test_its_path_is_short(self, path: str, short: str) -> None:
         assert text(build("x", path=path), "prefix") == f"{short}\nx"
+
+
+class TestRemark:
+    def prefix(self, before: str, remark: str) -> str:
+        built = build(before, remark=remark)
+        return text(built, "prefix").removeprefix("pkg/mod.py\n")
+
+    @pytest.mark.parametrize(
+        ("before", "read"),
+        [
+            ("import os\n\n    x = os.pa", "import os\n\n    # a\n    # b\n    x = os.pa"),
+            ("x = os.pa", "# a\n# b\nx = os.pa"),
+            ("\n\nx = os.pa", "# a\n# b\nx = os.pa"),
+        ],
+    )
+    def test_is_read_as_if_it_stood_above_the_line(self, before: str, read: str) -> None:
+        assert self.prefix(before, "# a\n# b").lstrip("\n") == read
+
+    @given(st.integers(40, 10**9))
+    def test_leaves_what_stands_above_as_it_was(self, at: int) -> None:
+        """Wherever the window begins: nothing of it is read anew."""
+        source = long_source()
+        before = source[: 40 + at % (len(source) - 40)]
+        above = before[: before.rfind("\n") + 1]
+        tail = len(TOKENS.encode(above[prompt.safe_boundary(above) :]))
+        seen, plain = ids(build(before, remark="# def f(a): ..."), "prefix"), ids(build(above), "prefix")
+        assert seen[: len(plain) - tail] == plain[: len(plain) - tail]
 
 
 class TestAhead:
