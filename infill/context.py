@@ -19,7 +19,6 @@ from infill.document import Snapshot
 from infill.filler import Snippet
 from infill.indentation import level_of
 from infill.languages import keywords, language
-from infill.lines import remark
 from infill.manners import denied_text, under
 from infill.outline import outline
 from infill.rank import identifiers
@@ -38,12 +37,15 @@ _ALIKE = 0.25
 """Jaccard similarity under which two regions have nothing to say to each other (training/LOG.md)."""
 _NEAR = 1_500
 """Code points above a line whose names are compared."""
-_BEGUN = re.compile(r"[^\W\d]\w{2,}\Z")
+_BEGUN = re.compile(r"(?<!\w)[^\W\d]\w{2,}+\Z")
 """A name that has begun, with as much of it as tells it from most others."""
 _FEW = 4
 """Lines that define names which begin so, at most, for these to be worth reading."""
-_HEAD_OF = re.compile(r"(?:func \([^)]*\) )?([\w~$](?:\w|[ \t.*&~$-]|::|\[\])*)")
-"""What a line defines, with words that say what it is: up to the first other mark. No comment or decorator."""
+_HEAD_OF = re.compile(r"(?:func \([^)]*\) )?([\w~$](?:\w|[ \t*&~$-]|::|\[\])*)(?:[(=:{;<,?!]|$)")
+"""What a line defines, with words that say what it is; no statement, comment or decorator."""
+_NAME = re.compile(r"[^\W\d]\w{2,}")
+_NAMES_ANEW = re.compile(r"\b(?:class|enum|fn|func|function|interface|record|struct|trait|type)\s+\Z")
+"""What stands before a name that is not another file's."""
 _WIDEST = 160
 """Code points of a line that defines a name."""
 _OWN = frozenset(("self", "this", "cls"))
@@ -98,7 +100,7 @@ def begun(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
     """
     row, line = language(snapshot.language), snapshot.line_range(snapshot.line_of(hole[0]))[0]
     found = _BEGUN.search(snapshot.text, max(line, hole[0] - _NEAR), hole[0])
-    if found is None or row.prose:
+    if found is None or _NAMES_ANEW.search(snapshot.text, line, found.start()):
         return ""
     sides = snapshot.before(found.start())[-_NEAR:], snapshot.after(hole[1])[:_NEAR]
     if any(name.startswith(found[0]) for name in identifiers("\n".join(sides)) | keywords(row)):
@@ -112,7 +114,7 @@ def begun(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
         alike = (other.derived(_Defined).beginning(found[0]) for other in files)
         lines = dict.fromkeys(text for one in alike for text in one.values())
         if 0 < len(lines) <= _FEW:
-            return "\n".join(remark(row, text) for text in lines)
+            return "\n".join(f"{row.line_comment} {text}" for text in lines)
     return ""
 
 
@@ -187,17 +189,15 @@ def alike(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
 
 
 class _Defined:
-    """The names that a file defines, each with the first line of its outline that does; where there is no outline, of
-    all lines."""
+    """The names in a file's outline, each with the first line that defines it. In Go a name stands before its type."""
 
     def __init__(self, snapshot: Snapshot) -> None:
-        outlined = "\n".join(one.text for one in snapshot.derived(outline))
-        text = outlined or snapshot.lf(0, snapshot.line_range(min(snapshot.line_count, _LINES) - 1)[1])
-        self._lines: dict[str, str] = {}
-        for line in map(str.strip, text.split("\n")):
+        row, self._lines = language(snapshot.language), dict[str, str]()
+        for line in (line.strip() for one in snapshot.derived(outline) for line in one.text.split("\n")):
             head = _HEAD_OF.match(line)
-            names = identifiers(head[1]) if head else frozenset()
-            self._lines |= dict.fromkeys(names - self._lines.keys(), line[:_WIDEST])
+            names = [name for name in _NAME.findall(head[1]) if name not in keywords(row)] if head else []
+            if names:
+                self._lines.setdefault(names[0 if row.id == "go" else -1], line[:_WIDEST])
         self._names = sorted(self._lines)
 
     def beginning(self, begun: str) -> dict[str, str]:

@@ -41,14 +41,6 @@ def indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def remark(row: Language, text: str) -> str:
-    """A line of text as a comment."""
-    if row.line_comment:
-        return f"{row.line_comment} {text}"
-    opens, closes = row.block_comments[-1 if row.block == "none" else 0]
-    return f"{opens} {text} {closes}"
-
-
 def width(line: str) -> int:
     """Columns of a line's indentation, a tab being four."""
     return len(indent(line).expandtabs(4))

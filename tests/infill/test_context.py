@@ -313,7 +313,7 @@ class TestBegun:
         """Parameters, comments, decorators, other letters, too few and too many of them."""
         assert self.said(f"from shop.cart import *\nx.{name}‸\n", self.CART) == ""
 
-    @pytest.mark.parametrize("text", ["total = 1\nx.tot‸\n", "x.tot‸\nprint(total)\n", "x.cla‸\n"])
+    @pytest.mark.parametrize("text", ["total = 1\nx.tot‸\n", "x.tot‸\nprint(total)\n", "x.cla‸\n", "class tou‸"])
     def test_where_a_name_in_sight_or_a_word_of_the_language_begins_so(self, text: str) -> None:
         assert self.said("from shop.cart import *\n" + text, self.CART, opened("/w/app/b.py", "clasp = 1\n")) == ""
 
@@ -340,11 +340,6 @@ class TestBegun:
         at = self.CART.text.index("touch")
         renamed = self.CART.edit([Edit(at, at + 5, "touch_twice")], 2)
         assert self.said("from shop.cart import *\ntou‸", renamed) == "# def touch_twice(path): ..."
-
-    def test_without_a_grammar_all_lines_tell(self) -> None:
-        others = Snapshot.open("file:///w/b.css", 1, "css", "a { x: y }\n--totally-red: #f00;\ntotal-width: 1px;\n")
-        main = Snapshot.open("file:///w/a.css", 1, "css", "b { tot")
-        assert begun(main, (7, 7), [others]) == "/* total-width: 1px; */"
 
     def test_of_what_may_not_be_read_nothing(self) -> None:
         assert self.said("tou‸", opened("/w/app/b.py", "# @generated\ndef touch(): ...\n")) == ""
