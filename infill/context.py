@@ -178,7 +178,7 @@ def alike(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
     """Of the other files in the same language, the lines that share most names with those above the hole's."""
     start = snapshot.line_range(snapshot.line_of(hole[0]))[0]  # a line begun changes nothing: what was read stays read
     names = identifiers(snapshot.text[max(0, start - _NEAR) : start])
-    near = [other for other in others[:_FILES] if _family(other.language) == _family(snapshot.language)]
+    near = [other for other in others if _family(other.language) == _family(snapshot.language)][:_FILES]
     score, line, other = max(
         ((*other.derived(_Windows).best(names), other) for other in near), key=itemgetter(0), default=(0.0, 0, snapshot)
     )

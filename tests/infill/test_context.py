@@ -278,6 +278,12 @@ class TestAlike:
         assert found.path == "w/other.py"
         assert found.text.count("\n") < 25
 
+    def test_files_of_other_languages_take_no_place(self) -> None:
+        main = opened("/w/main.py", self.BEGUN)
+        others = [opened(f"/w/{number}.go", self.OTHER.text) for number in range(20)]
+        (found,) = alike(main, (len(main.text), len(main.text)), [*others, self.OTHER])
+        assert found.path == "w/other.py"
+
     def test_lines_that_share_little_are_not_shown(self) -> None:
         main = opened("/w/main.py", "def show(invoice):\n    first, second, third = some(other, names, here)\n")
         assert alike(main, (len(main.text), len(main.text)), [self.OTHER]) == []
