@@ -191,7 +191,7 @@ def test_a_bracket_closed_after_the_answer_is_not_doubled(editor: Editor) -> Non
     eventually(lambda: editor.lines[1] == "    return total / len(values)")
 
 
-@pytest.mark.parametrize("typed", ["total<Space>/<Space>len(", "x"])
+@pytest.mark.parametrize("typed", ["total<Space>/<Space>len(", "x", "<BS>;"])
 def test_an_answer_to_what_was_there_before_the_last_keys(
     neovim: Neovim, start: Callable[..., Editor], script: Callable[..., str], typed: str
 ) -> None:
@@ -204,14 +204,15 @@ def test_an_answer_to_what_was_there_before_the_last_keys(
     eventually(lambda: editor.vim.vars["held"] == 1)
     editor.type(typed)
     editor.lua("deliver()")
-    if typed == "x":
-        assert editor.ghost() == ""
-        editor.type("<Tab>y")
-        assert editor.lines[1].split() == ["return", "x", "y"]
-    else:
+    if typed.startswith("total"):
         eventually(editor.ghost)
         editor.type("<Tab>")
         assert editor.lines[1] == "    return total / len(values)"
+    else:
+        line = editor.lines[1]
+        assert editor.ghost() == ""
+        editor.type("<Tab>y")
+        assert editor.lines[1].split() == [*line.split(), "y"]
 
 
 def test_what_is_left_of_it_needs_no_answer(start: Callable[..., Editor], script: Callable[..., str]) -> None:
@@ -237,6 +238,19 @@ def test_typed_to_its_end_it_takes_no_key(start: Callable[..., Editor], script: 
         editor.type("a,<Space>b):")
         editor.type("<Tab>x")
     assert editor.lines[0].split() == ["def", "add(a,", "b):", "x"]
+
+
+def test_it_does_not_come_back_behind_other_text(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+    """It would fit there by chance. The server is held."""
+    editor = start([REDRAFT, "lsp", "--model", script([("def add(", "a, b")])])
+    editor.open(["def add() -> int:"])
+    editor.type("0f(a")
+    eventually(lambda: editor.ghost() == "a, b")
+    with held(editor):
+        for key, line in ("<BS>", "def add) -> int:"), ("[", "def add[) -> int:"):
+            editor.type(key)
+            editor.settle()
+            assert (editor.lines, editor.ghost()) == ([line], "")
 
 
 def test_word_by_word_and_line_by_line(editor: Editor) -> None:

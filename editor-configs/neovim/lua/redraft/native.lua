@@ -15,10 +15,13 @@ local namespace = vim.api.nvim_create_namespace("nvim.lsp.inline_completion")
 local asked -- what stands for the last request; nil when its answer is no longer wanted
 local right = 0 -- bytes right of the cursor where the last answer was asked for
 
+local function completor()
+  return clients.completors()[vim.api.nvim_get_current_buf()]
+end
+
 -- What the editor shows, or would show where it is taken away.
 local function current()
-  local completor = clients.completors()[vim.api.nvim_get_current_buf()]
-  local item = completor and completor.current
+  local item = completor() and completor().current
   -- Other servers may send snippets, or no range. How to take those is theirs.
   return item and item.range and type(item.insert_text) == "string" and item or nil
 end
@@ -43,29 +46,33 @@ local function erase()
   vim.api.nvim_buf_clear_namespace(0, namespace, 0, -1)
 end
 
--- Take away what may not be shown; true where there was reason to.
+-- Take away what may not be shown. What no longer fits is gone: it could fit again by chance, behind other text.
 local function hide()
   local item = current()
-  if covered() or (item and not rest_of(item)) then
+  if item and not rest_of(item) then
+    completor().current = nil
     erase()
-    return true
+  elseif covered() then
+    erase()
   end
 end
 
 -- After a key.
 local function typed()
-  if hide() then
+  hide()
+  if covered() then
     vim.schedule(hide) -- the editor's own autocommand comes after this one and draws it again
   end
 end
 
 -- Called when the editor asks; returns what is to be called with the answer in place of `answer`, which draws it.
 function M.asking(answer)
-  local mine, behind = {}, #vim.api.nvim_get_current_line() - vim.api.nvim_win_get_cursor(0)[2]
+  local line, column = vim.api.nvim_get_current_line(), vim.api.nvim_win_get_cursor(0)[2]
+  local mine, before, behind = {}, line:sub(1, column), #line - column
   asked = mine
   return function(problem, ...)
-    if asked ~= mine then
-      return -- dismissed, or asked again, while this answer was on its way already
+    if asked ~= mine or not vim.startswith(vim.api.nvim_get_current_line(), before) then
+      return -- dismissed, asked again, or of another text, while this answer was on its way already
     end
     right = problem and right or behind
     answer(problem, ...)
