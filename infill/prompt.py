@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from engine.tokenizer import Tokenizer
 
 SNIPPETS_AT, BELOW_AT, REST_AT, PREFIX_AT = 0, 512, 704, 768
-SNIPPETS_MOST, BELOW_MOST, REST_MOST, PREFIX_MOST = 512, 192, 32, 768
+SNIPPETS_MOST, BELOW_MOST, REST_MOST, PREFIX_MOST, TAIL_MOST = 512, 192, 32, 768, 384
 NEARBY = 256
 """Prefix tokens of the small context that a cold file is first answered from."""
 HOP = 1024
@@ -170,13 +170,13 @@ def build(
             plain(tokens, form, prefix, suffix, path, snippets, (PLAIN_PREFIX_MOST, PLAIN_SUFFIX_MOST)),
             plain(tokens, form, prefix, suffix, path, (), (NEARBY, PLAIN_NEARBY_SUFFIX)),
         )
-    body, tail = _parted(prefix, remark)
+    body, tail, again = _parted(tokens, prefix, remark)
     healed = _last_tokens(tokens, last_word(tail)) if heal else ""
-    end = tokens.encode(tail.removesuffix(healed))[-PREFIX_MOST // 2 :]
+    end = tokens.encode(tail.removesuffix(healed))[-TAIL_MOST:]
     sides = [*snippet_streams(tokens, control, snippets), *suffix_streams(tokens, control, suffix)]
     head = _head(tokens, control, path)
-    far = [*head, *window(tokens, body, PREFIX_MOST - len(head)), *end]
-    near = [*head, *window(tokens, body, NEARBY, HOP // 3), *end]
+    far = [*head, *window(tokens, body, PREFIX_MOST - len(head))[: -again or None], *end]
+    near = [*head, *window(tokens, body, NEARBY, HOP // 3)[: -again or None], *end]
     return Prompt(
         _context(sides, far, opens=heal),
         _context([stream for stream in sides if stream.name != "snippet"], near, opens=heal),
@@ -260,17 +260,19 @@ def safe_boundary(text: str) -> int:
     return floor + len(text[floor:word].rstrip())
 
 
-def _parted(prefix: str, remark: str) -> tuple[str, str]:
-    """What comes before the tail, and the tail, at a safe boundary. A remark is of the tail: what stands above the
-    cursor's line is read as ever, and its window does not move."""
-    line = prefix.rfind("\n") + 1
-    boundary = safe_boundary(prefix[:line] if remark else prefix)
-    tail = prefix[boundary:]
+def _parted(tokens: Tokens, prefix: str, remark: str) -> tuple[str, str, int]:
+    """What comes before the tail, the tail, at a safe boundary, and how many of the former's last tokens are the
+    tail's. With a remark that is all of the cursor's line: the window of what stands above begins as without one. On a
+    line that leaves it no room there is none."""
+    boundary, line = safe_boundary(prefix), prefix.rfind("\n") + 1
+    body, tail = prefix[:boundary], prefix[boundary:]
     if remark:
-        depth = indent(prefix[line:])
+        start, depth = safe_boundary(prefix[:line]), indent(prefix[line:])
         above = "".join(f"{depth}{one}\n" for one in remark.split("\n"))
-        tail = prefix[boundary:line] + above + prefix[line:]
-    return prefix[:boundary], tail
+        whole = prefix[start:line] + above + prefix[line:]
+        if len(tokens.encode(whole)) <= TAIL_MOST:
+            return body, whole, len(tokens.encode(body[start:]))
+    return body, tail, 0
 
 
 def window(tokens: Tokens, body: str, room: int, hop: int = HOP, ahead: int = 0) -> list[int]:

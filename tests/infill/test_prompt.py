@@ -333,13 +333,18 @@ class TestRemark:
 
     @given(st.integers(40, 10**9))
     def test_leaves_what_stands_above_as_it_was(self, at: int) -> None:
-        """Wherever the window begins: nothing of it is read anew."""
+        """Wherever on a line the window has moved: nothing above is read anew."""
         source = long_source()
         before = source[: 40 + at % (len(source) - 40)]
-        above = before[: before.rfind("\n") + 1]
-        tail = len(TOKENS.encode(above[prompt.safe_boundary(above) :]))
-        seen, plain = ids(build(before, remark="# def f(a): ..."), "prefix"), ids(build(above), "prefix")
-        assert seen[: len(plain) - tail] == plain[: len(plain) - tail]
+        line = len(TOKENS.encode(before[prompt.safe_boundary(before[: before.rfind("\n") + 1]) :]))
+        seen, plain = ids(build(before, remark="# def f(a): ..."), "prefix"), ids(build(before), "prefix")
+        assert seen[: len(plain) - line] == plain[: len(plain) - line]
+
+    @pytest.mark.parametrize("count", [150, 400, 2_000])
+    def test_is_not_read_where_the_line_leaves_it_no_room(self, count: int) -> None:
+        """The rest of it would be no comment, and what is left of the line not where it stands."""
+        before, remark = "import os\n    x = [" + "12, " * count + "os.pa", "\n".join(["# def path_of(n): ..."] * 12)
+        assert build(before, remark=remark) == build(before)
 
 
 class TestAhead:
