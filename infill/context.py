@@ -99,23 +99,28 @@ def begun(snapshot: Snapshot, hole: tuple[int, int], others: Sequence[Snapshot])
     Empty where more than a few do, and where a name in sight begins so.
     """
     row, line = language(snapshot.language), snapshot.line_range(snapshot.line_of(hole[0]))[0]
+    tables = _defined(snapshot, others)  # made where no name begins, too, so that no key has to wait for all of them
     found = _BEGUN.search(snapshot.text, max(line, hole[0] - _NEAR), hole[0])
     if found is None or _NAMES_ANEW.search(snapshot.text, line, found.start()):
         return ""
     sides = snapshot.before(found.start())[-_NEAR:], snapshot.after(hole[1])[:_NEAR]
     if any(name.startswith(found[0]) for name in identifiers("\n".join(sides)) | keywords(row)):
         return ""
-    near, far = list[Snapshot](), list[Snapshot]()
-    for other in _readable(snapshot, others):
-        if _family(other.language) == row.family:
-            beside = posixpath.dirname(other.path) == posixpath.dirname(snapshot.path)
-            (near if beside or _imports(snapshot, other) else far).append(other)
-    for files in (near, far[:_FILES]):
-        alike = (other.derived(_Defined).beginning(found[0]) for other in files)
-        lines = dict.fromkeys(text for one in alike for text in one.values())
+    for some in tables:
+        lines = dict.fromkeys(text for one in some for text in one.beginning(found[0]).values())
         if 0 < len(lines) <= _FEW:
             return "\n".join(f"{row.line_comment} {text}" for text in lines)
     return ""
+
+
+def _defined(snapshot: Snapshot, others: Sequence[Snapshot]) -> tuple[list[_Defined], list[_Defined]]:
+    """What files in its language define: those that are imported or lie in the same folder, and others."""
+    near, far = list[Snapshot](), list[Snapshot]()
+    for other in _readable(snapshot, others):
+        if _family(other.language) == _family(snapshot.language):
+            beside = posixpath.dirname(other.path) == posixpath.dirname(snapshot.path)
+            (near if beside or _imports(snapshot, other) else far).append(other)
+    return [one.derived(_Defined) for one in near], [one.derived(_Defined) for one in far[:_FILES]]
 
 
 def _readable(snapshot: Snapshot, others: Sequence[Snapshot]) -> list[Snapshot]:

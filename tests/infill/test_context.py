@@ -347,6 +347,12 @@ class TestBegun:
         renamed = self.CART.edit([Edit(at, at + 5, "touch_twice")], 2)
         assert self.said("from shop.cart import *\ntou‸", renamed) == "# def touch_twice(path): ..."
 
+    def test_what_files_define_is_known_before_a_name_begins(self) -> None:
+        """To read dozens of them takes longer than a key may."""
+        beside, far = opened("/w/app/a.py", "def touched(): ...\n"), opened("/w/far/b.py", "def touching(): ...\n")
+        assert self.said("‸", beside, far) == ""
+        assert all(one.derived(lambda _: None, signatures) is not None for one in (beside, far))
+
     def test_of_what_may_not_be_read_nothing(self) -> None:
         assert self.said("tou‸", opened("/w/app/b.py", "# @generated\ndef touch(): ...\n")) == ""
 
