@@ -106,7 +106,10 @@ class Settings:
         "Read the last edit in other files, if something in it is named near the cursor.",
     )
     context_tokens: int = _setting(
-        "context.tokens", kinds.whole(0, 4096), 512, "The most tokens of other files it reads."
+        "context.tokens",
+        kinds.whole(0, 4096),
+        512,
+        "The most tokens of other files it reads, besides a few lines that define names; with 0 it reads nothing of them.",
     )
     fix: bool = _setting("fix.enable", kinds.flag(), True, "Offer quick fixes and rewrites as code actions.")
     max_distance: int = _setting(
