@@ -272,10 +272,12 @@ def test_the_server_hears_of_what_was_accepted(drawn: Neovim, editor: Editor) ->
     editor.open([""])
     editor.lua(
         "vim.g.heard = 0\n"
+        "local sent = {} -- from now on: what another test accepted last may be answered only now\n"
         "vim.api.nvim_create_autocmd('LspRequest', { callback = function(event)\n"
-        "  local request = event.data.request\n"
-        "  if request.method == 'workspace/executeCommand' and request.type == 'complete' then\n"
-        "    vim.g.heard = vim.g.heard + 1\n"
+        "  local request, id = event.data.request, event.data.request_id\n"
+        "  if request.method == 'workspace/executeCommand' then\n"
+        "    sent[id] = sent[id] or request.type == 'pending'\n"
+        "    vim.g.heard = vim.g.heard + ((sent[id] and request.type == 'complete') and 1 or 0)\n"
         "  end\n"
         "end })"
     )
