@@ -350,7 +350,8 @@ def _typing(request: FillRequest, here: Site, closed: str, preferences: Preferen
     lines = here.lines or preferences.max_lines
     size = site.LINE if closed else here.canvas
     limits = Limits(size, TOKENS_PER_LINE * (1 + lines), lines, preferences.deadline)
-    return replace(request, limits=limits, least=preferences.least)
+    remark = "" if here.kind in site.WORDS else request.remark  # a word that begins like a name is seldom that
+    return replace(request, limits=limits, least=preferences.least, remark=remark)
 
 
 def _probable(texts: Sequence[Filled], around: Around, least: float) -> list[Filled]:

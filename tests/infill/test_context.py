@@ -399,6 +399,22 @@ async def test_what_begins_so_is_handed_on_if_wanted(preferences: Preferences, r
     assert request.prefix == "x = tou"
 
 
+@pytest.mark.parametrize(
+    ("text", "is_told"),
+    [
+        ("x = f'{tou‸}'", True),
+        ("x = f('tou‸')", False),
+        ('"""\nWhat tou‸\n"""\n', False),
+        ("# what tou‸", False),
+    ],
+)
+async def test_words_do_without(text: str, is_told: bool) -> None:
+    filler, main = Listening(), opened("/w/app/main.py", text.replace("‸", ""))
+    await Completer(filler).complete(main, text.index("‸"), others=[TestBegun.CART], invoked=True)
+    (request,) = filler.asked
+    assert bool(request.remark) is is_told
+
+
 class TestGather:
     MAIN = opened("/w/app/main.py", "from .secret import key\nfrom .cart import total\nx = total(key")
     CART = opened("/w/app/cart.py", "def total(key): ...\n").edit([Edit(0, 0, "\n")], 2)
