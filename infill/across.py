@@ -17,13 +17,12 @@ import tree_sitter
 from infill import renaming
 from infill.document import Snapshot
 from infill.edits import Edit
-from infill.languages import language, query
+from infill.languages import SCRIPT_ENDING, language, query
 from infill.scopes import Scopes
 from infill.syntax import Syntax
 
 _SOURCES = ("src", "lib", "python")
 """Folders whose modules are imported from beside them, too."""
-_SCRIPT_ENDING = re.compile(r"(?:\.d)?\.[cm]?[jt]sx?$")
 _PACKAGE = re.compile(r"^package\s+(\w+)", re.MULTILINE)
 _VERSION = re.compile(r"/v\d+(?=/|$)")
 
@@ -245,8 +244,8 @@ def _python(module: str, here: Snapshot, there: Snapshot) -> bool:
 
 
 def _script(module: str, here: Snapshot, there: Snapshot) -> bool:
-    target, stem = posixpath.normpath(posixpath.join(_folder(here), module)), _SCRIPT_ENDING.sub("", there.path)
-    is_it = target in (there.path, stem, stem.removesuffix("/index")) or _SCRIPT_ENDING.sub("", target) == stem
+    target, stem = posixpath.normpath(posixpath.join(_folder(here), module)), SCRIPT_ENDING.sub("", there.path)
+    is_it = target in (there.path, stem, stem.removesuffix("/index")) or SCRIPT_ENDING.sub("", target) == stem
     return module.startswith(".") and is_it
 
 

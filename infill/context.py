@@ -18,7 +18,7 @@ from operator import itemgetter
 from infill.document import Snapshot
 from infill.filler import Snippet
 from infill.indentation import level_of
-from infill.languages import keywords, language
+from infill.languages import SCRIPT_ENDING, keywords, language
 from infill.manners import denied_text, under
 from infill.outline import outline
 from infill.rank import identifiers
@@ -63,8 +63,6 @@ _SCRIPT = re.compile(
 )
 """What an `export` defines, a type, a value, a function, has one of these marks before it has a quote. A list of names
 is not read to the end of the file for each of thousands of lines that say `import` alone."""
-_SCRIPT_ENDING = re.compile(r"(?:\.d)?\.[cm]?[jt]sx?$")
-"""Of a file that an import names whole; what else follows a dot is of the name, as in `cart.service`."""
 _GO = re.compile(r"^import\s*(?:\([^)]*\)|[^\n]*)", re.MULTILINE)
 _INCLUDE = re.compile(r"""^[ \t]*#[ \t]*include[ \t]*[<"]([^>"\n]+)""", re.MULTILINE)
 _RUST = re.compile(r"^[ \t]*(?:pub\b[^\n;]*?)?\b(?:use\s+([^;]{1,1000});|mod\s+(\w+))", re.MULTILINE)
@@ -276,7 +274,7 @@ def _python(head: str, folder: str) -> Iterator[str]:
 
 def _script(head: str, folder: str) -> Iterator[str]:
     for found in _SCRIPT.findall(head):
-        name = _SCRIPT_ENDING.sub("", found[0] or found[1])
+        name = SCRIPT_ENDING.sub("", found[0] or found[1])
         if name.startswith("."):
             yield posixpath.normpath(posixpath.join(folder, name))
         else:

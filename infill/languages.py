@@ -192,6 +192,8 @@ _NAMES = {
     "yaml": ".yaml .yml", "zig": ".zig",
 }  # fmt: skip
 """What files of languages without a row are called, in small letters: the name, or its end."""
+SCRIPT_ENDING = re.compile(r"(?:\.d)?\.[cm]?[jt]sx?$")
+"""Of a file that a script's import names whole; what else follows a dot is of the name, as in `cart.service`."""
 _SIGN_OF = {key: sign for sign, keys in _SIGNS.items() for key in keys.split()}
 _BLOCK_OF = {key: block for block, keys in _BLOCKS.items() for key in keys.split()}
 _COMMENTS_OF = {
