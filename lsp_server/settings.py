@@ -109,7 +109,7 @@ class Settings:
         "context.tokens",
         kinds.whole(0, 4096),
         512,
-        "The most tokens of other files it reads, besides a few lines that define names; with 0 it reads nothing of them.",
+        "The most tokens of other files it reads, besides a few lines that define names; with 0 it reads nothing.",
     )
     fix: bool = _setting("fix.enable", kinds.flag(), True, "Offer quick fixes and rewrites as code actions.")
     max_distance: int = _setting(
