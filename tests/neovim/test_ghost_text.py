@@ -240,17 +240,21 @@ def test_typed_to_its_end_it_takes_no_key(start: Callable[..., Editor], script: 
     assert editor.lines[0].split() == ["def", "add(a,", "b):", "x"]
 
 
-def test_it_does_not_come_back_behind_other_text(start: Callable[..., Editor], script: Callable[..., str]) -> None:
+@pytest.mark.parametrize("chunks", [("<BS>", "["), ("<BS>[",)], ids=["key by key", "at once"])
+def test_it_does_not_come_back_behind_other_text(
+    start: Callable[..., Editor], script: Callable[..., str], chunks: tuple[str, ...]
+) -> None:
     """It would fit there by chance. The server is held."""
     editor = start([REDRAFT, "lsp", "--model", script([("def add(", "a, b")])])
     editor.open(["def add() -> int:"])
     editor.type("0f(a")
     eventually(lambda: editor.ghost() == "a, b")
     with held(editor):
-        for key, line in ("<BS>", "def add) -> int:"), ("[", "def add[) -> int:"):
-            editor.type(key)
+        for chunk in chunks:
+            editor.type(chunk)
             editor.settle()
-            assert (editor.lines, editor.ghost()) == ([line], "")
+            assert editor.ghost() == ""
+        assert editor.lines == ["def add[) -> int:"]
 
 
 def test_word_by_word_and_line_by_line(editor: Editor) -> None:

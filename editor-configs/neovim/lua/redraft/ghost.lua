@@ -47,10 +47,14 @@ end
 -- What is left of an item at the cursor, or nil when the user has typed something else.
 local function rest_of(item)
   local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-  if vim.api.nvim_get_current_buf() ~= shown.buffer or row - 1 ~= shown.row or column < item.from then
+  local line, from = vim.api.nvim_get_current_line(), #item.before
+  if vim.api.nvim_get_current_buf() ~= shown.buffer or row - 1 ~= shown.row or column < from then
     return nil
   end
-  local typed = vim.api.nvim_get_current_line():sub(item.from + 1, column)
+  if line:sub(1, from) ~= item.before then
+    return nil -- two keys may come before anybody is told of the first
+  end
+  local typed = line:sub(from + 1, column)
   if item.text:sub(1, #typed) ~= typed or #item.text == #typed then
     return nil
   end
@@ -121,7 +125,7 @@ local function show(answer, client, picked)
     end
     local range = item.range or {}
     return {
-      from = byte(range.start),
+      before = line:sub(1, byte(range.start)), -- of the line, what stays
       behind = #line - byte(range["end"]), -- bytes of the line that follow what is replaced
       text = type(item.insertText) == "table" and item.insertText.value or item.insertText,
       command = item.command,
@@ -207,7 +211,7 @@ function M.accept(part)
       return parts.report(was.client, item.command, was.buffer)
     end
     local row, column = unpack(vim.api.nvim_win_get_cursor(0))
-    item.from, item.text = column, left
+    item.before, item.text = vim.api.nvim_get_current_line():sub(1, column), left
     shown = vim.tbl_extend("force", was, { row = row - 1, items = { item }, index = 1 })
     draw()
   end)

@@ -29,9 +29,14 @@ end
 -- What is left of an item at the cursor; nil when the user has typed something else, or all of it.
 local function rest_of(item)
   local row, from = item.range:to_extmark()
-  local line, column = unpack(vim.api.nvim_win_get_cursor(0))
-  local typed = vim.api.nvim_get_current_line():sub(from + 1, column)
-  if line - 1 ~= row or column < from or not vim.startswith(item.insert_text, typed) or typed == item.insert_text then
+  local at, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local line = vim.api.nvim_get_current_line()
+  item.before = item.before or line:sub(1, from) -- two keys may come before anybody is told of the first
+  if at - 1 ~= row or column < from or line:sub(1, from) ~= item.before then
+    return nil
+  end
+  local typed = line:sub(from + 1, column)
+  if not vim.startswith(item.insert_text, typed) or typed == item.insert_text then
     return nil
   end
   return item.insert_text:sub(#typed + 1)
