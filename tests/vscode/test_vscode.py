@@ -357,9 +357,16 @@ class TestNextEdit:
         window.open("amounts.py", "def count(rows):\n    return len(rows)\n")
         self.write_over(window, 0, 4, "count", "total")
         window.press("Control+PageUp")
-        eventually(lambda: window.marked() == ["from amounts import ~count~+total+", "print(~count~+total+([]))"])
+        others = ["from amounts import ~count~+total+", "print(~count~+total+([]))"]
+        eventually(lambda: window.marked() == others)
         window.picture("next-edit-across")
-        window.press("Tab")
+        window.press("Control+Home", "ArrowDown")  # who has just come goes where the work is, and has refused nothing
+        eventually(lambda: window.marked() == [])
+        window.type("1")
+        window.press("Backspace")
+        for mark in reversed(others):  # what is behind the cursor comes first
+            eventually(lambda mark=mark: window.marked() == [mark])
+            window.press("Tab")
         eventually(lambda: window.marked() == [])
         window.saves("report.py", text.replace("count", "total"))
 

@@ -32,6 +32,8 @@ export class NextEdit implements vscode.Disposable {
   /** What nobody wanted, by document. */
   private readonly refused = new WeakMap<vscode.TextDocument, Set<string>>();
   private proposal: Proposal | undefined;
+  /** Where the user is at work; in another file somebody may only have come to look. */
+  private worked: vscode.TextDocument | undefined;
   /** What was last done to the text. */
   private applied: Proposal | undefined;
   private pause: NodeJS.Timeout | undefined;
@@ -93,6 +95,7 @@ export class NextEdit implements vscode.Disposable {
     if (reason === vscode.TextDocumentChangeReason.Undo && this.applied?.editor.document === document) {
       this.refuse(this.applied);
     }
+    this.worked = document;
     if (reason === undefined && this.server.handles(document)) {
       this.applied = undefined;
       this.pause = setTimeout(() => void this.ask(editor), QUIET);
@@ -117,8 +120,10 @@ export class NextEdit implements vscode.Disposable {
       this.clear();
     } else if (line === proposal.home || proposal.changes.some(({ range }) => range.start.line === line)) {
       this.draw(proposal);
-    } else {
+    } else if (editor.document === this.worked) {
       this.dismiss(); // the user is busy elsewhere, where the keys are no longer ours
+    } else {
+      this.clear();
     }
   }
 
