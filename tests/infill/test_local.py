@@ -554,8 +554,8 @@ class TestOneLineAmongSeveral:
         assert (await self.asked(filler, replace(self.request, draft="a", suspects=((0, 1),))))[0] == "a"
 
     async def test_past_the_deadline_the_likeliest_is_taken(self, filler: Make) -> None:
-        request = replace(self.request, limits=Limits(lines=1, deadline=0.2))
-        assert (await self.asked(filler, request, seconds=0.15))[0] == "a"
+        request = replace(self.request, limits=Limits(lines=1, deadline=1.9))
+        assert (await self.asked(filler, request, seconds=1.0))[0] == "a"
 
     async def test_what_is_too_long_to_be_scored_comes_as_it_was_found(
         self, filler: Make, monkeypatch: pytest.MonkeyPatch
